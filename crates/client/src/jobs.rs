@@ -1,0 +1,138 @@
+//! The job calls.
+
+use stint_proto::v0;
+
+use crate::client::{self, Client};
+use crate::error::{Code, Error};
+use crate::retry::Repeat;
+
+impl Client {
+    /// Schedules a job, and returns it once the cluster will not lose it any more.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// use stint_client::v0;
+    ///
+    /// let mut job = v0::SubmitJobRequest { action: "scan".into(), ..Default::default() };
+    /// job.retries = 2;
+    /// job.deadline = "10m".into();
+    /// let parameters = [("image".to_owned(), "alpine:3".to_owned())].into();
+    /// job.parameters = Some(v0::StringMap { entries: parameters });
+    /// let job = client.submit_job(job).await?;
+    /// println!("{} is {}", job.id, job.status);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OutcomeUnknown`] if the submission was sent and there is no answer: it is never
+    /// repeated then, since that could make two jobs of it.
+    pub async fn submit_job(&self, submission: v0::SubmitJobRequest) -> Result<v0::Job, Error> {
+        let submission = &submission;
+        self.call(Repeat::Harmful, |channel| async {
+            client::jobs(channel).submit_job(submission.clone()).await
+        })
+        .await
+    }
+
+    /// The job as it is now.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// let job = client.get_job("1fcf4c0f-ff3b-471a-8839-5dcb631b2f7b").await?;
+    /// println!("{}", job.status);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Code::NoSuchJob`] if there is none.
+    pub async fn get_job(&self, id: &str) -> Result<v0::Job, Error> {
+        self.call(Repeat::Harmless, |channel| async {
+            client::jobs(channel).get_job(v0::GetJobRequest { id: id.to_owned() }).await
+        })
+        .await
+    }
+
+    /// The jobs that match, most recently scheduled first.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// use stint_client::v0;
+    ///
+    /// let scans = v0::ListJobsRequest {
+    ///     action: "scan".into(),
+    ///     running: "true".into(),
+    ///     limit: Some(100),
+    ///     ..Default::default()
+    /// };
+    /// for job in client.list_jobs(scans).await? {
+    ///     println!("{} on {}", job.id, job.worker_id);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn list_jobs(&self, which: v0::ListJobsRequest) -> Result<Vec<v0::Job>, Error> {
+        let which = &which;
+        let list = self
+            .call(Repeat::Harmless, |channel| async {
+                client::jobs(channel).list_jobs(which.clone()).await
+            })
+            .await?;
+        Ok(list.jobs)
+    }
+
+    /// Cancels a job: a waiting one at once, of a running one its worker is told.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// client.cancel_job("1fcf4c0f-ff3b-471a-8839-5dcb631b2f7b").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Code::Conflict`] if the job is over; [`Code::NoSuchJob`] if there is none.
+    pub async fn cancel_job(&self, id: &str) -> Result<(), Error> {
+        let canceled = self
+            .call(Repeat::Harmless, |channel| async {
+                client::jobs(channel).cancel_job(v0::CancelJobRequest { id: id.to_owned() }).await
+            })
+            .await;
+        let Err(error) = canceled else { return Ok(()) };
+        // That it is over already may be the doing of an attempt whose answer was lost.
+        if is_repetition_of(&error, &Code::Conflict) && self.get_job(id).await?.status == "cancel" {
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    /// Cancels a job if it is not over, and removes it with its output.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// client.delete_job("1fcf4c0f-ff3b-471a-8839-5dcb631b2f7b").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Code::NoSuchJob`] if there is none.
+    pub async fn delete_job(&self, id: &str) -> Result<(), Error> {
+        let deleted = self
+            .call(Repeat::Harmless, |channel| async {
+                client::jobs(channel).delete_job(v0::DeleteJobRequest { id: id.to_owned() }).await
+            })
+            .await;
+        match deleted {
+            // Likewise: gone is what was asked for.
+            Err(error) if !is_repetition_of(&error, &Code::NoSuchJob) => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Whether this is an answer of `code` to a call of which an attempt may have been carried out.
+fn is_repetition_of(error: &Error, code: &Code) -> bool {
+    error.code() == Some(code) && matches!(error, Error::Refused { is_repetition: true, .. })
+}

@@ -1,0 +1,198 @@
+//! A replica that answers as a test tells it to, over a real connection.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use futures_util::{Stream, StreamExt as _};
+use stint_proto::v0;
+use stint_proto::v0::jobs_server::{Jobs, JobsServer};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Code, Request, Response, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+type Reply<T> = Result<Response<T>, Status>;
+type Lines = Result<v0::GetJobLogsResponse, Status>;
+
+/// What the fake does with a call.
+pub(super) enum Answer {
+    Job(Box<v0::Job>),
+    Done,
+    No(Status),
+    /// Sends these, and then nothing more, but does not end.
+    LinesAndSilence(Vec<Lines>),
+    Lines(Vec<Lines>),
+    Silence,
+}
+
+/// One call as the fake sees it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Call {
+    pub(super) method: &'static str,
+    /// Counted from 0, for each method.
+    pub(super) number: usize,
+    pub(super) logs: v0::GetJobLogsRequest,
+}
+
+/// The fake, while it lives.
+pub(super) struct Fake {
+    pub(super) address: SocketAddr,
+    calls: Arc<Mutex<BTreeMap<&'static str, usize>>>,
+    /// Its own, so that its connections end with it.
+    runtime: Option<Runtime>,
+}
+
+impl Fake {
+    pub(super) fn start(script: impl Fn(Call) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("a socket");
+        let address = listener.local_addr().expect("an address");
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let calls = Arc::default();
+        let service = Service { script: Box::new(script), calls: Arc::clone(&calls) };
+        runtime.spawn(async {
+            let listener = TcpListener::from_std(listener).expect("a socket");
+            tonic::transport::Server::builder()
+                .add_service(JobsServer::new(service))
+                .serve_with_incoming(TcpListenerStream::new(listener))
+                .await
+        });
+        Self { address, calls, runtime: Some(runtime) }
+    }
+
+    /// How often this method was called.
+    pub(super) fn calls(&self, method: &str) -> usize {
+        self.calls.lock().expect("no test panicked").get(method).copied().unwrap_or(0)
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// An address where nobody listens.
+pub(super) fn nobody() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address")
+}
+
+/// A "no" as replicas say it.
+pub(super) fn no(code: Code, reason: &str, message: &str) -> Answer {
+    let details = ErrorDetails::with_error_info(reason, "stint", HashMap::new());
+    Answer::No(Status::with_error_details(code, message, details))
+}
+
+/// How they say that they do not know.
+pub(super) fn unknown() -> Answer {
+    let metadata = HashMap::from([("outcome".to_owned(), "unknown".to_owned())]);
+    let details = ErrorDetails::with_error_info("NO_LEADER", "stint", metadata);
+    Answer::No(Status::with_error_details(Code::Unavailable, "the leader was lost", details))
+}
+
+/// A job of this status.
+pub(super) fn job(status: &str) -> Answer {
+    let job = v0::Job { id: "a".into(), status: status.into(), ..Default::default() };
+    Answer::Job(Box::new(job))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it stands among failures in a list of messages")]
+/// The lines of these numbers, in one message.
+pub(super) fn lines(numbers: std::ops::Range<u64>) -> Lines {
+    let line = |line_num| v0::LogLine {
+        data: format!("line {line_num}"),
+        line_num,
+        source: "stdout".into(),
+    };
+    Ok(v0::GetJobLogsResponse { lines: numbers.map(line).collect() })
+}
+
+struct Service {
+    script: Box<dyn Fn(Call) -> Answer + Send + Sync>,
+    calls: Arc<Mutex<BTreeMap<&'static str, usize>>>,
+}
+
+impl Service {
+    fn answer(&self, method: &'static str, logs: v0::GetJobLogsRequest) -> Answer {
+        let number = {
+            let mut calls = self.calls.lock().expect("no test panicked");
+            let count = calls.entry(method).or_default();
+            *count += 1;
+            *count - 1
+        };
+        (self.script)(Call { method, number, logs })
+    }
+
+    async fn job(&self, method: &'static str) -> Reply<v0::Job> {
+        match self.answer(method, v0::GetJobLogsRequest::default()) {
+            Answer::Job(job) => Ok(Response::new(*job)),
+            Answer::No(status) => Err(status),
+            Answer::Silence => std::future::pending().await,
+            Answer::Done | Answer::Lines(_) | Answer::LinesAndSilence(_) => {
+                panic!("not an answer to {method}")
+            }
+        }
+    }
+
+    async fn done<T: Default>(&self, method: &'static str) -> Reply<T> {
+        match self.answer(method, v0::GetJobLogsRequest::default()) {
+            Answer::Done => Ok(Response::new(T::default())),
+            Answer::No(status) => Err(status),
+            Answer::Silence => std::future::pending().await,
+            Answer::Job(_) | Answer::Lines(_) | Answer::LinesAndSilence(_) => {
+                panic!("not an answer to {method}")
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Jobs for Service {
+    type GetJobLogsStream = Pin<Box<dyn Stream<Item = Lines> + Send>>;
+
+    async fn list_jobs(&self, _: Request<v0::ListJobsRequest>) -> Reply<v0::ListJobsResponse> {
+        self.done("list").await
+    }
+
+    async fn submit_job(&self, _: Request<v0::SubmitJobRequest>) -> Reply<v0::Job> {
+        self.job("submit").await
+    }
+
+    async fn get_job(&self, _: Request<v0::GetJobRequest>) -> Reply<v0::Job> {
+        self.job("get").await
+    }
+
+    async fn delete_job(&self, _: Request<v0::DeleteJobRequest>) -> Reply<v0::DeleteJobResponse> {
+        self.done("delete").await
+    }
+
+    async fn cancel_job(&self, _: Request<v0::CancelJobRequest>) -> Reply<v0::CancelJobResponse> {
+        self.done("cancel").await
+    }
+
+    async fn get_job_logs(
+        &self,
+        request: Request<v0::GetJobLogsRequest>,
+    ) -> Reply<Self::GetJobLogsStream> {
+        match self.answer("logs", request.into_inner()) {
+            Answer::Lines(lines) => Ok(Response::new(Box::pin(futures_util::stream::iter(lines)))),
+            Answer::LinesAndSilence(lines) => {
+                let silence = futures_util::stream::pending();
+                Ok(Response::new(Box::pin(futures_util::stream::iter(lines).chain(silence))))
+            }
+            Answer::No(status) => Err(status),
+            Answer::Silence => std::future::pending().await,
+            Answer::Job(_) | Answer::Done => panic!("not an answer to logs"),
+        }
+    }
+}

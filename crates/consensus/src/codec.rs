@@ -1,0 +1,87 @@
+//! Core types as the bytes of `stint.log.v1`, and back.
+//!
+//! Encoding cannot fail. Decoding checks everything: bytes that no encoder wrote are [`Garbled`],
+//! and a replica that finds such bytes in its committed log stops.
+
+mod command;
+mod job;
+mod reply;
+mod state;
+
+use stint_core::{CapacityMap, Epoch, JobId, LeaseId, Parameters, Timestamp, WorkerId};
+use stint_proto::log::v1 as pb;
+use thiserror::Error;
+
+pub(crate) use command::{decode_proposal, encode_command, stamp};
+pub(crate) use job::{decode_job, decode_lines, encode_job, encode_lines};
+pub(crate) use reply::{decode_answer, encode_answer};
+pub(crate) use state::{decode_header, encode_chunks, encode_header};
+
+/// Bytes that are not what they should be.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("garbled {what}: {why}")]
+pub(crate) struct Garbled {
+    what: &'static str,
+    why: String,
+}
+
+impl Garbled {
+    pub(crate) fn new(what: &'static str, why: impl std::fmt::Display) -> Self {
+        let why = why.to_string();
+        Self { what, why }
+    }
+}
+
+impl From<Garbled> for std::io::Error {
+    fn from(garbled: Garbled) -> Self {
+        Self::new(std::io::ErrorKind::InvalidData, garbled)
+    }
+}
+
+type Decoded<T> = Result<T, Garbled>;
+
+fn missing(what: &'static str) -> Garbled {
+    Garbled::new(what, "it is missing")
+}
+
+fn decode<M: prost::Message + Default>(what: &'static str, bytes: &[u8]) -> Decoded<M> {
+    M::decode(bytes).map_err(|error| Garbled::new(what, error))
+}
+
+fn job_id(bytes: &[u8]) -> Decoded<JobId> {
+    <[u8; 16]>::try_from(bytes)
+        .map(JobId::from_bytes)
+        .map_err(|_| Garbled::new("job id", format!("{} bytes, not 16", bytes.len())))
+}
+
+fn job_bytes(id: JobId) -> Vec<u8> {
+    id.to_bytes().to_vec()
+}
+
+fn worker_id(number: u64) -> Decoded<WorkerId> {
+    WorkerId::new(number).ok_or_else(|| Garbled::new("worker id", "more than 48 bits"))
+}
+
+fn worker_ref(worker: WorkerId, epoch: Epoch) -> pb::WorkerRef {
+    pb::WorkerRef { worker: worker.get(), epoch: epoch.0 }
+}
+
+fn capacity(map: &CapacityMap) -> pb::CapacityMap {
+    pb::CapacityMap { entries: map.iter().map(|(name, n)| (name.to_owned(), n)).collect() }
+}
+
+fn capacity_of(map: pb::CapacityMap) -> CapacityMap {
+    map.entries.into_iter().collect()
+}
+
+fn strings(map: &Parameters) -> pb::StringMap {
+    pb::StringMap { entries: map.clone() }
+}
+
+fn at(ms: u64) -> Timestamp {
+    Timestamp::from_ms(ms)
+}
+
+fn lease(number: u64) -> LeaseId {
+    LeaseId(number)
+}

@@ -1,0 +1,186 @@
+//! Commands: the payload of a log entry.
+
+use bytes::Bytes;
+use prost::Message as _;
+use stint_core::{
+    Command, Epoch, Exit, ExitCause, Finished, Incarnation, NewJob, Registration, Span, Timestamp,
+};
+use stint_proto::log::v1 as pb;
+use stint_proto::log::v1::proposal::Command as Wire;
+
+use super::job::{line, line_of, spec, spec_of, traits, traits_of};
+use super::{
+    Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
+    worker_id, worker_ref,
+};
+
+/// A command without its time, which only the leader knows.
+pub(crate) fn encode_command(command: &Command) -> Bytes {
+    pb::Proposal { at_ms: 0, command: Some(to_wire(command)) }.encode_to_vec().into()
+}
+
+/// Puts the time before an encoded command. Messages of protobuf that stand one after the other
+/// are one message.
+pub(crate) fn stamp(at: Timestamp, command: &Bytes) -> Bytes {
+    let time = pb::Proposal { at_ms: at.as_ms(), command: None };
+    let mut bytes = Vec::with_capacity(time.encoded_len() + command.len());
+    bytes.extend(time.encode_to_vec());
+    bytes.extend_from_slice(command);
+    bytes.into()
+}
+
+pub(crate) fn decode_proposal(bytes: &[u8]) -> Decoded<(Timestamp, Command)> {
+    let proposal: pb::Proposal = decode("proposal", bytes)?;
+    let command = proposal.command.ok_or_else(|| missing("command"))?;
+    Ok((at(proposal.at_ms), from_wire(command)?))
+}
+
+fn to_wire(command: &Command) -> Wire {
+    match command {
+        Command::Tick => Wire::Tick(pb::Tick {}),
+        Command::Submit(new) => Wire::Submit(pb::Submit {
+            job: job_bytes(new.id),
+            drawn: new.drawn,
+            spec: Some(spec(&new.spec)),
+            scheduled_at_ms: new.scheduled_at.map(Timestamp::as_ms),
+            retries: new.retries,
+        }),
+        Command::Cancel { job } => Wire::Cancel(pb::JobRef { job: job_bytes(*job) }),
+        Command::Delete { job } => Wire::Delete(pb::JobRef { job: job_bytes(*job) }),
+        Command::SetCapacity { worker, capacity: map } => Wire::SetCapacity(pb::SetCapacity {
+            worker: worker.get(),
+            capacity: Some(capacity(map)),
+        }),
+        Command::Register(new) => Wire::Register(pb::Register {
+            worker: new.worker.get(),
+            incarnation: new.incarnation.0,
+            capacity: Some(capacity(&new.capacity)),
+            actions: new.actions.iter().map(|(name, t)| (name.clone(), traits(*t))).collect(),
+            ttl_ms: new.ttl.as_ms(),
+        }),
+        Command::Confirm { worker, epoch } => Wire::Confirm(worker_ref(*worker, *epoch)),
+        Command::Heartbeat { worker, epoch } => Wire::Heartbeat(worker_ref(*worker, *epoch)),
+        Command::Claim { worker, epoch, max } => {
+            Wire::Claim(pb::Claim { worker: worker.get(), epoch: epoch.0, max: *max })
+        }
+        Command::AppendLines { worker, epoch, job, lease, first, lines } => {
+            Wire::AppendLines(pb::AppendLines {
+                worker: worker.get(),
+                epoch: epoch.0,
+                job: job_bytes(*job),
+                lease: lease.0,
+                first: *first,
+                lines: lines.iter().map(line).collect(),
+            })
+        }
+        Command::Finish { worker, epoch, runs } => Wire::Finish(pb::Finish {
+            worker: worker.get(),
+            epoch: epoch.0,
+            runs: runs.iter().map(finished).collect(),
+        }),
+        Command::Leave { worker, epoch } => Wire::Leave(worker_ref(*worker, *epoch)),
+        Command::Expire { worker, epoch, renewal } => {
+            Wire::Expire(pb::Expire { worker: worker.get(), epoch: epoch.0, renewal: *renewal })
+        }
+    }
+}
+
+fn from_wire(command: Wire) -> Decoded<Command> {
+    let by = |by: &pb::WorkerRef| Ok((worker_id(by.worker)?, Epoch(by.epoch)));
+    Ok(match command {
+        Wire::Tick(_) => Command::Tick,
+        Wire::Submit(new) => Command::Submit(NewJob {
+            id: job_id(&new.job)?,
+            drawn: new.drawn,
+            spec: spec_of(new.spec.ok_or_else(|| missing("job spec"))?)?,
+            scheduled_at: new.scheduled_at_ms.map(at),
+            retries: new.retries,
+        }),
+        Wire::Cancel(of) => Command::Cancel { job: job_id(&of.job)? },
+        Wire::Delete(of) => Command::Delete { job: job_id(&of.job)? },
+        Wire::SetCapacity(set) => Command::SetCapacity {
+            worker: worker_id(set.worker)?,
+            capacity: capacity_of(set.capacity.unwrap_or_default()),
+        },
+        Wire::Register(new) => Command::Register(registration_of(new)?),
+        Wire::Confirm(of) => by(&of).map(|(worker, epoch)| Command::Confirm { worker, epoch })?,
+        Wire::Heartbeat(of) => {
+            by(&of).map(|(worker, epoch)| Command::Heartbeat { worker, epoch })?
+        }
+        Wire::Claim(claim) => Command::Claim {
+            worker: worker_id(claim.worker)?,
+            epoch: Epoch(claim.epoch),
+            max: claim.max,
+        },
+        Wire::AppendLines(append) => Command::AppendLines {
+            worker: worker_id(append.worker)?,
+            epoch: Epoch(append.epoch),
+            job: job_id(&append.job)?,
+            lease: lease(append.lease),
+            first: append.first,
+            lines: append.lines.into_iter().map(line_of).collect::<Decoded<_>>()?,
+        },
+        Wire::Finish(finish) => Command::Finish {
+            worker: worker_id(finish.worker)?,
+            epoch: Epoch(finish.epoch),
+            runs: finish.runs.into_iter().map(finished_of).collect::<Decoded<_>>()?,
+        },
+        Wire::Leave(of) => by(&of).map(|(worker, epoch)| Command::Leave { worker, epoch })?,
+        Wire::Expire(expire) => Command::Expire {
+            worker: worker_id(expire.worker)?,
+            epoch: Epoch(expire.epoch),
+            renewal: expire.renewal,
+        },
+    })
+}
+
+fn registration_of(new: pb::Register) -> Decoded<Registration> {
+    Ok(Registration {
+        worker: worker_id(new.worker)?,
+        incarnation: Incarnation(new.incarnation),
+        capacity: capacity_of(new.capacity.unwrap_or_default()),
+        actions: new
+            .actions
+            .into_iter()
+            .map(|(name, traits)| Ok((name, traits_of(traits)?)))
+            .collect::<Decoded<_>>()?,
+        ttl: Span::from_ms(new.ttl_ms),
+    })
+}
+
+fn finished(run: &Finished) -> pb::Finished {
+    let (cause, reason) = match &run.exit.cause {
+        ExitCause::Own => (0, ""),
+        ExitCause::Canceled => (1, ""),
+        ExitCause::Deadline => (2, ""),
+        ExitCause::Shutdown => (3, ""),
+        ExitCause::CouldNotStart(reason) => (4, reason.as_str()),
+    };
+    pb::Finished {
+        job: job_bytes(run.job),
+        lease: run.lease.0,
+        exit: Some(pb::Exit {
+            cause,
+            code: run.exit.code,
+            signal: run.exit.signal,
+            reason: reason.to_owned(),
+        }),
+    }
+}
+
+fn finished_of(run: pb::Finished) -> Decoded<Finished> {
+    let exit = run.exit.ok_or_else(|| missing("exit"))?;
+    let cause = match exit.cause {
+        0 => ExitCause::Own,
+        1 => ExitCause::Canceled,
+        2 => ExitCause::Deadline,
+        3 => ExitCause::Shutdown,
+        4 => ExitCause::CouldNotStart(exit.reason),
+        other => return Err(Garbled::new("cause of an exit", other)),
+    };
+    Ok(Finished {
+        job: job_id(&run.job)?,
+        lease: lease(run.lease),
+        exit: Exit { cause, code: exit.code, signal: exit.signal },
+    })
+}

@@ -1,0 +1,208 @@
+//! Jobs and lines: what stands in checkpoints, in history and in output.
+
+use prost::Message as _;
+use stint_core::{
+    ActionTraits, Attempt, AttemptEnd, Epoch, Job, JobSpec, Line, OnWorkerLoss, Span, Status,
+    Stream, Timeout,
+};
+use stint_proto::log::v1 as pb;
+
+use super::{
+    Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
+    strings, worker_id,
+};
+
+pub(crate) fn encode_job(job: &Job) -> Vec<u8> {
+    to_wire(job).encode_to_vec()
+}
+
+pub(crate) fn decode_job(bytes: &[u8]) -> Decoded<Job> {
+    from_wire(decode("job", bytes)?)
+}
+
+pub(super) fn to_wire(job: &Job) -> pb::Job {
+    pb::Job {
+        id: job_bytes(job.id),
+        retry_from: job_bytes(job.retry_from),
+        spec: Some(spec(&job.spec)),
+        status: status(job.status),
+        sequence: job.sequence,
+        created_at_ms: job.created_at.as_ms(),
+        scheduled_at_ms: job.scheduled_at.as_ms(),
+        last_updated_ms: job.last_updated.as_ms(),
+        retries_left: job.retries_left,
+        retries_total: job.retries_total,
+        worker: job.worker.map(stint_core::WorkerId::get),
+        delete_requested: job.delete_requested,
+        cancel_requested: job.cancel_requested,
+        reclaims: job.reclaims,
+        attempt_count: job.attempt_count,
+        attempts: job.attempts.iter().map(attempt).collect(),
+        line_count: job.line_count,
+    }
+}
+
+pub(super) fn from_wire(job: pb::Job) -> Decoded<Job> {
+    Ok(Job {
+        id: job_id(&job.id)?,
+        retry_from: job_id(&job.retry_from)?,
+        spec: spec_of(job.spec.ok_or_else(|| missing("job spec"))?)?,
+        status: status_of(job.status)?,
+        sequence: job.sequence,
+        created_at: at(job.created_at_ms),
+        scheduled_at: at(job.scheduled_at_ms),
+        last_updated: at(job.last_updated_ms),
+        retries_left: job.retries_left,
+        retries_total: job.retries_total,
+        worker: job.worker.map(worker_id).transpose()?,
+        delete_requested: job.delete_requested,
+        cancel_requested: job.cancel_requested,
+        reclaims: job.reclaims,
+        attempt_count: job.attempt_count,
+        attempts: job.attempts.into_iter().map(attempt_of).collect::<Decoded<_>>()?,
+        line_count: job.line_count,
+    })
+}
+
+pub(super) fn spec(spec: &JobSpec) -> pb::JobSpec {
+    let text = |timeout: &Option<Timeout>| timeout.as_ref().map(ToString::to_string);
+    pb::JobSpec {
+        action: spec.action.clone(),
+        parameters: spec.parameters.as_ref().map(strings),
+        capacity_map: spec.capacity_map.as_ref().map(capacity),
+        deadline: text(&spec.deadline).unwrap_or_default(),
+        stop_timeout: text(&spec.stop_timeout).unwrap_or_default(),
+    }
+}
+
+pub(super) fn spec_of(spec: pb::JobSpec) -> Decoded<JobSpec> {
+    let timeout =
+        |text: &str| Timeout::parse(text).map_err(|error| Garbled::new("duration", error));
+    Ok(JobSpec {
+        deadline: timeout(&spec.deadline)?,
+        stop_timeout: timeout(&spec.stop_timeout)?,
+        action: spec.action,
+        parameters: spec.parameters.map(|map| map.entries),
+        capacity_map: spec.capacity_map.map(capacity_of),
+    })
+}
+
+fn status(status: Status) -> u32 {
+    match status {
+        Status::Waiting => 0,
+        Status::Running => 1,
+        Status::Done => 2,
+        Status::Error => 3,
+        Status::CancelRequest => 4,
+        Status::Cancel => 5,
+        Status::Deleted => 6,
+        Status::WorkerDead => 7,
+        Status::WorkerShutdown => 8,
+        Status::WorkerResurrection => 9,
+    }
+}
+
+fn status_of(number: u32) -> Decoded<Status> {
+    Status::ALL
+        .into_iter()
+        .find(|known| status(*known) == number)
+        .ok_or_else(|| Garbled::new("status", number))
+}
+
+pub(super) fn traits(traits: ActionTraits) -> pb::ActionTraits {
+    pb::ActionTraits {
+        on_worker_loss: match traits.on_worker_loss {
+            OnWorkerLoss::Reclaim => 0,
+            OnWorkerLoss::Abandon => 1,
+        },
+        backoff_ms: traits.backoff.as_ms(),
+    }
+}
+
+pub(super) fn traits_of(traits: pb::ActionTraits) -> Decoded<ActionTraits> {
+    Ok(ActionTraits {
+        on_worker_loss: match traits.on_worker_loss {
+            0 => OnWorkerLoss::Reclaim,
+            1 => OnWorkerLoss::Abandon,
+            other => return Err(Garbled::new("on_worker_loss", other)),
+        },
+        backoff: Span::from_ms(traits.backoff_ms),
+    })
+}
+
+fn attempt(attempt: &Attempt) -> pb::Attempt {
+    pb::Attempt {
+        number: attempt.number,
+        worker: attempt.worker.get(),
+        epoch: attempt.epoch.0,
+        lease: attempt.lease.0,
+        traits: Some(traits(attempt.traits)),
+        started_at_ms: attempt.started_at.as_ms(),
+        end: attempt.end.as_ref().map(|(at, end)| {
+            let (kind, number, reason) = match end {
+                AttemptEnd::Exited(code) => (0, *code, ""),
+                AttemptEnd::Signaled(signal) => (1, *signal, ""),
+                AttemptEnd::DeadlineExceeded => (2, 0, ""),
+                AttemptEnd::Canceled => (3, 0, ""),
+                AttemptEnd::CouldNotStart(reason) => (4, 0, reason.as_str()),
+                AttemptEnd::WorkerDead => (5, 0, ""),
+                AttemptEnd::WorkerShutdown => (6, 0, ""),
+            };
+            pb::AttemptEnd { at_ms: at.as_ms(), kind, number, reason: reason.to_owned() }
+        }),
+    }
+}
+
+fn attempt_of(attempt: pb::Attempt) -> Decoded<Attempt> {
+    let end = attempt.end.map(|end| {
+        let kind = match end.kind {
+            0 => AttemptEnd::Exited(end.number),
+            1 => AttemptEnd::Signaled(end.number),
+            2 => AttemptEnd::DeadlineExceeded,
+            3 => AttemptEnd::Canceled,
+            4 => AttemptEnd::CouldNotStart(end.reason),
+            5 => AttemptEnd::WorkerDead,
+            6 => AttemptEnd::WorkerShutdown,
+            other => return Err(Garbled::new("end of an attempt", other)),
+        };
+        Ok((at(end.at_ms), kind))
+    });
+    Ok(Attempt {
+        number: attempt.number,
+        worker: worker_id(attempt.worker)?,
+        epoch: Epoch(attempt.epoch),
+        lease: lease(attempt.lease),
+        traits: traits_of(attempt.traits.unwrap_or_default())?,
+        started_at: at(attempt.started_at_ms),
+        end: end.transpose()?,
+    })
+}
+
+/// The value under which output storage keeps lines that were appended together.
+pub(crate) fn encode_lines(lines: &[Line]) -> Vec<u8> {
+    pb::LineBatch { lines: lines.iter().map(line).collect() }.encode_to_vec()
+}
+
+pub(crate) fn decode_lines(bytes: &[u8]) -> Decoded<Vec<Line>> {
+    let batch: pb::LineBatch = decode("line batch", bytes)?;
+    batch.lines.into_iter().map(line_of).collect()
+}
+
+pub(super) fn line(line: &Line) -> pb::Line {
+    let stream = match line.stream {
+        Stream::Out => 0,
+        Stream::Err => 1,
+        Stream::Note => 2,
+    };
+    pb::Line { stream, text: line.text.clone() }
+}
+
+pub(super) fn line_of(line: pb::Line) -> Decoded<Line> {
+    let stream = match line.stream {
+        0 => Stream::Out,
+        1 => Stream::Err,
+        2 => Stream::Note,
+        other => return Err(Garbled::new("stream of a line", other)),
+    };
+    Ok(Line { stream, text: line.text })
+}

@@ -1,0 +1,115 @@
+//! Replies and refusals, on their way from the leader to the replica that was asked.
+
+use std::sync::Arc;
+
+use prost::Message as _;
+use stint_core::{Epoch, Refusal, Reply};
+use stint_proto::peer::v1 as pb;
+use stint_proto::peer::v1::answer::Answer as Wire;
+
+use super::job::{from_wire, to_wire};
+use super::{Decoded, Garbled, decode, job_bytes, job_id, lease, missing, worker_id};
+
+pub(crate) fn encode_answer(answer: &Result<Reply, Refusal>) -> Vec<u8> {
+    let answer = match answer {
+        Ok(Reply::Ok) => Wire::Done(true),
+        Ok(Reply::Submitted(job)) => Wire::Submitted(to_wire(job)),
+        Ok(Reply::SubmittedBefore(id)) => Wire::SubmittedBefore(job_bytes(*id)),
+        Ok(Reply::Registered { epoch }) => Wire::Registered(epoch.0),
+        Ok(Reply::Claimed { count }) => Wire::Claimed(*count),
+        Ok(Reply::LinesAppended { line_count }) => Wire::LinesAppended(*line_count),
+        Ok(Reply::Finished(runs)) => Wire::Finished(pb::FinishAnswers {
+            runs: runs
+                .iter()
+                .map(|run| pb::FinishAnswer { refusal: run.as_ref().err().map(refusal) })
+                .collect(),
+        }),
+        Err(no) => Wire::Refusal(refusal(no)),
+    };
+    pb::Answer { answer: Some(answer) }.encode_to_vec()
+}
+
+pub(crate) fn decode_answer(bytes: &[u8]) -> Decoded<Result<Reply, Refusal>> {
+    let answer: pb::Answer = decode("answer", bytes)?;
+    Ok(Ok(match answer.answer.ok_or_else(|| missing("answer"))? {
+        Wire::Done(_) => Reply::Ok,
+        Wire::Submitted(job) => Reply::Submitted(Arc::new(from_wire(job)?)),
+        Wire::SubmittedBefore(id) => Reply::SubmittedBefore(job_id(&id)?),
+        Wire::Registered(epoch) => Reply::Registered { epoch: Epoch(epoch) },
+        Wire::Claimed(count) => Reply::Claimed { count },
+        Wire::LinesAppended(line_count) => Reply::LinesAppended { line_count },
+        Wire::Finished(answers) => {
+            let one = |run: pb::FinishAnswer| match run.refusal {
+                None => Ok(Ok(())),
+                Some(no) => refusal_of(no).map(Err),
+            };
+            Reply::Finished(answers.runs.into_iter().map(one).collect::<Decoded<_>>()?)
+        }
+        Wire::Refusal(no) => return refusal_of(no).map(Err),
+    }))
+}
+
+fn number(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+fn refusal(no: &Refusal) -> pb::Refusal {
+    let empty = pb::Refusal::default();
+    match no {
+        Refusal::NoSuchJob(id) => pb::Refusal { kind: 1, job: job_bytes(*id), ..empty },
+        Refusal::NoSuchWorker(id) => pb::Refusal { kind: 2, worker: id.get(), ..empty },
+        Refusal::NoSuchAction(name) => pb::Refusal { kind: 3, text: name.clone(), ..empty },
+        Refusal::IdTaken(id) => pb::Refusal { kind: 4, job: job_bytes(*id), ..empty },
+        Refusal::SubmitTooLate(id) => pb::Refusal { kind: 5, job: job_bytes(*id), ..empty },
+        Refusal::QueueFull { limit } => pb::Refusal { kind: 6, a: number(*limit), ..empty },
+        Refusal::TooManyShapes { action, limit } => {
+            pb::Refusal { kind: 7, text: action.clone(), a: number(*limit), ..empty }
+        }
+        Refusal::OverLimit { what, got, limit } => {
+            pb::Refusal { kind: 8, text: what.to_string(), a: *got, b: *limit, ..empty }
+        }
+        Refusal::LeaseTooShort { got, limit } => {
+            pb::Refusal { kind: 9, a: *got, b: *limit, ..empty }
+        }
+        Refusal::StaleLease { job, lease } => {
+            pb::Refusal { kind: 10, job: job_bytes(*job), a: lease.0, ..empty }
+        }
+        Refusal::StaleEpoch { worker, epoch } => {
+            pb::Refusal { kind: 11, worker: worker.get(), a: epoch.0, ..empty }
+        }
+        Refusal::Renewed { worker, renewal } => {
+            pb::Refusal { kind: 12, worker: worker.get(), a: *renewal, ..empty }
+        }
+        Refusal::NotConfirmed(id) => pb::Refusal { kind: 13, worker: id.get(), ..empty },
+        Refusal::TooManyWorkers { limit } => pb::Refusal { kind: 14, a: number(*limit), ..empty },
+        Refusal::LineGap { job, expected, got } => {
+            pb::Refusal { kind: 15, job: job_bytes(*job), a: *expected, b: *got, ..empty }
+        }
+        Refusal::TooManyLines { job } => pb::Refusal { kind: 16, job: job_bytes(*job), ..empty },
+    }
+}
+
+fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
+    let job = || job_id(&no.job);
+    let worker = || worker_id(no.worker);
+    let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    Ok(match no.kind {
+        1 => Refusal::NoSuchJob(job()?),
+        2 => Refusal::NoSuchWorker(worker()?),
+        3 => Refusal::NoSuchAction(no.text),
+        4 => Refusal::IdTaken(job()?),
+        5 => Refusal::SubmitTooLate(job()?),
+        6 => Refusal::QueueFull { limit: size(no.a) },
+        7 => Refusal::TooManyShapes { action: no.text, limit: size(no.a) },
+        8 => Refusal::OverLimit { what: no.text.into(), got: no.a, limit: no.b },
+        9 => Refusal::LeaseTooShort { got: no.a, limit: no.b },
+        10 => Refusal::StaleLease { job: job()?, lease: lease(no.a) },
+        11 => Refusal::StaleEpoch { worker: worker()?, epoch: Epoch(no.a) },
+        12 => Refusal::Renewed { worker: worker()?, renewal: no.a },
+        13 => Refusal::NotConfirmed(worker()?),
+        14 => Refusal::TooManyWorkers { limit: size(no.a) },
+        15 => Refusal::LineGap { job: job()?, expected: no.a, got: no.b },
+        16 => Refusal::TooManyLines { job: job()? },
+        other => return Err(Garbled::new("refusal", other)),
+    })
+}

@@ -1,0 +1,168 @@
+//! Checkpoints: a header with what is small, and chunks of jobs.
+
+use prost::Message as _;
+use stint_core::{Epoch, Incarnation, LeaseId, ListKey, Parts, Span, State, Worker, WorkerStatus};
+use stint_proto::log::v1 as pb;
+
+use super::job::{from_wire, to_wire, traits, traits_of};
+use super::{
+    Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, worker_id,
+};
+use crate::limits::CHUNK_BYTES;
+
+/// The header of a checkpoint taken at `applied` under `membership`.
+pub(crate) fn encode_header(
+    parts: &Parts,
+    applied: Option<pb::LogId>,
+    membership: pb::StoredMembership,
+) -> Vec<u8> {
+    pb::Checkpoint {
+        now_ms: parts.now.as_ms(),
+        sequence: parts.sequence,
+        last_lease: parts.last_lease.0,
+        last_job: parts.last_job,
+        due_mark_ms: parts.due_mark.scheduled_at.as_ms(),
+        due_mark_job: job_bytes(parts.due_mark.id),
+        workers: parts.workers.iter().map(|worker| worker_to_wire(worker)).collect(),
+        recently_ended_floor: parts.recently_ended_floor,
+        applied,
+        membership: Some(membership),
+    }
+    .encode_to_vec()
+}
+
+/// What a header says: the parts without their jobs, and where in the log it stands.
+pub(crate) fn decode_header(
+    bytes: &[u8],
+) -> Decoded<(Restored, Option<pb::LogId>, pb::StoredMembership)> {
+    let header: pb::Checkpoint = decode("checkpoint header", bytes)?;
+    let workers = header
+        .workers
+        .into_iter()
+        .map(|worker| worker_of(worker).map(std::sync::Arc::new))
+        .collect::<Decoded<_>>()?;
+    let parts = Parts {
+        now: at(header.now_ms),
+        sequence: header.sequence,
+        last_lease: LeaseId(header.last_lease),
+        last_job: header.last_job,
+        due_mark: ListKey {
+            scheduled_at: at(header.due_mark_ms),
+            id: job_id(&header.due_mark_job)?,
+        },
+        workers,
+        recently_ended_floor: header.recently_ended_floor,
+        ..Parts::default()
+    };
+    Ok((Restored { parts }, header.applied, header.membership.unwrap_or_default()))
+}
+
+/// A state that is being put together from the chunks of its checkpoint.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    parts: Parts,
+}
+
+impl Restored {
+    /// Takes in the next chunk.
+    pub(crate) fn add(&mut self, chunk: &[u8]) -> Decoded<()> {
+        let chunk: pb::CheckpointChunk = decode("checkpoint chunk", chunk)?;
+        for job in chunk.jobs {
+            self.parts.jobs.push(std::sync::Arc::new(from_wire(job)?));
+        }
+        for ended in chunk.recently_ended {
+            self.parts.recently_ended.push((ended.sequence, job_id(&ended.job)?));
+        }
+        Ok(())
+    }
+
+    /// The state, if it is one that can be.
+    pub(crate) fn finish(self) -> Decoded<State> {
+        State::from_parts(self.parts).map_err(|violation| Garbled::new("checkpoint", violation))
+    }
+}
+
+/// The chunks of a checkpoint, encoded one by one as they are asked for.
+pub(crate) fn encode_chunks(parts: &Parts) -> impl Iterator<Item = Vec<u8>> {
+    let mut jobs = parts.jobs.iter().peekable();
+    let mut ended = parts.recently_ended.iter().peekable();
+    std::iter::from_fn(move || {
+        if jobs.peek().is_none() && ended.peek().is_none() {
+            return None;
+        }
+        let mut chunk = pb::CheckpointChunk::default();
+        let mut bytes = 0;
+        while bytes < CHUNK_BYTES
+            && let Some(job) = jobs.next()
+        {
+            let job = to_wire(job);
+            bytes += job.encoded_len();
+            chunk.jobs.push(job);
+        }
+        while bytes < CHUNK_BYTES
+            && let Some((sequence, id)) = ended.next()
+        {
+            let ended = pb::EndedJob { sequence: *sequence, job: job_bytes(*id) };
+            bytes += ended.encoded_len();
+            chunk.recently_ended.push(ended);
+        }
+        Some(chunk.encode_to_vec())
+    })
+}
+
+fn worker_to_wire(worker: &Worker) -> pb::Worker {
+    pb::Worker {
+        id: worker.id.get(),
+        epoch: worker.epoch.0,
+        incarnation: worker.incarnation.0,
+        status: match worker.status {
+            WorkerStatus::Running => 0,
+            WorkerStatus::Dead => 1,
+            WorkerStatus::Shutdown => 2,
+        },
+        is_confirmed: worker.is_confirmed,
+        actions: worker.actions.iter().map(|(name, t)| (name.clone(), traits(*t))).collect(),
+        capacity_declared: Some(capacity(&worker.capacity_declared)),
+        capacity_set: worker.capacity_set.as_ref().map(capacity),
+        capacity_in_use: Some(capacity(&worker.capacity_in_use)),
+        runs: worker
+            .runs
+            .iter()
+            .map(|(job, lease)| pb::Run { job: job_bytes(*job), lease: lease.0 })
+            .collect(),
+        ttl_ms: worker.ttl.as_ms(),
+        renewal: worker.renewal,
+        heartbeat_expiration_ms: worker.heartbeat_expiration.as_ms(),
+    }
+}
+
+fn worker_of(worker: pb::Worker) -> Decoded<Worker> {
+    Ok(Worker {
+        id: worker_id(worker.id)?,
+        epoch: Epoch(worker.epoch),
+        incarnation: Incarnation(worker.incarnation),
+        status: match worker.status {
+            0 => WorkerStatus::Running,
+            1 => WorkerStatus::Dead,
+            2 => WorkerStatus::Shutdown,
+            other => return Err(Garbled::new("status of a worker", other)),
+        },
+        is_confirmed: worker.is_confirmed,
+        actions: worker
+            .actions
+            .into_iter()
+            .map(|(name, traits)| Ok((name, traits_of(traits)?)))
+            .collect::<Decoded<_>>()?,
+        capacity_declared: capacity_of(worker.capacity_declared.unwrap_or_default()),
+        capacity_set: worker.capacity_set.map(capacity_of),
+        capacity_in_use: capacity_of(worker.capacity_in_use.unwrap_or_default()),
+        runs: worker
+            .runs
+            .into_iter()
+            .map(|run| Ok((job_id(&run.job)?, lease(run.lease))))
+            .collect::<Decoded<_>>()?,
+        ttl: Span::from_ms(worker.ttl_ms),
+        renewal: worker.renewal,
+        heartbeat_expiration: at(worker.heartbeat_expiration_ms),
+    })
+}

@@ -1,0 +1,26 @@
+//! What can go wrong between a proposal and its entry, or between a read and its answer.
+
+use thiserror::Error;
+
+/// The world failed. A refusal is not here: it is an answer.
+#[derive(Debug, Clone, Error)]
+pub enum Error {
+    /// No leader was found in time. Nothing was proposed; a later try may succeed.
+    #[error("no leader: {0}; try again, or look at `stint cluster status`")]
+    NoLeader(String),
+    /// The proposal may or may not be in the log.
+    #[error("outcome unknown: {0}; it may or may not have been carried out")]
+    Unknown(String),
+    /// The leader cannot take proposals now. Nothing was proposed.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The disk is full: writes are refused until there is space.
+    #[error("the disk is full: {0}")]
+    DiskFull(String),
+    /// This replica is stopping.
+    #[error("this replica is shutting down; ask another one")]
+    ShuttingDown,
+    /// This replica's disk or Raft has failed; it stops.
+    #[error("this replica has failed: {0}; its log says more")]
+    Failed(String),
+}

@@ -1,0 +1,93 @@
+//! What the parts of one replica share.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use openraft::Raft;
+use openraft::async_runtime::WatchReceiver as _;
+use stint_core::WorkerId;
+use tokio::sync::mpsc;
+use tonic::Status;
+
+use crate::error::Error;
+use crate::failure::Failure;
+use crate::peers::Peers;
+use crate::propose::Forward;
+use crate::read::Waiting;
+use crate::replica::Timing;
+use crate::state_machine::{Applied, StateMachine};
+use crate::types::Types;
+
+/// One replica, as its own tasks see it.
+pub(crate) struct Inner {
+    pub(crate) id: WorkerId,
+    pub(crate) cluster: Bytes,
+    pub(crate) timing: Timing,
+    pub(crate) raft: Raft<Types, StateMachine>,
+    pub(crate) applied: Arc<Applied>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) failure: Failure,
+    pub(crate) forwards: mpsc::Sender<Forward>,
+    pub(crate) barriers: mpsc::Sender<Waiting>,
+}
+
+impl Inner {
+    /// The leader as far as this replica knows, and where its peers reach it.
+    pub(crate) fn leader(&self) -> Option<(u64, String)> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let id = metrics.current_leader?;
+        let node = metrics.membership_config.membership().get_node(&id)?;
+        Some((id, node.peer_address.clone()))
+    }
+
+    /// Where all other members are reached.
+    pub(crate) fn peer_addresses(&self) -> Vec<(u64, String)> {
+        let view = self.applied.read();
+        let nodes = view.membership.membership().nodes();
+        nodes
+            .filter(|(id, _)| **id != self.id.get())
+            .map(|(id, node)| (*id, node.peer_address.clone()))
+            .collect()
+    }
+
+    /// Refuses what could not be written.
+    pub(crate) fn room(&self) -> Result<(), Error> {
+        match self.applied.store().has_room() {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let dir = self.applied.store().dir().display().to_string();
+                Err(Error::DiskFull(format!("{dir}; free some space, and work goes on by itself")))
+            }
+            Err(error) => Err(Error::Failed(error.to_string())),
+        }
+    }
+
+    pub(crate) fn has_room(&self) -> Result<(), Status> {
+        self.room().map_err(|error| Status::resource_exhausted(error.to_string()))
+    }
+
+    /// Waits until this replica has applied the entry.
+    pub(crate) async fn wait_applied(&self, index: u64, end: Instant) -> Result<(), Error> {
+        let mut progress = self.applied.progress();
+        loop {
+            if progress.borrow_and_update().is_some_and(|applied| applied >= index) {
+                return Ok(());
+            }
+            if let Some(error) = self.failure.seen() {
+                return Err(error);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            match tokio::time::timeout(left, progress.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(Error::ShuttingDown),
+                Err(_) => {
+                    return Err(Error::Unknown(format!(
+                        "entry {index} is committed, but this replica is behind"
+                    )));
+                }
+            }
+        }
+    }
+}

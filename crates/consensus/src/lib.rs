@@ -1,0 +1,29 @@
+//! Agreement: turns a proposal on any replica into one entry that is applied on all.
+//!
+//! The rest of the program sees only [`Replica`]. It knows no HTTP and starts no process; what a
+//! command means is `stint-core`'s, what stands on disk is `stint-storage`'s. Start at [`Replica`].
+#![deny(missing_docs)]
+
+mod codec;
+mod error;
+mod failure;
+mod inner;
+mod limits;
+mod log_store;
+mod network;
+mod page;
+mod peer_service;
+mod peers;
+mod propose;
+mod read;
+mod replica;
+mod snapshot;
+mod state_machine;
+mod status;
+mod ticker;
+mod types;
+
+pub use error::Error;
+pub use replica::{
+    ClusterStatus, Config, Events, Happening, Member, MemberStatus, Replica, Timing,
+};

@@ -1,0 +1,101 @@
+//! Every bound of this crate, with its reason.
+
+use std::time::Duration;
+
+/// Bytes of jobs after which a chunk of a checkpoint is closed: with one more job of the largest
+/// kind it is far below what storage takes (4 MiB).
+pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
+
+/// Bytes of the latest entries that are kept decoded: replication and apply read what was just
+/// written, and do not ask the disk for it.
+pub(crate) const CACHE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of entries that are read for one message to a follower.
+pub(crate) const READ_BYTES_MAX: usize = 1024 * 1024;
+
+/// Entries in one message to a follower.
+pub(crate) const ENTRIES_PER_MESSAGE_MAX: u64 = 1_024;
+
+/// Bytes of one message between replicas: an entry may have up to 16 MiB, and comes with others.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 20 * 1024 * 1024;
+
+/// Entries that are applied under one lock, and whose history is written in one transaction.
+pub(crate) const APPLY_BATCH_MAX: usize = 256;
+
+/// Happenings that a subscriber may be behind before it misses some.
+pub(crate) const EVENTS_MAX: usize = 1_024;
+
+/// Output lines in one stored batch; longer ones make it smaller.
+pub(crate) const OUTPUT_BATCH_LINES_MAX: usize = 256;
+
+/// Bytes of output lines that one read gives.
+pub(crate) const LINES_BYTES_MAX: usize = 512 * 1024;
+
+/// Keys of history that are read at a time while a page is looked for.
+pub(crate) const LIST_STEP: usize = 1_024;
+
+/// Entries after which a checkpoint is written, so that a restart replays few.
+pub(crate) const CHECKPOINT_ENTRIES: u64 = 50_000;
+
+/// Entries that stay in the log after a checkpoint: a follower that is less behind than this
+/// catches up without a snapshot.
+pub(crate) const ENTRIES_KEPT: u64 = 10_000;
+
+/// Proposals that a follower sends to the leader in one message.
+pub(crate) const FORWARD_BATCH_MAX: usize = 256;
+
+/// Bytes of proposals in one such message, unless a single one is larger.
+pub(crate) const FORWARD_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of one encoded command: a line of output then always fits a batch of output storage
+/// (1 MiB), and everything else that the core takes is smaller.
+pub(crate) const PROPOSAL_BYTES_MAX: usize = 1000 * 1024;
+
+/// Such messages under way at a time.
+pub(crate) const FORWARD_IN_FLIGHT_MAX: usize = 8;
+
+/// Proposals that wait to be sent to the leader; beyond it whoever proposes waits.
+pub(crate) const FORWARD_QUEUE_MAX: usize = 4_096;
+
+/// How long a connection to a peer may take to be made.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A silent peer is asked for a sign of life this often, and given up after as long again: about
+/// an election, so that a cut that loses packets silently is noticed.
+pub(crate) const PING_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long one snapshot frame may take to be accepted.
+pub(crate) const SNAPSHOT_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// Pause between two looks for a leader.
+pub(crate) const LEADER_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a planned stop waits for the next leader.
+pub(crate) const HANDOVER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How often the leader looks at the leases of workers.
+pub(crate) const LEASE_LOOK: Duration = Duration::from_millis(100);
+
+/// How long a writer waits for room on a full disk before it tries again.
+pub(crate) const DISK_FULL_PAUSE: Duration = Duration::from_millis(500);
+
+/// Bytes of entries after which a checkpoint is written, if there are not as many entries before.
+pub(crate) const CHECKPOINT_BYTES: u64 = 256 << 20;
+
+/// Bytes of entries, about, that stay in the log after a checkpoint.
+pub(crate) const BYTES_KEPT: u64 = 256 << 20;
+
+/// How often a replica looks after its disk: its room, its log, its output.
+pub(crate) const UPKEEP_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How rarely a leader whose disk is full hands over, so that two of them do not play ball.
+pub(crate) const FULL_HANDOVER_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often output that is missing here is looked for at peers.
+pub(crate) const REFILL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Jobs that are looked through for missing output at a time.
+pub(crate) const REFILL_STEP: usize = 256;
+
+/// How long the connections of peers get to end by themselves when a replica stops.
+pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);

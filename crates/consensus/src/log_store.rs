@@ -1,0 +1,253 @@
+//! openraft's view of the log on disk.
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::io;
+use std::ops::{Bound, RangeBounds};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use openraft::entry::RaftEntry as _;
+use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
+use openraft::{OptionalSend, RaftLogReader};
+use prost::Message as _;
+use stint_proto::log::v1 as pb;
+use stint_storage::{Durable, Log};
+
+use crate::codec::Garbled;
+use crate::failure::Failure;
+use crate::limits::{CACHE_BYTES_MAX, READ_BYTES_MAX};
+use crate::types::{
+    Entry, LogId, Types, Vote, decode_entry, encode_entry, log_id_of, log_id_to_wire, vote_of,
+    vote_to_wire,
+};
+
+const VOTE: &str = "vote";
+const COMMITTED: &str = "committed";
+
+/// The log, with its last entries in memory. Clones share both.
+#[derive(Clone)]
+pub(crate) struct LogStore {
+    log: Log,
+    cache: Arc<Mutex<Cache>>,
+    failure: Failure,
+}
+
+/// The last entries, decoded: what replication and apply read next.
+#[derive(Default)]
+struct Cache {
+    entries: VecDeque<(Entry, usize)>,
+    bytes: usize,
+}
+
+impl Cache {
+    fn push(&mut self, entry: Entry, bytes: usize) {
+        self.bytes += bytes;
+        self.entries.push_back((entry, bytes));
+        while self.bytes > CACHE_BYTES_MAX && self.entries.len() > 1 {
+            if let Some((_, bytes)) = self.entries.pop_front() {
+                self.bytes -= bytes;
+            }
+        }
+    }
+
+    fn truncate_from(&mut self, index: u64) {
+        while self.entries.back().is_some_and(|(entry, _)| entry.index() >= index) {
+            if let Some((_, bytes)) = self.entries.pop_back() {
+                self.bytes -= bytes;
+            }
+        }
+    }
+
+    /// The entries of `start..end`, if the first of them is here.
+    fn read(&self, start: u64, end: u64, bytes_max: usize) -> Option<Vec<Entry>> {
+        let first = self.entries.front()?.0.index();
+        let skip = usize::try_from(start.checked_sub(first)?).ok()?;
+        if skip >= self.entries.len() {
+            return None;
+        }
+        let mut bytes = 0;
+        let mut found = Vec::new();
+        for (entry, size) in self.entries.iter().skip(skip) {
+            bytes += size;
+            if entry.index() >= end || (bytes > bytes_max && !found.is_empty()) {
+                break;
+            }
+            found.push(entry.clone());
+        }
+        Some(found)
+    }
+}
+
+impl LogStore {
+    pub(crate) fn new(log: Log, failure: Failure) -> Self {
+        Self { log, cache: Arc::default(), failure }
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn last_log_id(&self) -> Result<Option<LogId>, io::Error> {
+        let Some(last) = self.log.last_index() else { return Ok(None) };
+        let mut found = self.log.read(last, last + 1, 0).map_err(|error| self.fail(&error))?;
+        let (_, bytes) = found.pop().ok_or_else(|| io::Error::other("the last entry is gone"))?;
+        Ok(Some(decode_entry(Bytes::from(bytes))?.log_id))
+    }
+
+    fn fail(&self, error: &stint_storage::Error) -> io::Error {
+        self.failure.report("the log", error)
+    }
+
+    /// Entries of `start..end`: at least one if there is one, at most so many bytes.
+    async fn read(&self, start: u64, end: u64, bytes_max: usize) -> Result<Vec<Entry>, io::Error> {
+        if start >= end {
+            return Ok(Vec::new());
+        }
+        if let Some(found) = self.cache().read(start, end, bytes_max) {
+            return Ok(found);
+        }
+        let (log, failure) = (self.log.clone(), self.failure.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let found = log.read(start, end, bytes_max);
+            let found = found.map_err(|error| failure.report("the log", &error))?;
+            let decoded = found.into_iter().map(|(_, bytes)| decode_entry(Bytes::from(bytes)));
+            decoded.collect::<Result<Vec<_>, Garbled>>().map_err(io::Error::from)
+        });
+        read.await.map_err(io::Error::other)?
+    }
+}
+
+impl RaftLogReader<Types> for LogStore {
+    async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> Result<Vec<Entry>, io::Error> {
+        let (mut start, end) = bounds(&range);
+        let mut all = Vec::new();
+        while start < end {
+            let found = self.read(start, end, READ_BYTES_MAX).await?;
+            let Some(last) = found.last() else { break };
+            start = last.index() + 1;
+            all.extend(found);
+        }
+        Ok(all)
+    }
+
+    async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
+        let Some(bytes) = self.log.get(VOTE).map_err(|error| self.fail(&error))? else {
+            return Ok(None);
+        };
+        let vote = pb::Vote::decode(bytes.as_slice()).map_err(io::Error::other)?;
+        Ok(Some(vote_of(&vote)))
+    }
+
+    async fn limited_get_log_entries(
+        &mut self,
+        start: u64,
+        end: u64,
+    ) -> Result<Vec<Entry>, io::Error> {
+        self.read(start, end, READ_BYTES_MAX).await
+    }
+}
+
+fn bounds(range: &impl RangeBounds<u64>) -> (u64, u64) {
+    let start = match range.start_bound() {
+        Bound::Included(start) => *start,
+        Bound::Excluded(start) => start.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(end) => end.saturating_add(1),
+        Bound::Excluded(end) => *end,
+        Bound::Unbounded => u64::MAX,
+    };
+    (start, end)
+}
+
+impl RaftLogStorage<Types> for LogStore {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> Result<LogState<Types>, io::Error> {
+        let purged = match self.log.purged() {
+            Some((_, marker)) => {
+                let id = pb::LogId::decode(marker.as_slice()).map_err(io::Error::other)?;
+                Some(log_id_of(&id))
+            }
+            None => None,
+        };
+        let last = self.last_log_id()?.or(purged);
+        Ok(LogState { last_purged_log_id: purged, last_log_id: last })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
+        let (log, bytes) = (self.log.clone(), vote_to_wire(vote).encode_to_vec());
+        let put = tokio::task::spawn_blocking(move || log.put(VOTE, &bytes, Durable::Now));
+        put.await.map_err(io::Error::other)?.map_err(|error| self.fail(&error))
+    }
+
+    async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
+        let bytes = committed.as_ref().map(|id| log_id_to_wire(id).encode_to_vec());
+        let bytes = bytes.unwrap_or_default();
+        self.log.put(COMMITTED, &bytes, Durable::Later).map_err(|error| self.fail(&error))
+    }
+
+    async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
+        let bytes = self.log.get(COMMITTED).map_err(|error| self.fail(&error))?;
+        match bytes.filter(|bytes| !bytes.is_empty()) {
+            Some(bytes) => {
+                let id = pb::LogId::decode(bytes.as_slice()).map_err(io::Error::other)?;
+                Ok(Some(log_id_of(&id)))
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types>) -> Result<(), io::Error>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let mut encoded = Vec::new();
+        {
+            let mut cache = self.cache();
+            for entry in entries {
+                let bytes = encode_entry(&entry);
+                let size = bytes.len();
+                encoded.push((entry.index(), bytes));
+                cache.push(entry, size);
+            }
+        }
+        let failure = self.failure.clone();
+        self.log.append(encoded, move |outcome| {
+            callback.io_completed(outcome.map_err(|error| failure.report("the log", &error)));
+        });
+        Ok(())
+    }
+
+    async fn truncate_after(&mut self, last: Option<LogId>) -> Result<(), io::Error> {
+        let from = last.map_or(0, |id| id.index + 1);
+        self.cache().truncate_from(from);
+        let log = self.log.clone();
+        let truncate = tokio::task::spawn_blocking(move || log.truncate_from(from));
+        truncate.await.map_err(io::Error::other)?.map_err(|error| self.fail(&error))
+    }
+
+    async fn purge(&mut self, upto: LogId) -> Result<(), io::Error> {
+        {
+            let mut cache = self.cache();
+            while cache.entries.front().is_some_and(|(entry, _)| entry.index() <= upto.index) {
+                if let Some((_, bytes)) = cache.entries.pop_front() {
+                    cache.bytes -= bytes;
+                }
+            }
+        }
+        let (log, marker) = (self.log.clone(), log_id_to_wire(&upto).encode_to_vec());
+        let purge = tokio::task::spawn_blocking(move || log.purge_to(upto.index, &marker));
+        purge.await.map_err(io::Error::other)?.map_err(|error| self.fail(&error))
+    }
+}

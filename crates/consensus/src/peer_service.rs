@@ -1,0 +1,231 @@
+//! Calls of peers, answered by this replica.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use openraft::raft::{
+    AppendEntriesRequest, StreamAppendError, StreamAppendResult, TransferLeaderRequest, VoteRequest,
+};
+use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
+use stint_proto::peer::v1 as pb;
+use stint_proto::peer::v1::peer_server::Peer;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::codec::Garbled;
+use crate::inner::Inner;
+use crate::snapshot::{self, SnapshotData};
+use crate::types::{
+    Types, decode_entry, log_id_of, log_id_to_wire, stored_membership_of, vote_of, vote_to_wire,
+};
+
+/// The peer service of one replica.
+pub(crate) struct PeerService(pub(crate) Arc<Inner>);
+
+type Answered<T> = Result<Response<T>, Status>;
+
+impl PeerService {
+    /// A message for another replica or another cluster is not obeyed: an address was wrong.
+    fn is_for_us(&self, cluster: &[u8], target: u64) -> Result<(), Status> {
+        self.is_of_ours(cluster)?;
+        if target == self.0.id.get() {
+            return Ok(());
+        }
+        Err(Status::failed_precondition(format!(
+            "this is replica {}, not {target:012x}",
+            self.0.id
+        )))
+    }
+
+    fn is_of_ours(&self, cluster: &[u8]) -> Result<(), Status> {
+        if cluster == self.0.cluster.as_ref() {
+            return Ok(());
+        }
+        Err(Status::failed_precondition("this replica belongs to another cluster"))
+    }
+}
+
+fn bad(garbled: &Garbled) -> Status {
+    Status::invalid_argument(garbled.to_string())
+}
+
+fn missing(what: &str) -> Status {
+    Status::invalid_argument(format!("the request has no {what}"))
+}
+
+fn append_of(request: pb::AppendEntriesRequest) -> Result<AppendEntriesRequest<Types>, Status> {
+    let entries = request.entries.into_iter().map(decode_entry).collect::<Result<_, _>>();
+    Ok(AppendEntriesRequest {
+        vote: vote_of(&request.vote.ok_or_else(|| missing("vote"))?),
+        prev_log_id: request.prev_log_id.as_ref().map(log_id_of),
+        entries: entries.map_err(|garbled| bad(&garbled))?,
+        leader_commit: request.leader_commit.as_ref().map(log_id_of),
+    })
+}
+
+fn append_answer(answer: &StreamAppendResult<Types>) -> pb::AppendEntriesResponse {
+    use pb::append_entries_response::Result as Wire;
+    let (result, log_id) = match answer {
+        Ok(log_id) => (Wire::Success(true), log_id.as_ref()),
+        Err(StreamAppendError::Conflict(log_id)) => (Wire::Conflict(true), Some(log_id)),
+        Err(StreamAppendError::HigherVote(vote)) => (Wire::HigherVote(vote_to_wire(vote)), None),
+    };
+    pb::AppendEntriesResponse { result: Some(result), log_id: log_id.map(log_id_to_wire) }
+}
+
+fn vote_request(request: &pb::VoteRequest) -> Result<VoteRequest<Types>, Status> {
+    Ok(VoteRequest {
+        vote: vote_of(request.vote.as_ref().ok_or_else(|| missing("vote"))?),
+        last_log_id: request.last_log_id.as_ref().map(log_id_of),
+        leadership_transfer: request.is_leader_transfer,
+    })
+}
+
+fn vote_answer(answer: &openraft::raft::VoteResponse<Types>) -> pb::VoteResponse {
+    pb::VoteResponse {
+        vote: Some(vote_to_wire(&answer.vote)),
+        last_log_id: answer.last_log_id.as_ref().map(log_id_to_wire),
+        is_granted: answer.vote_granted,
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Status {
+    Status::unavailable(error.to_string())
+}
+
+#[tonic::async_trait]
+impl Peer for PeerService {
+    type AppendEntriesStream =
+        Pin<Box<dyn Stream<Item = Result<pb::AppendEntriesResponse, Status>> + Send>>;
+
+    async fn append_entries(
+        &self,
+        request: Request<Streaming<pb::AppendEntriesRequest>>,
+    ) -> Answered<Self::AppendEntriesStream> {
+        let inner = Arc::clone(&self.0);
+        let service = Self(Arc::clone(&inner));
+        // A message that cannot be read ends the stream; the leader begins another.
+        let appends = request.into_inner().map(move |message| {
+            let message = message.ok()?;
+            let append = service
+                .is_for_us(&message.cluster, message.target)
+                .and_then(|()| service.0.has_room())
+                .and_then(|()| append_of(message));
+            append
+                .inspect_err(|status| tracing::warn!(%status, "entries of a peer were refused"))
+                .ok()
+        });
+        let appends = appends.take_while(|append| std::future::ready(append.is_some()));
+        let appends = appends.filter_map(std::future::ready);
+        let answers = inner.raft.stream_append(Box::pin(appends)).map(|answer| match answer {
+            Ok(answer) => Ok(append_answer(&answer)),
+            Err(fatal) => Err(failed(fatal)),
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn vote(&self, request: Request<pb::VoteRequest>) -> Answered<pb::VoteResponse> {
+        let request = request.get_ref();
+        self.is_for_us(&request.cluster, request.target)?;
+        let answer = self.0.raft.vote(vote_request(request)?).await.map_err(failed)?;
+        Ok(Response::new(vote_answer(&answer)))
+    }
+
+    async fn pre_vote(&self, request: Request<pb::VoteRequest>) -> Answered<pb::VoteResponse> {
+        let request = request.get_ref();
+        self.is_for_us(&request.cluster, request.target)?;
+        let answer = self.0.raft.pre_vote(vote_request(request)?).await.map_err(failed)?;
+        Ok(Response::new(vote_answer(&answer)))
+    }
+
+    async fn install_snapshot(
+        &self,
+        request: Request<Streaming<pb::SnapshotFrame>>,
+    ) -> Answered<pb::SnapshotResponse> {
+        let mut frames = request.into_inner();
+        let first = frames.message().await?.ok_or_else(|| missing("frame"))?;
+        let header = first.header.ok_or_else(|| missing("header"))?;
+        self.is_for_us(&header.cluster, header.target)?;
+        let vote = vote_of(&header.vote.ok_or_else(|| missing("vote"))?);
+        let membership = stored_membership_of(header.last_membership.unwrap_or_default());
+        let meta = SnapshotMetaOf::<Types> {
+            last_log_id: header.last_log_id.as_ref().map(log_id_of),
+            last_membership: membership.map_err(|garbled| bad(&garbled))?,
+        };
+        let received = snapshot::receive(&self.0.applied.store().state, &mut frames).await?;
+        let index = meta.last_log_id.as_ref().map_or(0, |id| id.index);
+        if received.checkpoint().index != index {
+            // The sender wrote a newer checkpoint between naming this one and reading it.
+            return Err(Status::aborted("the snapshot is another than the one announced"));
+        }
+        let snapshot = SnapshotData::Received(Box::new(received));
+        let snapshot = SnapshotOf::<Types, SnapshotData> { meta, snapshot };
+        let answer = self.0.raft.install_full_snapshot(vote, snapshot).await.map_err(failed)?;
+        Ok(Response::new(pb::SnapshotResponse { vote: Some(vote_to_wire(&answer.vote)) }))
+    }
+
+    async fn transfer_leader(
+        &self,
+        request: Request<pb::TransferLeaderRequest>,
+    ) -> Answered<pb::TransferLeaderResponse> {
+        let request = request.into_inner();
+        self.is_for_us(&request.cluster, request.target)?;
+        let from = vote_of(&request.from_leader.ok_or_else(|| missing("vote"))?);
+        let last = request.last_log_id.as_ref().map(log_id_of);
+        let transfer = TransferLeaderRequest::new(from, request.to, last);
+        self.0
+            .raft
+            .handle_transfer_leader(transfer)
+            .await
+            .map_err(failed)?
+            .map_err(|error| Status::failed_precondition(error.to_string()))?;
+        Ok(Response::new(pb::TransferLeaderResponse {}))
+    }
+
+    async fn propose(&self, request: Request<pb::ProposeRequest>) -> Answered<pb::ProposeResponse> {
+        let request = request.into_inner();
+        self.is_of_ours(&request.cluster)?;
+        let results = self.0.propose_here(request.proposals).await;
+        Ok(Response::new(pb::ProposeResponse {
+            results: results.into_iter().map(crate::propose::to_wire).collect(),
+        }))
+    }
+
+    async fn read_index(
+        &self,
+        request: Request<pb::ReadIndexRequest>,
+    ) -> Answered<pb::ReadIndexResponse> {
+        use pb::read_index_response::Result as Wire;
+        self.is_of_ours(&request.get_ref().cluster)?;
+        let result = match self.0.read_index_here().await {
+            Ok(index) => Wire::ReadIndex(index),
+            Err(why) => Wire::Unavailable(why),
+        };
+        Ok(Response::new(pb::ReadIndexResponse { result: Some(result) }))
+    }
+
+    async fn fetch_output(
+        &self,
+        request: Request<pb::FetchOutputRequest>,
+    ) -> Answered<pb::FetchOutputResponse> {
+        let request = request.into_inner();
+        self.is_of_ours(&request.cluster)?;
+        let job = <[u8; 16]>::try_from(request.job.as_slice()).map_err(|_| missing("job"))?;
+        let output = self.0.applied.store().output.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            output.read(request.period, &job, request.first, crate::limits::LINES_BYTES_MAX)
+        });
+        let batches = read.await.map_err(failed)?.map_err(failed)?;
+        Ok(Response::new(pb::FetchOutputResponse {
+            batches: batches
+                .into_iter()
+                .map(|batch| pb::OutputBatch {
+                    first: batch.first_line,
+                    count: batch.line_count,
+                    batch: Bytes::from(batch.bytes),
+                })
+                .collect(),
+        }))
+    }
+}

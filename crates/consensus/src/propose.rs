@@ -1,0 +1,263 @@
+//! From a command to its entry: stamped here if this replica leads, else sent to the one that does.
+//! The one place where a wall clock is read.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use openraft::errors::ClientWriteError;
+use stint_core::{Command, Refusal, Reply, Timestamp};
+use stint_proto::peer::v1 as pb;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::codec::{decode_answer, encode_answer, encode_command, stamp};
+use crate::error::Error;
+use crate::inner::Inner;
+use crate::limits::{
+    FORWARD_BATCH_MAX, FORWARD_BYTES_MAX, FORWARD_IN_FLIGHT_MAX, LEADER_PAUSE, PROPOSAL_BYTES_MAX,
+};
+use crate::peers::Lane;
+use crate::types::Payload;
+
+/// What became of one proposal.
+#[derive(Debug, Clone)]
+pub(crate) enum Proposed {
+    /// It is in the log, at this index, and applied by the leader.
+    Answered(u64, Result<Reply, Refusal>),
+    /// It is not in the log: this replica does not lead.
+    NotLeader,
+    /// It is not in the log, for this reason.
+    Refused(Error),
+    /// It may be in the log.
+    Unknown(String),
+}
+
+/// A proposal that waits to be sent to the leader.
+pub(crate) struct Forward {
+    command: Bytes,
+    answer: oneshot::Sender<Proposed>,
+}
+
+pub(crate) fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    Timestamp::from_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Whether proposing it again cannot do anything twice: ids, lease numbers and line numbers see to
+/// that. A claim asks for more each time.
+fn may_be_repeated(command: &Command) -> bool {
+    match command {
+        Command::Claim { .. } => false,
+        Command::Tick
+        | Command::Submit(_)
+        | Command::Cancel { .. }
+        | Command::Delete { .. }
+        | Command::SetCapacity { .. }
+        | Command::Register(_)
+        | Command::Confirm { .. }
+        | Command::Heartbeat { .. }
+        | Command::AppendLines { .. }
+        | Command::Finish { .. }
+        | Command::Leave { .. }
+        | Command::Expire { .. } => true,
+    }
+}
+
+impl Inner {
+    /// Has the command carried out, wherever the leader is, within the time of a request.
+    pub(crate) async fn propose(&self, command: Command) -> Result<Result<Reply, Refusal>, Error> {
+        self.room()?;
+        let repeatable = may_be_repeated(&command);
+        let command = encode_command(&command);
+        if command.len() > PROPOSAL_BYTES_MAX {
+            // An entry that storage cannot take would be the end of every leader in turn.
+            let what = "a command, in bytes,".into();
+            let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+            let (got, limit) = (number(command.len()), number(PROPOSAL_BYTES_MAX));
+            return Ok(Err(Refusal::OverLimit { what, got, limit }));
+        }
+        let end = Instant::now() + self.timing.request;
+        let mut unknown = None;
+        loop {
+            if let Some(error) = self.failure.seen() {
+                return Err(error);
+            }
+            let attempt = self.propose_once(command.clone());
+            let left = end.saturating_duration_since(Instant::now());
+            let outcome = match tokio::time::timeout(left, attempt).await {
+                Ok(outcome) => outcome,
+                Err(_) => Proposed::Unknown("no answer came in time".to_owned()),
+            };
+            let why = match outcome {
+                Proposed::Answered(index, answer) => {
+                    self.wait_applied(index, end).await?;
+                    return Ok(answer);
+                }
+                Proposed::NotLeader => "none is known".to_owned(),
+                Proposed::Refused(error) => return Err(error),
+                Proposed::Unknown(why) if repeatable => {
+                    unknown = Some(why.clone());
+                    why
+                }
+                Proposed::Unknown(why) => return Err(Error::Unknown(why)),
+            };
+            if Instant::now() + LEADER_PAUSE >= end {
+                return Err(match unknown {
+                    Some(why) => Error::Unknown(why),
+                    None => Error::NoLeader(why),
+                });
+            }
+            tokio::time::sleep(LEADER_PAUSE).await;
+        }
+    }
+
+    async fn propose_once(&self, command: Bytes) -> Proposed {
+        if self.raft.is_leader() {
+            return self.propose_here(vec![command]).await.pop().unwrap_or(Proposed::NotLeader);
+        }
+        let (answer, answered) = oneshot::channel();
+        if self.forwards.send(Forward { command, answer }).await.is_err() {
+            return Proposed::Refused(Error::ShuttingDown);
+        }
+        answered.await.unwrap_or(Proposed::Refused(Error::ShuttingDown))
+    }
+
+    /// Proposes as the leader, in one message to Raft, and waits for all the answers.
+    pub(crate) async fn propose_here(&self, commands: Vec<Bytes>) -> Vec<Proposed> {
+        let count = commands.len();
+        if let Err(error) = self.room() {
+            return vec![Proposed::Refused(error); count];
+        }
+        let at = wall_clock();
+        let entries: Vec<_> =
+            commands.into_iter().map(|command| Payload(stamp(at, &command))).collect();
+        let Ok(mut answers) = self.raft.client_write_many(entries).await else {
+            // Raft has not taken it. Why it has stopped is kept in `failure`; another may lead.
+            return vec![Proposed::NotLeader; count];
+        };
+        let mut outcomes = Vec::with_capacity(count);
+        while let Some(answer) = answers.next().await {
+            outcomes.push(match answer {
+                Ok(Ok(written)) => match written.response {
+                    Some(answer) => Proposed::Answered(written.log_id.index, answer),
+                    None => Proposed::Unknown("the entry has no answer".to_owned()),
+                },
+                Ok(Err(ClientWriteError::ForwardToLeader(_))) => Proposed::NotLeader,
+                Ok(Err(error)) => Proposed::Unknown(error.to_string()),
+                Err(fatal) => Proposed::Unknown(fatal.to_string()),
+            });
+        }
+        outcomes.resize(count, Proposed::Unknown("the leader stopped".to_owned()));
+        outcomes
+    }
+
+    /// Sends what followers' callers propose to the leader: whatever has gathered, at once.
+    pub(crate) async fn forward(self: Arc<Self>, mut queue: mpsc::Receiver<Forward>) {
+        let places = Arc::new(tokio::sync::Semaphore::new(FORWARD_IN_FLIGHT_MAX));
+        let mut sends = tokio::task::JoinSet::new();
+        let mut batch = Vec::new();
+        loop {
+            tokio::select! {
+                count = queue.recv_many(&mut batch, FORWARD_BATCH_MAX) => if count == 0 { break },
+                Some(_) = sends.join_next() => continue,
+            }
+            while !batch.is_empty() {
+                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+                let inner = Arc::clone(&self);
+                let message = one_message(&mut batch);
+                sends.spawn(async move {
+                    inner.send_forwards(message).await;
+                    drop(place);
+                });
+            }
+        }
+    }
+
+    async fn send_forwards(&self, batch: Vec<Forward>) {
+        let count = batch.len();
+        let (commands, waiting): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|forward| (forward.command, forward.answer)).unzip();
+        let mut outcomes = self.ask_leader(commands).await;
+        outcomes.resize(count, Proposed::Unknown("the leader's answer was cut short".to_owned()));
+        for (waiting, outcome) in waiting.into_iter().zip(outcomes) {
+            // Whoever asked may have given up.
+            drop(waiting.send(outcome));
+        }
+    }
+
+    async fn ask_leader(&self, commands: Vec<Bytes>) -> Vec<Proposed> {
+        let count = commands.len();
+        let Some((_, address)) = self.leader() else { return vec![Proposed::NotLeader; count] };
+        if self.raft.is_leader() {
+            return self.propose_here(commands).await;
+        }
+        let Ok(mut client) = self.peers.client(&address, Lane::Request) else {
+            return vec![Proposed::NotLeader; count];
+        };
+        let message = pb::ProposeRequest { cluster: self.cluster.to_vec(), proposals: commands };
+        let mut request = tonic::Request::new(message);
+        request.set_timeout(self.timing.request);
+        match client.propose(request).await {
+            Ok(answer) => answer.into_inner().results.into_iter().map(of_wire).collect(),
+            Err(status) if was_not_sent(&status) => vec![Proposed::NotLeader; count],
+            Err(status) => vec![Proposed::Unknown(status.to_string()); count],
+        }
+    }
+}
+
+/// Takes from the front what goes into one message: at least one, and then up to a bound.
+fn one_message(batch: &mut Vec<Forward>) -> Vec<Forward> {
+    let mut bytes = 0;
+    let fits = |forward: &&Forward| {
+        let is_first = bytes == 0;
+        bytes += forward.command.len();
+        is_first || bytes <= FORWARD_BYTES_MAX
+    };
+    let count = batch.iter().take_while(fits).count();
+    let rest = batch.split_off(count);
+    std::mem::replace(batch, rest)
+}
+
+/// Whether the peer cannot have seen the call: there was no connection, or it was not the one that
+/// was meant, which says so before it looks any further.
+fn was_not_sent(status: &tonic::Status) -> bool {
+    let mut source = std::error::Error::source(status);
+    while let Some(error) = source {
+        if error.is::<tonic::ConnectError>() {
+            return true;
+        }
+        source = error.source();
+    }
+    status.code() == tonic::Code::FailedPrecondition
+}
+
+/// The outcome as the peer service tells it.
+pub(crate) fn to_wire(outcome: Proposed) -> pb::ProposeResult {
+    use pb::propose_result::Result as Wire;
+    let result = match outcome {
+        Proposed::Answered(index, answer) => {
+            Wire::Answered(pb::Answered { index, answer: encode_answer(&answer).into() })
+        }
+        Proposed::NotLeader => Wire::NotLeader(true),
+        Proposed::Refused(Error::DiskFull(why)) => Wire::DiskFull(why),
+        Proposed::Refused(error) => Wire::Unavailable(error.to_string()),
+        Proposed::Unknown(why) => Wire::Unknown(why),
+    };
+    pb::ProposeResult { result: Some(result) }
+}
+
+fn of_wire(result: pb::ProposeResult) -> Proposed {
+    use pb::propose_result::Result as Wire;
+    match result.result {
+        Some(Wire::Answered(answered)) => match decode_answer(&answered.answer) {
+            Ok(answer) => Proposed::Answered(answered.index, answer),
+            Err(garbled) => Proposed::Unknown(garbled.to_string()),
+        },
+        Some(Wire::NotLeader(_)) => Proposed::NotLeader,
+        Some(Wire::Unavailable(why)) => Proposed::Refused(Error::Unavailable(why)),
+        Some(Wire::DiskFull(why)) => Proposed::Refused(Error::DiskFull(why)),
+        Some(Wire::Unknown(why)) => Proposed::Unknown(why),
+        None => Proposed::Unknown("the leader's answer is empty".to_owned()),
+    }
+}

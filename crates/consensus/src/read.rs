@@ -1,0 +1,226 @@
+//! Reads that are never stale.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use openraft::ReadPolicy;
+use stint_core::{Filter, Job, JobId, Line, ListKey};
+use stint_proto::peer::v1 as pb;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::codec::{decode_job, decode_lines};
+use crate::error::Error;
+use crate::inner::Inner;
+use crate::limits::{LEADER_PAUSE, LINES_BYTES_MAX};
+use crate::page::Found;
+use crate::peers::Lane;
+
+/// One who waits until this replica is current.
+pub(crate) type Waiting = oneshot::Sender<Result<u64, Error>>;
+
+impl Inner {
+    /// Returns once all that was committed anywhere before the call is applied here.
+    pub(crate) async fn barrier(&self) -> Result<(), Error> {
+        let end = Instant::now() + self.timing.request;
+        let (waiting, answered) = oneshot::channel();
+        self.barriers.send(waiting).await.map_err(|_| Error::ShuttingDown)?;
+        let index = answered.await.map_err(|_| Error::ShuttingDown)??;
+        self.wait_applied(index, end).await
+    }
+
+    /// Asks for the read index, once for all who wait when the question is sent.
+    pub(crate) async fn answer_barriers(self: Arc<Self>, mut queue: mpsc::Receiver<Waiting>) {
+        let mut waiting = Vec::new();
+        while queue.recv_many(&mut waiting, usize::MAX).await > 0 {
+            let index = self.read_index().await;
+            for one in waiting.drain(..) {
+                // Whoever asked may have given up.
+                drop(one.send(index.clone()));
+            }
+        }
+    }
+
+    async fn read_index(&self) -> Result<u64, Error> {
+        let end = Instant::now() + self.timing.request;
+        loop {
+            if let Some(error) = self.failure.seen() {
+                return Err(error);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            let why = match tokio::time::timeout(left, self.read_index_once()).await {
+                Ok(Ok(index)) => return Ok(index),
+                Ok(Err(why)) => why,
+                Err(_) => "no answer came in time".to_owned(),
+            };
+            if Instant::now() + LEADER_PAUSE >= end {
+                return Err(Error::NoLeader(why));
+            }
+            tokio::time::sleep(LEADER_PAUSE).await;
+        }
+    }
+
+    async fn read_index_once(&self) -> Result<u64, String> {
+        if self.raft.is_leader() {
+            return self.read_index_here().await;
+        }
+        let Some((_, address)) = self.leader() else { return Err("none is known".to_owned()) };
+        let client = self.peers.client(&address, Lane::Request);
+        let mut client = client.map_err(|status| status.to_string())?;
+        let request = pb::ReadIndexRequest { cluster: self.cluster.to_vec() };
+        let answer = client.read_index(request).await.map_err(|status| status.to_string())?;
+        match answer.into_inner().result {
+            Some(pb::read_index_response::Result::ReadIndex(index)) => Ok(index),
+            Some(pb::read_index_response::Result::Unavailable(why)) => Err(why),
+            None => Err("the leader's answer is empty".to_owned()),
+        }
+    }
+
+    /// The read index as the leader knows it, after a round to a majority.
+    pub(crate) async fn read_index_here(&self) -> Result<u64, String> {
+        let linearizer = self.raft.get_read_linearizer(ReadPolicy::ReadIndex).await;
+        linearizer.map(|found| found.read_log_id().index()).map_err(|error| error.to_string())
+    }
+
+    /// A job, live, on its way into history, or there.
+    pub(crate) async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, Error> {
+        self.barrier().await?;
+        {
+            let view = self.applied.read();
+            if let Some(job) = view.state.job(id).or_else(|| view.leaving.get(&id)) {
+                return Ok(Some(Arc::clone(job)));
+            }
+        }
+        let state = self.applied.store().state.clone();
+        let found = self.blocking(move || state.get(&id.to_bytes())).await?;
+        found.map(|body| decoded(&body)).transpose()
+    }
+
+    /// Jobs that match, live and over, newest first.
+    pub(crate) async fn list_jobs(
+        &self,
+        filter: &Filter,
+        start: usize,
+        limit: usize,
+    ) -> Result<Vec<Arc<Job>>, Error> {
+        self.barrier().await?;
+        let mut live: Vec<Arc<Job>> = {
+            let view = self.applied.read();
+            let mut live = view.state.list(filter, None, start.saturating_add(limit));
+            live.extend(view.leaving.values().filter(|job| filter.matches(job)).map(Arc::clone));
+            live
+        };
+        live.sort_by_key(|job| std::cmp::Reverse(ListKey::of(job)));
+        if filter.is_running == Some(true) {
+            return Ok(live.into_iter().skip(start).take(limit).collect());
+        }
+        let state = self.applied.store().state.clone();
+        let filter = filter.clone();
+        let found = self.blocking(move || crate::page::read(&state, &filter, live, start, limit));
+        let found = found.await?.into_iter().map(|found| match found {
+            Found::Live(job) => Ok(job),
+            Found::Over(body) => decoded(&body),
+        });
+        found.collect()
+    }
+
+    /// Lines of a job's output, as many as there are here or at a peer, within bounds.
+    pub(crate) async fn lines(
+        &self,
+        job: &Job,
+        first: u64,
+        lines_max: usize,
+    ) -> Result<Vec<(u64, Line)>, Error> {
+        if first >= job.line_count || lines_max == 0 {
+            return Ok(Vec::new());
+        }
+        let (period, id) = (job.created_at.day(), job.id.to_bytes());
+        let output = self.applied.store().output.clone();
+        let here = self.blocking(move || output.read(period, &id, first, LINES_BYTES_MAX)).await?;
+        let here = here.into_iter().map(|batch| (batch.first_line, batch.bytes)).collect();
+        let lines = Self::unpacked(here, first, lines_max)?;
+        if !lines.is_empty() {
+            return Ok(lines);
+        }
+        let there = self.fetch_output(period, id, first).await;
+        Self::unpacked(there, first, lines_max)
+    }
+
+    /// The lines from `first` on, up to the first gap.
+    fn unpacked(
+        batches: Vec<(u64, Vec<u8>)>,
+        first: u64,
+        lines_max: usize,
+    ) -> Result<Vec<(u64, Line)>, Error> {
+        let mut next = first;
+        let mut found = Vec::new();
+        for (number, bytes) in batches {
+            let lines =
+                decode_lines(&bytes).map_err(|garbled| Error::Failed(garbled.to_string()))?;
+            if number > next {
+                break;
+            }
+            for (number, line) in (number..).zip(lines) {
+                if number == next && found.len() < lines_max {
+                    found.push((number, line));
+                    next += 1;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What this replica has lost or never had, from any peer that has it; kept here as well.
+    pub(crate) async fn fetch_output(
+        &self,
+        period: u32,
+        job: [u8; 16],
+        first: u64,
+    ) -> Vec<(u64, Vec<u8>)> {
+        for (id, address) in self.peer_addresses() {
+            let Ok(mut client) = self.peers.client(&address, Lane::Bulk) else { continue };
+            let request = pb::FetchOutputRequest {
+                cluster: self.cluster.to_vec(),
+                period,
+                job: job.to_vec(),
+                first,
+            };
+            let mut request = tonic::Request::new(request);
+            request.set_timeout(self.timing.request);
+            let answer = match client.fetch_output(request).await {
+                Ok(answer) => answer.into_inner(),
+                Err(status) => {
+                    tracing::debug!(peer = id, %status, "a peer did not give output");
+                    continue;
+                }
+            };
+            if answer.batches.is_empty() {
+                continue;
+            }
+            let output = self.applied.store().output.clone();
+            let batches = answer.batches.clone();
+            let kept = self.blocking(move || {
+                batches.iter().try_for_each(|batch| {
+                    output.append(period, &job, batch.first, batch.count, &batch.batch)
+                })
+            });
+            if let Err(error) = kept.await {
+                tracing::warn!(%error, "output of a peer could not be kept");
+            }
+            let batches = answer.batches.into_iter();
+            return batches.map(|batch| (batch.first, batch.batch.to_vec())).collect();
+        }
+        Vec::new()
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, stint_storage::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|_| Error::ShuttingDown)?.map_err(|error| Error::Failed(error.to_string()))
+    }
+}
+
+fn decoded(body: &[u8]) -> Result<Arc<Job>, Error> {
+    decode_job(body).map(Arc::new).map_err(|garbled| Error::Failed(garbled.to_string()))
+}

@@ -1,0 +1,420 @@
+//! The handle on one replica: propose, read, follow, stop.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use openraft::Raft;
+use openraft::async_runtime::WatchReceiver as _;
+use openraft::errors::{InitializeError, RaftError};
+use stint_core::{Command, Event, Filter, Job, JobId, Line, Refusal, Reply, State, WorkerId};
+use stint_proto::peer::v1::peer_server::PeerServer;
+use stint_storage::Store;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::error::Error;
+use crate::failure::Failure;
+use crate::inner::Inner;
+use crate::limits;
+use crate::log_store::LogStore;
+use crate::network::Network;
+use crate::peer_service::PeerService;
+use crate::peers::Peers;
+use crate::state_machine::{Applied, StateMachine};
+use crate::types::{Node, Types};
+
+/// How one replica takes part in its cluster.
+#[derive(Debug)]
+pub struct Config {
+    /// The replica's id, which is also its worker's.
+    pub id: WorkerId,
+    /// The cluster's id: replicas of another cluster are not answered.
+    pub cluster: [u8; 16],
+    /// The replicas that found the cluster, this one among them. Used once, while the log is empty.
+    pub founders: BTreeMap<WorkerId, Member>,
+    /// Where peers connect to, bound by the caller.
+    pub peer_listener: std::net::TcpListener,
+    /// The pace of Raft.
+    pub timing: Timing,
+}
+
+/// Where a replica is reached, as `host:port`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// By its peers.
+    pub peer_address: String,
+    /// By clients.
+    pub client_address: String,
+}
+
+/// The pace of Raft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// How often a leader speaks to its followers.
+    pub heartbeat: Duration,
+    /// A follower that hears nothing for a random time in this range stands for election.
+    pub election_min: Duration,
+    /// See `election_min`.
+    pub election_max: Duration,
+    /// How long a proposal or a read waits for a leader and for its outcome.
+    pub request: Duration,
+    /// The time that a worker's lease is given beyond its ttl before it is expired.
+    pub lease_margin: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_millis(100),
+            election_min: Duration::from_millis(300),
+            election_max: Duration::from_millis(600),
+            request: Duration::from_secs(5),
+            lease_margin: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What a replica knows of its cluster.
+#[derive(Debug, Clone)]
+pub struct ClusterStatus {
+    /// The replica that says so.
+    pub id: WorkerId,
+    /// The leader, if it knows one that is still heard of.
+    pub leader: Option<WorkerId>,
+    /// The Raft term.
+    pub term: u64,
+    /// The last entry of its log.
+    pub last_log_index: u64,
+    /// The last entry that it knows to be committed.
+    pub committed_index: u64,
+    /// The last entry that it has applied.
+    pub applied_index: u64,
+    /// All members, in the order of their ids.
+    pub members: Vec<MemberStatus>,
+    /// What is wrong with this replica's own disk or Raft, in words.
+    pub warnings: Vec<String>,
+}
+
+/// One member as the answering replica knows it.
+#[derive(Debug, Clone)]
+pub struct MemberStatus {
+    /// The member.
+    pub id: WorkerId,
+    /// Where it is reached.
+    pub member: Member,
+    /// Whether it votes.
+    pub is_voter: bool,
+    /// Entries that the leader has and it has not; known on the leader only.
+    pub lag: Option<u64>,
+    /// Whether it has been heard of lately: on the leader by its acknowledgements, elsewhere by
+    /// the answering replica's own connections; `None` where that is not known.
+    pub is_reachable: Option<bool>,
+}
+
+/// What one applied entry did.
+#[derive(Debug, Clone)]
+pub struct Happening {
+    /// The index of the entry in the log.
+    pub index: u64,
+    /// What happened, in order; never empty.
+    pub events: Arc<[Event]>,
+}
+
+/// The events of this replica's applied entries from the subscription on, in the order of the log.
+#[derive(Debug)]
+pub struct Events(pub(crate) tokio::sync::broadcast::Receiver<Option<Happening>>);
+
+impl Events {
+    /// The next happening. `None` says that some were missed because this reader was too slow:
+    /// read the state anew and go on. An error says that the replica has stopped.
+    pub async fn next(&mut self) -> Result<Option<Happening>, Error> {
+        use tokio::sync::broadcast::error::RecvError;
+        match self.0.recv().await {
+            Ok(happening) => Ok(happening),
+            Err(RecvError::Lagged(_)) => Ok(None),
+            Err(RecvError::Closed) => Err(Error::ShuttingDown),
+        }
+    }
+}
+
+/// One replica of the cluster. Clones are the same replica.
+#[derive(Clone)]
+pub struct Replica {
+    inner: Arc<Inner>,
+    tasks: Arc<Mutex<Option<Tasks>>>,
+}
+
+/// Everything that runs, and what stops it.
+struct Tasks {
+    stopping: watch::Sender<bool>,
+    running: JoinSet<()>,
+}
+
+impl std::fmt::Debug for Replica {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Replica({})", self.inner.id)
+    }
+}
+
+fn raft_config(timing: &Timing) -> Result<openraft::Config, Error> {
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let config = openraft::Config {
+        cluster_name: "stint".to_owned(),
+        heartbeat_interval: ms(timing.heartbeat),
+        election_timeout_min: ms(timing.election_min),
+        election_timeout_max: ms(timing.election_max),
+        max_payload_entries: limits::ENTRIES_PER_MESSAGE_MAX,
+        snapshot_policy: openraft::SnapshotPolicy::LogsSinceLast(limits::CHECKPOINT_ENTRIES),
+        max_in_snapshot_log_to_keep: limits::ENTRIES_KEPT,
+        replication_lag_threshold: limits::CHECKPOINT_ENTRIES + limits::ENTRIES_KEPT,
+        purge_batch_size: 1_024,
+        enable_leader_restore: Some(false),
+        enable_pre_vote: Some(true),
+        // The least that openraft takes: a lease of the leader and an election.
+        quorum_loss_probe_interval: Some(ms(2 * timing.election_max)),
+        allow_log_reversion: Some(false),
+        ..openraft::Config::default()
+    };
+    config.validate().map_err(|error| Error::Failed(format!("[raft]: {error}")))
+}
+
+impl Replica {
+    /// Opens the log, restores the state, listens to peers and takes part in elections.
+    ///
+    /// If the log is empty, the founders found the cluster. Returns before there is a leader.
+    pub async fn start(config: Config, store: Store) -> Result<Self, Error> {
+        let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
+        let failure = Failure::new();
+        let cluster = Bytes::copy_from_slice(&config.cluster);
+        let log = LogStore::new(store.log.clone(), failure.clone());
+        let store = Arc::new(store);
+        let restored = {
+            let failure = failure.clone();
+            tokio::task::spawn_blocking(move || Applied::restore(store, failure)).await
+        };
+        let applied = restored.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        let applied = Arc::new(applied);
+        let peers = Arc::new(Peers::default());
+        let network = Network { cluster: cluster.clone(), peers: Arc::clone(&peers) };
+        let raft = Raft::new(
+            config.id.get(),
+            Arc::new(raft_config(&config.timing)?),
+            network,
+            log,
+            StateMachine(Arc::clone(&applied)),
+        )
+        .await
+        .map_err(|error| failed(&error))?;
+        found(&raft, &config).await?;
+
+        let (forwards, to_forward) = mpsc::channel(limits::FORWARD_QUEUE_MAX);
+        let (barriers, to_answer) = mpsc::channel(limits::FORWARD_QUEUE_MAX);
+        let inner = Arc::new(Inner {
+            id: config.id,
+            cluster,
+            timing: config.timing,
+            raft,
+            applied,
+            peers,
+            failure,
+            forwards,
+            barriers,
+        });
+        let tasks = spawn(&inner, config.peer_listener, to_forward, to_answer)?;
+        Ok(Self { inner, tasks: Arc::new(Mutex::new(Some(tasks))) })
+    }
+
+    /// The replica's id.
+    pub fn id(&self) -> WorkerId {
+        self.inner.id
+    }
+
+    /// Has `command` carried out by the cluster, on whichever replica leads, and gives its answer
+    /// once the entry is applied there *and* here: what this replica shows afterwards includes it.
+    ///
+    /// Waits for a leader for as long as [`Timing::request`]. A command is proposed anew only where
+    /// it is known not to be in the log, or where being in it twice changes nothing.
+    pub async fn propose(&self, command: Command) -> Result<Result<Reply, Refusal>, Error> {
+        self.inner.propose(command).await
+    }
+
+    /// Looks at the applied state of this replica, which may lag behind. Must not block.
+    pub fn with_state<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.inner.applied.read().state)
+    }
+
+    /// Returns once this replica has applied all that was committed anywhere when it was called:
+    /// what [`Self::with_state`] shows next is linearizable.
+    pub async fn barrier(&self) -> Result<(), Error> {
+        self.inner.barrier().await
+    }
+
+    /// A job, live or over, linearizable. A deleted one has the status `Deleted`.
+    pub async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, Error> {
+        self.inner.job(id).await
+    }
+
+    /// Jobs that match, live and over, most recently scheduled first, from `start` on.
+    pub async fn list_jobs(
+        &self,
+        filter: &Filter,
+        start: usize,
+        limit: usize,
+    ) -> Result<Vec<Arc<Job>>, Error> {
+        self.inner.list_jobs(filter, start, limit).await
+    }
+
+    /// Lines of a job's output from `first` on, with the number of the first of them: at least one
+    /// if there are any there, at most `lines_max`, and no more than a bounded number of bytes.
+    /// What this replica does not have it fetches from a peer. Not a linearizable read by itself:
+    /// `job` says up to which line to read.
+    pub async fn lines(
+        &self,
+        job: &Job,
+        first: u64,
+        lines_max: usize,
+    ) -> Result<Vec<(u64, Line)>, Error> {
+        self.inner.lines(job, first, lines_max).await
+    }
+
+    /// Follows what this replica applies from now on.
+    pub fn subscribe(&self) -> Events {
+        Events(self.inner.applied.subscribe())
+    }
+
+    /// What this replica knows of its cluster.
+    pub fn status(&self) -> ClusterStatus {
+        crate::status::of(&self.inner)
+    }
+
+    /// Returns when the replica has failed by itself (disk, Raft, impossible state), with why.
+    pub async fn failed(&self) -> Error {
+        self.inner.failure.wait().await
+    }
+
+    /// Hands leadership over if it has it, stops taking part, and returns when all is on disk.
+    pub async fn shutdown(&self) -> Result<(), Error> {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Tasks { stopping, mut running }) = tasks else { return Ok(()) };
+        self.hand_over().await;
+        stopping.send_replace(true);
+        let stopped = self.inner.raft.shutdown().await;
+        running.abort_all();
+        while running.join_next().await.is_some() {}
+        stopped.map_err(|error| Error::Failed(error.to_string()))
+    }
+
+    /// Makes the voter that has most of the log the leader, and waits for it, within bounds.
+    async fn hand_over(&self) {
+        let raft = &self.inner.raft;
+        if !raft.is_leader() {
+            return;
+        }
+        let us = self.inner.id.get();
+        let next = {
+            let metrics = raft.metrics();
+            let metrics = metrics.borrow_watched();
+            let voters: Vec<u64> =
+                metrics.membership_config.membership().voter_ids().filter(|id| *id != us).collect();
+            metrics.replication.as_ref().and_then(|progress| {
+                progress
+                    .iter()
+                    .filter(|(id, _)| voters.contains(id))
+                    .max_by_key(|(_, matched)| matched.as_ref().map(|id| id.index))
+                    .map(|(id, _)| *id)
+            })
+        };
+        let Some(next) = next else { return };
+        if raft.trigger().transfer_leader(next).await.is_err() {
+            return;
+        }
+        let mut metrics = raft.metrics();
+        let handed_over = async {
+            loop {
+                let leader = metrics.borrow_watched().current_leader;
+                if leader.is_some_and(|leader| leader != us) || metrics.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        if tokio::time::timeout(limits::HANDOVER_TIMEOUT, handed_over).await.is_err() {
+            tracing::warn!("leadership was not handed over in time; the others will elect");
+        }
+    }
+}
+
+/// Founds the cluster, if this replica has never been part of one. All founders may do so at once:
+/// they write the same first entry.
+async fn found(raft: &Raft<Types, StateMachine>, config: &Config) -> Result<(), Error> {
+    let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
+    if raft.is_initialized().await.map_err(|error| failed(&error))? {
+        return Ok(());
+    }
+    let members: BTreeMap<u64, Node> = config
+        .founders
+        .iter()
+        .map(|(id, member)| {
+            let Member { peer_address, client_address } = member.clone();
+            (id.get(), Node { peer_address, client_address })
+        })
+        .collect();
+    match raft.initialize(members).await {
+        // A peer's first message came in between.
+        Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+fn spawn(
+    inner: &Arc<Inner>,
+    listener: std::net::TcpListener,
+    to_forward: mpsc::Receiver<crate::propose::Forward>,
+    to_answer: mpsc::Receiver<crate::read::Waiting>,
+) -> Result<Tasks, Error> {
+    let failed = |error: std::io::Error| Error::Failed(format!("the peer address: {error}"));
+    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+    let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
+    let stopping = watch::Sender::new(false);
+    let mut running = JoinSet::new();
+    let service = PeerServer::new(PeerService(Arc::clone(inner)))
+        .max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(limits::MESSAGE_BYTES_MAX);
+    let failure = inner.failure.clone();
+    running.spawn(async move {
+        let server = tonic::transport::Server::builder()
+            .http2_keepalive_interval(Some(limits::PING_INTERVAL))
+            .http2_keepalive_timeout(Some(limits::PING_INTERVAL))
+            .initial_stream_window_size(4 * 1024 * 1024)
+            .initial_connection_window_size(8 * 1024 * 1024)
+            .add_service(service)
+            .serve_with_incoming(incoming);
+        if let Err(error) = server.await {
+            failure.note(Error::Failed(format!("the peer service: {error}")));
+        }
+    });
+    running.spawn(Arc::clone(inner).forward(to_forward));
+    running.spawn(Arc::clone(inner).answer_barriers(to_answer));
+    running.spawn(crate::ticker::run(Arc::clone(inner), stopping.subscribe()));
+    running.spawn(watch_raft(Arc::clone(inner), stopping.subscribe()));
+    Ok(Tasks { stopping, running })
+}
+
+/// Notes when Raft stops by itself.
+async fn watch_raft(inner: Arc<Inner>, stopping: watch::Receiver<bool>) {
+    let mut metrics = inner.raft.metrics();
+    loop {
+        let state = metrics.borrow_watched().running_state.clone();
+        if *stopping.borrow() {
+            return;
+        }
+        if let Err(fatal) = state {
+            return inner.failure.note(Error::Failed(fatal.to_string()));
+        }
+        if metrics.changed().await.is_err() {
+            return;
+        }
+    }
+}

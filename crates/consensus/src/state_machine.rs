@@ -1,0 +1,457 @@
+//! Carries committed entries out: into the state, into history, into output, and to those who
+//! wait or follow.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use futures_util::{Stream, StreamExt as _};
+use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
+use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
+use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
+use stint_core::{Event, Job, JobId, State, Status};
+use stint_storage::{Record, Store};
+use tokio::sync::{Notify, broadcast, watch};
+
+use crate::codec::{
+    decode_header, decode_job, decode_proposal, encode_chunks, encode_header, encode_job,
+    encode_lines,
+};
+use crate::error::Error;
+use crate::failure::Failure;
+use crate::limits::{APPLY_BATCH_MAX, DISK_FULL_PAUSE, EVENTS_MAX, OUTPUT_BATCH_LINES_MAX};
+use crate::replica::Happening;
+use crate::snapshot::SnapshotData;
+use crate::types::{
+    Answer, Entry, LogId, StoredMembership, Types, log_id_of, log_id_to_wire, stored_membership_of,
+    stored_membership_to_wire,
+};
+
+/// What is applied, shared by the one who applies and all who read.
+pub(crate) struct Applied {
+    view: RwLock<View>,
+    store: Arc<Store>,
+    /// `None` says that history jumped: read the state anew.
+    events: broadcast::Sender<Option<Happening>>,
+    /// The last entry whose consequences are all in their places; changes after each batch. The
+    /// state itself may be ahead of it.
+    progress: watch::Sender<Option<u64>>,
+    /// Held while entries are on their way from the state to history and output, so that a
+    /// checkpoint finds all three at the same entry.
+    whole: Mutex<()>,
+    /// Held while the checkpoint is replaced, by a new one or by a received one.
+    checkpointing: Mutex<()>,
+    /// Rung when a received snapshot has taken the place of the state: output may be missing.
+    pub(crate) jumped: Notify,
+    /// Bytes of entries applied since the start.
+    bytes: AtomicU64,
+    /// Of these, those that the last checkpoint contains.
+    bytes_checkpointed: AtomicU64,
+    failure: Failure,
+}
+
+/// One moment of the applied log.
+pub(crate) struct View {
+    pub(crate) state: State,
+    pub(crate) applied: Option<LogId>,
+    pub(crate) membership: StoredMembership,
+    /// Jobs that have left the state and are on their way into history.
+    pub(crate) leaving: BTreeMap<JobId, Arc<Job>>,
+}
+
+impl Applied {
+    /// Restores what the last checkpoint has.
+    pub(crate) fn restore(store: Arc<Store>, failure: Failure) -> Result<Self, io::Error> {
+        let view = restore_view(&store, &failure)?;
+        let (events, _) = broadcast::channel(EVENTS_MAX);
+        let progress = watch::Sender::new(view.applied.as_ref().map(|id| id.index));
+        Ok(Self {
+            view: RwLock::new(view),
+            store,
+            events,
+            progress,
+            whole: Mutex::new(()),
+            checkpointing: Mutex::new(()),
+            jumped: Notify::new(),
+            bytes: AtomicU64::new(0),
+            bytes_checkpointed: AtomicU64::new(0),
+            failure,
+        })
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, View> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Option<Happening>> {
+        self.events.subscribe()
+    }
+
+    /// The last entry whose consequences all readers see; wakes whenever there are more.
+    pub(crate) fn progress(&self) -> watch::Receiver<Option<u64>> {
+        self.progress.subscribe()
+    }
+
+    /// Bytes of entries that the last checkpoint does not contain.
+    pub(crate) fn bytes_since_checkpoint(&self) -> u64 {
+        let checkpointed = self.bytes_checkpointed.load(Ordering::Relaxed);
+        self.bytes.load(Ordering::Relaxed).saturating_sub(checkpointed)
+    }
+
+    fn whole(&self) -> MutexGuard<'_, ()> {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn checkpointing(&self) -> MutexGuard<'_, ()> {
+        self.checkpointing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn fail(&self, what: &str, error: &stint_storage::Error) -> io::Error {
+        self.failure.report(what, error)
+    }
+
+    /// Does what must be done to go on. A full disk is waited out; any other error is the end.
+    fn insist<T>(
+        &self,
+        what: &str,
+        mut work: impl FnMut() -> Result<T, stint_storage::Error>,
+    ) -> Result<T, io::Error> {
+        loop {
+            match work() {
+                Err(stint_storage::Error::DiskFull { .. }) if !self.failure.is_stopping() => {
+                    self.failure.pause(DISK_FULL_PAUSE);
+                }
+                done => return done.map_err(|error| self.fail(what, &error)),
+            }
+        }
+    }
+
+    /// Moves what the events say to disk. Until it is there, readers find it in `leaving`.
+    fn keep(&self, events: &[Event], records: &mut Vec<Record>) -> Result<(), io::Error> {
+        for event in events {
+            match event {
+                Event::Ended(job) => {
+                    if job.status == Status::Deleted {
+                        self.delete_output(job)?;
+                    }
+                    records.push(record(job));
+                }
+                Event::Deleted(id) => self.delete_from_history(*id, records)?,
+                Event::LinesAppended { job, first, lines } => {
+                    let mut first = *first;
+                    for lines in lines.chunks(OUTPUT_BATCH_LINES_MAX) {
+                        let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+                        let (period, id) = (job.created_at.day(), job.id.to_bytes());
+                        let bytes = encode_lines(lines);
+                        let output = &self.store.output;
+                        self.insist("output", || output.append(period, &id, first, count, &bytes))?;
+                        first += u64::from(count);
+                    }
+                }
+                Event::Submitted(_)
+                | Event::Due(_)
+                | Event::Claimed(_)
+                | Event::CancelRequested(_)
+                | Event::WorkerLost(_)
+                | Event::Resurrected(_)
+                | Event::WorkerChanged(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_output(&self, job: &Job) -> Result<(), io::Error> {
+        if job.line_count == 0 {
+            return Ok(());
+        }
+        let (period, id) = (job.created_at.day(), job.id.to_bytes());
+        self.insist("output", || self.store.output.delete(period, &id))
+    }
+
+    fn delete_from_history(&self, id: JobId, records: &mut Vec<Record>) -> Result<(), io::Error> {
+        self.put(records)?;
+        let found = self.store.state.get(&id.to_bytes());
+        let Some(body) = found.map_err(|error| self.fail("history", &error))? else {
+            return Ok(());
+        };
+        let mut job = decode_job(&body)?;
+        self.delete_output(&job)?;
+        job.status = Status::Deleted;
+        records.push(record(&job));
+        Ok(())
+    }
+
+    fn put(&self, records: &mut Vec<Record>) -> Result<(), io::Error> {
+        if !records.is_empty() {
+            self.insist("history", || self.store.state.put_records(records))?;
+            records.clear();
+        }
+        Ok(())
+    }
+}
+
+/// A job as history keeps it. Of a deleted one only a tombstone stays.
+fn record(job: &Job) -> Record {
+    let is_deleted = job.status == Status::Deleted;
+    let body = if is_deleted {
+        let mut tombstone = job.clone();
+        tombstone.spec.parameters = None;
+        tombstone.line_count = 0;
+        encode_job(&tombstone)
+    } else {
+        encode_job(job)
+    };
+    Record {
+        id: job.id.to_bytes(),
+        scheduled_at: job.scheduled_at.as_ms(),
+        action: job.spec.action.clone(),
+        worker: job.worker.map(stint_core::WorkerId::get),
+        listed: !is_deleted,
+        body,
+    }
+}
+
+fn restore_view(store: &Store, failure: &Failure) -> Result<View, io::Error> {
+    let failed = |error: &stint_storage::Error| failure.report("the checkpoint", error);
+    let Some(header) = store.state.checkpoint().map_err(|error| failed(&error))? else {
+        return Ok(View {
+            state: State::default(),
+            applied: None,
+            membership: StoredMembership::default(),
+            leaving: BTreeMap::new(),
+        });
+    };
+    let (mut restored, applied, membership) = decode_header(&header.header)?;
+    store
+        .state
+        .read_checkpoint(|chunk| {
+            restored.add(&chunk).map_err(|garbled| RestoreError(garbled.into()))
+        })
+        .map_err(|RestoreError(error)| error)?;
+    Ok(View {
+        state: restored.finish()?,
+        applied: applied.as_ref().map(log_id_of),
+        membership: stored_membership_of(membership)?,
+        leaving: BTreeMap::new(),
+    })
+}
+
+struct RestoreError(io::Error);
+
+impl From<stint_storage::Error> for RestoreError {
+    fn from(error: stint_storage::Error) -> Self {
+        Self(io::Error::other(error))
+    }
+}
+
+/// openraft's end of it: the only one who applies.
+pub(crate) struct StateMachine(pub(crate) Arc<Applied>);
+
+/// One applied entry whose consequences are not announced yet.
+struct Unannounced {
+    index: u64,
+    answer: Answer,
+    responder: Option<ApplyResponder<Types>>,
+    events: Vec<Event>,
+}
+
+impl StateMachine {
+    fn apply_batch(
+        &self,
+        batch: Vec<Result<EntryResponder<Types>, io::Error>>,
+    ) -> Result<(), io::Error> {
+        let mut decoded = Vec::with_capacity(batch.len());
+        let mut bytes = 0;
+        for item in batch {
+            let (entry, responder) = item?;
+            let command = match &entry.payload {
+                EntryPayload::Normal(payload) => {
+                    bytes += payload.0.len();
+                    Some(decode_proposal(&payload.0)?)
+                }
+                EntryPayload::Blank | EntryPayload::Membership(_) => None,
+            };
+            decoded.push((entry, responder, command));
+        }
+        let mut done = Vec::with_capacity(decoded.len());
+        let whole = self.0.whole();
+        {
+            let mut view = self.0.write();
+            for (entry, responder, command) in decoded {
+                let mut events = Vec::new();
+                let mut answer = None;
+                if let Some((at, command)) = command {
+                    let state = &mut view.state;
+                    // Whatever a command says ends in an answer: a panic says that the state
+                    // itself is wrong, and then this replica stops.
+                    let outcome = catch_unwind(AssertUnwindSafe(|| state.apply(at, command)));
+                    let outcome =
+                        outcome.map_err(|panic| self.impossible(&entry, panic.as_ref()))?;
+                    answer = Some(outcome.reply);
+                    events = outcome.events;
+                }
+                if let EntryPayload::Membership(membership) = &entry.payload {
+                    let id = Some(entry.log_id);
+                    view.membership = StoredMembership::new(id, membership.clone());
+                }
+                for event in &events {
+                    if let Event::Ended(job) = event {
+                        view.leaving.insert(job.id, Arc::clone(job));
+                    }
+                }
+                let index = entry.log_id.index;
+                view.applied = Some(entry.log_id);
+                done.push(Unannounced { index, answer, responder, events });
+            }
+        }
+        let mut records = Vec::new();
+        for entry in &done {
+            self.0.keep(&entry.events, &mut records)?;
+        }
+        self.0.put(&mut records)?;
+        self.0.write().leaving.clear();
+        drop(whole);
+        self.0.bytes.fetch_add(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
+        self.announce(done);
+        Ok(())
+    }
+
+    fn impossible(&self, entry: &Entry, panic: &(dyn std::any::Any + Send)) -> io::Error {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+        let why = format!("entry {}: the state is impossible: {text}", entry.log_id.index);
+        self.0.failure.note(Error::Failed(why.clone()));
+        io::Error::other(why)
+    }
+
+    fn announce(&self, done: Vec<Unannounced>) {
+        if let Some(last) = done.last() {
+            self.0.progress.send_replace(Some(last.index));
+        }
+        for Unannounced { index, answer, responder, events } in done {
+            if let Some(responder) = responder {
+                responder.send(answer);
+            }
+            if !events.is_empty() {
+                // Nobody may be listening.
+                drop(self.0.events.send(Some(Happening { index, events: events.into() })));
+            }
+        }
+    }
+}
+
+impl RaftStateMachine<Types> for StateMachine {
+    type SnapshotData = SnapshotData;
+    type SnapshotBuilder = Checkpointer;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
+        let view = self.0.read();
+        Ok((view.applied, view.membership.clone()))
+    }
+
+    async fn apply<S>(&mut self, entries: S) -> Result<(), io::Error>
+    where
+        S: Stream<Item = Result<EntryResponder<Types>, io::Error>> + Unpin + OptionalSend,
+    {
+        let mut batches = entries.ready_chunks(APPLY_BATCH_MAX);
+        while let Some(batch) = batches.next().await {
+            // Writing history and output may wait for the disk.
+            tokio::task::block_in_place(|| self.apply_batch(batch))?;
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Checkpointer {
+        Checkpointer(Arc::clone(&self.0))
+    }
+
+    async fn install_snapshot(
+        &mut self,
+        _meta: &SnapshotMetaOf<Types>,
+        snapshot: SnapshotData,
+    ) -> Result<(), io::Error> {
+        let applied = Arc::clone(&self.0);
+        let install = tokio::task::spawn_blocking(move || {
+            let SnapshotData::Received(received) = snapshot else {
+                return Err(io::Error::other("a snapshot of our own is installed already"));
+            };
+            let _alone = applied.checkpointing();
+            let mut view = applied.write();
+            let installed = applied.store.state.install(*received);
+            installed.map_err(|error| applied.fail("the snapshot", &error))?;
+            *view = restore_view(&applied.store, &applied.failure)?;
+            let index = view.applied.as_ref().map(|id| id.index);
+            drop(view);
+            applied
+                .bytes_checkpointed
+                .store(applied.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+            applied.progress.send_replace(index);
+            drop(applied.events.send(None));
+            applied.jumped.notify_one();
+            Ok(())
+        });
+        install.await.map_err(io::Error::other)?
+    }
+
+    async fn get_current_snapshot(
+        &mut self,
+    ) -> Result<Option<SnapshotOf<Types, SnapshotData>>, io::Error> {
+        current(&self.0)
+    }
+}
+
+fn current(applied: &Applied) -> Result<Option<SnapshotOf<Types, SnapshotData>>, io::Error> {
+    let header = applied.store.state.checkpoint();
+    let Some(header) = header.map_err(|error| applied.fail("the checkpoint", &error))? else {
+        return Ok(None);
+    };
+    let (_, last, membership) = decode_header(&header.header)?;
+    let meta = SnapshotMetaOf::<Types> {
+        last_log_id: last.as_ref().map(log_id_of),
+        last_membership: stored_membership_of(membership)?,
+    };
+    let snapshot = SnapshotData::Stored(applied.store.state.clone());
+    Ok(Some(SnapshotOf::<Types, SnapshotData> { meta, snapshot }))
+}
+
+/// Writes checkpoints, beside the one who applies.
+pub(crate) struct Checkpointer(Arc<Applied>);
+
+impl RaftSnapshotBuilder<Types> for Checkpointer {
+    type SnapshotData = SnapshotData;
+
+    async fn build_snapshot(&mut self) -> Result<SnapshotOf<Types, SnapshotData>, io::Error> {
+        let applied = Arc::clone(&self.0);
+        let build = tokio::task::spawn_blocking(move || {
+            let _alone = applied.checkpointing();
+            let (parts, last, membership, bytes) = {
+                let _whole = applied.whole();
+                let bytes = applied.bytes.load(Ordering::Relaxed);
+                let view = applied.read();
+                (view.state.parts(), view.applied, view.membership.clone(), bytes)
+            };
+            let index = last.as_ref().map_or(0, |id| id.index);
+            let last = last.as_ref().map(log_id_to_wire);
+            let header = encode_header(&parts, last, stored_membership_to_wire(&membership));
+            // What the log is about to forget must be on disk: lines first, then the checkpoint,
+            // which takes along the history before it.
+            applied.insist("output", || applied.store.output.sync())?;
+            applied.insist("the checkpoint", || {
+                applied.store.state.write_checkpoint(index, &header, encode_chunks(&parts))
+            })?;
+            applied.bytes_checkpointed.store(bytes, Ordering::Relaxed);
+            current(&applied)?.ok_or_else(|| io::Error::other("the checkpoint is gone"))
+        });
+        build.await.map_err(io::Error::other)?
+    }
+}

@@ -1,0 +1,56 @@
+//! What a replica knows of its cluster.
+
+use openraft::Instant as _;
+use openraft::async_runtime::WatchReceiver as _;
+use stint_core::WorkerId;
+
+use crate::inner::Inner;
+use crate::replica::{ClusterStatus, Member, MemberStatus};
+
+pub(crate) fn of(inner: &Inner) -> ClusterStatus {
+    let metrics = inner.raft.metrics();
+    let metrics = metrics.borrow_watched();
+    let index = |id: Option<u64>| id.unwrap_or(0);
+    let last_log_index = index(metrics.last_log_index);
+    let membership = metrics.membership_config.membership();
+    let voters: Vec<u64> = membership.voter_ids().collect();
+    let members = membership
+        .nodes()
+        .filter_map(|(id, node)| {
+            let is_us = *id == inner.id.get();
+            let matched = metrics.replication.as_ref().and_then(|known| known.get(id));
+            let lag = matched.map(|at| last_log_index - at.as_ref().map_or(0, |at| at.index));
+            let heard = metrics.heartbeat.as_ref().and_then(|known| known.get(id));
+            let is_reachable = match heard {
+                Some(Some(at)) => Some(at.elapsed() < 2 * inner.timing.election_max),
+                Some(None) => Some(is_us),
+                None => is_us.then_some(true),
+            };
+            Some(MemberStatus {
+                id: WorkerId::new(*id)?,
+                member: Member {
+                    peer_address: node.peer_address.clone(),
+                    client_address: node.client_address.clone(),
+                },
+                is_voter: voters.contains(id),
+                lag,
+                is_reachable,
+            })
+        })
+        .collect();
+    let mut warnings: Vec<String> = inner.failure.seen().iter().map(ToString::to_string).collect();
+    warnings.extend(inner.room().err().map(|error| error.to_string()));
+    for loss in inner.applied.store().output.losses() {
+        warnings.push(format!("output of day {} was lost: {}", loss.period, loss.reason));
+    }
+    ClusterStatus {
+        id: inner.id,
+        leader: metrics.current_leader.and_then(WorkerId::new),
+        term: metrics.current_term,
+        last_log_index,
+        committed_index: index(metrics.local_committed.as_ref().map(|id| id.index)),
+        applied_index: index(metrics.last_applied.as_ref().map(|id| id.index)),
+        members,
+        warnings,
+    }
+}

@@ -1,0 +1,53 @@
+//! A client wants a job not to run, or to be gone.
+
+use std::sync::Arc;
+
+use crate::id::JobId;
+use crate::outcome::{Event, Refusal, Reply};
+use crate::state::{State, Transition};
+use crate::status::Status;
+
+/// Cancels a job: at once if nobody runs it, else by asking its worker. Asking twice is asking once.
+pub(crate) fn cancel(
+    state: &mut State,
+    transition: &mut Transition,
+    id: JobId,
+) -> Result<Reply, Refusal> {
+    let job = state.jobs.get(&id).ok_or(Refusal::NoSuchJob(id))?;
+    if job.is_claimable() {
+        state.end(transition, id, Status::Cancel);
+    } else {
+        stop(state, transition, id);
+    }
+    Ok(Reply::Ok)
+}
+
+/// Deletes a job: at once if nobody runs it, else as soon as its worker has ended it.
+///
+/// A job that the state does not know may be in history, which removes it on [`Event::Deleted`];
+/// if it is not there either, nothing happens.
+pub(crate) fn delete(state: &mut State, transition: &mut Transition, id: JobId) -> Reply {
+    match state.jobs.get(&id) {
+        None => transition.announce(Event::Deleted(id)),
+        Some(job) if job.is_claimable() => state.end(transition, id, Status::Deleted),
+        Some(_) => {
+            state.change(id, |job| job.delete_requested = true);
+            stop(state, transition, id);
+        }
+    }
+    Reply::Ok
+}
+
+/// Asks for the end of a job that is in somebody's hands.
+fn stop(state: &mut State, transition: &mut Transition, id: JobId) {
+    let now = state.now;
+    let job = state.change(id, |job| {
+        job.cancel_requested = true;
+        if job.status == Status::Running {
+            job.become_status(Status::CancelRequest, now);
+        }
+    });
+    if job.status == Status::CancelRequest {
+        transition.announce(Event::CancelRequested(Arc::clone(&job)));
+    }
+}

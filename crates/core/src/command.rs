@@ -1,0 +1,170 @@
+//! Every entry that the log can hold: the table of contents of this crate.
+
+use std::collections::BTreeMap;
+
+use crate::action::ActionTraits;
+use crate::capacity::CapacityMap;
+use crate::id::{Epoch, Incarnation, JobId, LeaseId, WorkerId};
+use crate::job::JobSpec;
+use crate::lines::Line;
+use crate::time::{Span, Timestamp};
+
+/// A change that is proposed to the cluster. Once committed, every replica applies it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Nothing but the passing of time: what is due becomes due. Proposed by the leader.
+    Tick,
+    /// A client wants a job to run.
+    Submit(NewJob),
+    /// A client wants a job not to run, or no longer.
+    Cancel {
+        /// The job.
+        job: JobId,
+    },
+    /// A client wants a job and its output to be gone; a running one is canceled first.
+    Delete {
+        /// The job, which may be over already.
+        job: JobId,
+    },
+    /// An operator changes what a worker has; it stays so when the worker registers again.
+    SetCapacity {
+        /// The worker.
+        worker: WorkerId,
+        /// What it has from now on.
+        capacity: CapacityMap,
+    },
+    /// A worker begins a life. It has ended what ran in the former one.
+    Register(Registration),
+    /// A registered worker says that nothing of its former lives runs any more.
+    Confirm {
+        /// The worker.
+        worker: WorkerId,
+        /// Its life.
+        epoch: Epoch,
+    },
+    /// A worker renews its lease, and with it the leases of all that it runs.
+    Heartbeat {
+        /// The worker.
+        worker: WorkerId,
+        /// Its life.
+        epoch: Epoch,
+    },
+    /// A worker asks for jobs.
+    Claim {
+        /// The worker.
+        worker: WorkerId,
+        /// Its life.
+        epoch: Epoch,
+        /// How many it can take, at most [`crate::limits::CLAIM_MAX`].
+        max: u32,
+    },
+    /// A worker hands in output of a job.
+    AppendLines {
+        /// The worker.
+        worker: WorkerId,
+        /// Its life.
+        epoch: Epoch,
+        /// The job.
+        job: JobId,
+        /// The right to speak for it.
+        lease: LeaseId,
+        /// The number of the first line.
+        first: u64,
+        /// The lines.
+        lines: Vec<Line>,
+    },
+    /// A worker says how runs ended.
+    Finish {
+        /// The worker.
+        worker: WorkerId,
+        /// Its life.
+        epoch: Epoch,
+        /// The runs.
+        runs: Vec<Finished>,
+    },
+    /// A worker says goodbye: what it still has may be claimed by others.
+    Leave {
+        /// The worker.
+        worker: WorkerId,
+        /// Its life.
+        epoch: Epoch,
+    },
+    /// The leader has seen no renewal for longer than the lease. Void if there was one meanwhile.
+    Expire {
+        /// The worker.
+        worker: WorkerId,
+        /// Its life.
+        epoch: Epoch,
+        /// The last renewal that the leader saw.
+        renewal: u64,
+    },
+}
+
+/// A job that a client wants to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewJob {
+    /// Drawn by the gateway.
+    pub id: JobId,
+    /// [`crate::State::sequence`] on the gateway's replica when the id was drawn. The submission
+    /// is refused if more than [`crate::limits::RECENTLY_ENDED_MAX`] jobs have ended since: the
+    /// state could not tell any more whether it has had it.
+    pub drawn: u64,
+    /// What is to be run.
+    pub spec: JobSpec,
+    /// From when on it can be claimed; `None` is now.
+    pub scheduled_at: Option<Timestamp>,
+    /// How often it is run again after a failure.
+    pub retries: u32,
+}
+
+/// What a worker says of itself when it registers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Drawn by the worker for this registration.
+    pub incarnation: Incarnation,
+    /// What it has, unless an operator has set something else.
+    pub capacity: CapacityMap,
+    /// The actions that it offers.
+    pub actions: BTreeMap<String, ActionTraits>,
+    /// How long its lease lasts after a renewal.
+    pub ttl: Span,
+}
+
+/// The end of one run, as its worker saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The job.
+    pub job: JobId,
+    /// The right to speak for it.
+    pub lease: LeaseId,
+    /// How the run ended.
+    pub exit: Exit,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exit {
+    /// What made it end.
+    pub cause: ExitCause,
+    /// What the process returned, if it returned: 0 is success.
+    pub code: i32,
+    /// The signal that ended it, if one did.
+    pub signal: Option<i32>,
+}
+
+/// What made a run end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExitCause {
+    /// It ended by itself: the code or the signal is its own.
+    Own,
+    /// Its worker ended it because a client asked for that.
+    Canceled,
+    /// Its worker ended it at its deadline.
+    Deadline,
+    /// Its worker ended it because the worker itself is being stopped.
+    Shutdown,
+    /// It could not be started, for this reason.
+    CouldNotStart(String),
+}

@@ -1,0 +1,91 @@
+//! A run ends: done, error or cancel, and perhaps a retry.
+
+use std::sync::Arc;
+
+use crate::command::{Exit, ExitCause, Finished};
+use crate::id::{Epoch, JobId, WorkerId};
+use crate::job::{AttemptEnd, Job};
+use crate::lease::{self, Loss};
+use crate::limits;
+use crate::outcome::{Refusal, Reply};
+use crate::state::{State, Transition};
+use crate::status::Status;
+use crate::submit;
+
+/// Ends runs of a worker, each under its lease; one that is refused does not hinder the others.
+pub(crate) fn finish(
+    state: &mut State,
+    transition: &mut Transition,
+    worker: WorkerId,
+    epoch: Epoch,
+    runs: Vec<Finished>,
+) -> Result<Reply, Refusal> {
+    state.live_worker(worker, epoch)?;
+    let answers = runs
+        .into_iter()
+        .map(|run| {
+            state.job_under_lease(worker, epoch, run.job, run.lease)?;
+            finish_one(state, transition, run.job, run.exit);
+            Ok(())
+        })
+        .collect();
+    Ok(Reply::Finished(answers))
+}
+
+fn finish_one(state: &mut State, transition: &mut Transition, id: JobId, exit: Exit) {
+    let is_canceling = state.expect_job(id).status == Status::CancelRequest;
+    match exit.cause {
+        ExitCause::Own => {
+            let end = exit.signal.map_or(AttemptEnd::Exited(exit.code), AttemptEnd::Signaled);
+            let is_success = end == AttemptEnd::Exited(0);
+            end_run(state, id, end);
+            if is_success {
+                state.end(transition, id, Status::Done);
+            } else {
+                fail(state, transition, id);
+            }
+        }
+        ExitCause::Canceled => {
+            end_run(state, id, AttemptEnd::Canceled);
+            if is_canceling {
+                state.end(transition, id, Status::Cancel);
+            } else {
+                fail(state, transition, id);
+            }
+        }
+        ExitCause::Deadline => {
+            end_run(state, id, AttemptEnd::DeadlineExceeded);
+            fail(state, transition, id);
+        }
+        ExitCause::Shutdown => lease::lose(state, transition, id, Loss::Shutdown),
+        ExitCause::CouldNotStart(mut reason) => {
+            let end = reason.floor_char_boundary(limits::REASON_BYTES_MAX);
+            reason.truncate(end);
+            end_run(state, id, AttemptEnd::CouldNotStart(reason));
+            fail(state, transition, id);
+        }
+    }
+}
+
+/// Closes the current attempt of a running job and gives back what it held.
+pub(crate) fn end_run(state: &mut State, id: JobId, end: AttemptEnd) -> Arc<Job> {
+    let now = state.now;
+    let job = Arc::clone(state.expect_job(id));
+    let holder = job.run().expect("a running job has a run").worker;
+    state.change_worker(holder, |worker| {
+        worker.runs.remove(&id);
+        worker.capacity_in_use.give_back(&job.need());
+    });
+    drop(job);
+    state.change(id, |job| job.end_attempt(now, end))
+}
+
+/// Ends a job as `error`, and creates its retry if it has one left and nobody wants it gone.
+pub(crate) fn fail(state: &mut State, transition: &mut Transition, id: JobId) {
+    let job = Arc::clone(state.expect_job(id));
+    state.end(transition, id, Status::Error);
+    if job.retries_left > 0 && job.status != Status::CancelRequest {
+        let backoff = job.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
+        submit::retry(state, transition, &job, backoff);
+    }
+}

@@ -1,0 +1,105 @@
+//! Live jobs in the order of lists: by scheduled time, for all, per action and per worker; and how
+//! many there are of each shape.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::capacity::CapacityMap;
+use crate::id::WorkerId;
+use crate::job::Job;
+use crate::limits;
+use crate::query::ListKey;
+
+type Keys = BTreeSet<ListKey>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Index {
+    all: Keys,
+    by_action: BTreeMap<String, Keys>,
+    by_worker: BTreeMap<WorkerId, Keys>,
+    /// By action and capacity map.
+    shapes: BTreeMap<String, BTreeMap<CapacityMap, usize>>,
+}
+
+impl Index {
+    pub(crate) fn insert(&mut self, job: &Job) {
+        let key = ListKey::of(job);
+        self.all.insert(key);
+        if let Some(keys) = self.by_action.get_mut(&job.spec.action) {
+            keys.insert(key);
+        } else {
+            self.by_action.insert(job.spec.action.clone(), BTreeSet::from([key]));
+        }
+        if let Some(worker) = job.worker {
+            self.by_worker.entry(worker).or_default().insert(key);
+        }
+        if !self.shapes.contains_key(&job.spec.action) {
+            self.shapes.insert(job.spec.action.clone(), BTreeMap::new());
+        }
+        if let Some(shapes) = self.shapes.get_mut(&job.spec.action) {
+            *shapes.entry(job.need()).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn remove(&mut self, job: &Job) {
+        let key = ListKey::of(job);
+        self.all.remove(&key);
+        if let Some(keys) = self.by_action.get_mut(&job.spec.action) {
+            keys.remove(&key);
+            if keys.is_empty() {
+                self.by_action.remove(&job.spec.action);
+            }
+        }
+        self.set_worker(key, job.worker, None);
+        if let Some(shapes) = self.shapes.get_mut(&job.spec.action) {
+            let need = job.need();
+            match shapes.get_mut(&need) {
+                Some(jobs) if *jobs > 1 => *jobs -= 1,
+                Some(_) | None => {
+                    shapes.remove(&need);
+                }
+            }
+            if shapes.is_empty() {
+                self.shapes.remove(&job.spec.action);
+            }
+        }
+    }
+
+    /// Whether a job of this action and capacity map would bring one shape too many: see
+    /// [`limits::SHAPES_PER_ACTION_MAX`].
+    pub(crate) fn is_one_shape_too_many(&self, action: &str, need: &CapacityMap) -> bool {
+        self.shapes.get(action).is_some_and(|shapes| {
+            shapes.len() >= limits::SHAPES_PER_ACTION_MAX && !shapes.contains_key(need)
+        })
+    }
+
+    pub(crate) fn set_worker(
+        &mut self,
+        key: ListKey,
+        before: Option<WorkerId>,
+        after: Option<WorkerId>,
+    ) {
+        if before == after {
+            return;
+        }
+        if let Some(worker) = before
+            && let Some(keys) = self.by_worker.get_mut(&worker)
+        {
+            keys.remove(&key);
+            if keys.is_empty() {
+                self.by_worker.remove(&worker);
+            }
+        }
+        if let Some(worker) = after {
+            self.by_worker.entry(worker).or_default().insert(key);
+        }
+    }
+
+    /// The smallest set of keys that has all live jobs of this action and this worker.
+    pub(crate) fn keys(&self, action: Option<&str>, worker: Option<WorkerId>) -> Option<&Keys> {
+        match (worker, action) {
+            (Some(worker), _) => self.by_worker.get(&worker),
+            (None, Some(action)) => self.by_action.get(action),
+            (None, None) => Some(&self.all),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What always holds of a state, as code. Tests ask after each command, replicas after each restore.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use crate::capacity::CapacityMap;
+use crate::id::{JobId, LeaseId, WorkerId};
+use crate::job::Job;
+use crate::query::ListKey;
+use crate::state::State;
+use crate::status::Status;
+use crate::worker::WorkerStatus;
+
+/// A state that cannot be. Whoever finds one stops.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Violation {
+    /// A job that is over has not left the state.
+    #[error("job {0}: it is over as {1}, but still live")]
+    OverButLive(JobId, Status),
+    /// A job that can be claimed is in no queue, in two, or in the wrong one.
+    #[error("job {0}: {1} and not rightly queued")]
+    Queued(JobId, Status),
+    /// The queues hold more than the claimable jobs.
+    #[error("the queues hold {queued} jobs, {claimable} can be claimed")]
+    QueueCount {
+        /// Jobs in the queues.
+        queued: usize,
+        /// Jobs that can be claimed.
+        claimable: usize,
+    },
+    /// A running job and its worker disagree.
+    #[error("job {0}: running, but its worker does not hold its lease")]
+    RunWithoutWorker(JobId),
+    /// A worker holds a lease of a job that does not run under it.
+    #[error("worker {0}: it holds lease {2} of job {1}, which does not run under it")]
+    WorkerWithoutRun(WorkerId, JobId, LeaseId),
+    /// Two live leases have one number, or a number was not given yet.
+    #[error("lease {0}: given twice, or not given yet")]
+    Lease(LeaseId),
+    /// A worker that does not live holds leases.
+    #[error("worker {0}: it does not live, but holds leases")]
+    DeadHolder(WorkerId),
+    /// A worker's use of capacity is not the sum of its runs.
+    #[error("worker {0}: its capacity in use is not what its jobs take")]
+    Capacity(WorkerId),
+    /// An attempt is open though the job does not run, or closed though it does.
+    #[error("job {0}: {1}, and its last attempt does not fit that")]
+    Attempt(JobId, Status),
+    /// A list index is not in step with the jobs.
+    #[error("job {0}: not rightly in the lists")]
+    Listed(JobId),
+    /// A job's numbers contradict each other or the state's.
+    #[error("job {0}: its numbers contradict each other")]
+    Numbers(JobId),
+}
+
+/// Finds the first contradiction in a state. Walks over all of it.
+pub fn check(state: &State) -> Result<(), Violation> {
+    let mut leases = BTreeSet::new();
+    let mut claimable = 0;
+    for job in state.jobs.values() {
+        check_job(state, job)?;
+        claimable += usize::from(job.is_claimable());
+        if let Some(lease) = job.lease()
+            && (lease > state.last_lease || !leases.insert(lease))
+        {
+            return Err(Violation::Lease(lease));
+        }
+    }
+    let queued = state.queue.len() + state.later.len();
+    if queued != claimable {
+        return Err(Violation::QueueCount { queued, claimable });
+    }
+    state.workers.keys().try_for_each(|id| check_worker(state, *id))
+}
+
+fn check_job(state: &State, job: &Job) -> Result<(), Violation> {
+    if matches!(job.status, Status::Done | Status::Error | Status::Cancel | Status::Deleted) {
+        return Err(Violation::OverButLive(job.id, job.status));
+    }
+    let key = ListKey::of(job);
+    let (is_due, is_later) = (state.queue.contains(job), state.later.contains(&key));
+    let is_rightly_queued = if job.is_claimable() {
+        is_due != is_later && is_due == (key <= state.due_mark)
+    } else {
+        !is_due && !is_later
+    };
+    if !is_rightly_queued {
+        return Err(Violation::Queued(job.id, job.status));
+    }
+    let is_open = job.attempts.last().is_some_and(|attempt| attempt.end.is_none());
+    if is_open != job.status.is_running() {
+        return Err(Violation::Attempt(job.id, job.status));
+    }
+    if let Some(run) = job.run() {
+        let holder = state.workers.get(&run.worker);
+        let is_held = holder.is_some_and(|worker| {
+            worker.is_alive_in(run.epoch)
+                && worker.runs.get(&job.id) == Some(&run.lease)
+                && job.worker == Some(worker.id)
+        });
+        if !is_held {
+            return Err(Violation::RunWithoutWorker(job.id));
+        }
+    }
+    let in_list =
+        |action, worker| state.index.keys(action, worker).is_some_and(|keys| keys.contains(&key));
+    let is_listed = in_list(None, None)
+        && in_list(Some(job.spec.action.as_str()), None)
+        && job.worker.is_none_or(|worker| in_list(None, Some(worker)));
+    if !is_listed {
+        return Err(Violation::Listed(job.id));
+    }
+    let are_numbers_right = job.retries_left <= job.retries_total
+        && job.sequence <= state.last_job
+        && job.created_at <= state.now
+        && job.last_updated <= state.now;
+    if are_numbers_right { Ok(()) } else { Err(Violation::Numbers(job.id)) }
+}
+
+fn check_worker(state: &State, id: WorkerId) -> Result<(), Violation> {
+    let Some(worker) = state.workers.get(&id) else { return Ok(()) };
+    if worker.status != WorkerStatus::Running && !worker.runs.is_empty() {
+        return Err(Violation::DeadHolder(id));
+    }
+    let mut in_use = CapacityMap::default();
+    for (job, lease) in &worker.runs {
+        match state.jobs.get(job) {
+            Some(job) if job.lease() == Some(*lease) => in_use.take(&job.need()),
+            Some(_) | None => return Err(Violation::WorkerWithoutRun(id, *job, *lease)),
+        }
+    }
+    if in_use == worker.capacity_in_use { Ok(()) } else { Err(Violation::Capacity(id)) }
+}

@@ -1,0 +1,154 @@
+//! A job: the record that the state keeps while it is not over, and history afterwards.
+
+use std::collections::BTreeMap;
+
+use crate::action::ActionTraits;
+use crate::capacity::CapacityMap;
+use crate::id::{Epoch, JobId, LeaseId, WorkerId};
+use crate::limits;
+use crate::status::Status;
+use crate::time::{Timeout, Timestamp};
+
+/// Parameters of a job by name.
+pub type Parameters = BTreeMap<String, String>;
+
+/// What is to be run: the part of a job that its submitter wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobSpec {
+    /// The operator's command to run.
+    pub action: String,
+    /// What the command is told; `None` if nobody set any.
+    pub parameters: Option<Parameters>,
+    /// What the job takes of its worker's capacity; `None` if nobody set any.
+    pub capacity_map: Option<CapacityMap>,
+    /// This long after its start the process gets SIGTERM.
+    pub deadline: Option<Timeout>,
+    /// This long after SIGTERM it gets SIGKILL.
+    pub stop_timeout: Option<Timeout>,
+}
+
+/// A job as it stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Its name.
+    pub id: JobId,
+    /// The job that this one retries; a first run has its own id here.
+    pub retry_from: JobId,
+    /// What is to be run.
+    pub spec: JobSpec,
+    /// Where it is in its life.
+    pub status: Status,
+    /// The order of creation, the tie-breaker among jobs of one `scheduled_at`.
+    pub sequence: u64,
+    /// When it was created, in log time. The day of it is the period of its output.
+    pub created_at: Timestamp,
+    /// From when on it can be claimed.
+    pub scheduled_at: Timestamp,
+    /// When its record last changed its status.
+    pub last_updated: Timestamp,
+    /// Retries that are left after a failure.
+    pub retries_left: u32,
+    /// Retries that were asked for.
+    pub retries_total: u32,
+    /// Who runs it, or ran it last; nobody while it waits for its first claim.
+    pub worker: Option<WorkerId>,
+    /// Delete it as soon as its worker has ended it.
+    pub delete_requested: bool,
+    /// Cancel it as soon as its worker confirms that nothing of it runs.
+    pub cancel_requested: bool,
+    /// How often it lost its worker to death.
+    pub reclaims: u32,
+    /// How many attempts there were, kept or not.
+    pub attempt_count: u32,
+    /// The last [`limits::ATTEMPTS_KEPT`] attempts, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// How many output lines it has, of all attempts.
+    pub line_count: u64,
+}
+
+/// One run of a job under one lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Counted from 1.
+    pub number: u32,
+    /// Who ran it.
+    pub worker: WorkerId,
+    /// In which of its lives.
+    pub epoch: Epoch,
+    /// The right to run it: the fencing token.
+    pub lease: LeaseId,
+    /// How its action wanted it treated when it was claimed.
+    pub traits: ActionTraits,
+    /// When the claim was committed.
+    pub started_at: Timestamp,
+    /// When and how it ended; `None` while it runs.
+    pub end: Option<(Timestamp, AttemptEnd)>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// The process ended by itself with this exit code.
+    Exited(i32),
+    /// A signal that we did not send ended the process.
+    Signaled(i32),
+    /// It ran longer than its deadline and was ended.
+    DeadlineExceeded,
+    /// It was canceled and ended by its worker.
+    Canceled,
+    /// It was never started, for this reason.
+    CouldNotStart(String),
+    /// Its worker's lease expired, or the worker started anew.
+    WorkerDead,
+    /// Its worker was stopped gracefully.
+    WorkerShutdown,
+}
+
+impl Job {
+    /// The current run, if the job is running.
+    pub fn run(&self) -> Option<&Attempt> {
+        self.attempts.last().filter(|_| self.status.is_running())
+    }
+
+    /// The lease under which it runs, if it does.
+    pub fn lease(&self) -> Option<LeaseId> {
+        self.run().map(|run| run.lease)
+    }
+
+    /// What it takes of a worker's capacity.
+    pub fn need(&self) -> CapacityMap {
+        self.spec.capacity_map.clone().unwrap_or_default()
+    }
+
+    /// Whether it waits for a claim: it is in the queue, due or not.
+    pub fn is_claimable(&self) -> bool {
+        matches!(self.status, Status::Waiting | Status::WorkerDead | Status::WorkerShutdown)
+    }
+
+    /// Moves the job to `next`. A change that the table does not know is a bug.
+    pub(crate) fn become_status(&mut self, next: Status, now: Timestamp) {
+        assert!(
+            self.status.may_become(next),
+            "job {}: {} may not become {next}",
+            self.id,
+            self.status
+        );
+        self.status = next;
+        self.last_updated = now;
+    }
+
+    pub(crate) fn begin_attempt(&mut self, attempt: Attempt) {
+        self.worker = Some(attempt.worker);
+        self.attempt_count = attempt.number;
+        self.attempts.push(attempt);
+        let surplus = self.attempts.len().saturating_sub(limits::ATTEMPTS_KEPT);
+        self.attempts.drain(..surplus);
+    }
+
+    pub(crate) fn end_attempt(&mut self, now: Timestamp, end: AttemptEnd) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            assert!(attempt.end.is_none(), "job {}: its attempt ended twice", self.id);
+            attempt.end = Some((now, end));
+        }
+    }
+}

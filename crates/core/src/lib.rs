@@ -1,0 +1,75 @@
+//! What a stint cluster is, and every way it may change.
+//!
+//! The crate is a function of the log: commands go in, replies (or refusals) and events come out.
+//! It knows no clock, no randomness, no I/O and no async; whoever calls it brings the time and the
+//! ids. Two replicas that apply the same commands hold the same state, byte for byte.
+//!
+//! # The life of a job
+//!
+//! ```text
+//!                      cancel, delete
+//!   submit, retry   ┌────────────────────────────────────────────► cancel, deleted
+//!        │          │
+//!        ▼          │    claim              exit
+//!     waiting ──────┴──────────► running ─────────────────────────► done, error
+//!        ▲                       ▲  │  │  cancel
+//!        │                       │  │  └─────────► cancel_request ─► cancel (done, error)
+//!        │ confirmed             │  │                  │
+//!        │                claim  │  │ lease expired,   │ likewise, and then it ends
+//!  worker_resurrection           │  │ worker drained   ▼ as cancel
+//!        ▲                       │  ▼
+//!        └──────────────── worker_dead, worker_shutdown
+//!          worker is back
+//! ```
+//!
+//! # What always holds
+//!
+//! 1. Log time never goes back ([`State::now`]).
+//! 2. A job has at most one live lease, and lease numbers only grow ([`LeaseId`]).
+//! 3. A result, an output line or a renewal under an older lease or epoch is refused.
+//! 4. The capacity that running jobs hold is never more than it was allowed to be at their claim.
+//! 5. A change of status is a row of [`Status::may_become`], or it is a bug and the replica stops.
+//! 6. Whatever a client can send ends in a [`Refusal`], never in a panic.
+//!
+//! [`invariant::check`] states them as code.
+//!
+//! Start at [`Command`], then [`State::apply`], then `claim`, `lease` and `finish`.
+#![deny(missing_docs)]
+
+mod action;
+mod cancel;
+mod capacity;
+mod claim;
+mod command;
+mod finish;
+mod id;
+mod index;
+pub mod invariant;
+mod job;
+mod lease;
+pub mod limits;
+mod lines;
+mod outcome;
+mod query;
+mod queue;
+mod recent;
+mod schedule;
+mod state;
+mod status;
+mod submit;
+mod time;
+mod worker;
+
+pub use action::{ActionTraits, BUILT_IN_ACTIONS, OnWorkerLoss};
+pub use capacity::CapacityMap;
+pub use command::{Command, Exit, ExitCause, Finished, NewJob, Registration};
+pub use id::{Epoch, Incarnation, JobId, LeaseId, ParseIdError, WorkerId};
+pub use job::{Attempt, AttemptEnd, Job, JobSpec, Parameters};
+pub use lines::{Line, Stream};
+pub use outcome::{Event, Outcome, Refusal, Reply};
+pub use query::{Filter, ListKey, WaitReason};
+pub use schedule::{Field as ScheduleField, FieldProblem, Schedule, ScheduleError};
+pub use state::{Parts, State};
+pub use status::Status;
+pub use time::{ParseTimeoutError, Span, Timeout, Timestamp};
+pub use worker::{Worker, WorkerStatus};

@@ -1,0 +1,87 @@
+//! Every bound of the state, with its reason.
+
+use crate::time::{Span, Timestamp};
+
+/// Jobs that are not over, in all. Each takes about a kilobyte of memory on every replica.
+pub const LIVE_JOBS_MAX: usize = 500_000;
+
+/// Different capacity maps among the live jobs of one action. A claim looks at the head of each
+/// that waits, so this bounds the work of one claim; jobs that run or are scheduled for later
+/// count, because they can all come to wait at once.
+pub const SHAPES_PER_ACTION_MAX: usize = 1_024;
+
+/// Jobs that one claim may hand out, so that one entry stays small and others get a turn.
+pub const CLAIM_MAX: u32 = 256;
+
+/// Jobs that one entry moves from "scheduled for later" to "due"; the next entry goes on.
+pub const PROMOTIONS_PER_ENTRY_MAX: usize = 4_096;
+
+/// How often a job may lose its worker to death before it ends as `error`: a job that kills its
+/// worker must not go round for ever.
+pub const RECLAIMS_MAX: u32 = 10;
+
+/// Attempts that a job's record keeps; of more, the oldest are dropped.
+pub const ATTEMPTS_KEPT: usize = 16;
+
+/// Ids of ended jobs that are remembered, so that a submission that is proposed twice is one job
+/// even when the job has ended in between. At 10,000 jobs a second that is 10 s, longer than a
+/// proposal lives; a submission that is under way for longer than the memory reaches is refused.
+pub const RECENTLY_ENDED_MAX: usize = 100_000;
+
+/// Bytes in the name of an action, a capacity or a parameter.
+pub const NAME_BYTES_MAX: usize = 128;
+
+/// Names in one capacity map.
+pub const CAPACITY_NAMES_MAX: usize = 64;
+
+/// The largest amount of one capacity.
+pub const CAPACITY_AMOUNT_MAX: u64 = 1 << 32;
+
+/// Bytes of all parameters of one job, names included.
+pub const PARAMETER_BYTES_MAX: usize = 256 * 1024;
+
+/// Parameters of one job.
+pub const PARAMETERS_MAX: usize = 1_024;
+
+/// Bytes in the text of a deadline or a stop timeout, which is kept as it came. Go needs no more
+/// than half of it for any duration.
+pub const TIMEOUT_BYTES_MAX: usize = 64;
+
+/// Retries that one submission can ask for.
+pub const RETRIES_MAX: u32 = 1_000;
+
+/// Output lines that one job may have; its worker stops reading long before.
+pub const LINES_PER_JOB_MAX: u64 = 100_000_000;
+
+/// Output lines in one entry.
+pub const LINES_PER_ENTRY_MAX: usize = 4_096;
+
+/// Workers that the state remembers, dead ones included.
+pub const WORKERS_MAX: usize = 1_024;
+
+/// Actions that one worker may offer.
+pub const ACTIONS_PER_WORKER_MAX: usize = 4_096;
+
+/// The shortest and the longest time to live that a worker may register with.
+pub const TTL_MIN: Span = Span::from_ms(500);
+/// See [`TTL_MIN`].
+pub const TTL_MAX: Span = Span::from_ms(10 * 60 * 1_000);
+
+/// Bytes of the reason why a run could not be started.
+pub const REASON_BYTES_MAX: usize = 1_024;
+
+/// Bytes of the text of a schedule. The longest field that makes sense, all 60 minutes one by one,
+/// has 169.
+pub const SCHEDULE_BYTES_MAX: usize = 256;
+
+/// The shortest `@every`: one second, as in a crontab.
+pub const EVERY_MIN: Span = Span::from_ms(1_000);
+
+/// The longest `@every`, ten years: more than a crontab line without a weekday ever waits (four
+/// years, for 29 February), and far less than Go's 292 years, which is a slip of the pen.
+pub const EVERY_MAX: Span = Span::from_ms(10 * 365 * 24 * 60 * 60 * 1_000);
+
+/// The end of the calendar, 2100-01-01T00:00:00Z: no schedule but `@every` has a tick from here
+/// on. The time-zone rules of the build end with 2099, and the `cron` crate with 2100. It also
+/// bounds the search for a tick: the rarest, 29 February on one weekday, comes every 28 years.
+pub const SCHEDULE_END: Timestamp = Timestamp::from_ms(4_102_444_800_000);

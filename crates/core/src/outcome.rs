@@ -1,0 +1,202 @@
+//! What applying a command answers, refuses and announces.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::id::{Epoch, JobId, LeaseId, WorkerId};
+use crate::job::Job;
+use crate::lines::Line;
+use crate::status::Status;
+use crate::worker::Worker;
+
+/// All that applying one command gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The answer to whoever proposed it.
+    pub reply: Result<Reply, Refusal>,
+    /// What happened, in order, for whoever follows.
+    pub events: Vec<Event>,
+}
+
+/// A command was carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// Done, and there is nothing to say of it.
+    Ok,
+    /// The job was created, or is the one that an equal submission created before.
+    Submitted(Arc<Job>),
+    /// An equal submission created the job before, and it is over: history has it.
+    SubmittedBefore(JobId),
+    /// The worker lives, in this epoch.
+    Registered {
+        /// The life that has begun.
+        epoch: Epoch,
+    },
+    /// Jobs were claimed; also announced as [`Event::Claimed`], which is what a worker acts on.
+    Claimed {
+        /// How many.
+        count: u32,
+    },
+    /// The lines are part of the output.
+    LinesAppended {
+        /// How many lines the job has now.
+        line_count: u64,
+    },
+    /// One answer for each run of the command, in its order.
+    Finished(Vec<Result<(), Refusal>>),
+}
+
+/// A correct "no": the same on every replica, and nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// No live job has this id. It may be over: history knows.
+    #[error("job {0}: no such job")]
+    NoSuchJob(JobId),
+    /// The cluster has never had this worker.
+    #[error("worker {0}: no such worker")]
+    NoSuchWorker(WorkerId),
+    /// No worker of the cluster offers this action, and it is not built in.
+    #[error(
+        "action \"{0}\": no worker of this cluster offers it; check its name, or add it to the configuration of a replica"
+    )]
+    NoSuchAction(String),
+    /// The id is taken by a different job.
+    #[error("job {0}: another job has this id already")]
+    IdTaken(JobId),
+    /// The submission was under way for too long.
+    #[error("job {0}: its submission took too long to reach the log; send it again")]
+    SubmitTooLate(JobId),
+    /// Too many jobs are not over.
+    #[error("the queue is full: {limit} jobs are not over; wait, or cancel some")]
+    QueueFull {
+        /// [`crate::limits::LIVE_JOBS_MAX`].
+        limit: usize,
+    },
+    /// Too many different capacity maps among the jobs that are not over.
+    #[error(
+        "action \"{action}\": its jobs already have {limit} different capacity maps; use fewer kinds"
+    )]
+    TooManyShapes {
+        /// The action.
+        action: String,
+        /// [`crate::limits::SHAPES_PER_ACTION_MAX`].
+        limit: usize,
+    },
+    /// More than a bound of [`crate::limits`] allows.
+    #[error("{what} has {got}, more than the limit of {limit}")]
+    OverLimit {
+        /// What is too large.
+        what: std::borrow::Cow<'static, str>,
+        /// How large it is.
+        got: u64,
+        /// How large it may be.
+        limit: u64,
+    },
+    /// A worker registers with a lease that it could not renew in time.
+    #[error("a lease of {got} ms is too short: the shortest is {limit} ms")]
+    LeaseTooShort {
+        /// The length of the lease in milliseconds.
+        got: u64,
+        /// [`crate::limits::TTL_MIN`] in milliseconds.
+        limit: u64,
+    },
+    /// The speaker does not hold the job's current lease.
+    #[error("job {job}: lease {lease} is not its current one")]
+    StaleLease {
+        /// The job.
+        job: JobId,
+        /// The lease that the speaker holds.
+        lease: LeaseId,
+    },
+    /// The speaker's life is over: it was declared dead, said goodbye, or has begun another.
+    #[error("worker {worker}: its epoch {epoch} is over; register again")]
+    StaleEpoch {
+        /// The worker.
+        worker: WorkerId,
+        /// The epoch that the speaker claims.
+        epoch: Epoch,
+    },
+    /// The worker has renewed its lease since.
+    #[error("worker {worker}: it has renewed its lease since renewal {renewal}")]
+    Renewed {
+        /// The worker.
+        worker: WorkerId,
+        /// The renewal that the leader saw last.
+        renewal: u64,
+    },
+    /// The worker must first confirm that nothing of its former life runs.
+    #[error("worker {0}: it has not confirmed yet that nothing of its former life runs")]
+    NotConfirmed(WorkerId),
+    /// The cluster knows too many workers.
+    #[error("the cluster knows {limit} workers already; remove some")]
+    TooManyWorkers {
+        /// [`crate::limits::WORKERS_MAX`].
+        limit: usize,
+    },
+    /// Output lines would be missing.
+    #[error("job {job}: line {got} was sent, line {expected} is next")]
+    LineGap {
+        /// The job.
+        job: JobId,
+        /// The number of the next line.
+        expected: u64,
+        /// The number that was sent.
+        got: u64,
+    },
+    /// More output than a job may have, or than an entry may hold.
+    #[error("job {job}: too many output lines")]
+    TooManyLines {
+        /// The job.
+        job: JobId,
+    },
+}
+
+/// Something happened. Events carry the record as it is afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A job was created.
+    Submitted(Arc<Job>),
+    /// A job can be claimed: it is due, and nobody has it.
+    Due(Arc<Job>),
+    /// A worker holds a lease on the job; it starts it now.
+    Claimed(Arc<Job>),
+    /// The worker of the job is to end it.
+    CancelRequested(Arc<Job>),
+    /// The job lost its worker, which is dead or was stopped.
+    WorkerLost(Arc<Job>),
+    /// The job's dead worker is back and confirms that it does not run it.
+    Resurrected(Arc<Job>),
+    /// The job is over, and has left the state for history.
+    Ended(Arc<Job>),
+    /// The job and its output are to be removed from history; a tombstone stays.
+    Deleted(JobId),
+    /// The job has more output.
+    LinesAppended {
+        /// The job, with its new line count.
+        job: Arc<Job>,
+        /// The number of the first of these lines.
+        first: u64,
+        /// The lines.
+        lines: Vec<Line>,
+    },
+    /// A worker registered, died, left, or its capacity changed; not told for renewals.
+    WorkerChanged(Arc<Worker>),
+}
+
+impl Event {
+    /// The status of the job that the event is about, where it is about a change of one.
+    pub fn status(&self) -> Option<Status> {
+        match self {
+            Self::Submitted(job)
+            | Self::Due(job)
+            | Self::Claimed(job)
+            | Self::CancelRequested(job)
+            | Self::WorkerLost(job)
+            | Self::Resurrected(job)
+            | Self::Ended(job) => Some(job.status),
+            Self::Deleted(_) => Some(Status::Deleted),
+            Self::LinesAppended { .. } | Self::WorkerChanged(_) => None,
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Reading the state: single jobs, ordered lists, and why a job waits.
+
+use std::fmt;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::capacity::CapacityMap;
+use crate::id::{JobId, WorkerId};
+use crate::job::Job;
+use crate::state::State;
+use crate::time::Timestamp;
+use crate::worker::{Worker, WorkerStatus};
+
+/// The place of a job in a list: by scheduled time, then by id. Lists run from the largest down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListKey {
+    /// From when on the job can be claimed.
+    pub scheduled_at: Timestamp,
+    /// The job.
+    pub id: JobId,
+}
+
+impl ListKey {
+    /// The place of this job.
+    pub fn of(job: &Job) -> Self {
+        Self { scheduled_at: job.scheduled_at, id: job.id }
+    }
+
+    /// The last place of all jobs scheduled up to `instant`.
+    pub(crate) const fn end_of(instant: Timestamp) -> Self {
+        Self { scheduled_at: instant, id: JobId::from_bytes([0xff; 16]) }
+    }
+}
+
+impl Default for ListKey {
+    /// The place before all jobs.
+    fn default() -> Self {
+        Self { scheduled_at: Timestamp::ZERO, id: JobId::from_bytes([0; 16]) }
+    }
+}
+
+/// Which jobs a list has; `None` is any.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    /// Only jobs of this action.
+    pub action: Option<String>,
+    /// Only jobs that this worker runs or ran last.
+    pub worker: Option<WorkerId>,
+    /// Only jobs that run now, or only those that do not.
+    pub is_running: Option<bool>,
+}
+
+impl Filter {
+    /// Whether the list has this job.
+    pub fn matches(&self, job: &Job) -> bool {
+        self.action.as_ref().is_none_or(|action| *action == job.spec.action)
+            && self.worker.is_none_or(|worker| Some(worker) == job.worker)
+            && self.is_running.is_none_or(|running| running == job.status.is_running())
+    }
+}
+
+/// Why a job that can be claimed is not claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WaitReason {
+    /// It is scheduled for later.
+    NotDue(Timestamp),
+    /// No worker that lives offers its action.
+    NoWorkerOffers(String),
+    /// No worker that lives and offers its action has as much capacity at all.
+    NoWorkerHas(CapacityMap),
+    /// The capacity that it needs is in use.
+    CapacityInUse(CapacityMap),
+    /// Nothing is in its way: it is about to be claimed.
+    Soon,
+}
+
+impl fmt::Display for WaitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotDue(_) => f.write_str("it is scheduled for later"),
+            Self::NoWorkerOffers(action) => {
+                write!(f, "no live worker offers the action \"{action}\"")
+            }
+            Self::NoWorkerHas(need) => write!(f, "no live worker has the capacity {}", Sum(need)),
+            Self::CapacityInUse(need) => write!(f, "the capacity {} is in use", Sum(need)),
+            Self::Soon => f.write_str("it is about to be claimed"),
+        }
+    }
+}
+
+struct Sum<'a>(&'a CapacityMap);
+
+impl fmt::Display for Sum<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, amount)) in self.0.iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            write!(f, "{comma}{name}: {amount}")?;
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// The cluster's clock: the time of the last entry.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// How many commands have been applied.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// A job that is not over.
+    pub fn job(&self, id: JobId) -> Option<&Arc<Job>> {
+        self.jobs.get(&id)
+    }
+
+    /// The jobs that are not over, in no order that a list has.
+    pub fn jobs(&self) -> impl ExactSizeIterator<Item = &Arc<Job>> {
+        self.jobs.values()
+    }
+
+    /// A worker, dead ones included.
+    pub fn worker(&self, id: WorkerId) -> Option<&Arc<Worker>> {
+        self.workers.get(&id)
+    }
+
+    /// All workers in the order of their ids.
+    pub fn workers(&self) -> impl ExactSizeIterator<Item = &Arc<Worker>> {
+        self.workers.values()
+    }
+
+    /// Whether any worker, alive or not, offers the action.
+    pub fn offers(&self, action: &str) -> bool {
+        self.workers.values().any(|worker| worker.actions.contains_key(action))
+    }
+
+    /// How many jobs are due and not claimed.
+    pub fn due_count(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Live jobs that match, newest first: those after `after` in that order, at most `limit`.
+    pub fn list(&self, filter: &Filter, after: Option<ListKey>, limit: usize) -> Vec<Arc<Job>> {
+        if filter.is_running == Some(true) {
+            return self.list_running(filter, after, limit);
+        }
+        let upper = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.index
+            .keys(filter.action.as_deref(), filter.worker)
+            .into_iter()
+            .flat_map(|keys| keys.range((Bound::Unbounded, upper)).rev())
+            .map(|key| self.expect_job(key.id))
+            .filter(|job| filter.matches(job))
+            .take(limit)
+            .map(Arc::clone)
+            .collect()
+    }
+
+    /// The workers know what they run, so that the waiting jobs need not be walked over.
+    fn list_running(&self, filter: &Filter, after: Option<ListKey>, limit: usize) -> Vec<Arc<Job>> {
+        let mut jobs: Vec<_> = self
+            .workers
+            .values()
+            .flat_map(|worker| worker.runs.keys())
+            .map(|id| self.expect_job(*id))
+            .filter(|job| filter.matches(job))
+            .filter(|job| after.is_none_or(|after| ListKey::of(job) < after))
+            .map(Arc::clone)
+            .collect();
+        jobs.sort_by_key(|job| std::cmp::Reverse(ListKey::of(job)));
+        jobs.truncate(limit);
+        jobs
+    }
+
+    /// Why a job waits; `None` if it does not.
+    pub fn why_waiting(&self, job: &Job) -> Option<WaitReason> {
+        if !job.is_claimable() || !self.jobs.contains_key(&job.id) {
+            return None;
+        }
+        if self.later.contains(&ListKey::of(job)) {
+            return Some(WaitReason::NotDue(job.scheduled_at));
+        }
+        let need = job.need();
+        let offering: Vec<_> = self
+            .workers
+            .values()
+            .filter(|worker| worker.status == WorkerStatus::Running && worker.is_confirmed)
+            .filter(|worker| worker.actions.contains_key(&job.spec.action))
+            .collect();
+        let nothing = CapacityMap::default();
+        Some(if offering.is_empty() {
+            WaitReason::NoWorkerOffers(job.spec.action.clone())
+        } else if !offering.iter().any(|worker| worker.capacity().fits(&nothing, &need)) {
+            WaitReason::NoWorkerHas(need)
+        } else if !offering.iter().any(|worker| worker.fits(&need)) {
+            WaitReason::CapacityInUse(need)
+        } else {
+            WaitReason::Soon
+        })
+    }
+}

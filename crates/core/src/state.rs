@@ -1,0 +1,279 @@
+//! The state of the cluster, and the one function that changes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::command::Command;
+use crate::id::{Epoch, JobId, LeaseId, WorkerId};
+use crate::index::Index;
+use crate::invariant::{self, Violation};
+use crate::job::Job;
+use crate::limits;
+use crate::outcome::{Event, Outcome, Refusal, Reply};
+use crate::query::ListKey;
+use crate::queue::Queue;
+use crate::recent::Recent;
+use crate::status::Status;
+use crate::time::Timestamp;
+use crate::worker::Worker;
+use crate::{cancel, claim, finish, lease, lines, submit};
+
+/// Everything that the cluster agrees on and that is not over yet.
+///
+/// What is over leaves it as [`Event::Ended`] and is kept by history on disk. Records are shared
+/// pointers, so a clone for a checkpoint copies pointers, not jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    pub(crate) now: Timestamp,
+    pub(crate) sequence: u64,
+    pub(crate) last_lease: LeaseId,
+    pub(crate) last_job: u64,
+    pub(crate) jobs: BTreeMap<JobId, Arc<Job>>,
+    pub(crate) index: Index,
+    pub(crate) queue: Queue,
+    /// Claimable jobs beyond `due_mark`, which become due in this order.
+    pub(crate) later: BTreeSet<ListKey>,
+    /// Claimable jobs up to this key are in the queue.
+    pub(crate) due_mark: ListKey,
+    pub(crate) workers: BTreeMap<WorkerId, Arc<Worker>>,
+    pub(crate) recent: Recent,
+}
+
+/// What a checkpoint has to keep of a [`State`]; everything else follows from it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Parts {
+    /// [`State::now`].
+    pub now: Timestamp,
+    /// [`State::sequence`].
+    pub sequence: u64,
+    /// The last lease that was given.
+    pub last_lease: LeaseId,
+    /// [`Job::sequence`] of the last job that was created.
+    pub last_job: u64,
+    /// How far time has been carried out: claimable jobs up to here are due.
+    pub due_mark: ListKey,
+    /// The live jobs.
+    pub jobs: Vec<Arc<Job>>,
+    /// All workers.
+    pub workers: Vec<Arc<Worker>>,
+    /// The jobs that ended last, oldest first, each with the command that ended it.
+    pub recently_ended: Vec<(u64, JobId)>,
+    /// The command that ended the last job that is not remembered any more.
+    pub recently_ended_floor: u64,
+}
+
+/// What one command does beside its reply.
+#[derive(Debug, Default)]
+pub(crate) struct Transition {
+    events: Vec<Event>,
+}
+
+impl Transition {
+    pub(crate) fn announce(&mut self, event: Event) {
+        self.events.push(event);
+    }
+}
+
+impl State {
+    /// Applies one committed command, at the time that its entry carries.
+    ///
+    /// Time that would go back stands still. Whatever the command says, the outcome is a reply or
+    /// a refusal; a refusal has changed nothing but the time.
+    pub fn apply(&mut self, at: Timestamp, command: Command) -> Outcome {
+        let mut transition = Transition::default();
+        self.sequence += 1;
+        self.advance(at, &mut transition);
+        let t = &mut transition;
+        let reply = match command {
+            Command::Tick => Ok(Reply::Ok),
+            Command::Submit(job) => submit::submit(self, t, job),
+            Command::Cancel { job } => cancel::cancel(self, t, job),
+            Command::Delete { job } => Ok(cancel::delete(self, t, job)),
+            Command::SetCapacity { worker, capacity } => {
+                lease::set_capacity(self, t, worker, capacity)
+            }
+            Command::Register(registration) => lease::register(self, t, registration),
+            Command::Confirm { worker, epoch } => lease::confirm(self, t, worker, epoch),
+            Command::Heartbeat { worker, epoch } => lease::heartbeat(self, worker, epoch),
+            Command::Claim { worker, epoch, max } => claim::claim(self, t, worker, epoch, max),
+            Command::AppendLines { worker, epoch, job, lease, first, lines } => {
+                lines::append(self, t, (worker, epoch), (job, lease), first, lines)
+            }
+            Command::Finish { worker, epoch, runs } => finish::finish(self, t, worker, epoch, runs),
+            Command::Leave { worker, epoch } => lease::leave(self, t, worker, epoch),
+            Command::Expire { worker, epoch, renewal } => {
+                lease::expire(self, t, worker, epoch, renewal)
+            }
+        };
+        Outcome { reply, events: transition.events }
+    }
+
+    /// The earliest instant at which time alone changes something; the leader proposes
+    /// [`Command::Tick`] then.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.later.first().map(|key| key.scheduled_at)
+    }
+
+    /// What a checkpoint has to keep.
+    pub fn parts(&self) -> Parts {
+        Parts {
+            now: self.now,
+            sequence: self.sequence,
+            last_lease: self.last_lease,
+            last_job: self.last_job,
+            due_mark: self.due_mark,
+            jobs: self.jobs.values().map(Arc::clone).collect(),
+            workers: self.workers.values().map(Arc::clone).collect(),
+            recently_ended: self.recent.iter().collect(),
+            recently_ended_floor: self.recent.floor(),
+        }
+    }
+
+    /// The state that `parts` were taken of. Parts that no state can have are an error.
+    pub fn from_parts(parts: Parts) -> Result<Self, Violation> {
+        let mut state = Self {
+            now: parts.now,
+            sequence: parts.sequence,
+            last_lease: parts.last_lease,
+            last_job: parts.last_job,
+            due_mark: parts.due_mark,
+            workers: parts.workers.into_iter().map(|worker| (worker.id, worker)).collect(),
+            recent: Recent::from_parts(parts.recently_ended_floor, parts.recently_ended),
+            ..Self::default()
+        };
+        for job in parts.jobs {
+            state.index.insert(&job);
+            if job.is_claimable() {
+                state.enqueue(&job);
+            }
+            state.jobs.insert(job.id, job);
+        }
+        invariant::check(&state)?;
+        Ok(state)
+    }
+
+    fn advance(&mut self, at: Timestamp, transition: &mut Transition) {
+        self.now = self.now.max(at);
+        for _ in 0..limits::PROMOTIONS_PER_ENTRY_MAX {
+            match self.later.first().copied() {
+                Some(key) if key.scheduled_at <= self.now => {
+                    self.later.remove(&key);
+                    self.due_mark = key;
+                    let job = Arc::clone(self.expect_job(key.id));
+                    self.queue.insert(&job);
+                    transition.announce(Event::Due(job));
+                }
+                Some(_) | None => {
+                    self.due_mark = self.due_mark.max(ListKey::end_of(self.now));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Puts a claimable job where it waits, and says whether it is due.
+    fn enqueue(&mut self, job: &Job) -> bool {
+        let key = ListKey::of(job);
+        let is_due = key <= self.due_mark;
+        if is_due {
+            self.queue.insert(job);
+        } else {
+            self.later.insert(key);
+        }
+        is_due
+    }
+
+    fn dequeue(&mut self, job: &Job) {
+        let was_in = self.later.remove(&ListKey::of(job)) || self.queue.remove(job);
+        assert!(was_in, "job {}: claimable as {}, but in no queue", job.id, job.status);
+    }
+
+    pub(crate) fn expect_job(&self, id: JobId) -> &Arc<Job> {
+        self.jobs.get(&id).expect("whoever names a live job has found it in the state")
+    }
+
+    /// The job, if this worker in this epoch holds this lease on it.
+    pub(crate) fn job_under_lease(
+        &self,
+        worker: WorkerId,
+        epoch: Epoch,
+        id: JobId,
+        lease: LeaseId,
+    ) -> Result<&Arc<Job>, Refusal> {
+        self.live_worker(worker, epoch)?;
+        let job = self.jobs.get(&id).ok_or(Refusal::StaleLease { job: id, lease })?;
+        let holds = job
+            .run()
+            .is_some_and(|run| run.lease == lease && run.worker == worker && run.epoch == epoch);
+        if holds { Ok(job) } else { Err(Refusal::StaleLease { job: id, lease }) }
+    }
+
+    /// The worker, if it lives in this epoch.
+    pub(crate) fn live_worker(&self, id: WorkerId, epoch: Epoch) -> Result<&Worker, Refusal> {
+        let worker = self.workers.get(&id).ok_or(Refusal::NoSuchWorker(id))?;
+        if worker.is_alive_in(epoch) {
+            Ok(worker)
+        } else {
+            Err(Refusal::StaleEpoch { worker: id, epoch })
+        }
+    }
+
+    /// Changes a worker that exists.
+    pub(crate) fn change_worker<T>(&mut self, id: WorkerId, f: impl FnOnce(&mut Worker) -> T) -> T {
+        let worker = self.workers.get_mut(&id).expect("the worker was found before");
+        f(Arc::make_mut(worker))
+    }
+
+    /// Adds a new job to the state.
+    pub(crate) fn insert(&mut self, transition: &mut Transition, job: Job) -> Arc<Job> {
+        let job = Arc::new(job);
+        assert!(job.status == Status::Waiting, "job {}: begins as {}", job.id, job.status);
+        self.index.insert(&job);
+        let former = self.jobs.insert(job.id, Arc::clone(&job));
+        assert!(former.is_none(), "job {}: created twice", job.id);
+        transition.announce(Event::Submitted(Arc::clone(&job)));
+        if self.enqueue(&job) {
+            transition.announce(Event::Due(Arc::clone(&job)));
+        }
+        job
+    }
+
+    /// Changes a live job, and keeps index and queue in step.
+    pub(crate) fn change(&mut self, id: JobId, f: impl FnOnce(&mut Job)) -> Arc<Job> {
+        let slot = self.jobs.get_mut(&id).expect("the job was found before");
+        let (worker, was_claimable) = (slot.worker, slot.is_claimable());
+        f(Arc::make_mut(slot));
+        let job = Arc::clone(slot);
+        self.index.set_worker(ListKey::of(&job), worker, job.worker);
+        match (was_claimable, job.is_claimable()) {
+            (true, false) => self.dequeue(&job),
+            (false, true) => {
+                self.enqueue(&job);
+            }
+            (true, true) | (false, false) => {}
+        }
+        job
+    }
+
+    /// Ends a live job with `status`: it leaves the state.
+    ///
+    /// A job whose deletion was asked for becomes deleted at once.
+    pub(crate) fn end(&mut self, transition: &mut Transition, id: JobId, status: Status) {
+        let now = self.now;
+        let job = self.change(id, |job| {
+            if job.status != status {
+                job.become_status(status, now);
+            }
+            if job.delete_requested && job.status != Status::Deleted {
+                job.become_status(Status::Deleted, now);
+            }
+        });
+        if job.is_claimable() {
+            self.dequeue(&job);
+        }
+        self.index.remove(&job);
+        self.jobs.remove(&id);
+        self.recent.push(self.sequence, id);
+        transition.announce(Event::Ended(job));
+    }
+}

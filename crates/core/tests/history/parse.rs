@@ -1,0 +1,241 @@
+//! From a line of a story to a command.
+//!
+//! ```text
+//! after 5s | back 5s                     the leader's clock moves; nothing is in the log for that
+//! tick
+//! submit JOB ACTION [needs=a:1,b:2] [retries=2] [in=5s]
+//! cancel JOB | delete JOB
+//! register WORKER actions=a,b(abandon),c(backoff=5s) [has=a:1] [incarnation=1] [ttl=10s]
+//! confirm | heartbeat | leave WORKER [epoch=1]
+//! expire WORKER [epoch=1] [renewal=1]
+//! claim WORKER [max=1] [epoch=1]
+//! capacity WORKER [a:1,b:2]
+//! lines WORKER JOB FIRST COUNT [lease=1] [epoch=1]
+//! finish WORKER JOB exit=0 | signal=9 | canceled | deadline | shutdown | not-started [lease=1] [epoch=1]
+//! show | why JOB | deadline              questions
+//! ```
+//!
+//! A worker is its 12 digits. A job is a word; the retry of `a` is `a'`, and that of `a'` is `a''`.
+//! Epochs, renewals and leases that are not said are the current ones.
+
+use std::collections::BTreeMap;
+
+use stint_core::{
+    ActionTraits, CapacityMap, Command, Epoch, Exit, ExitCause, Finished, Incarnation, JobId,
+    JobSpec, LeaseId, NewJob, OnWorkerLoss, Registration, Span, State, Stream, Timeout, Timestamp,
+    WorkerId,
+};
+
+use super::print::Names;
+
+/// What a line of a story asks for.
+pub(crate) enum Line {
+    Entry(Command),
+    After(u64),
+    Back(u64),
+    Show,
+    Why(JobId),
+    Deadline,
+}
+
+/// The words of a line: those that stand by their place, and those that have a name.
+struct Words<'a> {
+    plain: std::vec::IntoIter<&'a str>,
+    named: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Words<'a> {
+    fn new(line: &'a str) -> Self {
+        // The traits of an action have a sign of equality, too.
+        let split = |word: &'a str| word.split_once('=');
+        let (named, plain): (Vec<_>, Vec<_>) =
+            line.split_whitespace().partition(|word| split(word).is_some());
+        let named = named.into_iter().filter_map(split).collect();
+        Self { plain: plain.into_iter(), named }
+    }
+
+    fn word(&mut self, what: &str) -> Result<&'a str, String> {
+        self.plain.next().ok_or_else(|| format!("{what} is missing"))
+    }
+
+    fn number(&mut self, what: &str) -> Result<u64, String> {
+        number(self.word(what)?)
+    }
+
+    fn worker(&mut self) -> Result<WorkerId, String> {
+        self.word("the worker")?.parse().map_err(|error| format!("{error}"))
+    }
+
+    fn job(&mut self, names: &mut Names) -> Result<JobId, String> {
+        Ok(names.id(self.word("the job")?))
+    }
+
+    fn named(&mut self, name: &str) -> Option<&'a str> {
+        self.named.remove(name)
+    }
+
+    fn named_number(&mut self, name: &str, default: u64) -> Result<u64, String> {
+        self.named(name).map_or(Ok(default), number)
+    }
+
+    fn named_span(&mut self, name: &str) -> Result<Option<u64>, String> {
+        self.named(name).map(span_ms).transpose()
+    }
+
+    /// Nothing may be left: a misspelt word would be a story of something else.
+    fn end(mut self) -> Result<(), String> {
+        let rest = self.plain.next().or_else(|| self.named.keys().next().copied());
+        rest.map_or(Ok(()), |word| Err(format!("{word} is not understood")))
+    }
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{text} is no number"))
+}
+
+fn span_ms(text: &str) -> Result<u64, String> {
+    let span = Timeout::parse(text).map_err(|error| error.to_string())?;
+    Ok(span.map_or(0, |timeout| timeout.span().as_ms()))
+}
+
+/// `a:1,b:2`
+fn amounts(text: &str) -> Result<CapacityMap, String> {
+    let amount = |pair: &str| {
+        let (name, amount) = pair.split_once(':').ok_or_else(|| format!("{pair}: no amount"))?;
+        Ok((name.to_owned(), number(amount)?))
+    };
+    text.split(',').filter(|pair| !pair.is_empty()).map(amount).collect()
+}
+
+/// `a`, `a(abandon)` or `a(backoff=5s)`
+fn action(text: &str) -> Result<(String, ActionTraits), String> {
+    let (name, rest) = text.split_once('(').unwrap_or((text, ""));
+    let mut traits = ActionTraits::default();
+    match rest.trim_end_matches(')').split_once('=') {
+        Some(("backoff", span)) => traits.backoff = Span::from_ms(span_ms(span)?),
+        None if rest == "abandon)" => traits.on_worker_loss = OnWorkerLoss::Abandon,
+        None if rest.is_empty() => {}
+        Some(_) | None => return Err(format!("{rest} is no trait")),
+    }
+    Ok((name.to_owned(), traits))
+}
+
+/// What a line says. The state is asked for what the line leaves out.
+pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line, String> {
+    let mut words = Words::new(line);
+    let verb = words.word("a command")?;
+    let said = match verb {
+        "after" => Line::After(span_ms(words.word("a time")?)?),
+        "back" => Line::Back(span_ms(words.word("a time")?)?),
+        "show" => Line::Show,
+        "why" => Line::Why(words.job(names)?),
+        "deadline" => Line::Deadline,
+        "tick" => Line::Entry(Command::Tick),
+        "submit" => Line::Entry(submit(&mut words, state, names)?),
+        "cancel" => Line::Entry(Command::Cancel { job: words.job(names)? }),
+        "delete" => Line::Entry(Command::Delete { job: words.job(names)? }),
+        "register" => Line::Entry(register(&mut words)?),
+        _ => Line::Entry(of_worker(verb, &mut words, state, names)?),
+    };
+    words.end()?;
+    Ok(said)
+}
+
+fn submit(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Command, String> {
+    let id = words.job(names)?;
+    let spec = JobSpec {
+        action: words.word("the action")?.to_owned(),
+        parameters: None,
+        capacity_map: words.named("needs").map(amounts).transpose()?,
+        deadline: None,
+        stop_timeout: None,
+    };
+    let in_ms = words.named_span("in")?;
+    let scheduled_at = in_ms.map(|ms| Timestamp::from_ms(state.now().as_ms() + ms));
+    let retries = u32::try_from(words.named_number("retries", 0)?).map_err(|e| e.to_string())?;
+    Ok(Command::Submit(NewJob { id, drawn: state.sequence(), spec, scheduled_at, retries }))
+}
+
+fn register(words: &mut Words<'_>) -> Result<Command, String> {
+    let actions = words.named("actions").unwrap_or_default();
+    Ok(Command::Register(Registration {
+        worker: words.worker()?,
+        incarnation: Incarnation(words.named_number("incarnation", 1)?),
+        capacity: words.named("has").map_or(Ok(CapacityMap::default()), amounts)?,
+        actions: actions.split(',').map(action).collect::<Result<_, _>>()?,
+        ttl: Span::from_ms(words.named_span("ttl")?.unwrap_or(10_000)),
+    }))
+}
+
+/// What a worker says, or what is said of one.
+fn of_worker(
+    verb: &str,
+    words: &mut Words<'_>,
+    state: &State,
+    names: &mut Names,
+) -> Result<Command, String> {
+    let worker = words.worker()?;
+    let record = state.worker(worker);
+    if verb == "capacity" {
+        let capacity = words.word("the capacity").and_then(amounts)?;
+        return Ok(Command::SetCapacity { worker, capacity });
+    }
+    let epoch = record.map_or(0, |record| record.epoch.0);
+    let epoch = Epoch(words.named_number("epoch", epoch)?);
+    Ok(match verb {
+        "confirm" => Command::Confirm { worker, epoch },
+        "heartbeat" => Command::Heartbeat { worker, epoch },
+        "leave" => Command::Leave { worker, epoch },
+        "expire" => {
+            let renewal = record.map_or(0, |record| record.renewal);
+            let renewal = words.named_number("renewal", renewal)?;
+            Command::Expire { worker, epoch, renewal }
+        }
+        "claim" => {
+            let max = words.named_number("max", 1)?;
+            let max = u32::try_from(max).map_err(|error| error.to_string())?;
+            Command::Claim { worker, epoch, max }
+        }
+        "lines" => {
+            let (job, lease) = run(words, state, names)?;
+            let (first, count) = (words.number("the first line")?, words.number("the count")?);
+            let line = |n| stint_core::Line { stream: Stream::Out, text: format!("line {n}") };
+            let lines = (first..first + count).map(line).collect();
+            Command::AppendLines { worker, epoch, job, lease, first, lines }
+        }
+        "finish" => {
+            let (job, lease) = run(words, state, names)?;
+            let runs = vec![Finished { job, lease, exit: exit(words)? }];
+            Command::Finish { worker, epoch, runs }
+        }
+        _ => return Err(format!("{verb} is no command")),
+    })
+}
+
+/// A job and the lease that is said, or the current one.
+fn run(
+    words: &mut Words<'_>,
+    state: &State,
+    names: &mut Names,
+) -> Result<(JobId, LeaseId), String> {
+    let job = words.job(names)?;
+    let current = state.job(job).and_then(|job| job.lease()).unwrap_or_default();
+    Ok((job, LeaseId(words.named_number("lease", current.0)?)))
+}
+
+fn exit(words: &mut Words<'_>) -> Result<Exit, String> {
+    let parsed = |text: &str| text.parse::<i32>().map_err(|_| format!("{text} is no number"));
+    let code = words.named("exit").map(parsed).transpose()?;
+    let signal = words.named("signal").map(parsed).transpose()?;
+    if code.is_some() || signal.is_some() {
+        return Ok(Exit { cause: ExitCause::Own, code: code.unwrap_or(0), signal });
+    }
+    let cause = match words.word("how it ended")? {
+        "canceled" => ExitCause::Canceled,
+        "deadline" => ExitCause::Deadline,
+        "shutdown" => ExitCause::Shutdown,
+        "not-started" => ExitCause::CouldNotStart("no such program".to_owned()),
+        other => return Err(format!("{other} is no end of a run")),
+    };
+    Ok(Exit { cause, code: 0, signal: None })
+}

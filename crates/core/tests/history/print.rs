@@ -1,0 +1,164 @@
+//! From what the state answers and tells to the lines of a story.
+
+use std::collections::BTreeMap;
+
+use stint_core::{
+    AttemptEnd, CapacityMap, Event, Job, JobId, Outcome, Refusal, Reply, State, Timestamp, Worker,
+};
+
+/// The names that a story has for jobs.
+#[derive(Default)]
+pub(crate) struct Names {
+    by_id: BTreeMap<JobId, String>,
+}
+
+impl Names {
+    /// The id of the job that the story calls so; a new one if it has not been named yet.
+    pub(crate) fn id(&mut self, name: &str) -> JobId {
+        if let Some((id, _)) = self.by_id.iter().find(|(_, known)| *known == name) {
+            return *id;
+        }
+        let number = u128::try_from(self.by_id.len()).unwrap_or(u128::MAX) + 1;
+        let id = JobId::from_bytes(number.to_be_bytes());
+        self.by_id.insert(id, name.to_owned());
+        id
+    }
+
+    fn of(&self, id: JobId) -> &str {
+        self.by_id.get(&id).map_or("a job without a name", String::as_str)
+    }
+
+    /// An instant of a story, which begins at 0s.
+    pub(crate) fn time(at: Timestamp) -> String {
+        let (seconds, ms) = (at.as_ms() / 1_000, at.as_ms() % 1_000);
+        if ms == 0 { format!("{seconds}s") } else { format!("{seconds}.{ms:03}s") }
+    }
+
+    /// A reply or a refusal, and the events below it.
+    pub(crate) fn outcome(&mut self, outcome: &Outcome) -> String {
+        for event in &outcome.events {
+            if let Event::Submitted(job) = event
+                && job.retry_from != job.id
+            {
+                let name = format!("{}'", self.of(job.retry_from));
+                self.by_id.insert(job.id, name);
+            }
+        }
+        let mut text = match &outcome.reply {
+            Ok(reply) => self.reply(reply),
+            Err(refusal) => self.refusal(refusal),
+        };
+        text.push('\n');
+        for event in &outcome.events {
+            text.push_str("  ");
+            text.push_str(&self.event(event));
+            text.push('\n');
+        }
+        text
+    }
+
+    fn reply(&self, reply: &Reply) -> String {
+        match reply {
+            Reply::Ok => "ok".to_owned(),
+            Reply::Submitted(job) => format!("ok: {} is {}", self.of(job.id), job.status),
+            Reply::SubmittedBefore(id) => {
+                format!("ok: {} was submitted before, and is over", self.of(*id))
+            }
+            Reply::Registered { epoch } => format!("ok: epoch {epoch}"),
+            Reply::Claimed { count } => format!("ok: {count} claimed"),
+            Reply::LinesAppended { line_count } => format!("ok: {line_count} lines"),
+            Reply::Finished(answers) => {
+                let said = |answer: &Result<(), Refusal>| match answer {
+                    Ok(()) => "ok".to_owned(),
+                    Err(refusal) => self.refusal(refusal),
+                };
+                answers.iter().map(said).collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
+    /// A refusal in its own words, with the story's names for the ids.
+    fn refusal(&self, refusal: &Refusal) -> String {
+        let mut text = format!("refused: {refusal}");
+        for (id, name) in &self.by_id {
+            text = text.replace(&id.to_string(), name);
+        }
+        text
+    }
+
+    fn event(&self, event: &Event) -> String {
+        match event {
+            Event::Submitted(job) if job.retry_from != job.id => {
+                let (name, from) = (self.of(job.id), self.of(job.retry_from));
+                let (left, at) = (job.retries_left, Self::time(job.scheduled_at));
+                format!("submitted {name} to retry {from}, {left} left, scheduled at {at}")
+            }
+            Event::Submitted(job) => {
+                format!(
+                    "submitted {}, scheduled at {}",
+                    self.of(job.id),
+                    Self::time(job.scheduled_at)
+                )
+            }
+            Event::Due(job) => format!("due {}", self.of(job.id)),
+            Event::Claimed(job) => format!("claimed {}", self.job(job)),
+            Event::CancelRequested(job) => format!("cancel requested {}", self.job(job)),
+            Event::WorkerLost(job) => format!("worker lost {}", self.job(job)),
+            Event::Resurrected(job) => format!("resurrected {}", self.job(job)),
+            Event::Ended(job) => format!("ended {}", self.job(job)),
+            Event::Deleted(id) => format!("deleted {}", self.of(*id)),
+            Event::LinesAppended { job, first, lines } => {
+                let texts: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
+                format!("lines of {} from {first}: {}", self.of(job.id), texts.join(", "))
+            }
+            Event::WorkerChanged(worker) => format!("worker {}", described(worker)),
+        }
+    }
+
+    fn job(&self, job: &Job) -> String {
+        let text = format!("{}: {}", self.of(job.id), job.status);
+        let Some(run) = job.attempts.last() else { return text };
+        let (number, lease, worker) = (run.number, run.lease, run.worker);
+        let end = run.end.as_ref().map_or("runs".to_owned(), |(at, end)| {
+            format!("{} at {}", end_of_run(end), Self::time(*at))
+        });
+        let deaths = match job.reclaims {
+            0 => String::new(),
+            deaths => format!(", deaths {deaths}"),
+        };
+        format!("{text}, attempt {number} on {worker} under lease {lease} {end}{deaths}")
+    }
+
+    /// All live jobs by name, and all workers.
+    pub(crate) fn state(&self, state: &State) -> String {
+        let jobs = state.jobs().map(|job| format!("{}\n", self.job(job)));
+        let mut lines: Vec<_> = jobs.collect();
+        lines.sort();
+        lines.extend(state.workers().map(|worker| format!("worker {}\n", described(worker))));
+        lines.concat()
+    }
+}
+
+fn described(worker: &Worker) -> String {
+    let (id, epoch, status) = (worker.id, worker.epoch, worker.status.name());
+    let confirmed = if worker.is_confirmed { "" } else { ", not confirmed" };
+    let (has, uses) = (list(worker.capacity()), list(&worker.capacity_in_use));
+    format!("{id}: {status} in epoch {epoch}{confirmed}, has {has}, uses {uses}")
+}
+
+fn list(map: &CapacityMap) -> String {
+    let amounts: Vec<_> = map.iter().map(|(name, amount)| format!("{name}:{amount}")).collect();
+    if amounts.is_empty() { "nothing".to_owned() } else { amounts.join(",") }
+}
+
+fn end_of_run(end: &AttemptEnd) -> String {
+    match end {
+        AttemptEnd::Exited(code) => format!("exited {code}"),
+        AttemptEnd::Signaled(signal) => format!("was ended by signal {signal}"),
+        AttemptEnd::DeadlineExceeded => "exceeded its deadline".to_owned(),
+        AttemptEnd::Canceled => "was canceled".to_owned(),
+        AttemptEnd::CouldNotStart(reason) => format!("could not start ({reason})"),
+        AttemptEnd::WorkerDead => "lost its worker to death".to_owned(),
+        AttemptEnd::WorkerShutdown => "lost its worker to a shutdown".to_owned(),
+    }
+}

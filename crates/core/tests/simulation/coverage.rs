@@ -1,0 +1,202 @@
+//! What a simulation has come by: it proves nothing about paths that it never took.
+
+use std::collections::BTreeSet;
+
+use stint_core::{AttemptEnd, Command, Event, Outcome, Refusal, Reply, Status, WaitReason};
+
+use super::table;
+
+#[derive(Debug, Default)]
+pub(crate) struct Coverage {
+    rows: BTreeSet<(Status, Status)>,
+    words: BTreeSet<&'static str>,
+}
+
+/// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
+const REFUSED_IN_BOUNDS: [&str; 3] = ["QueueFull", "TooManyShapes", "TooManyWorkers"];
+
+const REFUSALS: [&str; 13] = [
+    "NoSuchJob",
+    "NoSuchWorker",
+    "NoSuchAction",
+    "IdTaken",
+    "SubmitTooLate",
+    "OverLimit",
+    "LeaseTooShort",
+    "StaleLease",
+    "StaleEpoch",
+    "Renewed",
+    "NotConfirmed",
+    "LineGap",
+    "TooManyLines",
+];
+
+const REPLIES: [&str; 7] =
+    ["Ok", "Submitted", "SubmittedBefore", "Registered", "Claimed", "LinesAppended", "Finished"];
+
+const EVENTS: [&str; 10] = [
+    "+Submitted",
+    "+Due",
+    "+Claimed",
+    "+CancelRequested",
+    "+WorkerLost",
+    "+Resurrected",
+    "+Ended",
+    "+Deleted",
+    "+LinesAppended",
+    "+WorkerChanged",
+];
+
+const ENDS: [&str; 7] = [
+    "=Exited",
+    "=Signaled",
+    "=DeadlineExceeded",
+    "=Canceled",
+    "=CouldNotStart",
+    "=WorkerDead",
+    "=WorkerShutdown",
+];
+
+const WAITS: [&str; 5] = ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
+
+/// Paths that no other word names.
+const PATHS: [&str; 5] = [
+    "failed by its reclaims",
+    "abandoned",
+    "retried",
+    "refused while something became due",
+    "forgot an attempt",
+];
+
+impl Coverage {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.rows.extend(&other.rows);
+        self.words.extend(&other.words);
+    }
+
+    pub(crate) fn see_rows(&mut self, rows: &BTreeSet<(Status, Status)>) {
+        self.rows.extend(rows);
+    }
+
+    pub(crate) fn see_wait(&mut self, reason: &WaitReason) {
+        self.words.insert(match reason {
+            WaitReason::NotDue(_) => "?NotDue",
+            WaitReason::NoWorkerOffers(_) => "?NoWorkerOffers",
+            WaitReason::NoWorkerHas(_) => "?NoWorkerHas",
+            WaitReason::CapacityInUse(_) => "?CapacityInUse",
+            WaitReason::Soon => "?Soon",
+        });
+    }
+
+    pub(crate) fn see(&mut self, command: &Command, outcome: &Outcome) {
+        match &outcome.reply {
+            Ok(reply) => self.see_reply(reply),
+            Err(refusal) => {
+                self.words.insert(refusal_word(refusal));
+                if !outcome.events.is_empty() {
+                    self.words.insert("refused while something became due");
+                }
+            }
+        }
+        for event in &outcome.events {
+            self.words.insert(event_word(event));
+            match event {
+                Event::Ended(job) => {
+                    if let Some((_, end)) = job.attempts.last().and_then(|run| run.end.as_ref()) {
+                        self.words.insert(end_word(end));
+                    }
+                    let is_lost = !matches!(command, Command::Finish { .. });
+                    match job.status {
+                        Status::Error if is_lost => self.words.insert("failed by its reclaims"),
+                        Status::WorkerDead => self.words.insert("abandoned"),
+                        _ => false,
+                    };
+                }
+                Event::Submitted(job) if job.retry_from != job.id => {
+                    self.words.insert("retried");
+                }
+                Event::Claimed(job) if job.attempts.first().is_some_and(|run| run.number > 1) => {
+                    self.words.insert("forgot an attempt");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn see_reply(&mut self, reply: &Reply) {
+        self.words.insert(match reply {
+            Reply::Ok => "Ok",
+            Reply::Submitted(_) => "Submitted",
+            Reply::SubmittedBefore(_) => "SubmittedBefore",
+            Reply::Registered { .. } => "Registered",
+            Reply::Claimed { .. } => "Claimed",
+            Reply::LinesAppended { .. } => "LinesAppended",
+            Reply::Finished(_) => "Finished",
+        });
+        if let Reply::Finished(answers) = reply {
+            self.words.extend(answers.iter().filter_map(|a| a.as_ref().err()).map(refusal_word));
+        }
+    }
+
+    /// What was never come by.
+    pub(crate) fn missing(&self) -> Vec<String> {
+        let rows = table::ROWS.iter().filter(|(from, to, _)| !self.rows.contains(&(*from, *to)));
+        let rows = rows.map(|(from, to, by)| format!("{from} to {to} by {by}"));
+        let words = [&REFUSALS[..], &REPLIES, &EVENTS, &ENDS, &WAITS, &PATHS].concat();
+        let words = words.into_iter().filter(|word| !self.words.contains(word));
+        rows.chain(words.map(str::to_owned)).collect()
+    }
+
+    /// What came by though it is listed as too large for a simulation.
+    pub(crate) fn surprises(&self) -> Vec<&'static str> {
+        REFUSED_IN_BOUNDS.into_iter().filter(|word| self.words.contains(word)).collect()
+    }
+}
+
+fn refusal_word(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoSuchJob(_) => "NoSuchJob",
+        Refusal::NoSuchWorker(_) => "NoSuchWorker",
+        Refusal::NoSuchAction(_) => "NoSuchAction",
+        Refusal::IdTaken(_) => "IdTaken",
+        Refusal::SubmitTooLate(_) => "SubmitTooLate",
+        Refusal::QueueFull { .. } => "QueueFull",
+        Refusal::TooManyShapes { .. } => "TooManyShapes",
+        Refusal::OverLimit { .. } => "OverLimit",
+        Refusal::LeaseTooShort { .. } => "LeaseTooShort",
+        Refusal::StaleLease { .. } => "StaleLease",
+        Refusal::StaleEpoch { .. } => "StaleEpoch",
+        Refusal::Renewed { .. } => "Renewed",
+        Refusal::NotConfirmed(_) => "NotConfirmed",
+        Refusal::TooManyWorkers { .. } => "TooManyWorkers",
+        Refusal::LineGap { .. } => "LineGap",
+        Refusal::TooManyLines { .. } => "TooManyLines",
+    }
+}
+
+fn event_word(event: &Event) -> &'static str {
+    match event {
+        Event::Submitted(_) => "+Submitted",
+        Event::Due(_) => "+Due",
+        Event::Claimed(_) => "+Claimed",
+        Event::CancelRequested(_) => "+CancelRequested",
+        Event::WorkerLost(_) => "+WorkerLost",
+        Event::Resurrected(_) => "+Resurrected",
+        Event::Ended(_) => "+Ended",
+        Event::Deleted(_) => "+Deleted",
+        Event::LinesAppended { .. } => "+LinesAppended",
+        Event::WorkerChanged(_) => "+WorkerChanged",
+    }
+}
+
+fn end_word(end: &AttemptEnd) -> &'static str {
+    match end {
+        AttemptEnd::Exited(_) => "=Exited",
+        AttemptEnd::Signaled(_) => "=Signaled",
+        AttemptEnd::DeadlineExceeded => "=DeadlineExceeded",
+        AttemptEnd::Canceled => "=Canceled",
+        AttemptEnd::CouldNotStart(_) => "=CouldNotStart",
+        AttemptEnd::WorkerDead => "=WorkerDead",
+        AttemptEnd::WorkerShutdown => "=WorkerShutdown",
+    }
+}

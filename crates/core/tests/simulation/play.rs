@@ -1,0 +1,243 @@
+//! Plays a history on the state and on the model, and compares them after each entry.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use stint_core::{
+    Command, Event, Filter, JobId, LeaseId, ListKey, Outcome, Parts, Refusal, Reply, State,
+    Timestamp, invariant, limits,
+};
+
+use super::coverage::Coverage;
+use super::model::Model;
+use super::promises::{self, Witness};
+use super::resolve::{action, numbered, resolve, worker_id};
+use super::script::{Clock, Op, Step};
+
+/// Where a history begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    Empty,
+    /// The memory of ended jobs is nearly full, as it is after a day of work.
+    Aged,
+}
+
+/// What went wrong, at which step, and what was said until then.
+pub(crate) struct Failure {
+    pub(crate) step: usize,
+    pub(crate) what: String,
+    pub(crate) commands: Vec<String>,
+}
+
+struct Play {
+    state: State,
+    /// A replica that began at a checkpoint.
+    twin: Option<State>,
+    model: Model,
+    witness: Witness,
+    coverage: Coverage,
+    clock: u64,
+    commands: Vec<String>,
+    is_aged: bool,
+}
+
+/// Plays all steps; a panic is a failure like any other.
+pub(crate) fn play(beginning: Beginning, steps: &[Step]) -> Result<Coverage, Failure> {
+    let mut play = Play::new(beginning);
+    for (number, step) in steps.iter().enumerate() {
+        let played = catch_unwind(AssertUnwindSafe(|| play.step(step)));
+        let what = match played {
+            Ok(Ok(())) => continue,
+            Ok(Err(what)) => what,
+            Err(panic) => format!("panicked: {}", words_of(panic.as_ref())),
+        };
+        return Err(Failure { step: number, what, commands: play.commands });
+    }
+    play.coverage.see_rows(&play.model.rows);
+    Ok(play.coverage)
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words").to_owned()
+}
+
+fn aged() -> Parts {
+    let count = u64::try_from(limits::RECENTLY_ENDED_MAX).expect("a small number") - 5;
+    Parts {
+        now: Timestamp::from_ms(1_700_000_000_000),
+        sequence: 1_000_000,
+        last_lease: LeaseId(70_000),
+        last_job: 200_000,
+        recently_ended: (0..count).map(|n| (500_000 + n, numbered(n))).collect(),
+        recently_ended_floor: 499_999,
+        ..Parts::default()
+    }
+}
+
+impl Play {
+    fn new(beginning: Beginning) -> Self {
+        let is_aged = beginning == Beginning::Aged;
+        let parts = if is_aged { aged() } else { Parts::default() };
+        let model = Model::beginning_at(&parts);
+        let clock = parts.now.as_ms().max(1_000_000);
+        let state = State::from_parts(parts).expect("parts that can be");
+        Self {
+            witness: Witness::beginning_at(&state),
+            state,
+            twin: None,
+            model,
+            coverage: Coverage::default(),
+            clock,
+            commands: Vec::new(),
+            is_aged,
+        }
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), String> {
+        self.clock = match step.clock {
+            Clock::Forward(ms) => self.clock.saturating_add(ms),
+            Clock::Back(ms) => self.clock.saturating_sub(ms),
+            Clock::ToDeadline => {
+                self.state.next_deadline().map_or(self.clock, |t| t.as_ms().max(self.clock))
+            }
+        };
+        if step.is_checkpoint {
+            self.checkpoint()?;
+        }
+        match resolve(&step.op, &self.model) {
+            Some(command) => self.entry(&command),
+            None => self.question(&step.op),
+        }
+    }
+
+    fn entry(&mut self, command: &Command) -> Result<(), String> {
+        let at = Timestamp::from_ms(self.clock);
+        self.commands.push(brief(format!("at {}: {command:?}", self.clock)));
+        // A whole copy of an aged state costs milliseconds.
+        let before = (!self.is_aged).then(|| self.state.clone());
+        let outcome = self.state.apply(at, command.clone());
+        invariant::check(&self.state).map_err(|violation| violation.to_string())?;
+        self.witness.watch(command, &outcome, &self.state)?;
+
+        let expected = self.model.apply(self.clock, command);
+        compare_outcomes(&outcome, &expected)?;
+        self.compare_records()?;
+        if let Some(twin) = &mut self.twin {
+            let of_twin = twin.apply(at, command.clone());
+            same("the outcome after a checkpoint", &of_twin, &outcome)?;
+        }
+        if let Some(before) = before {
+            if outcome.reply.is_err() {
+                promises::refused_is_tick(before, at, &outcome, &self.state)?;
+            }
+            if let (Command::Submit(_), Ok(Reply::Submitted(_))) = (command, &outcome.reply) {
+                promises::again_is_nothing(self.state.clone(), at, command)?;
+            }
+        }
+        self.coverage.see(command, &outcome);
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<(), String> {
+        if let Some(twin) = self.twin.take() {
+            check(twin == self.state, "a replica that began at a checkpoint has gone its own way")?;
+        }
+        let restored = State::from_parts(self.state.parts());
+        let restored = restored.map_err(|violation| format!("no checkpoint: {violation}"))?;
+        check(restored == self.state, "a checkpoint is not the state that it was taken of")?;
+        self.twin = Some(restored);
+        Ok(())
+    }
+
+    fn compare_records(&self) -> Result<(), String> {
+        let mut jobs: Vec<_> = self.model.live_jobs().collect();
+        jobs.sort_by_key(|job| job.id);
+        same("the number of live jobs", &self.state.jobs().len(), &jobs.len())?;
+        for (job, expected) in self.state.jobs().zip(jobs) {
+            same("a job", job.as_ref(), expected)?;
+        }
+        let mut workers: Vec<_> =
+            (0..self.model.workers.len()).map(|w| self.model.record_of(w)).collect();
+        workers.sort_by_key(|worker| worker.id);
+        same("the number of workers", &self.state.workers().len(), &workers.len())?;
+        for (worker, expected) in self.state.workers().zip(&workers) {
+            same("a worker", worker.as_ref(), expected)?;
+        }
+        same("the next deadline", &self.state.next_deadline(), &self.model.next_deadline())
+    }
+
+    fn question(&mut self, op: &Op) -> Result<(), String> {
+        let Op::Ask { action: which, worker, number } = op else { return Ok(()) };
+        let filter = Filter {
+            action: which.is_multiple_of(3).then(|| action(which / 3).to_owned()),
+            worker: number.is_multiple_of(4).then(|| worker_id(*worker)),
+            is_running: [None, None, Some(true), Some(false)]
+                .get(usize::try_from(which % 4).expect("few"))
+                .copied()
+                .flatten(),
+        };
+        let all = self.model.list(&Filter::default(), None, usize::MAX);
+        let after = usize::try_from(number % 64).ok().and_then(|n| all.get(n));
+        let after = after.map(|job| ListKey { scheduled_at: job.scheduled_at, id: job.id });
+        let most = usize::try_from(number / 64 % 8).expect("few");
+        for (after, most) in [(None, usize::MAX), (after, most)] {
+            let expected = self.model.list(&filter, after, most);
+            same("a list", &self.state.list(&filter, after, most), &expected)?;
+        }
+        for job in &all {
+            let reason = self.state.why_waiting(job);
+            same("why a job waits", &reason, &self.model.why_waiting(job))?;
+            if let Some(reason) = reason {
+                self.coverage.see_wait(&reason);
+            }
+        }
+        let worker = worker_id(*worker);
+        let has_work = self.state.has_work_for(worker);
+        same("whether there is work", &has_work, &self.model.has_work_for(worker))?;
+        same("how many are due", &self.state.due_count(), &self.model.due_count())?;
+        let nobodys = self.state.job(JobId::from_bytes([1; 16]));
+        same("a job that nobody knows", &nobodys, &None)
+    }
+}
+
+fn check(is_right: bool, wrong: &str) -> Result<(), String> {
+    if is_right { Ok(()) } else { Err(wrong.to_owned()) }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, got: &T, expected: &T) -> Result<(), String> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(format!("{what} is\n  {got:?}\nand should be\n  {expected:?}"))
+}
+
+fn compare_outcomes(got: &Outcome, expected: &Outcome) -> Result<(), String> {
+    same("the reply", &without_words(got.reply.clone()), &expected.reply)?;
+    for (got, expected) in got.events.iter().zip(&expected.events) {
+        same("an event", got, expected)?;
+    }
+    let surplus = |events: &[Event], from: usize| brief(format!("{:?}", events.get(from..)));
+    if got.events.len() == expected.events.len() {
+        return Ok(());
+    }
+    Err(format!(
+        "events go on with\n  {}\nand should go on with\n  {}",
+        surplus(&got.events, expected.events.len()),
+        surplus(&expected.events, got.events.len()),
+    ))
+}
+
+/// What is over a limit is said in words that the model does not know.
+fn without_words(reply: Result<Reply, Refusal>) -> Result<Reply, Refusal> {
+    match reply {
+        Err(Refusal::OverLimit { got, limit, .. }) => {
+            Err(Refusal::OverLimit { what: "".into(), got, limit })
+        }
+        other => other,
+    }
+}
+
+fn brief(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(600));
+    text
+}

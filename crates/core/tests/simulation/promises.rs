@@ -1,0 +1,177 @@
+//! The promises, looked for in what the state itself shows and tells, without any model.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stint_core::{
+    CapacityMap, Command, Event, Job, JobId, LeaseId, Outcome, State, Status, Timestamp, WorkerId,
+    WorkerStatus,
+};
+
+use super::table;
+
+/// Whoever watches a history from its beginning.
+#[derive(Default)]
+pub(crate) struct Witness {
+    now: Timestamp,
+    sequence: u64,
+    last_lease: LeaseId,
+    /// The live jobs, as they were after the last entry.
+    jobs: BTreeMap<JobId, Status>,
+    over: BTreeSet<JobId>,
+}
+
+/// What became of a promise; the words say which was broken.
+type Kept = Result<(), String>;
+
+fn hold(is_kept: bool, broken: impl FnOnce() -> String) -> Kept {
+    if is_kept { Ok(()) } else { Err(broken()) }
+}
+
+impl Witness {
+    pub(crate) fn beginning_at(state: &State) -> Self {
+        let last_lease = state.parts().last_lease;
+        Self { now: state.now(), sequence: state.sequence(), last_lease, ..Self::default() }
+    }
+
+    /// Looks at one entry and what it left.
+    pub(crate) fn watch(&mut self, command: &Command, outcome: &Outcome, after: &State) -> Kept {
+        hold(after.now() >= self.now, || format!("time went back from {:?}", self.now))?;
+        self.now = after.now();
+        self.sequence += 1;
+        hold(after.sequence() == self.sequence, || "an entry was not counted".to_owned())?;
+        self.watch_leases(outcome, after)?;
+        self.watch_statuses(outcome, after)?;
+        watch_retries(outcome)?;
+        watch_waking(after)?;
+        if let Command::Claim { worker, .. } = command {
+            watch_capacity(*worker, outcome, after)?;
+        }
+        Ok(())
+    }
+
+    /// Lease numbers only grow, and no job has two live leases.
+    fn watch_leases(&mut self, outcome: &Outcome, after: &State) -> Kept {
+        for event in &outcome.events {
+            let Event::Claimed(job) = event else { continue };
+            let lease = job.lease().ok_or_else(|| format!("{} was claimed without", job.id))?;
+            let last = std::mem::replace(&mut self.last_lease, lease);
+            hold(lease > last, || format!("lease {lease} was given after {last}"))?;
+        }
+        let mut holders = BTreeMap::new();
+        for worker in after.workers() {
+            for (job, lease) in &worker.runs {
+                let other = holders.insert(*job, worker.id);
+                hold(other.is_none(), || format!("{job} has two live leases"))?;
+                let of_job = after.job(*job).and_then(|job| job.lease());
+                hold(of_job == Some(*lease), || format!("{job}: {of_job:?} is not {lease}"))?;
+                let is_alive = worker.status == WorkerStatus::Running;
+                hold(is_alive, || format!("{} has leases, and is not alive", worker.id))?;
+            }
+        }
+        let running = after.jobs().filter(|job| job.status.is_running()).count();
+        hold(running == holders.len(), || "a job runs that no worker holds".to_owned())
+    }
+
+    /// Statuses change by the table, and what is over stays over.
+    fn watch_statuses(&mut self, outcome: &Outcome, after: &State) -> Kept {
+        let mut ended = BTreeMap::new();
+        for event in &outcome.events {
+            let Event::Ended(job) = event else { continue };
+            let twice = ended.insert(job.id, job.status).is_some() || !self.over.insert(job.id);
+            hold(!twice, || format!("{} ended twice", job.id))?;
+        }
+        let mut jobs = BTreeMap::new();
+        for job in after.jobs() {
+            hold(!self.over.contains(&job.id), || format!("{} came back", job.id))?;
+            jobs.insert(job.id, job.status);
+        }
+        for (id, to) in jobs.iter().chain(&ended) {
+            let from = self.jobs.get(id).copied().unwrap_or(Status::Waiting);
+            let is_row = from == *to || table::may_be_seen(from, *to);
+            hold(is_row, || format!("{id} went from {from} to {to}"))?;
+        }
+        let is_lost = |id: &&JobId| !jobs.contains_key(id) && !ended.contains_key(id);
+        let lost = self.jobs.keys().find(is_lost);
+        hold(lost.is_none(), || format!("{lost:?} vanished without a word"))?;
+        self.jobs = jobs;
+        Ok(())
+    }
+}
+
+/// Each job that fails and may be tried again has one retry in the same entry, and no other has.
+fn watch_retries(outcome: &Outcome) -> Kept {
+    let mut retries: BTreeMap<JobId, &Job> = BTreeMap::new();
+    for event in &outcome.events {
+        if let Event::Submitted(job) = event
+            && job.retry_from != job.id
+        {
+            let other = retries.insert(job.retry_from, job);
+            hold(other.is_none(), || format!("{} has two retries", job.retry_from))?;
+        }
+    }
+    for event in &outcome.events {
+        let Event::Ended(job) = event else { continue };
+        let is_due = job.status == Status::Error && job.retries_left > 0 && !job.cancel_requested;
+        let retry = retries.remove(&job.id);
+        hold(retry.is_some() == is_due, || format!("{}: retry {retry:?}", job.id))?;
+        if let Some(retry) = retry {
+            let is_right = retry.retries_left + 1 == job.retries_left
+                && retry.retries_total == job.retries_total
+                && retry.spec == job.spec
+                && retry.status == Status::Waiting
+                && retry.attempts.is_empty()
+                && retry.scheduled_at >= job.last_updated;
+            hold(is_right, || format!("{retry:?} is no right retry of {job:?}"))?;
+        }
+    }
+    hold(retries.is_empty(), || format!("{retries:?} retry nothing"))
+}
+
+/// A claim takes no more of a capacity than there is.
+fn watch_capacity(id: WorkerId, outcome: &Outcome, after: &State) -> Kept {
+    let Some(worker) = after.worker(id) else { return Ok(()) };
+    for event in &outcome.events {
+        let Event::Claimed(job) = event else { continue };
+        for (name, amount) in job.spec.capacity_map.iter().flat_map(CapacityMap::iter) {
+            let used = worker.runs.keys().filter_map(|id| after.job(*id));
+            let used: u64 = used.map(|job| job.need().amount(name)).sum();
+            let has = worker.capacity().amount(name);
+            let is_kept = amount == 0 || used <= has;
+            hold(is_kept, || format!("{id} uses {used} of {has} {name} after a claim"))?;
+        }
+    }
+    Ok(())
+}
+
+/// No job waits for a worker that will never speak for it.
+fn watch_waking(after: &State) -> Kept {
+    let returning = after.jobs().filter(|job| job.status == Status::WorkerResurrection);
+    for job in returning {
+        let worker = job.worker.and_then(|id| after.worker(id));
+        let is_awaited =
+            worker.is_some_and(|w| w.status == WorkerStatus::Running && !w.is_confirmed);
+        hold(is_awaited, || format!("{} waits for {:?} for ever", job.id, job.worker))?;
+    }
+    Ok(())
+}
+
+/// A refused command has changed nothing but time and count: it is as a tick.
+pub(crate) fn refused_is_tick(
+    mut before: State,
+    at: Timestamp,
+    outcome: &Outcome,
+    after: &State,
+) -> Kept {
+    let tick = before.apply(at, Command::Tick);
+    let is_kept = before == *after && tick.events == outcome.events;
+    hold(is_kept, || "a refused command has changed something".to_owned())
+}
+
+/// A submission that is proposed twice is one job.
+pub(crate) fn again_is_nothing(mut state: State, at: Timestamp, command: &Command) -> Kept {
+    let mut ticked = state.clone();
+    let events = ticked.apply(at, Command::Tick).events;
+    let again = state.apply(at, command.clone());
+    let is_kept = again.reply.is_ok() && again.events == events && state == ticked;
+    hold(is_kept, || format!("its second submission has changed something: {again:?}"))
+}

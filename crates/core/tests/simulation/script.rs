@@ -1,0 +1,318 @@
+//! A history before it is played: what is tried, told by the part that it plays and not by its id,
+//! so that a history from which steps are taken out is still a history.
+
+use stint_core::{Incarnation, Status};
+
+use super::rng::Rng;
+
+/// One entry of the log and what its leader's clock does before.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) clock: Clock,
+    pub(crate) op: Op,
+    /// Whether a replica starts from a checkpoint here, and goes on beside the first.
+    pub(crate) is_checkpoint: bool,
+}
+
+/// What the leader's clock does. A new leader's may be behind, and any may jump.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Clock {
+    Forward(u64),
+    Back(u64),
+    /// To the instant at which something is due.
+    ToDeadline,
+}
+
+/// A job by the part it plays; the number chooses among several.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Whose {
+    Live(u64),
+    In(Status, u64),
+    Over(u64),
+    Nobodys,
+}
+
+/// A worker that speaks, and the life that it says it is in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Speaker {
+    pub(crate) worker: u64,
+    pub(crate) epoch: Life,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Life {
+    Current,
+    Former,
+    Next,
+}
+
+/// How a worker that speaks of a run is wrong, if it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lie {
+    None,
+    /// A lease of the job that is over, or was never given.
+    StaleLease,
+    /// Another worker speaks.
+    WrongWorker,
+    /// It speaks as of its former life.
+    FormerLife,
+    /// The job is over.
+    OverJob,
+}
+
+/// Where lines begin, seen from the next one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum First {
+    Next,
+    /// They are known already, or some of them are.
+    Before(u64),
+    Gap(u64),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Op {
+    Tick,
+    Submit {
+        id: u64,
+        kind: u64,
+        need: u64,
+        retries: u32,
+        scheduled: Scheduled,
+        lag: u64,
+    },
+    Resubmit {
+        whose: Whose,
+        is_altered: bool,
+    },
+    Cancel(Whose),
+    Delete(Whose),
+    SetCapacity {
+        worker: u64,
+        capacity: u64,
+    },
+    Register {
+        worker: u64,
+        incarnation: Option<Incarnation>,
+        actions: u64,
+        capacity: u64,
+        ttl: u64,
+    },
+    Confirm(Speaker),
+    Heartbeat(Speaker),
+    Claim(Speaker, u32),
+    Append {
+        run: u64,
+        lie: Lie,
+        first: First,
+        lines: usize,
+    },
+    /// Several runs of one worker; the first chooses the worker.
+    Finish {
+        runs: Vec<(u64, u64)>,
+        lie: Lie,
+        is_twice: bool,
+    },
+    Leave(Speaker),
+    Expire {
+        speaker: Speaker,
+        is_renewed: bool,
+    },
+    /// A client asks; nothing is applied.
+    Ask {
+        action: u64,
+        worker: u64,
+        number: u64,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Scheduled {
+    Now,
+    Before(u64),
+    In(u64),
+}
+
+/// How many workers there are, and how many are named: one of them never comes.
+pub(crate) const WORKERS: u64 = 4;
+
+/// A random history. Every third seed favours one kind of trouble, so that rare paths are not left
+/// to luck.
+pub(crate) fn history(seed: u64, length: usize) -> Vec<Step> {
+    let mut rng = Rng::new(seed);
+    let mut ops = Vec::new();
+    // Two workers and some work, so that a short history is not all refusals.
+    for worker in 0..2 {
+        ops.extend(birth(&mut rng, worker));
+    }
+    while ops.len() < length {
+        match rng.below(100) {
+            0 if seed % 3 == 1 => ops.extend(hard_luck(&mut rng)),
+            1..4 => ops.extend(return_of(&mut rng)),
+            _ => ops.push(op(&mut rng, seed % 3)),
+        }
+    }
+    let mut step = |op| Step { clock: clock(&mut rng), op, is_checkpoint: rng.one_in(15) };
+    ops.into_iter().map(&mut step).collect()
+}
+
+fn clock(rng: &mut Rng) -> Clock {
+    match rng.below(100) {
+        0..25 => Clock::Forward(0),
+        25..70 => Clock::Forward(rng.below(100)),
+        70..80 => Clock::ToDeadline,
+        80..90 => Clock::Back(rng.below(2_000)),
+        90..98 => Clock::Forward(rng.below(5_000)),
+        98 => Clock::Forward(3_600_000),
+        _ => Clock::Back(3_600_000),
+    }
+}
+
+/// Draws the rest of a step that this worker may take part in.
+type Draw = fn(&mut Rng, u64) -> Op;
+
+fn op(rng: &mut Rng, trouble: u64) -> Op {
+    let (end, stop, death) = match trouble {
+        0 => (14, 3, 2),
+        1 => (8, 3, 8),
+        _ => (10, 10, 4),
+    };
+    let worker = rng.below(WORKERS);
+    let kinds: [(u64, Draw); 14] = [
+        (3, |_, _| Op::Tick),
+        (20, |rng, _| submit(rng)),
+        (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
+        (stop, |rng, _| Op::Cancel(whose(rng))),
+        (stop, |rng, _| Op::Delete(whose(rng))),
+        (2, |rng, worker| Op::SetCapacity { worker, capacity: rng.next() }),
+        (death, register),
+        (death, |rng, worker| Op::Confirm(speaker(rng, worker))),
+        (4, |rng, worker| Op::Heartbeat(speaker(rng, worker))),
+        (18, |rng, worker| Op::Claim(speaker(rng, worker), max(rng))),
+        (8, |rng, _| append(rng)),
+        (end, |rng, _| finish(rng)),
+        (death, |rng, worker| leave_or_expire(rng, worker)),
+        (5, |rng, worker| Op::Ask { action: rng.next(), worker, number: rng.next() }),
+    ];
+    rng.weighted(&kinds)(rng, worker)
+}
+
+fn submit(rng: &mut Rng) -> Op {
+    let scheduled = match rng.below(10) {
+        0..6 => Scheduled::Now,
+        6 => Scheduled::Before(rng.below(10_000)),
+        7 | 8 => Scheduled::In(rng.below(200)),
+        _ => Scheduled::In(rng.below(10_000)),
+    };
+    let retries = if rng.one_in(40) { 1_001 } else { u32::try_from(rng.below(4)).expect("few") };
+    let lag = if rng.one_in(10) { rng.next() } else { rng.below(3) };
+    Op::Submit { id: rng.next(), kind: rng.next(), need: rng.next(), retries, scheduled, lag }
+}
+
+fn register(rng: &mut Rng, worker: u64) -> Op {
+    let incarnation = if rng.one_in(4) { None } else { Some(Incarnation(rng.next())) };
+    let (actions, capacity, ttl) = (rng.next(), rng.next(), rng.next());
+    Op::Register { worker, incarnation, actions, capacity, ttl }
+}
+
+fn append(rng: &mut Rng) -> Op {
+    let first = match rng.below(10) {
+        0..5 => First::Next,
+        5..9 => First::Before(rng.below(6)),
+        _ => First::Gap(1 + rng.below(3)),
+    };
+    let lines = if rng.one_in(60) { 4_097 } else { usize::try_from(rng.below(5)).expect("few") };
+    Op::Append { run: rng.next(), lie: lie(rng), first, lines }
+}
+
+fn finish(rng: &mut Rng) -> Op {
+    let count = 1 + rng.below(3);
+    let runs = (0..count).map(|_| (rng.next(), rng.next())).collect();
+    Op::Finish { runs, lie: lie(rng), is_twice: rng.one_in(6) }
+}
+
+fn leave_or_expire(rng: &mut Rng, worker: u64) -> Op {
+    let speaker = speaker(rng, worker);
+    if rng.one_in(3) {
+        Op::Leave(speaker)
+    } else {
+        Op::Expire { speaker, is_renewed: rng.one_in(5) }
+    }
+}
+
+fn lie(rng: &mut Rng) -> Lie {
+    use Lie::{FormerLife, None, OverJob, StaleLease, WrongWorker};
+    rng.weighted(&[(12, None), (1, StaleLease), (1, WrongWorker), (1, FormerLife), (1, OverJob)])
+}
+
+fn speaker(rng: &mut Rng, worker: u64) -> Speaker {
+    let epoch = rng.weighted(&[(12, Life::Current), (2, Life::Former), (1, Life::Next)]);
+    // Now and then, a worker that never registers.
+    Speaker { worker: if rng.one_in(40) { WORKERS } else { worker }, epoch }
+}
+
+fn whose(rng: &mut Rng) -> Whose {
+    use Status::{CancelRequest, Running, WorkerDead, WorkerResurrection, WorkerShutdown};
+    let number = rng.next();
+    rng.weighted(&[
+        (6, Whose::Live(number)),
+        (6, Whose::In(Running, number)),
+        (3, Whose::In(CancelRequest, number)),
+        (3, Whose::In(WorkerDead, number)),
+        (3, Whose::In(WorkerShutdown, number)),
+        (4, Whose::In(WorkerResurrection, number)),
+        (3, Whose::Over(number)),
+        (1, Whose::Nobodys),
+    ])
+}
+
+fn max(rng: &mut Rng) -> u32 {
+    rng.weighted(&[(1, 0), (8, 1), (6, 2), (6, 10), (1, u32::MAX)])
+}
+
+const fn current(worker: u64) -> Speaker {
+    Speaker { worker, epoch: Life::Current }
+}
+
+/// A worker with every action begins a life and confirms.
+fn birth(rng: &mut Rng, worker: u64) -> [Op; 2] {
+    let (incarnation, capacity) = (Some(Incarnation(rng.next())), rng.next());
+    [
+        Op::Register { worker, incarnation, actions: u64::MAX, capacity, ttl: 2 },
+        Op::Confirm(current(worker)),
+    ]
+}
+
+/// A worker dies with work in its hands and comes back; something is asked of its jobs meanwhile.
+fn return_of(rng: &mut Rng) -> Vec<Op> {
+    let worker = rng.below(WORKERS);
+    let mut ops = vec![Op::Claim(current(worker), 3)];
+    if rng.one_in(2) {
+        ops.push(Op::Expire { speaker: current(worker), is_renewed: false });
+    }
+    let [register, confirm] = birth(rng, worker);
+    ops.push(register);
+    let number = rng.next();
+    match rng.below(4) {
+        0 => ops.push(Op::Cancel(Whose::In(Status::WorkerResurrection, number))),
+        1 => ops.push(Op::Delete(Whose::In(Status::WorkerResurrection, number))),
+        _ => ops.push(op(rng, 0)),
+    }
+    ops.push(if rng.one_in(5) { leave_or_expire(rng, worker) } else { confirm });
+    ops
+}
+
+/// One worker that loses all that it runs again and again, until a job has had its share of deaths
+/// or more attempts than are kept.
+fn hard_luck(rng: &mut Rng) -> Vec<Op> {
+    let worker = rng.below(WORKERS);
+    let (lives, is_drained) = if rng.one_in(2) { (18, true) } else { (12, false) };
+    let mut ops = Vec::new();
+    for _ in 0..lives {
+        ops.extend(birth(rng, worker));
+        ops.push(Op::Claim(current(worker), 10));
+        if is_drained {
+            ops.push(Op::Leave(current(worker)));
+        }
+    }
+    ops
+}

@@ -1,0 +1,83 @@
+//! One function per operation, knowing no protocol: HTTP and gRPC translate and call these.
+
+mod error;
+mod follow;
+pub(crate) mod health;
+mod jobs;
+mod logs;
+pub(crate) mod reason;
+mod workers;
+
+use std::sync::Arc;
+
+use stint_consensus::{ClusterStatus, Replica};
+use tokio::sync::{Semaphore, watch};
+
+pub(crate) use error::ApiError;
+pub(crate) use jobs::{JobView, JobsQuery, Submission};
+pub(crate) use logs::{LogQuery, LogReader, Page, source};
+
+use crate::limits;
+use follow::Hub;
+
+/// All that can be asked of this replica.
+pub(crate) struct Api {
+    replica: Replica,
+    hub: Arc<Hub>,
+    followers: Arc<Semaphore>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Api {
+    /// The operations on `replica`, until `stopping` becomes true.
+    pub(crate) fn new(
+        replica: Replica,
+        followers_max: usize,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let hub = Arc::new(Hub::default());
+        Self { replica, hub, followers: Arc::new(Semaphore::new(followers_max)), stopping }
+    }
+
+    /// Tells followers what happens to their jobs, until the gateway stops. Runs once.
+    pub(crate) async fn run_hub(&self) {
+        self.hub.run(&self.replica, self.stopping.clone()).await;
+    }
+
+    /// What this replica knows of its cluster, leader or not.
+    pub(crate) fn cluster_status(&self) -> ClusterStatus {
+        self.replica.status()
+    }
+
+    /// Whether a leader is known, as far as this replica has heard.
+    pub(crate) fn has_leader(&self) -> bool {
+        self.replica.status().leader.is_some()
+    }
+
+    /// Returns once this replica is as current as any was when it was called.
+    async fn barrier(&self) -> Result<(), ApiError> {
+        self.replica.barrier().await.map_err(ApiError::of_read)
+    }
+
+    /// Returns if this replica is as current as any, and says what is missing otherwise.
+    pub(crate) async fn readiness(&self) -> Result<(), String> {
+        if *self.stopping.borrow() {
+            return Err("this replica is shutting down".to_owned());
+        }
+        if !self.has_leader() {
+            return Err("no leader is known".to_owned());
+        }
+        let barrier = tokio::time::timeout(limits::READY_TIMEOUT, self.barrier());
+        if let Ok(outcome) = barrier.await {
+            return outcome.map_err(|error| error.to_string());
+        }
+        let waited = limits::READY_TIMEOUT.as_secs();
+        Err(format!("this replica did not catch up with its leader within {waited} s"))
+    }
+}
+
+/// Returns once the flag is true, or nobody is left who could make it so.
+pub(crate) async fn stopped(flag: &mut watch::Receiver<bool>) {
+    // An error says that the sender is gone, and then there is nobody to wait for.
+    let _gone = flag.wait_for(|is_stopping| *is_stopping).await.is_err();
+}

@@ -1,0 +1,201 @@
+//! Why an operation was not carried out: one variant per thing that a client may do differently.
+
+use stint_consensus::Error;
+use stint_core::{JobId, Refusal};
+use thiserror::Error as ThisError;
+
+/// An answer that is a "no". How it looks over HTTP and gRPC is in `http/status.rs` and
+/// `grpc/status.rs`.
+#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
+pub(crate) enum ApiError {
+    /// The body is no JSON object.
+    #[error("{0}")]
+    InvalidJson(String),
+    /// One field or query parameter cannot be what it is.
+    #[error("{field}: expected {expected}, got {got}")]
+    InvalidField { field: String, expected: String, got: String },
+    /// The request as a whole cannot be carried out.
+    #[error("{0}")]
+    InvalidParameters(String),
+    #[error("job {0}: no such job")]
+    NoSuchJob(String),
+    #[error("worker {0}: no such worker")]
+    NoSuchWorker(String),
+    #[error("{0}")]
+    NoSuchAction(String),
+    /// No operation has this path.
+    #[error("{0}: there is nothing here")]
+    NotFound(String),
+    /// No operation has this path and this method.
+    #[error("{0} is not allowed here; the Allow header says what is")]
+    NotAllowed(String),
+    #[error("answers are application/json, which the Accept header excludes")]
+    NotAcceptable,
+    /// What is there is not as the request needs it.
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{what} has more than {limit} bytes")]
+    TooLarge { what: &'static str, limit: usize },
+    #[error("a body of this kind cannot be read: {0}; send application/json")]
+    UnsupportedMediaType(String),
+    /// The client sends too slowly.
+    #[error("the body did not arrive within {0} s")]
+    TooSlow(u64),
+    /// There is no room now.
+    #[error("{0}")]
+    TooManyRequests(String),
+    /// The cluster cannot agree now. Nothing was changed.
+    #[error("{0}")]
+    NoLeader(String),
+    /// The cluster did not agree in time. It may have been carried out, or may be yet.
+    #[error("{0}")]
+    OutcomeUnknown(String),
+    /// Likewise, for a job that was to be created under this id.
+    #[error("{why}; look for job {job} before you submit it again")]
+    SubmissionUnknown { job: JobId, why: String },
+    /// The disks of the cluster are full.
+    #[error("{0}")]
+    InsufficientStorage(String),
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl ApiError {
+    /// The code in the v0 API; in gRPC the reason in the `ErrorInfo`.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidJson(_) => "INVALID_JSON",
+            Self::InvalidField { .. } | Self::InvalidParameters(_) => "INVALID_PARAMETERS",
+            Self::NoSuchJob(_) => "NO_SUCH_JOB",
+            Self::NoSuchWorker(_) => "NO_SUCH_WORKER",
+            Self::NoSuchAction(_) => "NO_SUCH_ACTION",
+            Self::NotFound(_) => "NOT_FOUND",
+            Self::NotAllowed(_) => "NOT_ALLOWED",
+            Self::NotAcceptable => "NOT_ACCEPTABLE",
+            Self::Conflict(_) => "CONFLICT",
+            Self::TooLarge { .. } => "TOO_LARGE",
+            Self::UnsupportedMediaType(_) => "UNSUPPORTED_MEDIA_TYPE",
+            Self::TooSlow(_) => "REQUEST_TIMEOUT",
+            Self::TooManyRequests(_) => "TOO_MANY_REQUESTS",
+            Self::NoLeader(_) | Self::OutcomeUnknown(_) | Self::SubmissionUnknown { .. } => {
+                "NO_LEADER"
+            }
+            Self::InsufficientStorage(_) => "INSUFFICIENT_STORAGE",
+            Self::Internal(_) => "INTERNAL_ERROR",
+        }
+    }
+
+    /// What a program may want to know beside the code, by name.
+    pub(crate) fn detail(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::InvalidField { field, expected, got } => {
+                vec![("field", field.clone()), ("expected", expected.clone()), ("got", got.clone())]
+            }
+            Self::NoSuchJob(id) => vec![("jobID", id.clone())],
+            Self::NoSuchWorker(id) => vec![("workerID", id.clone())],
+            Self::OutcomeUnknown(_) => vec![("outcome", "unknown".to_owned())],
+            Self::SubmissionUnknown { job, .. } => {
+                vec![("outcome", "unknown".to_owned()), ("jobID", job.to_string())]
+            }
+            Self::InvalidJson(_)
+            | Self::InvalidParameters(_)
+            | Self::NoSuchAction(_)
+            | Self::NotFound(_)
+            | Self::NotAllowed(_)
+            | Self::NotAcceptable
+            | Self::Conflict(_)
+            | Self::TooLarge { .. }
+            | Self::UnsupportedMediaType(_)
+            | Self::TooSlow(_)
+            | Self::TooManyRequests(_)
+            | Self::NoLeader(_)
+            | Self::InsufficientStorage(_)
+            | Self::Internal(_) => Vec::new(),
+        }
+    }
+
+    /// Whether the same request may well be granted soon.
+    pub(crate) const fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::TooManyRequests(_)
+                | Self::NoLeader(_)
+                | Self::OutcomeUnknown(_)
+                | Self::SubmissionUnknown { .. }
+        )
+    }
+
+    /// A field that is not what it should be.
+    pub(crate) fn field(
+        field: impl Into<String>,
+        expected: impl Into<String>,
+        got: impl Into<String>,
+    ) -> Self {
+        Self::InvalidField { field: field.into(), expected: expected.into(), got: got.into() }
+    }
+
+    /// Why a read has no answer. It changed nothing, so there is no outcome to be unknown.
+    pub(crate) fn of_read(error: Error) -> Self {
+        if let Error::Unknown(why) = error {
+            Self::NoLeader(format!("not current: {why}; try again, or ask another replica"))
+        } else {
+            error.into()
+        }
+    }
+
+    /// An outcome that cannot be known, of the submission of `job`.
+    pub(crate) fn of_submission(error: Error, job: JobId) -> Self {
+        if let Error::Unknown(_) = error {
+            Self::SubmissionUnknown { job, why: error.to_string() }
+        } else {
+            error.into()
+        }
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::NoLeader(_) | Error::Unavailable(_) | Error::ShuttingDown => {
+                Self::NoLeader(message)
+            }
+            Error::Unknown(_) => Self::OutcomeUnknown(message),
+            Error::DiskFull(_) => Self::InsufficientStorage(message),
+            Error::Failed(_) => Self::internal(&message),
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let message = refusal.to_string();
+        match refusal {
+            Refusal::NoSuchJob(id) => Self::NoSuchJob(id.to_string()),
+            Refusal::NoSuchWorker(id) => Self::NoSuchWorker(id.to_string()),
+            Refusal::NoSuchAction(_) => Self::NoSuchAction(message),
+            Refusal::IdTaken(_) => Self::Conflict(message),
+            Refusal::SubmitTooLate(_) => Self::NoLeader(message),
+            Refusal::QueueFull { .. } | Refusal::TooManyShapes { .. } => {
+                Self::TooManyRequests(message)
+            }
+            Refusal::OverLimit { .. } => Self::InvalidParameters(message),
+            Refusal::LeaseTooShort { .. }
+            | Refusal::StaleLease { .. }
+            | Refusal::StaleEpoch { .. }
+            | Refusal::Renewed { .. }
+            | Refusal::NotConfirmed(_)
+            | Refusal::TooManyWorkers { .. }
+            | Refusal::LineGap { .. }
+            | Refusal::TooManyLines { .. } => Self::internal(&message),
+        }
+    }
+}
+
+impl ApiError {
+    /// The replica is at fault. Logged here, because the client sees little of it.
+    pub(crate) fn internal(message: &str) -> Self {
+        tracing::error!(message, "a request failed by this replica's fault");
+        Self::Internal(message.to_owned())
+    }
+}

@@ -1,0 +1,176 @@
+//! The operations on jobs, but for their output.
+
+use std::sync::Arc;
+
+use stint_core::{
+    CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Refusal, Reply, Status, Timestamp,
+    WaitReason,
+};
+use uuid::Uuid;
+
+use super::{Api, ApiError};
+use crate::limits;
+
+/// A job as clients see it.
+#[derive(Debug, Clone)]
+pub(crate) struct JobView {
+    /// The record.
+    pub(crate) job: Arc<Job>,
+    /// Why it waits, if it does.
+    pub(crate) wait_reason: Option<WaitReason>,
+}
+
+/// Which jobs a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct JobsQuery {
+    /// Only jobs of this action.
+    pub(crate) action: Option<String>,
+    /// Only jobs of this worker. A text that is no worker's id names none, and so no jobs.
+    pub(crate) worker: Option<String>,
+    /// Only jobs that run, or only those that do not.
+    pub(crate) is_running: Option<bool>,
+    /// So many are left out first.
+    pub(crate) start: u64,
+    /// How many are shown; `None` is [`limits::PAGE_DEFAULT`], 0 is [`limits::PAGE_MAX`].
+    pub(crate) limit: Option<u64>,
+}
+
+/// What a client wants to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Submission {
+    /// What is to be run.
+    pub(crate) spec: JobSpec,
+    /// How often it is run again after a failure.
+    pub(crate) retries: u32,
+    /// From when on it can be claimed; `None` is now.
+    pub(crate) scheduled_at: Option<Timestamp>,
+}
+
+impl Api {
+    /// Jobs that match, most recently scheduled first.
+    pub(crate) async fn list_jobs(&self, query: JobsQuery) -> Result<Vec<JobView>, ApiError> {
+        if query.start > limits::START_MAX {
+            let expected = format!("an integer of at most {}", limits::START_MAX);
+            return Err(ApiError::field("start", expected, query.start.to_string()));
+        }
+        let Ok(worker) = query.worker.as_deref().map(str::parse).transpose() else {
+            return Ok(Vec::new());
+        };
+        let filter = Filter { action: query.action, worker, is_running: query.is_running };
+        let start = usize::try_from(query.start).unwrap_or(usize::MAX);
+        let limit = match query.limit.unwrap_or(limits::PAGE_DEFAULT) {
+            0 => limits::PAGE_MAX,
+            limit => limit.min(limits::PAGE_MAX),
+        };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let jobs = self.replica.list_jobs(&filter, start, limit).await;
+        let jobs = jobs.map_err(ApiError::of_read)?;
+        Ok(self.replica.with_state(|state| {
+            jobs.into_iter()
+                .map(|job| JobView { wait_reason: state.why_waiting(&job), job })
+                .collect()
+        }))
+    }
+
+    /// Schedules a job under a new id.
+    pub(crate) async fn submit_job(&self, new: Submission) -> Result<JobView, ApiError> {
+        within_reason(&new.spec)?;
+        // Version 7 (RFC 9562): ids that are drawn one after the other stand together on disk.
+        let id = JobId::from_bytes(Uuid::now_v7().into_bytes());
+        let drawn = self.replica.with_state(stint_core::State::sequence);
+        let Submission { spec, retries, scheduled_at } = new;
+        let command = Command::Submit(NewJob { id, drawn, spec, scheduled_at, retries });
+        let of_submission = |error| ApiError::of_submission(error, id);
+        let reply = self.replica.propose(command).await.map_err(of_submission)??;
+        if let Reply::Submitted(job) = reply {
+            Ok(self.view(job))
+        } else if let Reply::SubmittedBefore(id) = reply {
+            self.get_job(id).await.map_err(|error| ApiError::SubmissionUnknown {
+                job: id,
+                why: format!("it was submitted, and is over, but cannot be read: {error}"),
+            })
+        } else {
+            Err(impossible("a submission", &reply))
+        }
+    }
+
+    /// The job, live or over; a deleted one as its tombstone.
+    pub(crate) async fn get_job(&self, id: JobId) -> Result<JobView, ApiError> {
+        self.existing(id).await.map(|job| self.view(job))
+    }
+
+    /// Cancels a job that is not over. Asking twice is asking once.
+    pub(crate) async fn cancel_job(&self, id: JobId) -> Result<(), ApiError> {
+        match self.replica.propose(Command::Cancel { job: id }).await? {
+            Ok(reply) => done("a cancellation", &reply),
+            Err(Refusal::NoSuchJob(_)) => {
+                let status = self.existing(id).await?.status;
+                Err(ApiError::Conflict(format!(
+                    "job {id}: it is over already, its status is {status}"
+                )))
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Cancels a job if need be, and removes it with its output. Asking twice is asking once.
+    pub(crate) async fn delete_job(&self, id: JobId) -> Result<(), ApiError> {
+        if self.existing(id).await?.status == Status::Deleted {
+            return Ok(());
+        }
+        let reply = self.replica.propose(Command::Delete { job: id }).await??;
+        done("a deletion", &reply)
+    }
+
+    /// The job's record, which may be a tombstone.
+    pub(super) async fn existing(&self, id: JobId) -> Result<Arc<Job>, ApiError> {
+        let found = self.replica.job(id).await.map_err(ApiError::of_read)?;
+        found.ok_or_else(|| ApiError::NoSuchJob(id.to_string()))
+    }
+
+    fn view(&self, job: Arc<Job>) -> JobView {
+        let wait_reason = if job.is_claimable() {
+            self.replica.with_state(|state| state.why_waiting(&job))
+        } else {
+            None
+        };
+        JobView { job, wait_reason }
+    }
+}
+
+/// The one reply of commands that have nothing to say.
+pub(super) fn done(what: &str, reply: &Reply) -> Result<(), ApiError> {
+    if *reply == Reply::Ok { Ok(()) } else { Err(impossible(what, reply)) }
+}
+
+/// A reply to another command than the one that was proposed.
+fn impossible(what: &str, reply: &Reply) -> ApiError {
+    ApiError::internal(&format!("{what} was answered with {reply:?}"))
+}
+
+/// What is certain to be refused is not written to the log of every replica first.
+fn within_reason(spec: &JobSpec) -> Result<(), ApiError> {
+    if spec.action.is_empty() {
+        return Err(ApiError::field("action", "the name of an action", "nothing"));
+    }
+    let parameters = spec.parameters.iter().flatten();
+    let bytes = spec.action.len()
+        + parameters.map(|(name, value)| name.len() + value.len()).sum::<usize>()
+        + spec.capacity_map.as_ref().map_or(0, bytes_of);
+    at_most("submission", bytes)
+}
+
+/// Bytes of all names of the map.
+pub(super) fn bytes_of(map: &CapacityMap) -> usize {
+    map.iter().map(|(name, _)| name.len()).sum()
+}
+
+/// See [`limits::SUBMISSION_BYTES_MAX`].
+pub(super) fn at_most(what: &str, bytes: usize) -> Result<(), ApiError> {
+    let limit = limits::SUBMISSION_BYTES_MAX;
+    if bytes <= limit {
+        return Ok(());
+    }
+    let message = format!("the {what} has {bytes} bytes, more than the limit of {limit}");
+    Err(ApiError::InvalidParameters(message))
+}

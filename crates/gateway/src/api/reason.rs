@@ -1,0 +1,41 @@
+//! How an attempt ended, in the words of the API.
+
+use std::borrow::Cow;
+
+use stint_core::AttemptEnd;
+
+/// In one word.
+pub(crate) const fn name(end: &AttemptEnd) -> &'static str {
+    match end {
+        AttemptEnd::Exited(_) => "exited",
+        AttemptEnd::Signaled(_) => "signaled",
+        AttemptEnd::DeadlineExceeded => "deadline",
+        AttemptEnd::Canceled => "canceled",
+        AttemptEnd::CouldNotStart(_) => "could_not_start",
+        AttemptEnd::WorkerDead => "worker_dead",
+        AttemptEnd::WorkerShutdown => "worker_shutdown",
+    }
+}
+
+/// What the process returned, if it returned.
+pub(crate) const fn exit_code(end: &AttemptEnd) -> Option<i32> {
+    if let AttemptEnd::Exited(code) = end { Some(*code) } else { None }
+}
+
+/// The signal that ended the process, if one did that was not ours.
+pub(crate) const fn signal(end: &AttemptEnd) -> Option<i32> {
+    if let AttemptEnd::Signaled(signal) = end { Some(*signal) } else { None }
+}
+
+/// In a sentence.
+pub(crate) fn in_words(end: &AttemptEnd) -> Cow<'static, str> {
+    match end {
+        AttemptEnd::Exited(code) => format!("it exited with code {code}").into(),
+        AttemptEnd::Signaled(signal) => format!("signal {signal} ended it").into(),
+        AttemptEnd::DeadlineExceeded => "it ran longer than its deadline".into(),
+        AttemptEnd::Canceled => "it was canceled".into(),
+        AttemptEnd::CouldNotStart(why) => format!("it could not be started: {why}").into(),
+        AttemptEnd::WorkerDead => "its worker was declared dead".into(),
+        AttemptEnd::WorkerShutdown => "its worker was stopped".into(),
+    }
+}

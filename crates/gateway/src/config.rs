@@ -1,0 +1,41 @@
+//! What an operator may choose about the doors of a replica.
+
+use std::time::Duration;
+
+use crate::limits;
+
+/// The bounds that fit a machine rather than the API. The defaults are meant to stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// How long the head of a request may take from its first byte; a slower client is cut off.
+    pub head_timeout: Duration,
+    /// How long the body of a request may take.
+    pub body_timeout: Duration,
+    /// How long a connection may be without a request.
+    pub idle_timeout: Duration,
+    /// How long a client may take none of the bytes that are there for it.
+    pub write_timeout: Duration,
+    /// How long requests that are under way have at shutdown.
+    pub shutdown_grace: Duration,
+    /// Connections at a time; more wait to be accepted.
+    pub connections_max: usize,
+    /// Requests at a time; more are refused with `TOO_MANY_REQUESTS`.
+    pub requests_max: usize,
+    /// Requests at a time that follow the output of a job; more are refused.
+    pub followers_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            head_timeout: limits::HEAD_TIMEOUT,
+            body_timeout: limits::BODY_TIMEOUT,
+            idle_timeout: limits::IDLE_TIMEOUT,
+            write_timeout: limits::WRITE_TIMEOUT,
+            shutdown_grace: limits::SHUTDOWN_GRACE,
+            connections_max: limits::CONNECTIONS_MAX,
+            requests_max: limits::REQUESTS_MAX,
+            followers_max: limits::FOLLOWERS_MAX,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The same operations over gRPC: the services of `proto/stint/v0`, health and reflection.
+
+mod cluster;
+mod deadline;
+mod health;
+mod jobs;
+mod shape;
+mod status;
+mod workers;
+
+use std::sync::Arc;
+
+use axum::Router;
+use http::{HeaderMap, header};
+use stint_proto::v0;
+use stint_proto::v0::cluster_server::ClusterServer;
+use stint_proto::v0::jobs_server::JobsServer;
+use stint_proto::v0::workers_server::WorkersServer;
+use tonic::codec::CompressionEncoding;
+use tonic::service::Routes;
+use tonic_reflection::server::Builder;
+
+pub(crate) use deadline::Deadline;
+pub(crate) use health::Health;
+pub(crate) use status::status;
+
+use crate::api::Api;
+use crate::error::Error;
+use crate::limits;
+
+/// All services. What they do not know they answer with `UNIMPLEMENTED`.
+pub(crate) fn router(api: &Arc<Api>) -> Result<(Router, Health), Error> {
+    let (health, health_service) = Health::new();
+    let descriptors = || {
+        Builder::configure()
+            .register_encoded_file_descriptor_set(v0::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let max = limits::GRPC_MESSAGE_BYTES_MAX;
+    let jobs = JobsServer::new(jobs::Service(Arc::clone(api)))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max);
+    let workers = WorkersServer::new(workers::Service(Arc::clone(api)))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max);
+    let cluster = ClusterServer::new(cluster::Service(Arc::clone(api)))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max);
+    let routes = Routes::new(jobs)
+        .add_service(workers)
+        .add_service(cluster)
+        .add_service(health_service)
+        .add_service(descriptors().build_v1()?)
+        .add_service(descriptors().build_v1alpha()?);
+    Ok((routes.prepare().into_axum_router(), health))
+}
+
+/// Whether the request is for this door.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    let suffix = kind.and_then(|kind| kind.strip_prefix(b"application/grpc"));
+    suffix.is_some_and(|suffix| matches!(suffix.first(), None | Some(b'+' | b';')))
+}

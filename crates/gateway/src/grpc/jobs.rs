@@ -1,0 +1,102 @@
+//! Submit, list, get, cancel, delete, and output.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::{Stream, stream};
+use stint_proto::v0;
+use stint_proto::v0::jobs_server::Jobs;
+use tonic::{Request, Response, Status};
+
+use super::deadline::Deadline;
+use super::shape;
+use crate::api::{Api, JobsQuery, LogQuery, LogReader};
+use crate::parse;
+
+pub(super) struct Service(pub(super) Arc<Api>);
+
+type Lines = Pin<Box<dyn Stream<Item = Result<v0::GetJobLogsResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Jobs for Service {
+    async fn list_jobs(
+        &self,
+        request: Request<v0::ListJobsRequest>,
+    ) -> Result<Response<v0::ListJobsResponse>, Status> {
+        let request = request.into_inner();
+        let query = JobsQuery {
+            action: parse::unless_any(&request.action).map(str::to_owned),
+            worker: parse::unless_any(&request.worker).map(str::to_owned),
+            is_running: parse::boolean_unless_any("running", &request.running)?,
+            start: u64::from(request.start),
+            limit: request.limit.map(u64::from),
+        };
+        let jobs = self.0.list_jobs(query).await?;
+        Ok(Response::new(shape::page(&jobs)?))
+    }
+
+    async fn submit_job(
+        &self,
+        request: Request<v0::SubmitJobRequest>,
+    ) -> Result<Response<v0::Job>, Status> {
+        let submission = shape::submission(request.into_inner())?;
+        let job = self.0.submit_job(submission).await?;
+        Ok(Response::new(shape::job(&job)))
+    }
+
+    async fn get_job(
+        &self,
+        request: Request<v0::GetJobRequest>,
+    ) -> Result<Response<v0::Job>, Status> {
+        let id = parse::job_id(&request.get_ref().id)?;
+        let job = self.0.get_job(id).await?;
+        Ok(Response::new(shape::job(&job)))
+    }
+
+    async fn delete_job(
+        &self,
+        request: Request<v0::DeleteJobRequest>,
+    ) -> Result<Response<v0::DeleteJobResponse>, Status> {
+        self.0.delete_job(parse::job_id(&request.get_ref().id)?).await?;
+        Ok(Response::new(v0::DeleteJobResponse {}))
+    }
+
+    async fn cancel_job(
+        &self,
+        request: Request<v0::CancelJobRequest>,
+    ) -> Result<Response<v0::CancelJobResponse>, Status> {
+        self.0.cancel_job(parse::job_id(&request.get_ref().id)?).await?;
+        Ok(Response::new(v0::CancelJobResponse {}))
+    }
+
+    type GetJobLogsStream = Lines;
+
+    async fn get_job_logs(
+        &self,
+        request: Request<v0::GetJobLogsRequest>,
+    ) -> Result<Response<Lines>, Status> {
+        let deadline = request.extensions().get::<Deadline>().copied();
+        let request = request.into_inner();
+        let id = parse::job_id(&request.id)?;
+        let query =
+            LogQuery { offset: request.offset, limit: request.limit, is_followed: request.stream };
+        let reader = self.0.job_logs(id, query).await?;
+        let lines = stream::try_unfold(reader, move |reader| next(reader, deadline));
+        Ok(Response::new(Box::pin(lines)))
+    }
+}
+
+/// The next lines, unless the client's deadline comes first.
+async fn next(
+    mut reader: LogReader,
+    deadline: Option<Deadline>,
+) -> Result<Option<(v0::GetJobLogsResponse, LogReader)>, Status> {
+    let page = match deadline {
+        None => reader.next().await,
+        Some(Deadline(at)) => match tokio::time::timeout_at(at, reader.next()).await {
+            Ok(page) => page,
+            Err(_) => return Err(Deadline::exceeded()),
+        },
+    };
+    Ok(page?.map(|page| (shape::lines(page), reader)))
+}

@@ -1,0 +1,216 @@
+//! The messages of `proto/stint/v0`: from and to the types of the core.
+
+use prost::Message as _;
+use prost_types::Timestamp as ProtoTimestamp;
+use stint_consensus::ClusterStatus;
+use stint_core::{Attempt, CapacityMap, JobSpec, Timeout, Timestamp, Worker};
+use stint_proto::v0;
+
+use crate::VERSION;
+use crate::api::{ApiError, JobView, Page, Submission, health, reason, source};
+use crate::limits;
+use crate::parse::{self, shown};
+
+/// The last second that `google.protobuf.Timestamp` allows: the end of the year 9999.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// What a message takes beside its own bytes where it stands in another: a tag and a length.
+const FIELD_BYTES_MAX: usize = 6;
+
+/// What a client wants to run.
+pub(super) fn submission(request: v0::SubmitJobRequest) -> Result<Submission, ApiError> {
+    Ok(Submission {
+        spec: JobSpec {
+            action: request.action,
+            parameters: request.parameters.map(|map| map.entries),
+            capacity_map: capacity(request.capacity_map)?,
+            deadline: parse::timeout("deadline", &request.deadline)?,
+            stop_timeout: parse::timeout("stopTimeout", &request.stop_timeout)?,
+        },
+        retries: request.retries,
+        scheduled_at: request.scheduled_at.map(instant).transpose()?,
+    })
+}
+
+/// Amounts by name, or `None` if nobody set any.
+pub(super) fn capacity(map: Option<v0::CapacityMap>) -> Result<Option<CapacityMap>, ApiError> {
+    let Some(map) = map else { return Ok(None) };
+    let amounts = map.entries.into_iter().map(|(name, amount)| {
+        u64::try_from(amount).map(|amount| (name.clone(), amount)).map_err(|_| {
+            let field = format!("capacityMap.{}", shown(&name));
+            ApiError::field(field, "an integer of at least 0", format!("the number {amount}"))
+        })
+    });
+    amounts.collect::<Result<_, _>>().map(Some)
+}
+
+/// Nanoseconds below a millisecond are cut off.
+fn instant(at: ProtoTimestamp) -> Result<Timestamp, ApiError> {
+    let wrong = || {
+        let got = format!("{} s and {} ns", at.seconds, at.nanos);
+        ApiError::field("scheduledAt", "a time from 1970 to 9999", got)
+    };
+    let seconds = u64::try_from(at.seconds).map_err(|_| wrong())?;
+    let nanos = u64::try_from(at.nanos).map_err(|_| wrong())?;
+    if at.seconds > LAST_SECOND || nanos >= 1_000_000_000 {
+        return Err(wrong());
+    }
+    Ok(Timestamp::from_ms(seconds * 1_000 + nanos / 1_000_000))
+}
+
+fn timestamp(at: Timestamp) -> ProtoTimestamp {
+    let seconds = i64::try_from(at.as_ms() / 1_000).unwrap_or(LAST_SECOND).min(LAST_SECOND);
+    let nanos = i32::try_from(at.as_ms() % 1_000 * 1_000_000).unwrap_or(0);
+    ProtoTimestamp { seconds, nanos }
+}
+
+fn amounts(map: &CapacityMap) -> v0::CapacityMap {
+    let entries = map
+        .iter()
+        .map(|(name, amount)| (name.to_owned(), i64::try_from(amount).unwrap_or(i64::MAX)));
+    v0::CapacityMap { entries: entries.collect() }
+}
+
+pub(super) fn job(view: &JobView) -> v0::Job {
+    let job = &*view.job;
+    let text = |timeout: &Option<Timeout>| {
+        timeout.as_ref().map_or_else(String::new, |timeout| timeout.text().to_owned())
+    };
+    v0::Job {
+        id: job.id.to_string(),
+        retry_from_id: job.retry_from.to_string(),
+        worker_id: job.worker.map_or_else(String::new, |worker| worker.to_string()),
+        status: job.status.name().to_owned(),
+        scheduled_at: Some(timestamp(job.scheduled_at)),
+        last_updated: Some(timestamp(job.last_updated)),
+        action: job.spec.action.clone(),
+        retries_left: job.retries_left,
+        retries_total: job.retries_total,
+        capacity_map: job.spec.capacity_map.as_ref().map(amounts),
+        parameters: job.spec.parameters.clone().map(|entries| v0::StringMap { entries }),
+        deadline: text(&job.spec.deadline),
+        stop_timeout: text(&job.spec.stop_timeout),
+        attempt: job.attempt_count,
+        attempts: job.attempts.iter().map(attempt).collect(),
+        wait_reason: view.wait_reason.as_ref().map_or_else(String::new, ToString::to_string),
+        line_count: job.line_count,
+    }
+}
+
+/// A page of jobs, unless it is larger than clients take: a smaller page fits.
+pub(super) fn page(jobs: &[JobView]) -> Result<v0::ListJobsResponse, ApiError> {
+    let limit = limits::GRPC_MESSAGE_BYTES_MAX;
+    let mut page = v0::ListJobsResponse::default();
+    let mut bytes = 0;
+    for view in jobs {
+        let job = job(view);
+        bytes += job.encoded_len() + FIELD_BYTES_MAX;
+        if bytes > limit {
+            let what = "the page of jobs, which a smaller limit makes smaller,";
+            return Err(ApiError::TooLarge { what, limit });
+        }
+        page.jobs.push(job);
+    }
+    Ok(page)
+}
+
+fn attempt(attempt: &Attempt) -> v0::Attempt {
+    let end = attempt.end.as_ref().map(|(_, end)| end);
+    v0::Attempt {
+        number: attempt.number,
+        worker_id: attempt.worker.to_string(),
+        lease: attempt.lease.0,
+        started_at: Some(timestamp(attempt.started_at)),
+        ended_at: attempt.end.as_ref().map(|(at, _)| timestamp(*at)),
+        end: end.map_or("", reason::name).to_owned(),
+        exit_code: end.and_then(reason::exit_code),
+        signal: end.and_then(reason::signal),
+        reason: end.map_or_else(String::new, |end| reason::in_words(end).into_owned()),
+    }
+}
+
+pub(super) fn lines(page: Page) -> v0::GetJobLogsResponse {
+    let lines = page.into_iter().map(|(line_num, line)| v0::LogLine {
+        source: source(line.stream).to_owned(),
+        data: line.text,
+        line_num,
+    });
+    v0::GetJobLogsResponse { lines: lines.collect() }
+}
+
+pub(super) fn worker(worker: &Worker) -> v0::Worker {
+    v0::Worker {
+        id: worker.id.to_string(),
+        status: worker.status.name().to_owned(),
+        capacity_map: Some(amounts(worker.capacity())),
+        heartbeat_expiration: Some(timestamp(worker.heartbeat_expiration)),
+        capacity_in_use: Some(amounts(&worker.capacity_in_use)),
+        running: u32::try_from(worker.runs.len()).unwrap_or(u32::MAX),
+        actions: worker.actions.keys().cloned().collect(),
+        epoch: worker.epoch.0,
+    }
+}
+
+pub(super) fn cluster(status: ClusterStatus) -> v0::GetClusterStatusResponse {
+    v0::GetClusterStatusResponse {
+        replica_health: health::of_all(&status),
+        replica: status.id.to_string(),
+        leader: status.leader.map_or_else(String::new, |leader| leader.to_string()),
+        term: status.term,
+        last_log_index: status.last_log_index,
+        committed_index: status.committed_index,
+        applied_index: status.applied_index,
+        version: VERSION.to_owned(),
+        members: status
+            .members
+            .into_iter()
+            .map(|member| v0::Member {
+                id: member.id.to_string(),
+                is_voter: member.is_voter,
+                is_leader: status.leader == Some(member.id),
+                lag: member.lag,
+                peer_address: member.member.peer_address,
+                client_address: member.member.client_address,
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_read_from_1970_to_9999() {
+        let at = |seconds, nanos| instant(ProtoTimestamp { seconds, nanos });
+        assert_eq!(at(1_487_293_787, 771_999_999), Ok(Timestamp::from_ms(1_487_293_787_771)));
+        assert_eq!(at(LAST_SECOND, 0), Ok(Timestamp::from_ms(253_402_300_799_000)));
+        for (seconds, nanos) in [
+            (-1, 0),
+            (0, -1),
+            (0, 1_000_000_000),
+            (LAST_SECOND + 1, 0),
+            (i64::MAX, i32::MAX),
+            (i64::MIN, i32::MIN),
+        ] {
+            assert_eq!(at(seconds, nanos).unwrap_err().code(), "INVALID_PARAMETERS");
+        }
+    }
+
+    #[test]
+    fn an_instant_comes_back_as_it_went() {
+        for ms in [0, 1_487_293_787_771, 253_402_300_799_999] {
+            let at = Timestamp::from_ms(ms);
+            assert_eq!(instant(timestamp(at)), Ok(at));
+        }
+        assert_eq!(timestamp(Timestamp::from_ms(u64::MAX)).seconds, LAST_SECOND);
+    }
+
+    #[test]
+    fn a_negative_amount_is_refused_by_its_name() {
+        let entries = [("scan".to_owned(), 1), ("gpu".to_owned(), -2)].into();
+        let error = capacity(Some(v0::CapacityMap { entries })).unwrap_err();
+        let text = "capacityMap.gpu: expected an integer of at least 0, got the number -2";
+        assert_eq!(error.to_string(), text);
+    }
+}

@@ -1,0 +1,36 @@
+//! Workers and what they have.
+
+use std::sync::Arc;
+
+use stint_proto::v0;
+use stint_proto::v0::workers_server::Workers;
+use tonic::{Request, Response, Status};
+
+use super::shape;
+use crate::api::Api;
+use crate::parse;
+
+pub(super) struct Service(pub(super) Arc<Api>);
+
+#[tonic::async_trait]
+impl Workers for Service {
+    async fn list_workers(
+        &self,
+        _request: Request<v0::ListWorkersRequest>,
+    ) -> Result<Response<v0::ListWorkersResponse>, Status> {
+        let workers = self.0.list_workers().await?;
+        let workers = workers.iter().map(|worker| shape::worker(worker)).collect();
+        Ok(Response::new(v0::ListWorkersResponse { workers }))
+    }
+
+    async fn set_worker_capacity(
+        &self,
+        request: Request<v0::SetWorkerCapacityRequest>,
+    ) -> Result<Response<v0::SetWorkerCapacityResponse>, Status> {
+        let request = request.into_inner();
+        let worker = parse::worker_id(&request.id)?;
+        let capacity = shape::capacity(request.capacity_map)?.unwrap_or_default();
+        self.0.set_worker_capacity(worker, capacity).await?;
+        Ok(Response::new(v0::SetWorkerCapacityResponse {}))
+    }
+}

@@ -1,0 +1,91 @@
+//! The v0 API as JSON over HTTP: the paths, and which function of `api` each leads to.
+
+mod accept;
+mod answer;
+mod body;
+mod cluster;
+mod jobs;
+mod logs;
+pub(crate) mod probes;
+mod query;
+mod shape;
+mod status;
+mod time;
+mod workers;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request};
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+
+use crate::api::{Api, ApiError};
+use crate::operation::Operation;
+use crate::parse::shown;
+
+/// Every path of the table, with and without a slash at its end, and the probes.
+pub(crate) fn router(api: &Arc<Api>) -> Router {
+    let mut router = probes::router(api);
+    for operation in Operation::ALL {
+        let (method, path) = operation.http();
+        let filter = MethodFilter::try_from(method).expect("the table has common methods only");
+        for slash in ["", "/"] {
+            let api = Arc::clone(api);
+            let path = format!("{}{path}{slash}", Operation::BASE_PATH);
+            let handler = move |id: Id, request: Request| answer(api, operation, id, request);
+            router = router.route(&path, on(filter, handler));
+        }
+    }
+    router.fallback(nothing_here).method_not_allowed_fallback(not_allowed)
+}
+
+/// The part of the path that says what the request is about.
+type Id = Result<RawPathParams, RawPathParamsRejection>;
+
+async fn answer(api: Arc<Api>, operation: Operation, id: Id, request: Request) -> Response {
+    let outcome = operate(&api, operation, id, request).await;
+    outcome.unwrap_or_else(|error| status::response(&error))
+}
+
+async fn operate(
+    api: &Arc<Api>,
+    operation: Operation,
+    id: Id,
+    request: Request,
+) -> Result<Response, ApiError> {
+    accept::check(request.headers())?;
+    let id = id_in_path(&id);
+    let query = request.uri().query().unwrap_or_default();
+    match operation {
+        Operation::ListJobs => jobs::list(api, query).await,
+        Operation::SubmitJob => jobs::submit(api, request).await,
+        Operation::GetJob => jobs::get(api, &id).await,
+        Operation::DeleteJob => jobs::delete(api, &id).await,
+        Operation::CancelJob => jobs::cancel(api, &id).await,
+        Operation::GetJobLogs => logs::get(api, &id, query).await,
+        Operation::ListWorkers => workers::list(api).await,
+        Operation::SetWorkerCapacity => workers::set_capacity(api, &id, request).await,
+        Operation::GetClusterStatus => Ok(cluster::status(api)),
+    }
+}
+
+/// The text in the place of `{id}`; what is not UTF-8 is nobody's id.
+fn id_in_path(id: &Id) -> String {
+    let params = id.as_ref().ok().into_iter().flatten();
+    params.map(|(_, text)| text.to_owned()).next().unwrap_or_else(|| "\u{fffd}".to_owned())
+}
+
+async fn nothing_here(request: Request) -> Response {
+    status::response(&ApiError::NotFound(shown(request.uri().path()).to_owned()))
+}
+
+async fn not_allowed(request: Request) -> Response {
+    status::response(&ApiError::NotAllowed(shown(request.method().as_str()).to_owned()))
+}
+
+/// The answer to a request that is refused before it reaches the router.
+pub(crate) fn refusal(error: &ApiError) -> Response {
+    status::response(error)
+}

@@ -1,0 +1,118 @@
+//! The body of a request that needs one: JSON, bounded in size.
+
+use std::error::Error;
+
+use axum::body::{Body, HttpBody as _};
+use axum::extract::Request;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
+
+use crate::api::ApiError;
+use crate::inbound::InboundError;
+use crate::limits;
+use crate::parse::quoted;
+
+/// Reads the whole body.
+pub(super) async fn read(request: Request) -> Result<Bytes, ApiError> {
+    let (head, body) = request.into_parts();
+    if !body.is_end_stream() {
+        check_kind(&head.headers)?;
+    }
+    let declared = body.size_hint().lower();
+    let limit = limits::BODY_BYTES_MAX;
+    let readable = limit.saturating_add(limits::BODY_DRAINED_BYTES_MAX);
+    let is_over = |max: usize| u64::try_from(max).is_ok_and(|max| declared > max);
+    // A client that asks first is told before it sends, and one that sends far more is cut off.
+    if is_over(readable) || is_over(limit) && head.headers.contains_key(header::EXPECT) {
+        return Err(ApiError::TooLarge { what: "the body", limit });
+    }
+    collect(body, limit, readable).await
+}
+
+/// All frames as one. What is over `limit` is read up to `readable`, and thrown away.
+async fn collect(mut body: Body, limit: usize, readable: usize) -> Result<Bytes, ApiError> {
+    let mut whole = Bytes::new();
+    let mut joined = BytesMut::new();
+    let mut bytes = 0_usize;
+    while let Some(frame) = next_frame(&mut body).await? {
+        bytes = bytes.saturating_add(frame.len());
+        if bytes > readable {
+            break;
+        }
+        if bytes > limit {
+            joined = BytesMut::new();
+            whole = Bytes::new();
+        } else if whole.is_empty() && joined.is_empty() {
+            // Most bodies are one frame, which needs no copy.
+            whole = frame;
+        } else {
+            joined.extend_from_slice(&std::mem::take(&mut whole));
+            joined.extend_from_slice(&frame);
+        }
+    }
+    if bytes > limit {
+        return Err(ApiError::TooLarge { what: "the body", limit });
+    }
+    Ok(if joined.is_empty() { whole } else { joined.freeze() })
+}
+
+/// The next piece of data; trailers are skipped.
+async fn next_frame(body: &mut Body) -> Result<Option<Bytes>, ApiError> {
+    loop {
+        let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut *body).poll_frame(cx)).await;
+        match frame {
+            None => return Ok(None),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+            Some(Err(error)) => return Err(refusal(&error)),
+        }
+    }
+}
+
+/// Why the body did not come in: what [`InboundError`] says, somewhere below axum's own error.
+fn refusal(error: &axum::Error) -> ApiError {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(refusal) = error.downcast_ref().and_then(|e: &InboundError| e.refusal.clone()) {
+            return refusal;
+        }
+        cause = error.source();
+    }
+    ApiError::InvalidJson(error.to_string())
+}
+
+/// No content type is as good as the right one: old scripts send none.
+fn check_kind(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let kind = text.split(';').next().unwrap_or_default().trim();
+    if kind.is_empty() || kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(ApiError::UnsupportedMediaType(quoted(&text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(value: &str) -> Result<(), ApiError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, value.parse().unwrap());
+        check_kind(&headers)
+    }
+
+    #[test]
+    fn json_may_say_its_charset_or_nothing() {
+        for value in ["application/json", "Application/JSON;charset=UTF-8", "", " ; x=y"] {
+            assert_eq!(kind(value), Ok(()), "{value}");
+        }
+        assert_eq!(check_kind(&HeaderMap::new()), Ok(()));
+        for value in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"] {
+            assert_eq!(kind(value).unwrap_err().code(), "UNSUPPORTED_MEDIA_TYPE", "{value}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Submit, list, get, cancel and delete.
+
+use std::convert::Infallible;
+use std::iter::Peekable;
+use std::vec::IntoIter;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use futures_util::{StreamExt as _, stream};
+use http::StatusCode;
+
+use super::query::Query;
+use super::shape::{self, Fields};
+use super::{answer, body};
+use crate::api::{Api, ApiError, JobView, JobsQuery};
+use crate::limits;
+use crate::parse;
+
+pub(super) async fn list(api: &Api, query: &str) -> Result<Response, ApiError> {
+    let query = Query::parse(query)?;
+    let jobs = api.list_jobs(JobsQuery {
+        action: query.unless_any("action"),
+        worker: query.unless_any("worker"),
+        is_running: parse::boolean_unless_any("running", query.text("running"))?,
+        start: query.number("start")?.unwrap_or(0),
+        limit: query.number("limit")?,
+    });
+    Ok(answer::json_bytes(StatusCode::OK, page(jobs.await?)))
+}
+
+/// `{"jobs":[...]}`, whole if it is small, and else piece by piece: a thousand jobs may have a
+/// quarter of a gigabyte of parameters.
+fn page(jobs: Vec<JobView>) -> Body {
+    let mut jobs = jobs.into_iter().peekable();
+    let mut first = b"{\"jobs\":[".to_vec();
+    fill(&mut first, &mut jobs);
+    if jobs.len() == 0 {
+        return first.into();
+    }
+    let rest = stream::unfold(jobs, async |mut jobs| {
+        jobs.peek()?;
+        let mut piece = Vec::new();
+        fill(&mut piece, &mut jobs);
+        Some((piece, jobs))
+    });
+    Body::from_stream(stream::iter([first]).chain(rest).map(Ok::<_, Infallible>))
+}
+
+/// Adds jobs until there are enough bytes, and the end of the list after the last one.
+fn fill(piece: &mut Vec<u8>, jobs: &mut Peekable<IntoIter<JobView>>) {
+    while let Some(job) = jobs.next() {
+        serde_json::to_writer(&mut *piece, &shape::Job::of(&job))
+            .expect("a job has texts for names, and writing to memory does not fail");
+        if jobs.peek().is_none() {
+            break;
+        }
+        piece.push(b',');
+        if piece.len() >= limits::PIECE_BYTES_MIN {
+            return;
+        }
+    }
+    piece.extend_from_slice(b"]}");
+}
+
+pub(super) async fn submit(api: &Api, request: Request) -> Result<Response, ApiError> {
+    let body = body::read(request).await?;
+    let submission = shape::submission(Fields::parse(&body)?)?;
+    let job = api.submit_job(submission).await?;
+    Ok(answer::json(StatusCode::ACCEPTED, &shape::Job::of(&job)))
+}
+
+pub(super) async fn get(api: &Api, id: &str) -> Result<Response, ApiError> {
+    let job = api.get_job(parse::job_id(id)?).await?;
+    Ok(answer::json(StatusCode::OK, &shape::Job::of(&job)))
+}
+
+pub(super) async fn cancel(api: &Api, id: &str) -> Result<Response, ApiError> {
+    api.cancel_job(parse::job_id(id)?).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn delete(api: &Api, id: &str) -> Result<Response, ApiError> {
+    api.delete_job(parse::job_id(id)?).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use stint_core::{Job, JobId, JobSpec, Status, Timestamp};
+
+    use super::*;
+
+    fn job(number: u8, bytes: usize) -> JobView {
+        let id = JobId::from_bytes([number; 16]);
+        let parameters = Some(BTreeMap::from([("P".to_owned(), "x".repeat(bytes))]));
+        let action = "noop".to_owned();
+        let job = Job {
+            id,
+            retry_from: id,
+            spec: JobSpec {
+                action,
+                parameters,
+                capacity_map: None,
+                deadline: None,
+                stop_timeout: None,
+            },
+            status: Status::Waiting,
+            sequence: 1,
+            created_at: Timestamp::ZERO,
+            scheduled_at: Timestamp::ZERO,
+            last_updated: Timestamp::ZERO,
+            retries_left: 0,
+            retries_total: 0,
+            worker: None,
+            delete_requested: false,
+            cancel_requested: false,
+            reclaims: 0,
+            attempt_count: 0,
+            attempts: Vec::new(),
+            line_count: 0,
+        };
+        JobView { job: Arc::new(job), wait_reason: None }
+    }
+
+    async fn pieces(jobs: Vec<JobView>) -> Vec<Vec<u8>> {
+        let pieces = page(jobs).into_data_stream().map(|piece| piece.unwrap().to_vec());
+        pieces.collect().await
+    }
+
+    #[tokio::test]
+    async fn a_small_page_is_one_piece_and_a_large_one_never_is_in_memory_as_a_whole() {
+        assert_eq!(pieces(Vec::new()).await, [b"{\"jobs\":[]}"]);
+        for (count, bytes, pieces_min) in
+            [(1, 10, 1), (9, 10, 1), (200, 20_000, 20), (3, 70_000, 3)]
+        {
+            let jobs = (0..count).map(|number| job(number, bytes)).collect();
+            let pieces = pieces(jobs).await;
+            assert!(pieces.len() >= pieces_min, "{} pieces of {count} jobs", pieces.len());
+            let longest = pieces.iter().map(Vec::len).max().unwrap();
+            assert!(longest < limits::PIECE_BYTES_MIN + bytes + 1_000, "{longest} bytes");
+            let json: serde_json::Value = serde_json::from_slice(&pieces.concat()).unwrap();
+            assert_eq!(json["jobs"].as_array().unwrap().len(), usize::from(count));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What is not part of the v0 API: whether this process lives, whether it can serve, and what it is.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http::StatusCode;
+use serde_json::json;
+
+use super::answer;
+use crate::VERSION;
+use crate::api::Api;
+
+/// The version of the API that we mirror.
+const API_VERSION: &str = "2.6.0";
+
+/// Where the process says that it lives: answered however busy it is.
+pub(crate) const ALIVE_PATH: &str = "/healthz";
+
+pub(super) fn router(api: &Arc<Api>) -> Router {
+    let mut router = Router::new();
+    for slash in ["", "/"] {
+        let api = Arc::clone(api);
+        router = router
+            .route(&format!("{ALIVE_PATH}{slash}"), get(|| async { "ok\n" }))
+            .route(&format!("/readyz{slash}"), get(move || ready(api)))
+            .route(&format!("/version{slash}"), get(|| async { version() }));
+    }
+    router
+}
+
+async fn ready(api: Arc<Api>) -> Response {
+    match api.readiness().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
+}
+
+fn version() -> Response {
+    answer::json(StatusCode::OK, &json!({"version": VERSION, "apiVersion": API_VERSION}))
+}

@@ -1,0 +1,153 @@
+//! JSON in. Parsed by hand, field by field, so that an error names the field, what it should be
+//! and what came.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use stint_core::{CapacityMap, JobSpec, Parameters, limits::RETRIES_MAX};
+
+use super::super::time;
+use crate::api::{ApiError, Submission};
+use crate::limits;
+use crate::parse::{self, quoted, shown};
+
+/// The fields of a form. What nobody asks for is ignored, and null is as good as missing.
+#[derive(Debug)]
+pub(in crate::http) struct Fields(Map<String, Value>);
+
+/// What a client wants to run.
+pub(in crate::http) fn submission(mut fields: Fields) -> Result<Submission, ApiError> {
+    Ok(Submission {
+        spec: JobSpec {
+            action: fields.text("action")?,
+            parameters: fields.texts("parameters")?,
+            capacity_map: fields.amounts("capacityMap")?,
+            deadline: parse::timeout("deadline", &fields.text("deadline")?)?,
+            stop_timeout: parse::timeout("stopTimeout", &fields.text("stopTimeout")?)?,
+        },
+        retries: fields.count("retries", RETRIES_MAX)?,
+        scheduled_at: time::parse("scheduledAt", &fields.text("scheduledAt")?)?,
+    })
+}
+
+/// What a worker is to have.
+pub(in crate::http) fn capacity(mut fields: Fields) -> Result<Option<CapacityMap>, ApiError> {
+    fields.amounts("capacityMap")
+}
+
+impl Fields {
+    /// Reads a JSON object.
+    pub(in crate::http) fn parse(bytes: &[u8]) -> Result<Self, ApiError> {
+        if bytes.is_empty() {
+            return Err(ApiError::InvalidJson("the body is empty; a JSON object is needed".into()));
+        }
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| ApiError::InvalidJson(format!("the body is not UTF-8: {error}")))?;
+        check_depth(text)?;
+        match serde_json::from_str(text) {
+            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            Ok(other) => {
+                let message = format!("the body is {}, not an object", kind(&other));
+                Err(ApiError::InvalidJson(message))
+            }
+            Err(error) => Err(ApiError::InvalidJson(format!("the body is not JSON: {error}"))),
+        }
+    }
+
+    /// Takes the field, unless it is missing or null.
+    fn take(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name).filter(|value| !value.is_null())
+    }
+
+    /// A text; empty by default.
+    fn text(&mut self, name: &str) -> Result<String, ApiError> {
+        self.take(name).map_or_else(|| Ok(String::new()), |value| text(name, value))
+    }
+
+    /// A number of things that fits into 32 bits; 0 by default.
+    fn count(&mut self, name: &str, max: u32) -> Result<u32, ApiError> {
+        let Some(value) = self.take(name) else { return Ok(0) };
+        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        number.ok_or_else(|| wrong(name, &format!("an integer from 0 to {max}"), &value))
+    }
+
+    /// Texts by name.
+    fn texts(&mut self, name: &str) -> Result<Option<Parameters>, ApiError> {
+        self.entries(name, "an object of strings", text)
+    }
+
+    /// Amounts by name.
+    fn amounts(&mut self, name: &str) -> Result<Option<CapacityMap>, ApiError> {
+        let entries = self.entries(name, "an object of integers", |name, value| {
+            value.as_u64().ok_or_else(|| wrong(name, "an integer of at least 0", &value))
+        })?;
+        Ok(entries.map(CapacityMap::from_iter))
+    }
+
+    /// An object with values of one kind, or `None` if nobody set any. A value that is null has
+    /// its default, as in Go.
+    fn entries<T: Default>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        read: impl Fn(&str, Value) -> Result<T, ApiError>,
+    ) -> Result<Option<BTreeMap<String, T>>, ApiError> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Object(entries)) => {
+                let entries = entries.into_iter().map(|(key, value)| {
+                    if value.is_null() {
+                        return Ok((key, T::default()));
+                    }
+                    let value = read(&format!("{name}.{}", shown(&key)), value)?;
+                    Ok((key, value))
+                });
+                entries.collect::<Result<_, _>>().map(Some)
+            }
+            Some(other) => Err(wrong(name, expected, &other)),
+        }
+    }
+}
+
+fn text(name: &str, value: Value) -> Result<String, ApiError> {
+    if let Value::String(text) = value { Ok(text) } else { Err(wrong(name, "a string", &value)) }
+}
+
+fn wrong(field: &str, expected: &str, got: &Value) -> ApiError {
+    ApiError::field(field, expected, kind(got))
+}
+
+/// A value in words.
+fn kind(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => format!("the boolean {value}"),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) => format!("the string {}", quoted(text)),
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+/// Refuses deep nesting before the parser, which recurses, sees it.
+fn check_depth(text: &str) -> Result<(), ApiError> {
+    let (mut depth, mut is_in_string, mut is_escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_in_string => is_escaped = true,
+            b'"' => is_in_string = !is_in_string,
+            b'[' | b'{' if !is_in_string => depth += 1,
+            b']' | b'}' if !is_in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > limits::JSON_DEPTH_MAX {
+            let message = format!("the body is nested deeper than {}", limits::JSON_DEPTH_MAX);
+            return Err(ApiError::InvalidJson(message));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! JSON out. The order of the fields is that of the v0 documentation; what we add comes after.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use stint_consensus::{ClusterStatus, MemberStatus};
+use stint_core::{
+    Attempt as CoreAttempt, AttemptEnd, CapacityMap, JobId, Line, Parameters, Timeout, WorkerId,
+};
+
+use super::super::time::Rfc3339;
+use crate::VERSION;
+use crate::api::{JobView, health, reason, source};
+
+/// What has one spelling, as that text.
+struct Text<T>(T);
+
+impl<T: Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// The same, or the empty text if there is nothing.
+struct TextOrEmpty<T>(Option<T>);
+
+impl<T: Display> Serialize for TextOrEmpty<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_str(""),
+        }
+    }
+}
+
+struct Amounts<'a>(&'a CapacityMap);
+
+impl Serialize for Amounts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter())
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::http) struct Job<'a> {
+    id: Text<JobId>,
+    #[serde(rename = "retryFromID")]
+    retry_from_id: Text<JobId>,
+    #[serde(rename = "workerID")]
+    worker_id: TextOrEmpty<WorkerId>,
+    status: &'static str,
+    scheduled_at: Rfc3339,
+    last_updated: Rfc3339,
+    action: &'a str,
+    retries_left: u32,
+    retries_total: u32,
+    capacity_map: Option<Amounts<'a>>,
+    parameters: Option<&'a Parameters>,
+    deadline: &'a str,
+    stop_timeout: &'a str,
+    attempt: u32,
+    attempts: Vec<Attempt<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wait_reason: Option<String>,
+    line_count: u64,
+}
+
+impl<'a> Job<'a> {
+    pub(in crate::http) fn of(view: &'a JobView) -> Self {
+        let job = &*view.job;
+        Self {
+            id: Text(job.id),
+            retry_from_id: Text(job.retry_from),
+            worker_id: TextOrEmpty(job.worker),
+            status: job.status.name(),
+            scheduled_at: Rfc3339(job.scheduled_at),
+            last_updated: Rfc3339(job.last_updated),
+            action: &job.spec.action,
+            retries_left: job.retries_left,
+            retries_total: job.retries_total,
+            capacity_map: job.spec.capacity_map.as_ref().map(Amounts),
+            parameters: job.spec.parameters.as_ref(),
+            deadline: job.spec.deadline.as_ref().map_or("", Timeout::text),
+            stop_timeout: job.spec.stop_timeout.as_ref().map_or("", Timeout::text),
+            attempt: job.attempt_count,
+            attempts: job.attempts.iter().map(Attempt::of).collect(),
+            wait_reason: view.wait_reason.as_ref().map(ToString::to_string),
+            line_count: job.line_count,
+        }
+    }
+}
+
+/// Fields that are not known yet are left out, times above all.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Attempt<'a> {
+    number: u32,
+    #[serde(rename = "workerID")]
+    worker_id: Text<WorkerId>,
+    lease: u64,
+    started_at: Rfc3339,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<Rfc3339>,
+    end: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<i32>,
+    reason: Cow<'a, str>,
+}
+
+impl<'a> Attempt<'a> {
+    fn of(attempt: &'a CoreAttempt) -> Self {
+        let end = attempt.end.as_ref().map(|(_, end)| end);
+        Self {
+            number: attempt.number,
+            worker_id: Text(attempt.worker),
+            lease: attempt.lease.0,
+            started_at: Rfc3339(attempt.started_at),
+            ended_at: attempt.end.as_ref().map(|(at, _)| Rfc3339(*at)),
+            end: end.map_or("", reason::name),
+            exit_code: end.and_then(reason::exit_code),
+            signal: end.and_then(reason::signal),
+            reason: end.map_or(Cow::Borrowed(""), |end: &AttemptEnd| reason::in_words(end)),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(in crate::http) struct Workers<'a> {
+    workers: Vec<Worker<'a>>,
+}
+
+impl<'a> Workers<'a> {
+    pub(in crate::http) fn of(workers: &'a [Arc<stint_core::Worker>]) -> Self {
+        Self { workers: workers.iter().map(|worker| Worker::of(worker)).collect() }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Worker<'a> {
+    id: Text<WorkerId>,
+    status: &'static str,
+    capacity_map: Amounts<'a>,
+    heartbeat_expiration: Rfc3339,
+    capacity_in_use: Amounts<'a>,
+    running: usize,
+    actions: Vec<&'a str>,
+    epoch: u64,
+}
+
+impl<'a> Worker<'a> {
+    fn of(worker: &'a stint_core::Worker) -> Self {
+        Self {
+            id: Text(worker.id),
+            status: worker.status.name(),
+            capacity_map: Amounts(worker.capacity()),
+            heartbeat_expiration: Rfc3339(worker.heartbeat_expiration),
+            capacity_in_use: Amounts(&worker.capacity_in_use),
+            running: worker.runs.len(),
+            actions: worker.actions.keys().map(String::as_str).collect(),
+            epoch: worker.epoch.0,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::http) struct Cluster<'a> {
+    #[serde(rename = "replica_health")]
+    replica_health: BTreeMap<String, String>,
+    #[serde(rename = "replicaID")]
+    replica_id: Text<WorkerId>,
+    #[serde(rename = "leaderID")]
+    leader_id: TextOrEmpty<WorkerId>,
+    term: u64,
+    members: Vec<Member<'a>>,
+    last_log_index: u64,
+    committed_index: u64,
+    applied_index: u64,
+    version: &'static str,
+}
+
+impl<'a> Cluster<'a> {
+    pub(in crate::http) fn of(status: &'a ClusterStatus) -> Self {
+        Self {
+            replica_health: health::of_all(status),
+            replica_id: Text(status.id),
+            leader_id: TextOrEmpty(status.leader),
+            term: status.term,
+            members: status
+                .members
+                .iter()
+                .map(|member| Member::of(member, status.leader))
+                .collect(),
+            last_log_index: status.last_log_index,
+            committed_index: status.committed_index,
+            applied_index: status.applied_index,
+            version: VERSION,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Member<'a> {
+    id: Text<WorkerId>,
+    peer_address: &'a str,
+    client_address: &'a str,
+    is_voter: bool,
+    is_leader: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag: Option<u64>,
+}
+
+impl<'a> Member<'a> {
+    fn of(member: &'a MemberStatus, leader: Option<WorkerId>) -> Self {
+        Self {
+            id: Text(member.id),
+            peer_address: &member.member.peer_address,
+            client_address: &member.member.client_address,
+            is_voter: member.is_voter,
+            is_leader: leader == Some(member.id),
+            lag: member.lag,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::http) struct LogLine<'a> {
+    data: &'a str,
+    line_num: u64,
+    source: &'static str,
+}
+
+impl<'a> LogLine<'a> {
+    pub(in crate::http) fn of(number: u64, line: &'a Line) -> Self {
+        Self { data: &line.text, line_num: number, source: source(line.stream) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

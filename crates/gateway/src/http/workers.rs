@@ -1,0 +1,28 @@
+//! Workers and what they have.
+
+use axum::extract::Request;
+use axum::response::Response;
+use http::StatusCode;
+
+use super::shape::{self, Fields};
+use super::{answer, body};
+use crate::api::{Api, ApiError};
+use crate::parse;
+
+pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
+    let workers = api.list_workers().await?;
+    Ok(answer::json(StatusCode::OK, &shape::Workers::of(&workers)))
+}
+
+pub(super) async fn set_capacity(
+    api: &Api,
+    id: &str,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let worker = parse::worker_id(id)?;
+    let body = body::read(request).await?;
+    // A map that is missing has its default like any field, and is the empty one.
+    let capacity = shape::capacity(Fields::parse(&body)?)?.unwrap_or_default();
+    api.set_worker_capacity(worker, capacity).await?;
+    Ok(answer::empty(StatusCode::ACCEPTED))
+}

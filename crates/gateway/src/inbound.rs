@@ -1,0 +1,117 @@
+//! The body of a request on its way in: bounded in time, and in how much of all bodies is held.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
+use tonic::Status;
+
+use crate::api::ApiError;
+use crate::connection::InFlight;
+use crate::grpc;
+use crate::limits;
+
+/// A body that ends in time, or in an error.
+pub(crate) struct Inbound {
+    incoming: Incoming,
+    timeout: Duration,
+    /// Made when the client is first waited for: most bodies come together with their head.
+    timer: Option<Pin<Box<Sleep>>>,
+    bytes: usize,
+    large_bodies: Arc<Semaphore>,
+    in_flight: Arc<InFlight>,
+}
+
+/// The right to hold a large body, for as long as its request is under way.
+pub(crate) type LargeBody = OwnedSemaphorePermit;
+
+/// Why a body did not come in whole. The gRPC door finds its status as the source.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub(crate) struct InboundError {
+    message: String,
+    /// `None` if the connection broke, and then nobody reads the answer.
+    pub(crate) refusal: Option<ApiError>,
+    #[source]
+    status: Option<Box<Status>>,
+}
+
+impl InboundError {
+    fn refused(refusal: ApiError) -> Self {
+        let status = Box::new(grpc::status(&refusal));
+        Self { message: refusal.to_string(), refusal: Some(refusal), status: Some(status) }
+    }
+
+    fn broken(error: &hyper::Error) -> Self {
+        Self { message: format!("the body broke off: {error}"), refusal: None, status: None }
+    }
+}
+
+impl Inbound {
+    /// Reads `incoming` for at most `timeout` from the first look at it on.
+    pub(crate) fn new(
+        incoming: Incoming,
+        timeout: Duration,
+        large_bodies: Arc<Semaphore>,
+        in_flight: Arc<InFlight>,
+    ) -> Self {
+        Self { incoming, timeout, timer: None, bytes: 0, large_bodies, in_flight }
+    }
+
+    /// Counts what came in, and asks for room when the body turns out to be a large one.
+    fn count(&mut self, bytes: usize) -> Result<(), InboundError> {
+        let was_small = self.bytes <= limits::SMALL_BODY_BYTES_MAX;
+        self.bytes = self.bytes.saturating_add(bytes);
+        if !was_small || self.bytes <= limits::SMALL_BODY_BYTES_MAX {
+            return Ok(());
+        }
+        let Ok(permit) = Arc::clone(&self.large_bodies).try_acquire_owned() else {
+            let message = "too many large requests are under way; try again";
+            return Err(InboundError::refused(ApiError::TooManyRequests(message.to_owned())));
+        };
+        self.in_flight.keep(permit);
+        Ok(())
+    }
+}
+
+impl Body for Inbound {
+    type Data = Bytes;
+    type Error = InboundError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, InboundError>>> {
+        let this = &mut *self;
+        match Pin::new(&mut this.incoming).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                Poll::Ready(Some(this.count(bytes).map(|()| frame)))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(InboundError::broken(&error)))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                let timeout = this.timeout;
+                let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+                timer.as_mut().poll(cx).map(|()| {
+                    let slow = ApiError::TooSlow(timeout.as_secs());
+                    Some(Err(InboundError::refused(slow)))
+                })
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

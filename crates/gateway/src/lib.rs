@@ -1,0 +1,32 @@
+//! The outside of a replica: translates v0 JSON and gRPC to the functions in `api`, and back.
+//!
+//! It holds no state of the cluster, decides nothing about jobs, and knows neither Raft nor disks:
+//! all that it asks and orders goes through `stint_consensus::Replica`. Both doors stand on one
+//! port: a request whose content type is `application/grpc` goes to the services of
+//! `proto/stint/v0`, every other one to the paths under `/api/v0`.
+//!
+//! Start at [`Operation`], the table of all that can be asked; then `api`, where each has its
+//! function; then `http` and `grpc`, which translate.
+#![deny(missing_docs)]
+
+mod api;
+mod config;
+mod connection;
+mod error;
+mod gateway;
+mod grpc;
+mod http;
+mod inbound;
+mod limits;
+mod operation;
+mod outside;
+mod parse;
+mod wire;
+
+pub use config::Config;
+pub use error::Error;
+pub use gateway::Gateway;
+pub use operation::Operation;
+
+/// The version of this program.
+const VERSION: &str = env!("CARGO_PKG_VERSION");

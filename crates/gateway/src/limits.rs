@@ -1,0 +1,107 @@
+//! Every bound of the gateway, with its reason. What an operator may want to change is in
+//! [`crate::Config`], and has its default here.
+
+use std::time::Duration;
+
+/// Jobs in one page of a list, whatever a client asks for: usually about a megabyte of JSON.
+pub(crate) const PAGE_MAX: u64 = 1_000;
+
+/// Jobs that a list may leave out first. They are walked over and held by their ids, about 32 MB
+/// for as many as this; a filter by action or worker is the way to what lies further back.
+pub(crate) const START_MAX: u64 = 1_000_000;
+
+/// Bytes of JSON that are made before they are sent: a page of jobs with large parameters is made
+/// piece by piece.
+pub(crate) const PIECE_BYTES_MIN: usize = 64 * 1024;
+
+/// Jobs in one page if the client does not say: the default of the v0 API.
+pub(crate) const PAGE_DEFAULT: u64 = 10;
+
+/// Bytes of a JSON body.
+pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes beyond [`BODY_BYTES_MAX`] that are read and thrown away before the refusal is sent:
+/// a connection that is closed while the client still writes loses the answer (RFC 9112, 9.6).
+pub(crate) const BODY_DRAINED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A body with more bytes than this is a large one; of those there are few at a time.
+pub(crate) const SMALL_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Large bodies at one time: with gRPC's 4 MiB a message that is 256 MiB.
+pub(crate) const LARGE_BODIES_MAX: usize = 64;
+
+/// How deep a JSON body may be nested. The parser recurses, and forms are three deep.
+pub(crate) const JSON_DEPTH_MAX: usize = 64;
+
+/// Bytes of one gRPC message, compressed or not: the default of most gRPC implementations.
+pub(crate) const GRPC_MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of all names and texts of one submission. The state allows about half of it; what is
+/// larger would be refused after it had been written to the log of every replica.
+pub(crate) const SUBMISSION_BYTES_MAX: usize = 512 * 1024;
+
+/// Bytes of what a client sent that an error message shows.
+pub(crate) const SHOWN_BYTES_MAX: usize = 64;
+
+/// Output lines that are fetched and sent at a time.
+pub(crate) const LOG_PAGE_LINES_MAX: usize = 1_000;
+
+/// Bytes of a request id that is taken from the client; longer ones are replaced.
+pub(crate) const REQUEST_ID_BYTES_MAX: usize = 64;
+
+/// Bytes of the head of a request: line and headers.
+pub(crate) const HEAD_BYTES_MAX: usize = 32 * 1024;
+
+/// Requests at a time on one HTTP/2 connection.
+pub(crate) const STREAMS_PER_CONNECTION_MAX: u32 = 128;
+
+/// Bytes that an HTTP/2 client may send ahead on one stream, and on all of a connection.
+pub(crate) const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+/// See [`STREAM_WINDOW_BYTES`].
+pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// Bytes of answers that wait for one slow HTTP/2 stream.
+pub(crate) const SEND_BUFFER_BYTES_MAX: usize = 256 * 1024;
+
+/// A silent HTTP/2 client is asked for a sign of life this often, and a silent TCP peer too.
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long the answer to that may take.
+pub(crate) const PING_ANSWER_MAX: Duration = Duration::from_secs(20);
+
+/// Default: from the first byte of a request to the last of its head.
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Default: from the head of a request to the end of its body.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Default: how long a connection may be without a request. Longer than the 90 s after which Go's
+/// client closes one itself, so that it does not meet a connection that is just being closed.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// Default: how long a client may take none of the bytes that are there for it.
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Default: how long requests that are under way have at shutdown. Longer than a proposal waits.
+pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
+
+/// Default: connections at a time; each takes a file descriptor and some kilobytes.
+pub(crate) const CONNECTIONS_MAX: usize = 4_096;
+
+/// Default: requests at a time, of all connections.
+pub(crate) const REQUESTS_MAX: usize = 4_096;
+
+/// Default: requests at a time that follow the output of a job.
+pub(crate) const FOLLOWERS_MAX: usize = 1_024;
+
+/// How soon a client should try again when there is no leader or no room: elections take a second.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How long a readiness probe waits for the proof that this replica is current.
+pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often the gRPC health service looks whether there is a leader.
+pub(crate) const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long no connection is accepted after accepting failed: file descriptors may have run out.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

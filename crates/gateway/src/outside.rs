@@ -1,0 +1,210 @@
+//! What every request passes, whichever door it takes: an id, a span, a place, and a net below.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use tokio::sync::Semaphore;
+use tower::Service as _;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use crate::api::ApiError;
+use crate::config::Config;
+use crate::connection::{Activity, InFlight};
+use crate::grpc::Deadline;
+use crate::http::probes::ALIVE_PATH;
+use crate::inbound::Inbound;
+use crate::{grpc, http as rest, limits};
+
+/// Names a request in answers and in logs.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Both doors, and what is shared by all requests.
+pub(crate) struct Outside {
+    http: Router,
+    grpc: Router,
+    config: Config,
+    requests: Arc<Semaphore>,
+    large_bodies: Arc<Semaphore>,
+    ids: RequestIds,
+}
+
+/// The two ways in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Http,
+    Grpc,
+}
+
+impl Outside {
+    pub(crate) fn new(http: Router, grpc: Router, config: Config) -> Self {
+        Self {
+            http,
+            grpc,
+            config,
+            requests: Arc::new(Semaphore::new(config.requests_max)),
+            large_bodies: Arc::new(Semaphore::new(limits::LARGE_BODIES_MAX)),
+            ids: RequestIds::new(),
+        }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The answer to a request. There always is one.
+    pub(crate) async fn answer(
+        &self,
+        activity: &Arc<Activity>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Outbound>, Infallible> {
+        let id = self.ids.of(request.headers());
+        let door = if grpc::is_grpc(request.headers()) { Door::Grpc } else { Door::Http };
+        let permit = Arc::clone(&self.requests).try_acquire_owned().ok();
+        let has_place = permit.is_some() || request.uri().path() == ALIVE_PATH;
+        let in_flight = activity.begin(permit);
+        let span = tracing::debug_span!(
+            "request",
+            id = id.to_str().unwrap_or_default(),
+            method = %request.method(),
+            path = request.uri().path(),
+        );
+        let mut response = if has_place {
+            self.carry_out(door, request, &in_flight).instrument(span).await
+        } else {
+            let message = "too many requests are under way; try again, or ask another replica";
+            door.refusal(&ApiError::TooManyRequests(message.to_owned()))
+        };
+        response.headers_mut().insert(REQUEST_ID, id);
+        Ok(response.map(|body| Outbound { body, _in_flight: in_flight }))
+    }
+
+    /// Passes the request through its door. A panic behind it is this request's alone.
+    async fn carry_out(
+        &self,
+        door: Door,
+        request: Request<Incoming>,
+        in_flight: &Arc<InFlight>,
+    ) -> Response<Body> {
+        let deadline = Deadline::from_headers(request.headers()).filter(|_| door == Door::Grpc);
+        let mut request = request.map(|incoming| {
+            let (large_bodies, in_flight) = (Arc::clone(&self.large_bodies), Arc::clone(in_flight));
+            let timeout = self.config.body_timeout;
+            Body::new(Inbound::new(incoming, timeout, large_bodies, in_flight))
+        });
+        let mut router = match door {
+            Door::Http => self.http.clone(),
+            Door::Grpc => self.grpc.clone(),
+        };
+        if let Some(deadline) = deadline {
+            request.extensions_mut().insert(deadline);
+        }
+        let answer = AssertUnwindSafe(router.call(request)).catch_unwind();
+        let outcome = match deadline {
+            None => answer.await,
+            Some(Deadline(at)) => match tokio::time::timeout_at(at, answer).await {
+                Ok(outcome) => outcome,
+                Err(_) => return Deadline::exceeded().into_http(),
+            },
+        };
+        match outcome {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(_panic) => door.refusal(&ApiError::internal("the request met a bug; see the log")),
+        }
+    }
+}
+
+impl Door {
+    fn refusal(self, error: &ApiError) -> Response<Body> {
+        match self {
+            Self::Http => rest::refusal(error),
+            Self::Grpc => grpc::status(error).into_http(),
+        }
+    }
+}
+
+/// The body of an answer. The request is under way until it is sent.
+pub(crate) struct Outbound {
+    body: Body,
+    _in_flight: Arc<InFlight>,
+}
+
+impl HttpBody for Outbound {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Draws ids for requests that bring none: random for the process, counted for the request.
+struct RequestIds {
+    prefix: String,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    fn new() -> Self {
+        let text = Uuid::now_v7().simple().to_string();
+        let prefix = text.get(20..).unwrap_or_default().to_owned();
+        Self { prefix, next: AtomicU64::new(1) }
+    }
+
+    /// The client's own id if it is a sane token, else a new one.
+    fn of(&self, headers: &HeaderMap) -> HeaderValue {
+        if let Some(id) = headers.get(REQUEST_ID).filter(|id| is_sane(id.as_bytes())) {
+            return id.clone();
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        HeaderValue::try_from(format!("{}-{number}", self.prefix))
+            .expect("digits and a hyphen are a header value")
+    }
+}
+
+fn is_sane(id: &[u8]) -> bool {
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !id.is_empty() && id.len() <= limits::REQUEST_ID_BYTES_MAX && id.iter().all(is_token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_keeps_its_id_if_it_is_a_token() {
+        let ids = RequestIds::new();
+        let of = |id: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_ID, id.parse().unwrap());
+            ids.of(&headers)
+        };
+        assert_eq!(of("build-42.a_b"), "build-42.a_b");
+        for id in ["", "a b", "a\"b", "a;b", &"x".repeat(65)] {
+            assert_ne!(of(id), id);
+        }
+        assert_ne!(of(""), of(""));
+    }
+}

@@ -1,0 +1,11 @@
+//! Both doors from outside: literal bytes on sockets, against a real replica that is a cluster of
+//! its own.
+
+mod bad_input;
+mod grpc;
+#[cfg(test)]
+mod harness;
+mod jobs;
+mod logs;
+mod shutdown;
+mod slow;

@@ -1,0 +1,211 @@
+//! The command line: what can be asked of the program, and with which words.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+use crate::{config, exit};
+
+pub(crate) mod bench;
+pub(crate) mod job;
+
+/// Where a cluster is looked for if nobody says: one replica, and those of `stint dev`.
+const ADDRESSES: [&str; 4] =
+    ["127.0.0.1:7400", "127.0.0.1:7401", "127.0.0.1:7402", "127.0.0.1:7403"];
+
+/// A distributed job scheduler: a cluster of replicas that keeps a queue of jobs and runs them.
+#[derive(Debug, Parser)]
+#[command(name = "stint", version, after_help = exit::HELP, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every call to a cluster needs.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of all calls to a cluster")]
+pub(crate) struct Global {
+    /// Replicas of the cluster, as host:port; the first that answers is used.
+    #[arg(
+        long,
+        global = true,
+        env = "STINT_ADDRESS",
+        value_name = "HOST:PORT",
+        value_delimiter = ',',
+        default_values = ADDRESSES
+    )]
+    pub(crate) address: Vec<String>,
+    /// How results are printed. JSON has the names of the v0 API.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: Output,
+    /// How long to look for a replica that answers [default: 15s], or to wait for a job that is
+    /// waited for or followed [default: until it is over].
+    #[arg(long, global = true, value_name = "DURATION", value_parser = config::length)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Cli {
+    /// Reads the arguments of this process.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        Self::of(std::env::args_os())
+    }
+
+    fn of(
+        args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(args)?;
+        let cli = Self::from_arg_matches(&matches)?;
+        // They stand anywhere in the line, so that clap itself cannot know which verbs have them.
+        let is_call =
+            !matches!(cli.command, Command::Serve(_) | Command::Init(_) | Command::Dev(_));
+        let Some((verb, matches)) = matches.subcommand().filter(|_| !is_call) else {
+            return Ok(cli);
+        };
+        for option in ["address", "output", "timeout"] {
+            if matches.value_source(option) == Some(ValueSource::CommandLine) {
+                let message =
+                    format!("--{option} is of calls to a cluster; `stint {verb}` is none");
+                return Err(command.error(ErrorKind::ArgumentConflict, message));
+            }
+        }
+        Ok(cli)
+    }
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// What can be asked of the program.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run one replica of a cluster, until SIGTERM or SIGINT.
+    ///
+    /// A stop is graceful: running jobs get the time of `drain_limit`, leadership is handed over.
+    /// A second signal ends the process at once. The environment variable `STINT_LOG` chooses what is
+    /// logged, as in `STINT_LOG=info,stint_consensus=debug`.
+    Serve(Serve),
+    /// Prepare the data directory of a NEW replica of a NEW cluster.
+    ///
+    /// It is done once in the life of a replica. One that has lost its disk must not be prepared
+    /// again under its old id: the others would take it for the one that still has its log.
+    Init(Init),
+    /// Run a cluster of three replicas on this machine, to try things out.
+    Dev(Dev),
+    /// Submit jobs, look at them, cancel and delete them.
+    #[command(subcommand)]
+    Job(job::Command),
+    /// Look at workers, and change what they have.
+    #[command(subcommand)]
+    Worker(Worker),
+    /// Look at the cluster.
+    #[command(subcommand)]
+    Cluster(Cluster),
+    /// Measure a cluster that runs. It makes many jobs there.
+    #[command(subcommand)]
+    Bench(bench::Command),
+}
+
+/// `stint serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The configuration; deploy/stint.example.toml describes all of it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Stop gracefully when standard input ends: the replica does not outlive whoever started it.
+    #[arg(long, hide = true)]
+    pub(crate) stop_on_stdin_eof: bool,
+}
+
+/// `stint init`.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The configuration of the replica.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+/// `stint dev`.
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    /// Keep the cluster in this directory, and go on with the one that is there. Without it the
+    /// cluster lives in a temporary directory that is removed at the end.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The first of three consecutive ports for clients.
+    #[arg(long, value_name = "PORT", default_value_t = 7401)]
+    pub(crate) client_port: u16,
+    /// The first of three consecutive ports for the replicas themselves.
+    #[arg(long, value_name = "PORT", default_value_t = 7501)]
+    pub(crate) peer_port: u16,
+    /// A TOML file of [actions.NAME] tables, in place of the actions for demonstration.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) actions: Option<PathBuf>,
+    /// What each of the three workers has.
+    #[arg(
+        long,
+        value_name = "NAME=AMOUNT",
+        value_delimiter = ',',
+        value_parser = amount,
+        default_values = ["scan=1", "scanCheck=1"]
+    )]
+    pub(crate) capacity: Vec<(String, u64)>,
+    /// How long a worker's lease lasts: how soon the jobs of one that was killed run elsewhere.
+    #[arg(long, value_name = "DURATION", value_parser = config::length, default_value = "5s")]
+    pub(crate) lease_ttl: Duration,
+}
+
+/// `stint worker ...`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Worker {
+    /// All workers that the cluster knows, with what they have and what is in use.
+    List,
+    /// Set what a worker has, in place of what its configuration says.
+    ///
+    /// Without any NAME=AMOUNT it has nothing, and runs only jobs that take nothing.
+    Capacity {
+        /// The worker's id: 12 hexadecimal digits.
+        id: String,
+        /// What it has.
+        #[arg(value_name = "NAME=AMOUNT", value_delimiter = ',', value_parser = amount)]
+        capacity: Vec<(String, u64)>,
+    },
+}
+
+/// `stint cluster ...`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cluster {
+    /// The members, who leads, and who is behind.
+    Status,
+}
+
+/// Reads `NAME=AMOUNT`.
+pub(crate) fn amount(text: &str) -> Result<(String, u64), String> {
+    let (name, amount) = pair(text)?;
+    let amount =
+        amount.parse().map_err(|_| format!("\"{amount}\" is no amount: write {name}=1"))?;
+    Ok((name, amount))
+}
+
+/// Reads `NAME=VALUE`.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! The words of `stint job`.
+
+use clap::{Args, Subcommand};
+use stint_client::Timestamp;
+
+use super::{amount, pair};
+use crate::config;
+
+/// `stint job ...`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Schedule a job, and print its id.
+    Submit(Submit),
+    /// Jobs, most recently scheduled first.
+    List(List),
+    /// One job, with its attempts and the reason why it waits.
+    Get(One),
+    /// The output of a job.
+    ///
+    /// With `--output json` each line is one JSON object with `data`, `lineNum` and `source`.
+    Logs(Logs),
+    /// Cancel a job: a waiting one at once, of a running one its worker is told.
+    Cancel(One),
+    /// Cancel a job if it is not over, and remove it with its output.
+    Delete(One),
+    /// Wait until a job is over, for at most --timeout. The exit code says how it ended.
+    Wait(One),
+}
+
+/// One job.
+#[derive(Debug, Args)]
+pub(crate) struct One {
+    /// The job's id.
+    pub(crate) id: String,
+}
+
+/// `stint job submit`.
+#[derive(Debug, Args)]
+pub(crate) struct Submit {
+    /// What to run: an action that the operators have configured, or sleep, false, noop.
+    pub(crate) action: String,
+    /// A parameter; can be given many times.
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) params: Vec<(String, String)>,
+    /// What the job takes of its worker's capacity while it runs; can be given many times.
+    #[arg(long, value_name = "NAME=AMOUNT", value_delimiter = ',', value_parser = amount)]
+    pub(crate) capacity: Vec<(String, u64)>,
+    /// How often it is run again after it has failed.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub(crate) retries: u32,
+    /// This long after its start the process gets SIGTERM.
+    #[arg(long, value_name = "DURATION", value_parser = duration_text)]
+    pub(crate) deadline: Option<String>,
+    /// This long after SIGTERM it gets SIGKILL.
+    #[arg(long, value_name = "DURATION", value_parser = duration_text)]
+    pub(crate) stop_timeout: Option<String>,
+    /// Not before this time, such as 2030-01-31T12:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub(crate) at: Option<Timestamp>,
+    /// Wait until it is over, for at most --timeout. The exit code says how it ended.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Print its output as it comes, and wait until it is over.
+    #[arg(long)]
+    pub(crate) follow: bool,
+}
+
+/// `stint job list`.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only jobs of this action.
+    #[arg(long, default_value = "any")]
+    pub(crate) action: String,
+    /// Only jobs that this worker runs or ran last.
+    #[arg(long, value_name = "ID", default_value = "any")]
+    pub(crate) worker: String,
+    /// Only jobs that run now (true), or only those that do not (false).
+    #[arg(long, value_name = "BOOL", default_value = "any")]
+    pub(crate) running: String,
+    /// Leave out so many of the most recent ones.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub(crate) start: u32,
+    /// At most so many; 0 is as many as a replica gives at once.
+    #[arg(long, value_name = "COUNT", default_value_t = 10)]
+    pub(crate) limit: u32,
+}
+
+/// `stint job logs`.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// The job's id.
+    pub(crate) id: String,
+    /// Go on with what it prints until it is over.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// From the line of this number on, counted from 0.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) offset: u64,
+    /// At most so many lines; 0 is all.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub(crate) limit: u64,
+}
+
+/// A duration goes to the cluster as it was written, if it is one.
+fn duration_text(text: &str) -> Result<String, String> {
+    config::length(text).map(|_| text.to_owned())
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "write a time like 2030-01-31T12:00:00Z (RFC 3339)".to_owned())
+}

@@ -1,0 +1,49 @@
+//! The calls of the command line to a cluster.
+
+pub(crate) mod cluster;
+pub(crate) mod job;
+pub(crate) mod worker;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use stint_client::Client;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::args::Global;
+use crate::print::Printer;
+
+/// How long a call looks for a replica that answers, unless `--timeout` says otherwise: long enough
+/// for an election, short enough for somebody who has forgotten to start the cluster.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// What each call needs: the cluster, and how to print.
+pub(crate) struct Caller {
+    pub(crate) client: Client,
+    pub(crate) printer: Printer,
+    /// How long to wait for a job; as long as it takes if `None`.
+    pub(crate) patience: Option<Duration>,
+}
+
+impl Caller {
+    pub(crate) fn new(global: &Global) -> Result<Self, stint_client::Error> {
+        Ok(Self {
+            client: client(&global.address, global.timeout)?,
+            printer: Printer(global.output),
+            patience: global.timeout,
+        })
+    }
+}
+
+/// A client of the replicas at `addresses`.
+pub(crate) fn client(
+    addresses: &[String],
+    timeout: Option<Duration>,
+) -> Result<Client, stint_client::Error> {
+    Client::builder().endpoints(addresses).deadline(timeout.unwrap_or(DEADLINE)).build()
+}
+
+/// A runtime for one call after the other.
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build().context("the runtime cannot be started")
+}

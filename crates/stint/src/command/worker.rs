@@ -1,0 +1,47 @@
+//! `stint worker`.
+
+use std::collections::BTreeMap;
+
+use super::Caller;
+use crate::args::Worker;
+use crate::exit::{Exit, Usage};
+
+pub(crate) async fn run(caller: &Caller, command: Worker) -> anyhow::Result<Exit> {
+    match command {
+        Worker::List => {
+            let workers = caller.client.list_workers().await?;
+            caller.printer.workers(&workers)?;
+        }
+        Worker::Capacity { id, capacity } => {
+            caller.client.set_worker_capacity(&id, amounts(&capacity)?).await?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The amounts as the API has them, each name once.
+pub(super) fn amounts(given: &[(String, u64)]) -> Result<BTreeMap<String, i64>, Usage> {
+    let mut amounts = BTreeMap::new();
+    for (name, amount) in given {
+        let too_large = |_| Usage(format!("{name}={amount}: the amount is too large"));
+        let amount = i64::try_from(*amount).map_err(too_large)?;
+        if amounts.insert(name.clone(), amount).is_some() {
+            return Err(Usage(format!("the capacity \"{name}\" is given twice")));
+        }
+    }
+    Ok(amounts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capacity_is_given_once() {
+        let given = [("scan".to_owned(), 1), ("scanCheck".to_owned(), 2)];
+        assert_eq!(amounts(&given).unwrap().len(), 2);
+        let twice = [("scan".to_owned(), 1), ("scan".to_owned(), 2)];
+        assert!(amounts(&twice).unwrap_err().to_string().contains("twice"));
+        assert!(amounts(&[("scan".to_owned(), u64::MAX)]).is_err());
+    }
+}

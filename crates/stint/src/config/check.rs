@@ -1,0 +1,193 @@
+//! From what is written to what it means, with all that has to hold between the parts.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
+
+use stint_consensus::{Member, Timing};
+use stint_core::WorkerId;
+use toml::Spanned;
+use tracing_subscriber::EnvFilter;
+
+use super::file::{self, File};
+use super::place::{Error, Source};
+use super::text::{Address, Length, Listen};
+use super::{Config, Log, actions};
+use crate::limits;
+
+/// The level of the log if nobody says: what an operator has to know, and no more.
+/// Openraft repeats what the parts of ours say, many times a second while a peer is away.
+const LEVEL: &str = "info,openraft=error";
+
+/// Reads and checks a whole configuration.
+pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
+    let File { replica, cluster, raft, worker, log, actions } = source.parse()?;
+    let id = replica.id.get_ref().0;
+    let founders = members(source, &cluster.members)?;
+    is_member(source, &replica, &founders)?;
+    may_listen(source, &replica)?;
+    let data_dir = beside(source.file, replica.data_dir.get_ref());
+    let worker = actions::worker(source, &data_dir, worker, actions)?;
+    Ok(Config {
+        id,
+        cluster: cluster.id.0,
+        data_dir,
+        client_address: replica.client_address.get_ref().0,
+        peer_address: replica.peer_address.get_ref().0,
+        founders,
+        timing: timing(source, &raft)?,
+        worker,
+        log: self::log(source, log)?,
+    })
+}
+
+/// A relative path starts where the configuration is. What comes of it is absolute, because the
+/// processes of jobs start elsewhere.
+pub(super) fn beside(file: &Path, path: &Path) -> PathBuf {
+    let path = file.parent().map_or_else(|| path.to_owned(), |dir| dir.join(path));
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+fn members(
+    source: Source<'_>,
+    members: &Spanned<Vec<file::Member>>,
+) -> Result<BTreeMap<WorkerId, Member>, Error> {
+    if members.get_ref().len() > limits::MEMBERS_MAX {
+        let message = format!("cluster.members: at most {} are possible", limits::MEMBERS_MAX);
+        return Err(source.wrong(&members.span(), &message));
+    }
+    let mut founders = BTreeMap::new();
+    let mut peers = BTreeMap::new();
+    let mut clients = BTreeMap::new();
+    for member in members.get_ref() {
+        let id = member.id.get_ref().0;
+        for (seen, address) in
+            [(&mut peers, &member.peer_address), (&mut clients, &member.client_address)]
+        {
+            if let Some(other) = seen.insert(address.get_ref().0.clone(), id) {
+                let message = format!("the address of member {id} is that of member {other}");
+                return Err(source.wrong(&address.span(), &message));
+            }
+        }
+        match founders.entry(id) {
+            Entry::Occupied(_) => {
+                let message = format!("member {id} is there twice; each replica has its own id");
+                return Err(source.wrong(&member.id.span(), &message));
+            }
+            Entry::Vacant(entry) => entry.insert(Member {
+                peer_address: member.peer_address.get_ref().0.clone(),
+                client_address: member.client_address.get_ref().0.clone(),
+            }),
+        };
+    }
+    Ok(founders)
+}
+
+/// The replica is one of the members, and says of itself what the others are told.
+fn is_member(
+    source: Source<'_>,
+    replica: &file::Replica,
+    founders: &BTreeMap<WorkerId, Member>,
+) -> Result<(), Error> {
+    let id = replica.id.get_ref().0;
+    let Some(member) = founders.get(&id) else {
+        let message = format!(
+            "replica {id} is not among cluster.members; the list has to name every founder of the \
+             cluster, this one too, and be the same on all of them"
+        );
+        return Err(source.wrong(&replica.id.span(), &message));
+    };
+    let same = |key: &str, advertised: Option<&Spanned<Address>>, listed: &str| match advertised {
+        Some(address) if address.get_ref().0 != listed => {
+            let message = format!(
+                "{key} is not what cluster.members says of this replica, which is \"{listed}\"; \
+                 change one of them"
+            );
+            Err(source.wrong(&address.span(), &message))
+        }
+        _ => Ok(()),
+    };
+    same("advertise_client", replica.advertise_client.as_ref(), &member.client_address)?;
+    same("advertise_peer", replica.advertise_peer.as_ref(), &member.peer_address)
+}
+
+/// Nothing is encrypted yet, so listening beyond this machine takes an explicit word.
+fn may_listen(source: Source<'_>, replica: &file::Replica) -> Result<(), Error> {
+    let refuse = |key: &str, address: &Spanned<Listen>| {
+        let ip = address.get_ref().0.ip();
+        if ip.is_loopback() || replica.insecure_plain_text {
+            return Ok(());
+        }
+        let message = format!(
+            "{key}: {ip} can be reached from other machines, and everything is sent and accepted \
+             in plain text, without passwords; listen on 127.0.0.1, or, where the network itself \
+             is private, write insecure_plain_text = true under [replica]"
+        );
+        Err(source.wrong(&address.span(), &message))
+    };
+    refuse("client_address", &replica.client_address)?;
+    refuse("peer_address", &replica.peer_address)
+}
+
+fn timing(source: Source<'_>, raft: &file::Raft) -> Result<Timing, Error> {
+    let default = Timing::default();
+    let or = |given: &Option<Spanned<Length>>, default| {
+        given.as_ref().map_or(default, |length| length.get_ref().0)
+    };
+    let timing = Timing {
+        heartbeat: or(&raft.heartbeat, default.heartbeat),
+        election_min: or(&raft.election_min, default.election_min),
+        election_max: or(&raft.election_max, default.election_max),
+        request: or(&raft.request_timeout, default.request),
+        lease_margin: default.lease_margin,
+    };
+    let Timing { heartbeat, election_min, election_max, request, .. } = timing;
+    let wrong = |given: &[&Option<Spanned<Length>>], message: String| {
+        let place = given.iter().find_map(|given| given.as_ref()).map_or(0..0, Spanned::span);
+        Err(source.wrong(&place, &message))
+    };
+    if heartbeat < limits::HEARTBEAT_MIN {
+        let message = format!("raft.heartbeat: at least {:?}", limits::HEARTBEAT_MIN);
+        return wrong(&[&raft.heartbeat], message);
+    }
+    if election_min < heartbeat * limits::HEARTBEATS_PER_ELECTION_MIN {
+        let times = limits::HEARTBEATS_PER_ELECTION_MIN;
+        let message = format!(
+            "raft.election_min is {election_min:?}: it has to be at least {times} heartbeats of \
+             {heartbeat:?}"
+        );
+        return wrong(&[&raft.election_min, &raft.heartbeat], message);
+    }
+    if election_max <= election_min {
+        let message = format!(
+            "raft.election_max is {election_max:?}: it has to be more than election_min, which is \
+             {election_min:?}, or replicas stand for election all at once"
+        );
+        return wrong(&[&raft.election_max, &raft.election_min], message);
+    }
+    if request < election_max {
+        let message = format!(
+            "raft.request_timeout is {request:?}: it has to be at least election_max, which is \
+             {election_max:?}, or no request outlasts an election"
+        );
+        return wrong(&[&raft.request_timeout, &raft.election_max], message);
+    }
+    if election_max.max(request) > limits::RAFT_TIME_MAX {
+        let message = format!("raft: no time may be longer than {:?}", limits::RAFT_TIME_MAX);
+        return wrong(&[&raft.request_timeout, &raft.election_max], message);
+    }
+    Ok(timing)
+}
+
+fn log(source: Source<'_>, log: file::Log) -> Result<Log, Error> {
+    let file::Log { format, level } = log;
+    let Some(level) = level else { return Ok(Log { format, level: LEVEL.to_owned() }) };
+    if let Err(error) = EnvFilter::builder().parse(level.get_ref()) {
+        let message = format!(
+            "log.level: {error}; write error, warn, info, debug or trace, or a filter like \
+             info,stint_consensus=debug"
+        );
+        return Err(source.wrong(&level.span(), &message));
+    }
+    Ok(Log { format, level: level.into_inner() })
+}

@@ -1,0 +1,235 @@
+//! Configurations, right and wrong, as an operator writes them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+
+const GOOD: &str = r#"[replica]
+id = "000000000001"
+data_dir = "data"
+client_address = "127.0.0.1:7400"
+peer_address = "127.0.0.1:7500"
+
+[cluster]
+id = "000102030405060708090a0b0c0d0e0f"
+
+[[cluster.members]]
+id = "000000000001"
+peer_address = "127.0.0.1:7500"
+client_address = "127.0.0.1:7400"
+
+[[cluster.members]]
+id = "000000000002"
+peer_address = "127.0.0.1:7501"
+client_address = "127.0.0.1:7401"
+
+[raft]
+heartbeat = "50ms"
+
+[worker]
+lease_ttl = "2s"
+capacity = { scan = 1 }
+
+[log]
+level = "info"
+
+[actions.say]
+command = ["echo", "{param:what}"]
+environment = { A = "b" }
+deadline = "1m"
+on_worker_loss = "abandon"
+"#;
+
+fn parse(text: &str) -> Result<Config, Error> {
+    check::config(Source { file: Path::new("/etc/stint/stint.toml"), text })
+}
+
+/// The error of GOOD with one text replaced, and the line of the replacement.
+fn wrong(from: &str, to: &str) -> (String, usize) {
+    assert!(GOOD.contains(from), "{from}");
+    let (before, _) = GOOD.split_once(from).unwrap();
+    let error = parse(&GOOD.replacen(from, to, 1)).expect_err(to).to_string();
+    (error, 1 + before.matches('\n').count())
+}
+
+#[test]
+fn a_good_configuration_means_what_it_says() {
+    let config = parse(GOOD).unwrap();
+    assert_eq!(config.id.to_string(), "000000000001");
+    assert_eq!(config.data_dir, Path::new("/etc/stint/data"), "relative to the file");
+    assert_eq!(config.founders.len(), 2);
+    assert_eq!(config.timing.heartbeat, Duration::from_millis(50));
+    assert_eq!(config.timing.election_min, Timing::default().election_min);
+    assert_eq!(config.log, Log { format: LogFormat::Text, level: "info".into() });
+    let worker = config.worker.unwrap();
+    assert_eq!(worker.ttl, Duration::from_secs(2));
+    assert_eq!(worker.capacity.amount("scan"), 1);
+    assert_eq!(worker.data_dir, config.data_dir);
+    let say = &worker.actions["say"];
+    assert_eq!(say.deadline, Some(Duration::from_mins(1)));
+    assert_eq!(say.traits.on_worker_loss, stint_core::OnWorkerLoss::Abandon);
+    assert_eq!(say.environment["A"], "b");
+}
+
+/// What is replaced in GOOD, by what, and what the error has to say.
+const MISTAKES: &[(&str, &str, &[&str])] = &[
+    ("data_dir", "data_dri", &["unknown key \"data_dri\"", "expected one of", "\"data_dir\""]),
+    ("[worker]", "[wroker]", &["unknown key \"wroker\"", "\"worker\""]),
+    ("lease_ttl", "lease_tll", &["unknown key \"lease_tll\"", "\"lease_ttl\""]),
+    ("on_worker_loss", "on_loss", &["unknown key \"on_loss\"", "\"on_worker_loss\""]),
+    ("data_dir = \"data\"", "data_dir = 7", &["replica.data_dir", "integer", "7"]),
+    ("deadline = \"1m\"", "deadline = 60", &["actions.say.deadline", "integer", "60"]),
+    ("deadline = \"1m\"", "deadline = \"60\"", &["actions.say.deadline", "\"60\"", "30s"]),
+    ("deadline = \"1m\"", "deadline = \"\"", &["actions.say.deadline", "30s"]),
+    ("\"abandon\"", "\"forget\"", &["on_worker_loss", "forget", "reclaim", "abandon"]),
+    ("id = \"000000000001\"", "id = \"1\"", &["replica.id", "12 lower-case hex"]),
+    ("\"000102030405060708090a0b0c0d0e0f\"", "\"main\"", &["cluster.id", "openssl rand"]),
+    ("\"127.0.0.1:7400\"", "\"localhost:7400\"", &["client_address", "IP address"]),
+    ("\"127.0.0.1:7400\"", "\"0.0.0.0:7400\"", &["client_address", "insecure_plain_text = true"]),
+    ("\"127.0.0.1:7500\"", "\"[::]:7500\"", &["peer_address", "insecure_plain_text = true"]),
+    ("\"127.0.0.1:7501\"", "\"127.0.0.1\"", &["peer_address", "host and a port"]),
+    ("\"127.0.0.1:7501\"", "\"127.0.0.1:7500\"", &["000000000002", "is that of member"]),
+    ("id = \"000000000002\"", "id = \"000000000001\"", &["000000000001", "twice"]),
+    (
+        "id = \"000000000001\"",
+        "id = \"000000000003\"",
+        &["000000000003 is not among cluster.members"],
+    ),
+    ("heartbeat = \"50ms\"", "heartbeat = \"1ms\"", &["raft.heartbeat", "10ms"]),
+    ("heartbeat = \"50ms\"", "heartbeat = \"200ms\"", &["election_min", "2 heartbeats"]),
+    (
+        "heartbeat = \"50ms\"",
+        "election_max = \"300ms\"",
+        &["election_max", "more than election_min"],
+    ),
+    ("heartbeat = \"50ms\"", "request_timeout = \"100ms\"", &["request_timeout", "election_max"]),
+    ("heartbeat = \"50ms\"", "request_timeout = \"1h\"", &["raft", "60s"]),
+    ("lease_ttl = \"2s\"", "lease_ttl = \"100ms\"", &["worker.lease_ttl", "500 ms"]),
+    ("lease_ttl = \"2s\"", "lease_ttl = \"1h\"", &["worker.lease_ttl", "600000 ms"]),
+    ("lease_ttl = \"2s\"", "runs_max = 0", &["worker.runs_max", "1 to"]),
+    ("lease_ttl = \"2s\"", "runs_max = -1", &["worker.runs_max", "-1"]),
+    ("{ scan = 1 }", "{ scan = -1 }", &["worker.capacity.scan", "-1"]),
+    ("{ scan = 1 }", "{ scan = 4294967297 }", &["worker.capacity.scan", "4294967296"]),
+    ("{ scan = 1 }", "{ \"a b\" = 1 }", &["a b", "no blanks"]),
+    ("level = \"info\"", "level = \"a=b=c\"", &["log.level", "debug"]),
+    ("[actions.say]", "[actions.sleep]", &["\"sleep\" is built in"]),
+    ("[actions.say]", "[actions.\"\"]", &["1 to 128 bytes"]),
+    ("[actions.say]", "[actions.\"a\\nb\"]", &["no control characters"]),
+    ("[\"echo\", \"{param:what}\"]", "[]", &["actions.say.command", "name a program"]),
+    (
+        "[\"echo\", \"{param:what}\"]",
+        "[\"echo\", \"{param:what\"]",
+        &["actions.say.command", "no end"],
+    ),
+    ("[\"echo\", \"{param:what}\"]", "\"echo\"", &["actions.say.command", "string"]),
+    ("{ A = \"b\" }", "{ STINT_A = \"b\" }", &["STINT_A", "not yours to set"]),
+    ("[log]", "[log", &["]"]),
+];
+
+#[test]
+fn a_mistake_is_answered_with_file_line_and_what_would_be_right() {
+    for (from, to, expected) in MISTAKES {
+        let (error, line) = wrong(from, to);
+        let place = format!("/etc/stint/stint.toml:{line}:");
+        assert!(error.starts_with(&place), "{to}: not at {place} but {error}");
+        for text in *expected {
+            assert!(error.contains(text), "{to}: no {text} in {error}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_key_is_named() {
+    for (without, key) in [
+        ("data_dir = \"data\"\n", "data_dir"),
+        ("command = [\"echo\", \"{param:what}\"]\n", "command"),
+        ("id = \"000102030405060708090a0b0c0d0e0f\"\n", "id"),
+    ] {
+        let error = parse(&GOOD.replacen(without, "", 1)).unwrap_err().to_string();
+        assert!(error.contains(&format!("missing key \"{key}\"")), "{error}");
+        assert!(error.starts_with("/etc/stint/stint.toml:"), "{error}");
+    }
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_refused_at_the_second_place() {
+    let text = GOOD.replace("[raft]\n", "[raft]\nheartbeat = \"60ms\"\n");
+    let error = parse(&text).unwrap_err().to_string();
+    assert!(error.contains("duplicate key"), "{error}");
+}
+
+#[test]
+fn what_is_advertised_is_what_the_members_say() {
+    let with = |line: &str| GOOD.replacen("[cluster]", &format!("{line}\n\n[cluster]"), 1);
+    parse(&with("advertise_peer = \"127.0.0.1:7500\"")).unwrap();
+    let error = parse(&with("advertise_peer = \"10.0.0.1:7500\"")).unwrap_err().to_string();
+    assert!(error.contains("advertise_peer") && error.contains("127.0.0.1:7500"), "{error}");
+}
+
+#[test]
+fn plain_text_beyond_loopback_takes_a_word() {
+    let open = GOOD.replacen("\"127.0.0.1:7400\"", "\"0.0.0.0:7400\"", 1);
+    assert!(parse(&open).is_err());
+    let open = open.replacen("[cluster]", "insecure_plain_text = true\n\n[cluster]", 1);
+    assert_eq!(parse(&open).unwrap().client_address.ip().to_string(), "0.0.0.0");
+}
+
+#[test]
+fn a_worker_that_is_not_enabled_is_not_there_but_checked() {
+    let off = GOOD.replace("[worker]\n", "[worker]\nenabled = false\n");
+    assert!(parse(&off).unwrap().worker.is_none());
+    assert!(parse(&off.replace("lease_ttl = \"2s\"", "lease_ttl = \"1ms\"")).is_err());
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Config::load(Path::new("/nonexistent/stint.toml")).unwrap_err().to_string();
+    assert!(error.starts_with("/nonexistent/stint.toml: cannot be read"), "{error}");
+}
+
+/// The example, as it stands in the repository.
+fn example() -> (PathBuf, String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/stint.example.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    (path, text)
+}
+
+#[test]
+fn the_example_is_accepted() {
+    let (path, _) = example();
+    let config = Config::load(&path).unwrap();
+    assert_eq!(config.founders.len(), 3);
+    assert_eq!(config.worker.unwrap().actions.len(), 2);
+}
+
+#[test]
+fn what_the_example_comments_out_is_what_holds_without_it() {
+    let (path, text) = example();
+    let is_key = |line: &str| {
+        line.strip_prefix("# ")
+            .and_then(|rest| rest.split_once(" = "))
+            .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+    };
+    let all: Vec<_> = text
+        .lines()
+        .map(|line| if is_key(line) { line.trim_start_matches("# ") } else { line })
+        .collect();
+    assert!(all.len() > 50 && all.contains(&"heartbeat = \"100ms\""), "{all:?}");
+    let said = check::config(Source { file: &path, text: &all.join("\n") }).unwrap();
+    let unsaid = Config::load(&path).unwrap();
+    assert_eq!(format!("{said:?}"), format!("{unsaid:?}"));
+}
+
+#[test]
+fn a_file_of_actions_is_checked_like_a_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("actions.toml");
+    let text = "[actions.say]\ncommand = [\"echo\"]\n";
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(read_actions(&file).unwrap(), text);
+    std::fs::write(&file, "[actions.sleep]\ncommand = [\"echo\"]\n").unwrap();
+    assert!(read_actions(&file).unwrap_err().to_string().contains("built in"));
+    std::fs::write(&file, "[replica]\nid = \"000000000001\"\n").unwrap();
+    assert!(read_actions(&file).unwrap_err().to_string().contains("unknown key"));
+}

@@ -1,0 +1,66 @@
+//! The stint command: one binary, a replica with `serve`, a client otherwise.
+//!
+//! Only this crate knows the whole. It reads the command line and the configuration, puts the parts
+//! together, and prints. Start at [`main`], then `serve`, which is the whole program on one screen.
+#![deny(missing_docs)]
+
+mod args;
+mod bench;
+mod command;
+mod config;
+mod dev;
+mod exit;
+mod init;
+mod limits;
+mod logging;
+mod print;
+mod serve;
+mod stops;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use exit::Exit;
+
+/// Runs the program on the arguments of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too; that nobody reads them is no failure.
+            drop(error.print());
+            return if error.exit_code() == 0 { Exit::Done } else { Exit::Usage }.into();
+        }
+    };
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(error) if is_closed(&error) => Exit::Done.into(),
+        Err(error) => {
+            print::error(&error);
+            Exit::of_error(&error).into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let Cli { global, command } = cli;
+    let caller = || command::Caller::new(&global);
+    match command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Dev(args) => command::runtime()?.block_on(dev::run(args)),
+        Command::Job(args) => command::runtime()?.block_on(command::job::run(&caller()?, args)),
+        Command::Worker(args) => {
+            command::runtime()?.block_on(command::worker::run(&caller()?, args))
+        }
+        Command::Cluster(args) => {
+            command::runtime()?.block_on(command::cluster::run(&caller()?, args))
+        }
+        Command::Bench(args) => bench::run(&global, args),
+    }
+}
+
+/// Whoever read the output has seen enough.
+fn is_closed(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(print::Error::Closed))
+}

@@ -1,0 +1,16 @@
+//! Every bound of the program, with its reason.
+
+use std::time::Duration;
+
+/// Members that found a cluster. Raft asks a majority for each entry, so more are slower, not safer.
+pub(crate) const MEMBERS_MAX: usize = 9;
+
+/// A follower waits at least so many heartbeats before it stands for election: one lost message
+/// must not depose a leader.
+pub(crate) const HEARTBEATS_PER_ELECTION_MIN: u32 = 2;
+
+/// The shortest heartbeat: below that the leader does little else.
+pub(crate) const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
+
+/// The longest election timeout and request timeout: beyond it an outage looks like a hang.
+pub(crate) const RAFT_TIME_MAX: Duration = Duration::from_mins(1);

@@ -1,0 +1,5 @@
+//! The `stint` program.
+
+fn main() -> std::process::ExitCode {
+    stint::main()
+}

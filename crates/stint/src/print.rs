@@ -1,0 +1,169 @@
+//! The only place that writes to standard output and standard error.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::args::Output;
+
+mod json;
+mod load;
+mod table;
+
+pub(crate) use load::{Row, Unit};
+
+/// Standard output takes no more.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// Whoever read it has gone, as `head` does. That is no failure.
+    #[error("standard output was closed")]
+    Closed,
+    /// It cannot be written.
+    #[error("standard output cannot be written: {0}")]
+    Failed(#[source] io::Error),
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Failed(error) }
+    }
+}
+
+/// Prints this text and a line feed.
+pub(crate) fn line(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+/// Prints this as JSON: indented for a terminal, else in one line.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Error> {
+    let text = if io::stdout().is_terminal() {
+        serde_json::to_string_pretty(value)
+    } else {
+        serde_json::to_string(value)
+    };
+    line(&text.map_err(io::Error::from)?)
+}
+
+/// Rows under a head, as a text.
+pub(crate) fn table_of<const N: usize>(
+    head: &[&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = table::new(head);
+    table.add_rows(rows);
+    table::text(&table)
+}
+
+/// Says something beside the result, on standard error.
+pub(crate) fn note(text: &str) {
+    // Nobody is left to be told that standard error is closed.
+    drop(writeln!(io::stderr().lock(), "{text}"));
+}
+
+/// Says what went wrong, and what can be done.
+pub(crate) fn error(error: &anyhow::Error) {
+    note(&format!("stint: {error:#}"));
+    if let Some(advice) = advice(error) {
+        note(&format!("  {advice}"));
+    }
+}
+
+fn advice(error: &anyhow::Error) -> Option<&'static str> {
+    use stint_client::{Code, Error};
+    match error.downcast_ref::<Error>()? {
+        Error::Unreachable { .. } => Some(
+            "is the cluster running, and is this where it is? Name replicas by --address or \
+             STINT_ADDRESS, or start a cluster to try by `stint dev`",
+        ),
+        Error::StillWaiting { .. } => {
+            Some("wait longer with --timeout, or look why with `stint job get`")
+        }
+        Error::Refused { code: Code::NoSuchAction, .. } => {
+            Some("`stint --output json worker list` shows which actions there are")
+        }
+        Error::Refused { code: Code::NoSuchJob, .. } => {
+            Some("`stint job list` shows what there is")
+        }
+        Error::Refused { code: Code::NoSuchWorker, .. } => {
+            Some("`stint worker list` shows which there are")
+        }
+        Error::Refused { .. } | Error::OutcomeUnknown { .. } | Error::BadEndpoint { .. } => None,
+    }
+}
+
+/// Prints results in the format that was chosen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Printer(pub(crate) Output);
+
+impl Printer {
+    /// The job that has just been created.
+    pub(crate) fn submitted(self, job: &stint_client::v0::Job) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => line(&job.id),
+            Output::Json => json(&json::Job::of(job)),
+        }
+    }
+
+    /// One job.
+    pub(crate) fn job(self, job: &stint_client::v0::Job) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => line(&table::job(job)),
+            Output::Json => json(&json::Job::of(job)),
+        }
+    }
+
+    /// Jobs.
+    pub(crate) fn jobs(self, jobs: &[stint_client::v0::Job]) -> Result<(), Error> {
+        match self.0 {
+            Output::Table if jobs.is_empty() => {
+                note("no jobs");
+                Ok(())
+            }
+            Output::Table => line(&table::jobs(jobs)),
+            Output::Json => json(&json::Jobs::of(jobs)),
+        }
+    }
+
+    /// One line of a job's output.
+    pub(crate) fn log_line(self, log: &stint_client::v0::LogLine) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => line(&log.data),
+            Output::Json => json(&json::Line::of(log)),
+        }
+    }
+
+    /// Workers.
+    pub(crate) fn workers(self, workers: &[stint_client::v0::Worker]) -> Result<(), Error> {
+        match self.0 {
+            Output::Table if workers.is_empty() => {
+                note("no workers");
+                Ok(())
+            }
+            Output::Table => line(&table::workers(workers)),
+            Output::Json => json(&json::Workers::of(workers)),
+        }
+    }
+
+    /// The state of the cluster.
+    pub(crate) fn cluster(
+        self,
+        status: &stint_client::v0::GetClusterStatusResponse,
+    ) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => line(&table::cluster(status)),
+            Output::Json => json(&json::Cluster::of(status)),
+        }
+    }
+
+    /// The result of a measurement.
+    pub(crate) fn load(self, rows: &[Row]) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => line(&load::table(rows)),
+            Output::Json => json(&load::json(rows)),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Results as tables for people.
+
+use std::collections::BTreeMap;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use stint_client::{Timestamp, v0};
+
+use super::json::time;
+
+/// A table without borders: columns that can be selected and cut.
+pub(super) fn new(head: &[&str]) -> Table {
+    let mut table = bare();
+    table.set_header(head.iter().map(|name| name.to_uppercase()));
+    table
+}
+
+fn bare() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+/// The text of a table without the blanks around it.
+pub(super) fn text(table: &Table) -> String {
+    let line = |line: String| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned();
+    table.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+pub(super) fn jobs(jobs: &[v0::Job]) -> String {
+    let mut table = new(&[
+        "id",
+        "action",
+        "status",
+        "worker",
+        "attempt",
+        "scheduled",
+        "updated",
+        "waits because",
+    ]);
+    for job in jobs {
+        table.add_row([
+            plain(&job.id),
+            plain(&job.action),
+            plain(&job.status),
+            or_dash(&job.worker_id),
+            job.attempt.to_string(),
+            at(job.scheduled_at.as_ref()),
+            at(job.last_updated.as_ref()),
+            plain(&job.wait_reason),
+        ]);
+    }
+    text(&table)
+}
+
+pub(super) fn job(job: &v0::Job) -> String {
+    let mut table = bare();
+    let mut row = |name: &str, value: String| {
+        if !value.is_empty() {
+            table.add_row([name.to_owned(), value]);
+        }
+    };
+    row("id", plain(&job.id));
+    if job.retry_from_id != job.id {
+        row("retry of", plain(&job.retry_from_id));
+    }
+    row("action", plain(&job.action));
+    row("status", plain(&job.status));
+    row("waits because", plain(&job.wait_reason));
+    row("worker", plain(&job.worker_id));
+    row("scheduled", at(job.scheduled_at.as_ref()));
+    row("updated", at(job.last_updated.as_ref()));
+    if job.retries_total > 0 {
+        row("retries left", format!("{} of {}", job.retries_left, job.retries_total));
+    }
+    if let Some(capacity) = &job.capacity_map {
+        row("capacity", amounts(&capacity.entries));
+    }
+    for (name, value) in job.parameters.iter().flat_map(|map| &map.entries) {
+        row("parameter", format!("{}={}", plain(name), plain(value)));
+    }
+    row("deadline", plain(&job.deadline));
+    row("stop timeout", plain(&job.stop_timeout));
+    row("output lines", job.line_count.to_string());
+    let head = text(&table);
+    if job.attempts.is_empty() { head } else { format!("{head}\n\n{}", attempts(&job.attempts)) }
+}
+
+fn attempts(attempts: &[v0::Attempt]) -> String {
+    let mut table = new(&["attempt", "worker", "lease", "started", "ended", "end", "reason"]);
+    for attempt in attempts {
+        table.add_row([
+            attempt.number.to_string(),
+            plain(&attempt.worker_id),
+            attempt.lease.to_string(),
+            at(attempt.started_at.as_ref()),
+            at(attempt.ended_at.as_ref()),
+            or_dash(&attempt.end),
+            plain(&attempt.reason),
+        ]);
+    }
+    text(&table)
+}
+
+pub(super) fn workers(workers: &[v0::Worker]) -> String {
+    let mut table =
+        new(&["id", "status", "running", "capacity", "in use", "lease until", "actions"]);
+    for worker in workers {
+        let capacity = |map: &Option<v0::CapacityMap>| {
+            map.as_ref().map_or("-".to_owned(), |map| amounts(&map.entries))
+        };
+        table.add_row([
+            plain(&worker.id),
+            plain(&worker.status),
+            worker.running.to_string(),
+            capacity(&worker.capacity_map),
+            capacity(&worker.capacity_in_use),
+            at(worker.heartbeat_expiration.as_ref()),
+            plain(&worker.actions.join(",")),
+        ]);
+    }
+    text(&table)
+}
+
+pub(super) fn cluster(status: &v0::GetClusterStatusResponse) -> String {
+    let mut table = new(&["id", "role", "health", "lag", "clients", "peers"]);
+    for member in &status.members {
+        let role = match (member.is_leader, member.is_voter) {
+            (true, _) => "leader",
+            (false, true) => "follower",
+            (false, false) => "learner",
+        };
+        let health = status.replica_health.get(&member.id);
+        table.add_row([
+            plain(&member.id),
+            role.to_owned(),
+            health.map_or("-".to_owned(), |health| plain(health)),
+            member.lag.map_or("-".to_owned(), |lag| lag.to_string()),
+            plain(&member.client_address),
+            plain(&member.peer_address),
+        ]);
+    }
+    let leader = if status.leader.is_empty() { "none" } else { &status.leader };
+    format!(
+        "leader {}, term {}; replica {} answers (version {}): log up to {}, committed {}, applied {}\n\n{}",
+        plain(leader),
+        status.term,
+        plain(&status.replica),
+        plain(&status.version),
+        status.last_log_index,
+        status.committed_index,
+        status.applied_index,
+        text(&table)
+    )
+}
+
+fn amounts(map: &BTreeMap<String, i64>) -> String {
+    let shown: Vec<_> = map.iter().map(|(name, n)| format!("{}={n}", plain(name))).collect();
+    or_dash(&shown.join(","))
+}
+
+fn at(time_of: Option<&Timestamp>) -> String {
+    time_of.map_or("-".to_owned(), time)
+}
+
+fn or_dash(text: &str) -> String {
+    if text.is_empty() { "-".to_owned() } else { plain(text) }
+}
+
+/// The text in one line, and without what a terminal would obey: names and values are a client's.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_one_line_and_cannot_command_the_terminal() {
+        let job = v0::Job {
+            id: "1fcf4c0f-ff3b-471a-8839-5dcb631b2f7b".into(),
+            action: "scan\u{1b}[31m\n".into(),
+            status: "waiting".into(),
+            wait_reason: "the capacity scan: 1 is in use".into(),
+            ..Default::default()
+        };
+        let shown = jobs(std::slice::from_ref(&job));
+        assert_eq!(shown.lines().count(), 2, "{shown}");
+        assert!(!shown.contains('\u{1b}'), "{shown}");
+        assert!(shown.ends_with("in use"), "{shown}");
+    }
+
+    #[test]
+    fn the_leader_is_shown() {
+        let member = |id: &str, is_leader| v0::Member {
+            id: id.into(),
+            is_leader,
+            is_voter: true,
+            ..Default::default()
+        };
+        let status = v0::GetClusterStatusResponse {
+            leader: "000000000002".into(),
+            members: vec![member("000000000001", false), member("000000000002", true)],
+            ..Default::default()
+        };
+        let shown = cluster(&status);
+        assert!(shown.starts_with("leader 000000000002, term 0"), "{shown}");
+        let roles: Vec<_> =
+            shown.lines().skip(3).filter_map(|line| line.split_whitespace().nth(1)).collect();
+        assert_eq!(roles, ["follower", "leader"], "{shown}");
+    }
+}

@@ -1,0 +1,147 @@
+//! `stint serve`: the composition root. One replica: its disk, its part in the log, its worker and
+//! its doors, started in this order and stopped in the reverse.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use stint_consensus::Replica;
+use stint_gateway::Gateway;
+use stint_storage::Store;
+use stint_worker::Worker;
+
+use crate::args::Serve;
+use crate::config::{Config, LogFormat};
+use crate::exit::Exit;
+use crate::stops::Reasons;
+use crate::{init, logging};
+
+/// How long tasks that nobody waits for have at the very end.
+const LINGER: Duration = Duration::from_secs(1);
+
+pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
+    let config = Config::load(&args.config)?;
+    logging::start(&config.log)?;
+    let format = config.log.format;
+    match serve(config, args) {
+        // Whoever reads the log as JSON reads only that.
+        Err(error) if format == LogFormat::Json => {
+            tracing::error!(error = format!("{error:#}"), "this replica ends");
+            Ok(Exit::of_error(&error))
+        }
+        outcome => outcome,
+    }
+}
+
+fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
+    is_prepared(&config, args)?;
+    let clients = bind("client_address", config.client_address)?;
+    let peers = bind("peer_address", config.peer_address)?;
+    let store = Store::open(&config.data_dir, config.identity())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
+    let outcome = runtime.block_on(async {
+        let mut reasons = Reasons::listen(args.stop_on_stdin_eof)?;
+        let parts = tokio::select! {
+            parts = start(config, clients, peers, store) => parts?,
+            why = reasons.next() => {
+                tracing::info!(why, "stopped before everything was started");
+                return Ok(Exit::Done);
+            }
+        };
+        until_stopped(parts, reasons).await
+    });
+    runtime.shutdown_timeout(LINGER);
+    outcome
+}
+
+/// The parts of a replica that runs.
+struct Parts {
+    replica: Replica,
+    gateway: Gateway,
+    worker: Option<Worker>,
+}
+
+impl Parts {
+    /// Returns when one of them has failed by itself, with why.
+    async fn failed(&self) -> anyhow::Error {
+        let worker = async {
+            match &self.worker {
+                Some(worker) => worker.failed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            error = self.replica.failed() => error.into(),
+            error = worker => error.into(),
+        }
+    }
+}
+
+async fn start(
+    config: Config,
+    clients: TcpListener,
+    peers: TcpListener,
+    store: Store,
+) -> anyhow::Result<Parts> {
+    let (id, data_dir) = (config.id, config.data_dir);
+    tracing::info!(replica = %id, data_dir = %data_dir.display(), version = env!("CARGO_PKG_VERSION"), "starting");
+    let taking_part = stint_consensus::Config {
+        id,
+        cluster: config.cluster,
+        founders: config.founders,
+        peer_listener: peers,
+        timing: config.timing,
+    };
+    let replica = Replica::start(taking_part, store).await?;
+    let gateway = Gateway::start(clients, replica.clone(), stint_gateway::Config::default())?;
+    let worker = config.worker.map(|worker| Worker::start(replica.clone(), worker)).transpose()?;
+    Ok(Parts { replica, gateway, worker })
+}
+
+/// Runs until something says stop, and then stops, unless it is told so a second time.
+async fn until_stopped(parts: Parts, mut reasons: Reasons) -> anyhow::Result<Exit> {
+    let why = tokio::select! {
+        why = reasons.next() => why,
+        error = parts.failed() => return Err(error.context("this replica has failed")),
+    };
+    tracing::info!(why, "stopping; a second signal ends the process at once");
+    tokio::select! {
+        outcome = stop(parts) => outcome,
+        signal = reasons.second_signal() => bail!("{signal} while stopping: ended at once"),
+    }
+}
+
+/// The worker first, while it can still say goodbye through the log; then the doors; then the log.
+async fn stop(parts: Parts) -> anyhow::Result<Exit> {
+    let Parts { replica, gateway, worker } = parts;
+    if let Some(worker) = worker {
+        worker.shutdown().await;
+    }
+    gateway.shutdown().await;
+    replica.shutdown().await?;
+    tracing::info!("stopped");
+    Ok(Exit::Done)
+}
+
+/// A directory is prepared once, by `stint init`. It is never made here: a replica whose disk was
+/// lost or not mounted would forget what it has promised to the others.
+fn is_prepared(config: &Config, args: &Serve) -> anyhow::Result<()> {
+    if init::owner(&config.data_dir)?.is_some() {
+        return Ok(());
+    }
+    let (id, dir) = (config.id, config.data_dir.display());
+    bail!(
+        "{dir}: there is no data of replica {id}. If replica {id} has run before, its disk is lost \
+         or not mounted: bring it back; it must not be prepared anew under its old id, because it \
+         would not know what it has promised to the other replicas. If this is a NEW replica of a \
+         NEW cluster, prepare it once with: stint init --config {}",
+        args.config.display()
+    )
+}
+
+fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| format!("{key}: cannot listen on {address}"))
+}

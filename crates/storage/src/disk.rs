@@ -1,0 +1,102 @@
+//! The file under a database: plain positioned reads and writes that remember what went wrong.
+
+use std::{
+    fmt::Debug,
+    fs::File,
+    io,
+    os::unix::fs::FileExt as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+};
+
+use crate::{database::StorageBackend, error::is_full};
+
+/// What has happened to a file, worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Trouble {
+    /// Nothing.
+    None,
+    /// A write found no room. Nothing that was promised is lost.
+    Full,
+    /// A read or write failed, or a sync did: what is on the disk is unknown.
+    Broken,
+}
+
+/// The worst that has happened to a file so far, shared with the one who has to judge it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Health(Arc<AtomicU8>);
+
+impl Health {
+    pub(crate) fn trouble(&self) -> Trouble {
+        match self.0.load(Ordering::Acquire) {
+            0 => Trouble::None,
+            1 => Trouble::Full,
+            _ => Trouble::Broken,
+        }
+    }
+
+    fn note<T>(&self, result: io::Result<T>, is_sync: bool) -> io::Result<T> {
+        if let Err(error) = &result {
+            // A sync that finds no room has dropped pages that a write had accepted.
+            let level = if is_full(error) && !is_sync { 1 } else { 2 };
+            self.0.fetch_max(level, Ordering::AcqRel);
+        }
+        result
+    }
+}
+
+/// Sees each change of a file before it is made, and may refuse it. Tests record and break files
+/// with it; a replica has none.
+pub(crate) trait Tap: Debug + Send + Sync {
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()>;
+    fn set_len(&self, len: u64) -> io::Result<()>;
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// The file of a database.
+#[derive(Debug)]
+pub(crate) struct DiskFile {
+    file: File,
+    health: Health,
+    tap: Option<Arc<dyn Tap>>,
+}
+
+impl DiskFile {
+    pub(crate) fn new(file: File, health: Health, tap: Option<Arc<dyn Tap>>) -> Self {
+        Self { file, health, tap }
+    }
+
+    fn tapped(&self, see: impl FnOnce(&dyn Tap) -> io::Result<()>) -> io::Result<()> {
+        self.tap.as_deref().map_or(Ok(()), see)
+    }
+}
+
+/// No locks: the data directory's own lock keeps every other process out.
+impl StorageBackend for DiskFile {
+    fn len(&self) -> io::Result<u64> {
+        self.health.note(self.file.metadata().map(|metadata| metadata.len()), false)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.health.note(self.file.read_exact_at(out, offset), false)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let result = self.tapped(|tap| tap.set_len(len)).and_then(|()| self.file.set_len(len));
+        self.health.note(result, false)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let result = self.tapped(|tap| tap.sync()).and_then(|()| self.file.sync_data());
+        self.health.note(result, true)
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let result = self
+            .tapped(|tap| tap.write(offset, data))
+            .and_then(|()| self.file.write_all_at(data, offset));
+        self.health.note(result, false)
+    }
+}

@@ -1,0 +1,93 @@
+//! Every bound of this crate, with its reason.
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// Bytes of one log entry. Far above the largest command (a 1 MiB body), far below what would
+/// stall the writer thread.
+pub const ENTRY_BYTES_MAX: usize = 16 * MIB;
+
+/// Bytes of one small named value of the log (a vote, a committed index).
+pub const VALUE_BYTES_MAX: usize = 64 * KIB;
+
+/// Bytes of one history record's body. The largest job is its parameters (256 KiB) and its runs.
+pub const RECORD_BYTES_MAX: usize = 4 * MIB;
+
+/// Bytes of a record's action name: two of them and a worker must fit an index key.
+pub const ACTION_BYTES_MAX: usize = 1024;
+
+/// Bytes of one checkpoint chunk, so that reading and sending a checkpoint has a flat cost.
+pub const CHUNK_BYTES_MAX: usize = 4 * MIB;
+
+/// Bytes of a checkpoint's header.
+pub const HEADER_BYTES_MAX: usize = MIB;
+
+/// Bytes of one frame of a snapshot stream, small enough for any message size limit.
+pub const FRAME_BYTES_MAX: usize = 256 * KIB;
+
+/// Bytes of one batch of job output.
+pub const BATCH_BYTES_MAX: usize = MIB;
+
+/// Bytes of entries that one commit of the log takes: enough to make the sync cheap per entry,
+/// little enough that the last of a group does not wait for long.
+pub(crate) const GROUP_BYTES_MAX: usize = 4 * MIB;
+
+/// Bytes of entries that may wait for the log's writer; beyond it `append` waits.
+pub(crate) const QUEUE_BYTES_MAX: usize = 64 * MIB;
+
+/// Bytes of the latest entries kept in memory: replication and apply read what was just written.
+pub(crate) const RECENT_BYTES_MAX: usize = 4 * MIB;
+
+/// Entries removed per transaction while the log is purged, so that appends do not wait for it.
+pub(crate) const PURGE_STEP_ENTRIES: usize = 2048;
+
+/// Page cache of `log.redb`. Recent entries are in memory already; this holds the tree's branches.
+pub(crate) const LOG_CACHE_BYTES: usize = 8 * MIB;
+
+/// Page cache of `state.redb`: the branches of five trees over a million records, and the leaves
+/// that a batch touches.
+pub(crate) const STATE_CACHE_BYTES: usize = 16 * MIB;
+
+/// Bytes of records that may be visible without being durable. It bounds what the next durable
+/// commit has to write.
+pub(crate) const UNSYNCED_BYTES_MAX: usize = 8 * MIB;
+
+/// Chunks removed per transaction when a former checkpoint is cleared away.
+pub(crate) const CLEAR_STEP_CHUNKS: usize = 16;
+
+/// Bytes of received records per transaction while a snapshot comes in.
+pub(crate) const RECEIVE_STEP_BYTES: usize = 2 * MIB;
+
+/// Free bytes below which nothing is written but what frees space, or is a vote: a group and its
+/// copied pages fit, and a purge still works on a disk that is full for everybody else.
+pub(crate) const RESERVE_BYTES: u64 = 16 << 20;
+
+/// Free bytes below which the replica should take no new work. Above [`RESERVE_BYTES`], so that
+/// what was taken can still be written.
+pub(crate) const ROOM_BYTES: u64 = 64 << 20;
+
+/// Bytes of one stored piece of output: sled moves larger values to files of their own, which it
+/// syncs even less than its log.
+pub(crate) const PIECE_BYTES_MAX: usize = 32 * KIB;
+
+/// Bytes written to sled between two syncs. Images cut with more than about twice of it unsynced
+/// came back damaged.
+pub(crate) const OUTPUT_UNSYNCED_BYTES_MAX: usize = 128 * KIB;
+
+/// Keys deleted from sled between two syncs, for the same reason.
+pub(crate) const OUTPUT_UNSYNCED_DELETES_MAX: usize = 500;
+
+/// Periods open at the same time: the one that is written, and one more. Each takes about 20 MiB of
+/// memory besides its cache.
+pub(crate) const PERIODS_OPEN_MAX: usize = 2;
+
+/// sled's cache per period. It keeps more than it is told: with 16 MiB, 50 MB of lines took 60 MiB,
+/// and reading was no faster.
+pub(crate) const PERIOD_CACHE_BYTES: u64 = 4 << 20;
+
+/// How often a lock is tried. A process that is forking holds the locks of its parent until it has
+/// become another program, and sled's threads hold sled's for a while after it was closed.
+pub(crate) const LOCK_TRIES: u32 = 80;
+
+/// Milliseconds between two of those tries.
+pub(crate) const LOCK_WAIT_MS: u64 = 25;

@@ -1,0 +1,91 @@
+//! Opening sled, and what its errors and panics mean. No other file names it.
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    thread,
+    time::Duration,
+};
+
+pub(super) use sled::Db;
+
+use crate::{
+    database::panic_text,
+    error::is_full,
+    limits::{LOCK_TRIES, LOCK_WAIT_MS, PERIOD_CACHE_BYTES},
+};
+
+/// What a database may suffer.
+#[derive(Debug)]
+pub(in crate::output) enum Harm {
+    /// It is damaged or came back with less than it had. It can be set aside and replaced.
+    Damaged(String),
+    /// There is no room.
+    Full,
+    /// The disk refused to write or sync. Nothing can be trusted.
+    Broken(String),
+}
+
+impl Harm {
+    pub(in crate::output) fn of_io(what: &str, error: &io::Error) -> Self {
+        if is_full(error) { Self::Full } else { Self::Broken(format!("{what}: {error}")) }
+    }
+}
+
+impl From<sled::Error> for Harm {
+    fn from(error: sled::Error) -> Self {
+        match error {
+            sled::Error::Io(error) if is_full(&error) => Self::Full,
+            // sled reports bytes that it does not understand as I/O errors of its own making;
+            // those of the operating system have a number.
+            sled::Error::Io(error)
+                if error.raw_os_error().is_some() && error.kind() != io::ErrorKind::NotFound =>
+            {
+                Self::Broken(error.to_string())
+            }
+            damaged @ (sled::Error::Io(_)
+            | sled::Error::CollectionNotFound(_)
+            | sled::Error::Unsupported(_)
+            | sled::Error::ReportableBug(_)
+            | sled::Error::Corruption { .. }) => Self::Damaged(damaged.to_string()),
+        }
+    }
+}
+
+/// Opens a database. The threads of a former handle may hold its lock for a while after it was
+/// dropped.
+pub(super) fn open(dir: &Path) -> Result<Db, Harm> {
+    let mut tries = 0;
+    loop {
+        let opened = caught(|| {
+            let config = sled::Config::new()
+                .path(dir)
+                .cache_capacity(PERIOD_CACHE_BYTES)
+                .flush_every_ms(None);
+            Ok(config.open()?)
+        });
+        match opened {
+            Err(Harm::Damaged(detail)) if detail.contains("could not acquire lock") => {
+                tries += 1;
+                if tries >= LOCK_TRIES {
+                    return Err(Harm::Broken(detail));
+                }
+                thread::sleep(Duration::from_millis(LOCK_WAIT_MS));
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// Killed while it writes one, sled never opens again with it.
+pub(super) fn is_unfinished_snapshot(name: &str) -> bool {
+    name.starts_with("snap.") && name.ends_with(".generating")
+}
+
+/// Runs `work`; sled panics on damage that it takes for impossible.
+pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Harm>) -> Result<T, Harm> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        Err(Harm::Damaged(format!("sled panicked: {}", panic_text(panic.as_ref()))))
+    })
+}

@@ -1,0 +1,113 @@
+//! Sending: frames made from one pinned view, a little at a time.
+
+use std::sync::Arc;
+
+use crate::{
+    CheckpointHeader, Error,
+    checked::put_bytes,
+    database::{Database, Pinned},
+    limits::FRAME_BYTES_MAX,
+    state::{Stored, chunk, page, stored},
+};
+
+use super::{CHUNK, END, FRAME_HEAD_BYTES, HEAD, RECORD, Tally, VERSION};
+
+/// A consistent snapshot, read as frames. It never holds more than a few items in memory, and
+/// keeps the disk space of its view until it is dropped.
+pub struct SnapshotReader {
+    pinned: Pinned,
+    stored: Stored,
+    at: At,
+    tally: Tally,
+    /// Bytes of the stream that are not in a frame yet.
+    buffer: Vec<u8>,
+    frames: u32,
+}
+
+/// What comes next in the stream.
+enum At {
+    Head,
+    Chunk(u32),
+    Records { after: Option<[u8; 16]> },
+    End,
+    Over,
+}
+
+impl SnapshotReader {
+    pub(crate) fn new(database: &Arc<Database>) -> Result<Option<Self>, Error> {
+        let pinned = database.pin()?;
+        let Some(stored) = pinned.read(stored)? else { return Ok(None) };
+        Ok(Some(Self {
+            pinned,
+            stored,
+            at: At::Head,
+            tally: Tally::default(),
+            buffer: Vec::new(),
+            frames: 0,
+        }))
+    }
+
+    /// The checkpoint that this snapshot holds.
+    pub fn checkpoint(&self) -> &CheckpointHeader {
+        &self.stored.header
+    }
+
+    /// The next frame, at most [`FRAME_BYTES_MAX`] long; `None` after the last one.
+    pub fn next_frame(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let payload_max = FRAME_BYTES_MAX - FRAME_HEAD_BYTES;
+        while self.buffer.len() < payload_max && !matches!(self.at, At::Over) {
+            self.fill()?;
+        }
+        if self.buffer.is_empty() {
+            return Ok(None);
+        }
+        let rest = self.buffer.split_off(payload_max.min(self.buffer.len()));
+        let payload = std::mem::replace(&mut self.buffer, rest);
+        let mut body = self.frames.to_le_bytes().to_vec();
+        body.extend_from_slice(&payload);
+        self.frames += 1;
+        Ok(Some(crate::checked::seal(&[], &body)))
+    }
+
+    fn fill(&mut self) -> Result<(), Error> {
+        self.at = match self.at {
+            At::Head => {
+                let mut head = VERSION.to_le_bytes().to_vec();
+                head.extend_from_slice(&self.stored.header.index.to_le_bytes());
+                head.extend_from_slice(&self.stored.header.header);
+                self.put(HEAD, &head);
+                At::Chunk(0)
+            }
+            At::Chunk(number) if number < self.stored.chunks => {
+                let chunk = self.pinned.read(|txn| chunk(txn, &self.stored, number))?;
+                self.put(CHUNK, &chunk);
+                At::Chunk(number + 1)
+            }
+            At::Chunk(_) => At::Records { after: None },
+            At::Records { after } => {
+                let records = self.pinned.read(|txn| page(txn, after, FRAME_BYTES_MAX))?;
+                for record in &records {
+                    let mut item = record.id.to_vec();
+                    item.extend_from_slice(&record.encode());
+                    self.put(RECORD, &item);
+                }
+                records.last().map_or(At::End, |last| At::Records { after: Some(last.id) })
+            }
+            At::End => {
+                let end = self.tally.encode();
+                self.put(END, &end);
+                At::Over
+            }
+            At::Over => At::Over,
+        };
+        Ok(())
+    }
+
+    fn put(&mut self, kind: u8, content: &[u8]) {
+        let start = self.buffer.len();
+        self.buffer.push(kind);
+        put_bytes(&mut self.buffer, content);
+        let (_, item) = self.buffer.split_at(start);
+        self.tally.add(kind, item);
+    }
+}

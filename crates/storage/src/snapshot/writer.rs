@@ -1,0 +1,231 @@
+//! Receiving: frames checked one by one and written to a fresh state file beside the real one.
+
+use std::path::Path;
+
+use crate::{
+    CheckpointHeader, Error, Record,
+    checked::{Fields, unseal},
+    database::{Commit, Database},
+    directory::{check_reserve, remove_file},
+    limits::{
+        CHUNK_BYTES_MAX, FRAME_BYTES_MAX, HEADER_BYTES_MAX, RECEIVE_STEP_BYTES, RECORD_BYTES_MAX,
+    },
+    state::{Slot, Tables, check},
+};
+
+use super::{CHUNK, END, HEAD, ITEM_HEAD_BYTES, RECORD, Tally, VERSION};
+
+/// No item is longer: the largest content and room for its fields.
+const ITEM_BYTES_MAX: usize = 64 * 1024 + {
+    assert!(CHUNK_BYTES_MAX <= RECORD_BYTES_MAX && HEADER_BYTES_MAX <= RECORD_BYTES_MAX);
+    RECORD_BYTES_MAX
+};
+
+/// A snapshot that is coming in. Dropping it removes what has come.
+///
+/// After an error it is of no use: drop it and start again.
+pub struct SnapshotWriter {
+    incoming: Incoming,
+    tally: Tally,
+    /// Bytes of the stream that are not a whole item yet.
+    buffer: Vec<u8>,
+    frames: u32,
+    header: Option<CheckpointHeader>,
+    records: Vec<Record>,
+    records_bytes: usize,
+    last_id: Option<[u8; 16]>,
+    is_ended: bool,
+    is_broken: bool,
+}
+
+/// A snapshot that has come in whole: checked, and synced to the disk beside the state. Dropping
+/// it removes it; [`StateStore::install`](crate::StateStore::install) puts it in force.
+pub struct Received {
+    incoming: Incoming,
+    header: CheckpointHeader,
+}
+
+/// The file of a snapshot, removed unless it was installed.
+struct Incoming {
+    database: Option<Database>,
+}
+
+impl Incoming {
+    fn database(&self) -> &Database {
+        self.database.as_ref().expect("only `Received::take` takes it, and consumes the rest")
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if let Some(database) = self.database.take()
+            && let Err(error) = remove_file(database.path())
+        {
+            tracing::warn!(%error, "a snapshot that is not wanted stays until the next start");
+        }
+    }
+}
+
+impl Received {
+    /// The checkpoint that was received.
+    pub fn checkpoint(&self) -> &CheckpointHeader {
+        &self.header
+    }
+
+    /// The open database, after `move_it` has given its file another name.
+    pub(crate) fn take(
+        mut self,
+        move_it: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<Database, Error> {
+        move_it(self.incoming.database().path())?;
+        Ok(self.incoming.database.take().expect("it was there one line above"))
+    }
+}
+
+impl SnapshotWriter {
+    pub(crate) fn new(database: Database) -> Self {
+        Self {
+            incoming: Incoming { database: Some(database) },
+            tally: Tally::default(),
+            buffer: Vec::new(),
+            frames: 0,
+            header: None,
+            records: Vec::new(),
+            records_bytes: 0,
+            last_id: None,
+            is_ended: false,
+            is_broken: false,
+        }
+    }
+
+    /// Takes the next frame.
+    ///
+    /// # Errors
+    /// [`Error::BadSnapshot`] if it is damaged, not the next one, or not what must come here.
+    pub fn write_frame(&mut self, frame: &[u8]) -> Result<(), Error> {
+        if self.is_broken {
+            return Err(bad("an earlier frame was refused"));
+        }
+        let result = self.take_frame(frame);
+        self.is_broken = result.is_err();
+        result
+    }
+
+    /// Checks that all has come, and syncs it.
+    ///
+    /// # Errors
+    /// [`Error::BadSnapshot`] if the stream is cut short.
+    pub fn finish(mut self) -> Result<Received, Error> {
+        if self.is_broken {
+            return Err(bad("an earlier frame was refused"));
+        }
+        let header = self.header.take().filter(|_| self.is_ended && self.buffer.is_empty());
+        let header = header.ok_or_else(|| bad("the stream is cut short"))?;
+        self.flush()?;
+        self.incoming.database().write(Commit::Checkpoint, |txn| {
+            Slot::FIRST.finish(txn, self.tally.chunks, header.index, &header.header)
+        })?;
+        Ok(Received { incoming: self.incoming, header })
+    }
+
+    fn take_frame(&mut self, frame: &[u8]) -> Result<(), Error> {
+        if frame.len() > FRAME_BYTES_MAX {
+            return Err(bad("a frame is too long"));
+        }
+        let body = unseal(&[], frame).ok_or_else(|| bad("a frame does not match its checksum"))?;
+        let mut fields = Fields(body);
+        if fields.u32() != Some(self.frames) {
+            return Err(bad("a frame is missing or comes twice"));
+        }
+        self.frames += 1;
+        self.buffer.extend_from_slice(fields.rest());
+        let buffer = std::mem::take(&mut self.buffer);
+        let mut rest = buffer.as_slice();
+        while let Some((item, behind)) = split_item(rest)? {
+            self.take_item(item)?;
+            rest = behind;
+        }
+        self.buffer = rest.to_vec();
+        Ok(())
+    }
+
+    fn take_item(&mut self, item: &[u8]) -> Result<(), Error> {
+        let (kind, content) = (item.first().copied(), item.get(ITEM_HEAD_BYTES..));
+        let kind = kind.filter(|_| !self.is_ended).ok_or_else(|| bad("bytes behind the end"))?;
+        let content = content.unwrap_or_default();
+        match (kind, &self.header) {
+            (HEAD, None) => self.header = Some(head(content)?),
+            (CHUNK, Some(_)) if self.last_id.is_none() => self.take_chunk(content)?,
+            (RECORD, Some(_)) => self.take_record(content)?,
+            (END, Some(_)) if content == self.tally.encode() => self.is_ended = true,
+            (END, Some(_)) => return Err(bad("the whole does not match its checksum")),
+            _ => return Err(bad("an item of unknown kind or in the wrong place")),
+        }
+        self.tally.add(kind, item);
+        Ok(())
+    }
+
+    fn take_chunk(&mut self, chunk: &[u8]) -> Result<(), Error> {
+        let database = self.incoming.database();
+        check_reserve(database.path())?;
+        let number = self.tally.chunks;
+        database.write(Commit::Lazy, |txn| Slot::FIRST.put_chunk(txn, number, chunk))
+    }
+
+    fn take_record(&mut self, content: &[u8]) -> Result<(), Error> {
+        let mut fields = Fields(content);
+        let record = fields.array().and_then(|id| Record::decode(id, fields.rest()));
+        let record = record.ok_or_else(|| bad("a record cannot be read"))?;
+        check(&record).map_err(|error| bad(&error.to_string()))?;
+        if self.last_id.is_some_and(|last| last >= record.id) {
+            return Err(bad("the records are out of order"));
+        }
+        self.last_id = Some(record.id);
+        self.records_bytes += content.len();
+        self.records.push(record);
+        if self.records_bytes >= RECEIVE_STEP_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let database = self.incoming.database();
+        check_reserve(database.path())?;
+        let records = std::mem::take(&mut self.records);
+        self.records_bytes = 0;
+        database.write(Commit::Lazy, |txn| {
+            let mut tables = Tables::open(txn)?;
+            records.iter().try_for_each(|record| tables.put(record))
+        })
+    }
+}
+
+/// An item and what is behind it.
+type Split<'a> = (&'a [u8], &'a [u8]);
+
+/// The first item and what is behind it, or `None` if it is not there whole.
+fn split_item(bytes: &[u8]) -> Result<Option<Split<'_>>, Error> {
+    let mut fields = Fields(bytes);
+    let Some((_, len)) = fields.u8().zip(fields.u32()) else { return Ok(None) };
+    let len = usize::try_from(len).unwrap_or(usize::MAX);
+    if len > ITEM_BYTES_MAX {
+        return Err(bad("an item is too long"));
+    }
+    Ok(bytes.split_at_checked(ITEM_HEAD_BYTES + len))
+}
+
+fn head(content: &[u8]) -> Result<CheckpointHeader, Error> {
+    let mut fields = Fields(content);
+    let version = fields.u32().ok_or_else(|| bad("the head is too short"))?;
+    if version != VERSION {
+        return Err(bad(&format!("its version is {version}, this replica reads {VERSION}")));
+    }
+    let index = fields.u64().ok_or_else(|| bad("the head is too short"))?;
+    let header = fields.rest().to_vec();
+    if header.len() > HEADER_BYTES_MAX {
+        return Err(bad("the head is too long"));
+    }
+    Ok(CheckpointHeader { index, header })
+}
+
+fn bad(detail: &str) -> Error {
+    Error::BadSnapshot { detail: detail.into() }
+}

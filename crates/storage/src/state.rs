@@ -1,0 +1,291 @@
+//! The replica's state on disk: the checkpoint of the hot state and the history of finished jobs.
+
+mod checkpoint;
+mod history;
+mod record;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::{
+    Error,
+    database::{Commit, Database, Fault, WriteTransaction},
+    directory::{DirLock, check_reserve, held, names, remove_file, sync_dir},
+    disk::Tap,
+    limits::{CHUNK_BYTES_MAX, HEADER_BYTES_MAX, STATE_CACHE_BYTES, UNSYNCED_BYTES_MAX},
+    snapshot::{Received, SnapshotReader, SnapshotWriter},
+};
+
+pub use self::{
+    checkpoint::CheckpointHeader,
+    record::{Filter, Key, Record},
+};
+pub(crate) use self::{
+    checkpoint::{Slot, Stored, chunk, stored},
+    history::{Tables, page},
+    record::check,
+};
+
+/// Names of snapshots that are being received start with this.
+const INCOMING: &str = "incoming-";
+
+/// Checkpoint and history. Clones share it.
+///
+/// What is put is visible to readers at once, and durable with the next [`write_checkpoint`],
+/// [`make_durable`] or clean close. All writes may be repeated: the result is the same.
+///
+/// [`write_checkpoint`]: StateStore::write_checkpoint
+/// [`make_durable`]: StateStore::make_durable
+#[derive(Clone)]
+pub struct StateStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    tap: Option<Arc<dyn Tap>>,
+    database: RwLock<Arc<Database>>,
+    writer: Mutex<Writer>,
+    /// Held while a checkpoint is replaced; taken before `writer`.
+    checkpoint: Mutex<()>,
+    incoming: AtomicU64,
+    _lock: Arc<DirLock>,
+}
+
+/// What the one who writes has to know.
+#[derive(Default)]
+struct Writer {
+    /// Bytes put since the last durable commit.
+    unsynced_bytes: usize,
+}
+
+impl StateStore {
+    /// Creates an empty state file at a path where none is, closed again and synced.
+    pub(crate) fn create(path: &Path) -> Result<(), Error> {
+        create(path, None).map(drop)
+    }
+
+    /// Whether a state file was created and never used.
+    pub(crate) fn is_blank(path: &Path) -> Result<bool, Error> {
+        let database = Database::open(path, STATE_CACHE_BYTES, None)?;
+        Ok(checkpoint::header(&database)?.is_none() && history::is_blank(&database)?)
+    }
+
+    pub(crate) fn open(
+        path: &Path,
+        lock: Arc<DirLock>,
+        tap: Option<Arc<dyn Tap>>,
+    ) -> Result<Self, Error> {
+        remove_incoming(path)?;
+        let database = Database::open(path, STATE_CACHE_BYTES, tap.clone())?;
+        checkpoint::clear_others(&database)?;
+        let inner = Inner {
+            path: path.to_owned(),
+            tap,
+            database: RwLock::new(Arc::new(database)),
+            writer: Mutex::new(Writer::default()),
+            checkpoint: Mutex::new(()),
+            incoming: AtomicU64::new(0),
+            _lock: lock,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Stores records over their former versions, in one transaction. A record that has become a
+    /// tombstone, or whose keys have changed, leaves its former indexes.
+    pub fn put_records(&self, records: &[Record]) -> Result<(), Error> {
+        for record in records {
+            check(record)?;
+        }
+        let bytes = records.iter().map(|record| record.body.len() + record.action.len()).sum();
+        check_reserve(&self.inner.path)?;
+        self.change(bytes, |txn| {
+            let mut tables = Tables::open(txn)?;
+            records.iter().try_for_each(|record| tables.put(record))
+        })
+    }
+
+    /// Removes records, whether they are there or not, in one transaction. Works on the reserve
+    /// of a full disk.
+    pub fn remove_records(&self, ids: &[[u8; 16]]) -> Result<(), Error> {
+        self.change(0, |txn| {
+            let mut tables = Tables::open(txn)?;
+            ids.iter().try_for_each(|id| tables.remove(id))
+        })
+    }
+
+    /// The body of a record, listed or not.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if its checksum does not match.
+    pub fn get(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>, Error> {
+        self.database().read(|txn| history::body(txn, id))
+    }
+
+    /// The keys of listed records that match, the newest first, from just behind `after` on.
+    /// Costs what it answers, however long the history is.
+    pub fn list(
+        &self,
+        filter: &Filter,
+        after: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<Key>, Error> {
+        self.database().read(|txn| history::list(txn, filter, after, limit))
+    }
+
+    /// The number of listed records.
+    pub fn count(&self) -> Result<u64, Error> {
+        self.database().read(history::count)
+    }
+
+    /// Replaces the checkpoint: durable when this returns, with all records put before. After a
+    /// crash the former or the new checkpoint is there, whole. Records may be put meanwhile.
+    pub fn write_checkpoint(
+        &self,
+        index: u64,
+        header: &[u8],
+        chunks: impl Iterator<Item = Vec<u8>>,
+    ) -> Result<(), Error> {
+        fits("a checkpoint header", header, HEADER_BYTES_MAX)?;
+        let _alone = held(&self.inner.checkpoint);
+        check_reserve(&self.inner.path)?;
+        let database = self.database();
+        let slot = Slot::next(&database)?;
+        let mut count = 0;
+        for chunk in chunks {
+            fits("a checkpoint chunk", &chunk, CHUNK_BYTES_MAX)?;
+            check_reserve(&self.inner.path)?;
+            let _writer = self.writer();
+            database.write(Commit::Visible, |txn| slot.put_chunk(txn, count, &chunk))?;
+            count += 1;
+        }
+        {
+            let mut writer = self.writer();
+            database.write(Commit::Checkpoint, |txn| slot.finish(txn, count, index, header))?;
+            writer.unsynced_bytes = 0;
+        }
+        // The new checkpoint stands, whatever becomes of the room that the former one takes.
+        if let Err(error) = checkpoint::clear_others(&database) {
+            tracing::warn!(%error, "the former checkpoint is still in the way");
+        }
+        Ok(())
+    }
+
+    /// What the checkpoint says about itself, or `None` if there is none yet.
+    pub fn checkpoint(&self) -> Result<Option<CheckpointHeader>, Error> {
+        checkpoint::header(&self.database())
+    }
+
+    /// Hands each chunk of the checkpoint to `each`, in order, and answers the header of the same
+    /// checkpoint. An error of `each` ends it.
+    pub fn read_checkpoint<E: From<Error>>(
+        &self,
+        mut each: impl FnMut(Vec<u8>) -> Result<(), E>,
+    ) -> Result<Option<CheckpointHeader>, E> {
+        let pinned = self.database().pin()?;
+        let Some(current) = pinned.read(stored)? else { return Ok(None) };
+        for number in 0..current.chunks {
+            each(pinned.read(|txn| chunk(txn, &current, number))?)?;
+        }
+        Ok(Some(current.header))
+    }
+
+    /// Makes all that was put before durable.
+    pub fn make_durable(&self) -> Result<(), Error> {
+        let mut writer = self.writer();
+        self.database().write(Commit::Durable, |_| Ok(()))?;
+        writer.unsynced_bytes = 0;
+        Ok(())
+    }
+
+    /// A consistent view of the checkpoint and all records, to be sent to another replica; `None`
+    /// if there is no checkpoint yet. It keeps its view, and its disk space, until it is dropped.
+    pub fn snapshot(&self) -> Result<Option<SnapshotReader>, Error> {
+        SnapshotReader::new(&self.database())
+    }
+
+    /// Starts to receive a snapshot, beside the state and without touching it. What is dropped
+    /// before [`StateStore::install`] is removed, at the latest by the next open.
+    pub fn receive(&self) -> Result<SnapshotWriter, Error> {
+        check_reserve(&self.inner.path)?;
+        let number = self.inner.incoming.fetch_add(1, Ordering::Relaxed);
+        let path = self.inner.path.with_file_name(format!("{INCOMING}{number}.redb"));
+        Ok(SnapshotWriter::new(create(&path, self.inner.tap.clone())?))
+    }
+
+    /// Replaces checkpoint and history by what was received, atomically and durably. Readers that
+    /// have started finish on the former state.
+    pub fn install(&self, received: Received) -> Result<(), Error> {
+        let _alone = held(&self.inner.checkpoint);
+        let mut writer = self.writer();
+        let path = &self.inner.path;
+        let database = received.take(|from| {
+            std::fs::rename(from, path)
+                .map_err(|error| crate::directory::io_error("rename", from, error))
+        })?;
+        let database = Arc::new(database.renamed(path));
+        *self.inner.database.write().unwrap_or_else(PoisonError::into_inner) =
+            Arc::clone(&database);
+        writer.unsynced_bytes = 0;
+        // Whether the name survives a crash is unknown if this fails, so nothing may build on it.
+        sync_dir(path.parent().unwrap_or(Path::new(".")))
+            .map_err(|error| database.fail(&error.to_string()))
+    }
+
+    fn change(
+        &self,
+        bytes: usize,
+        work: impl FnOnce(&WriteTransaction) -> Result<(), Fault>,
+    ) -> Result<(), Error> {
+        let mut writer = self.writer();
+        let unsynced_bytes = writer.unsynced_bytes + bytes;
+        if unsynced_bytes > UNSYNCED_BYTES_MAX {
+            self.database().write(Commit::Durable, work)?;
+            writer.unsynced_bytes = 0;
+        } else {
+            self.database().write(Commit::Visible, work)?;
+            writer.unsynced_bytes = unsynced_bytes;
+        }
+        Ok(())
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        held(&self.inner.writer)
+    }
+
+    fn database(&self) -> Arc<Database> {
+        Arc::clone(&self.inner.database.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn create(path: &Path, tap: Option<Arc<dyn Tap>>) -> Result<Database, Error> {
+    let database = Database::create(path, STATE_CACHE_BYTES, tap)?;
+    database.write(Commit::Durable, |txn| {
+        Tables::open(txn)?;
+        checkpoint::create(txn)
+    })?;
+    Ok(database)
+}
+
+fn remove_incoming(path: &Path) -> Result<(), Error> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    for name in names(dir)?.iter().filter(|name| name.starts_with(INCOMING)) {
+        remove_file(&dir.join(name))?;
+    }
+    Ok(())
+}
+
+fn fits(what: &'static str, value: &[u8], bytes_max: usize) -> Result<(), Error> {
+    if value.len() > bytes_max {
+        return Err(Error::TooLarge { what, bytes: value.len(), bytes_max });
+    }
+    Ok(())
+}

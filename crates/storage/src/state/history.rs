@@ -1,0 +1,167 @@
+//! The tables of history: records by id, and the four indexes that list them.
+
+use crate::{
+    Error,
+    checked::{seal, unseal},
+    database::{
+        Database, Fault, ReadTransaction, ReadableTableMetadata as _, Table, TableDefinition,
+        WriteTransaction,
+    },
+};
+
+use super::record::{Filter, Index, Key, Record};
+
+/// Id to sealed record; the id is part of what the seal covers.
+pub(super) const RECORDS: TableDefinition<'_, [u8; 16], &[u8]> = TableDefinition::new("records");
+
+type IndexDefinition = TableDefinition<'static, &'static [u8], ()>;
+
+const BY_TIME: IndexDefinition = TableDefinition::new("by time");
+const BY_ACTION: IndexDefinition = TableDefinition::new("by action");
+const BY_WORKER: IndexDefinition = TableDefinition::new("by worker");
+const BY_WORKER_ACTION: IndexDefinition = TableDefinition::new("by worker and action");
+
+/// All tables of history, open in one transaction.
+pub(crate) struct Tables<'txn> {
+    records: Table<'txn, [u8; 16], &'static [u8]>,
+    by_time: Table<'txn, &'static [u8], ()>,
+    by_action: Table<'txn, &'static [u8], ()>,
+    by_worker: Table<'txn, &'static [u8], ()>,
+    by_worker_action: Table<'txn, &'static [u8], ()>,
+}
+
+impl<'txn> Tables<'txn> {
+    pub(crate) fn open(txn: &'txn WriteTransaction) -> Result<Self, Fault> {
+        Ok(Self {
+            records: txn.open_table(RECORDS)?,
+            by_time: txn.open_table(BY_TIME)?,
+            by_action: txn.open_table(BY_ACTION)?,
+            by_worker: txn.open_table(BY_WORKER)?,
+            by_worker_action: txn.open_table(BY_WORKER_ACTION)?,
+        })
+    }
+
+    pub(crate) fn put(&mut self, record: &Record) -> Result<(), Fault> {
+        let sealed = seal(&record.id, &record.encode());
+        let old = self.records.insert(record.id, sealed.as_slice())?;
+        let old_keys = old.map(|old| keys_of(record.id, old.value())).transpose()?;
+        let keys = record.keys();
+        let old_keys = old_keys.unwrap_or_default();
+        for (index, key) in old_keys.iter().filter(|key| !keys.contains(key)) {
+            self.index(*index).remove(key.as_slice())?;
+        }
+        for (index, key) in keys.iter().filter(|key| !old_keys.contains(key)) {
+            self.index(*index).insert(key.as_slice(), ())?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, id: &[u8; 16]) -> Result<(), Fault> {
+        let old = self.records.remove(id)?;
+        let keys = old.map(|old| keys_of(*id, old.value())).transpose()?;
+        for (index, key) in keys.unwrap_or_default() {
+            self.index(index).remove(key.as_slice())?;
+        }
+        Ok(())
+    }
+
+    fn index(&mut self, index: Index) -> &mut Table<'txn, &'static [u8], ()> {
+        match index {
+            Index::Time => &mut self.by_time,
+            Index::Action => &mut self.by_action,
+            Index::Worker => &mut self.by_worker,
+            Index::WorkerAction => &mut self.by_worker_action,
+        }
+    }
+}
+
+fn keys_of(id: [u8; 16], sealed: &[u8]) -> Result<Vec<(Index, Vec<u8>)>, Fault> {
+    Ok(decode(id, sealed)?.keys())
+}
+
+fn decode(id: [u8; 16], sealed: &[u8]) -> Result<Record, Fault> {
+    unseal(&id, sealed).and_then(|bytes| Record::decode(id, bytes)).ok_or_else(|| {
+        let id = u128::from_be_bytes(id);
+        Fault::damaged(format!("record {id:032x} does not match its checksum"))
+    })
+}
+
+pub(super) fn is_blank(database: &Database) -> Result<bool, Error> {
+    database.read(|txn| Ok(txn.open_table(RECORDS)?.is_empty()?))
+}
+
+pub(super) fn body(txn: &ReadTransaction, id: &[u8; 16]) -> Result<Option<Vec<u8>>, Fault> {
+    let Some(sealed) = txn.open_table(RECORDS)?.get(id)? else { return Ok(None) };
+    Ok(Some(decode(*id, sealed.value())?.body))
+}
+
+pub(super) fn count(txn: &ReadTransaction) -> Result<u64, Fault> {
+    Ok(txn.open_table(BY_TIME)?.len()?)
+}
+
+pub(super) fn list(
+    txn: &ReadTransaction,
+    filter: &Filter,
+    after: Option<Key>,
+    limit: usize,
+) -> Result<Vec<Key>, Fault> {
+    let (index, prefix) = filter.prefix();
+    let table = txn.open_table(match index {
+        Index::Time => BY_TIME,
+        Index::Action => BY_ACTION,
+        Index::Worker => BY_WORKER,
+        Index::WorkerAction => BY_WORKER_ACTION,
+    })?;
+    let lowest = [prefix.as_slice(), &[0; Key::BYTES]].concat();
+    // One byte longer than any key of this prefix, so that the range may exclude its end.
+    let beyond = [prefix.as_slice(), &[u8::MAX; Key::BYTES + 1]].concat();
+    let end = after.map_or(beyond, |key| [prefix.as_slice(), &key.encode()].concat());
+    let mut keys = Vec::new();
+    for entry in table.range(lowest.as_slice()..end.as_slice())?.rev().take(limit) {
+        let key = Key::decode(entry?.0.value());
+        keys.push(key.ok_or_else(|| Fault::damaged("an index key is too short"))?);
+    }
+    Ok(keys)
+}
+
+/// The stored records behind `after`, in the order of their ids, about `bytes_max` of them but at
+/// least one.
+pub(crate) fn page(
+    txn: &ReadTransaction,
+    after: Option<[u8; 16]>,
+    bytes_max: usize,
+) -> Result<Vec<Record>, Fault> {
+    use std::ops::Bound::{Excluded, Unbounded};
+    let table = txn.open_table(RECORDS)?;
+    let mut records = Vec::new();
+    let mut bytes = 0;
+    for entry in table.range((after.map_or(Unbounded, Excluded), Unbounded))? {
+        let (id, sealed) = entry?;
+        let record = decode(id.value(), sealed.value())?;
+        bytes += record.body.len();
+        records.push(record);
+        if bytes >= bytes_max {
+            break;
+        }
+    }
+    Ok(records)
+}
+
+#[cfg(test)]
+pub(super) mod damage {
+    //! What only a broken disk does.
+
+    use super::{Database, Error, RECORDS};
+    use crate::database::{Commit, ReadableTable as _};
+
+    /// Flips a bit inside of a stored record.
+    pub(crate) fn flip(database: &Database, id: [u8; 16]) -> Result<(), Error> {
+        database.write(Commit::Durable, |txn| {
+            let mut table = txn.open_table(RECORDS)?;
+            let mut bytes = table.get(id)?.expect("the record is there").value().to_vec();
+            *bytes.last_mut().expect("it has a checksum") ^= 1;
+            table.insert(id, bytes.as_slice())?;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! The data directory: opened by one process at a time, new or whole, never half.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    Error, Identity, Log, Output, StateStore,
+    directory::{DirLock, beside, create_dir, has_room, remove_file, rename},
+};
+
+/// A replica's data directory. The directory stays locked until the store and all clones of its
+/// parts are dropped.
+pub struct Store {
+    /// Entries and votes.
+    pub log: Log,
+    /// Checkpoint and history.
+    pub state: StateStore,
+    /// Job output.
+    pub output: Output,
+    dir: PathBuf,
+    is_new: bool,
+}
+
+impl Store {
+    /// Opens the directory of this replica, or creates it if nobody has finished creating it.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::OtherReplica`], [`Error::OtherCluster`],
+    /// [`Error::NewerFormat`]; [`Error::Missing`] and [`Error::Damaged`] if it was created and is
+    /// not whole any more: it is never made anew silently.
+    pub fn open(dir: &Path, identity: Identity) -> Result<Self, Error> {
+        create_dir(dir)?;
+        let lock = DirLock::take(dir)?;
+        let found = Identity::read(dir)?;
+        match found {
+            Some(found) => found.check(dir, identity)?,
+            None => create(dir, identity)?,
+        }
+        for name in [LOG, STATE] {
+            let path = dir.join(name);
+            if !path.is_file() {
+                return Err(Error::Missing { path });
+            }
+        }
+        Ok(Self {
+            log: Log::open(&dir.join(LOG), Arc::clone(&lock), None)?,
+            state: StateStore::open(&dir.join(STATE), Arc::clone(&lock), None)?,
+            output: Output::open(dir, lock)?,
+            dir: dir.to_owned(),
+            is_new: found.is_none(),
+        })
+    }
+
+    /// Whose directory this is; `None` if nobody has finished creating it. Takes no lock.
+    pub fn identity_of(dir: &Path) -> Result<Option<Identity>, Error> {
+        Identity::read(dir)
+    }
+
+    /// Whether [`Store::open`] has created the directory.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Whether there is room for new work. When not, refuse it: what is taken already can still
+    /// be written, for a while.
+    pub fn has_room(&self) -> Result<bool, Error> {
+        has_room(&self.dir)
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+const LOG: &str = "log.redb";
+const STATE: &str = "state.redb";
+
+/// Creates what a directory holds; the identity comes last and says that all is there. Files that
+/// are there already are what a former creation left, or belong to a directory that has lost its
+/// identity: only if they are blank is it the former.
+fn create(dir: &Path, identity: Identity) -> Result<(), Error> {
+    let (log, state) = (dir.join(LOG), dir.join(STATE));
+    let is_blank = (!log.is_file() || Log::is_blank(&log)?)
+        && (!state.is_file() || StateStore::is_blank(&state)?)
+        && Output::is_blank(dir)?;
+    if !is_blank {
+        return Err(Error::Missing { path: Identity::path(dir) });
+    }
+    create_file(&log, Log::create)?;
+    create_file(&state, StateStore::create)?;
+    Output::create(dir)?;
+    identity.write(dir)
+}
+
+/// Creates a file under another name, so that under its own it is always whole.
+fn create_file(path: &Path, create: impl Fn(&Path) -> Result<(), Error>) -> Result<(), Error> {
+    if path.is_file() {
+        return Ok(());
+    }
+    let beside = beside(path, "new");
+    remove_file(&beside)?;
+    create(&beside)?;
+    rename(&beside, path)
+}

@@ -1,0 +1,238 @@
+//! The agent: one loop that hears what happens and does what is due.
+//!
+//! It acts on what its replica has applied, never on the answer to a claim: an answer can be lost,
+//! an applied entry cannot. After each thing that it hears it looks at what is due now, so that
+//! nothing depends on the order in which things are heard.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use stint_consensus::{Error, Events, Happening, Replica};
+use stint_core::{ActionTraits, BUILT_IN_ACTIONS, Exit, LeaseId, WorkerId};
+use tokio::sync::{oneshot, watch};
+use tokio::task::{Id, JoinError, JoinSet};
+
+use crate::config::{Action, Config};
+use crate::inventory::Inventory;
+use crate::limits::PAUSE_MIN;
+use crate::proc::Mark;
+use crate::run::{Context, sleep_until};
+
+mod answers;
+mod farewell;
+mod life;
+mod work;
+
+use answers::Answer;
+use farewell::Farewell;
+use life::{Arrival, Life, Renewal};
+
+/// The worker of one replica at work.
+pub(crate) struct Agent {
+    me: WorkerId,
+    config: Config,
+    actions: BTreeMap<String, Arc<Action>>,
+    context: Context,
+    events: Events,
+    lapses: watch::Receiver<u64>,
+    shutdown: oneshot::Receiver<()>,
+
+    life: Life,
+    arrival: Option<Arrival>,
+    renewal: Renewal,
+    inventory: Inventory,
+    runs: JoinSet<Option<Exit>>,
+    /// The largest lease that it has heard of. Numbers only grow: what is not above is known.
+    last_lease: LeaseId,
+    /// Something has happened since it last looked whether there is work for it.
+    wants_work: bool,
+
+    proposals: JoinSet<Answer>,
+    in_flight: InFlight,
+    /// After a failed proposal, nothing but renewals is proposed before this.
+    paused_until: Option<Instant>,
+    pause: Duration,
+
+    /// Runs that have ended, and of which something may have escaped.
+    ended_marks: BTreeSet<Mark>,
+    /// At most one search for processes that are to be ended.
+    searches: JoinSet<Searched>,
+    search_at: Instant,
+
+    farewell: Option<Farewell>,
+    /// The replica has stopped, and this is why.
+    stopped: Option<Error>,
+}
+
+/// What has been proposed in this life and not answered.
+#[derive(Debug, Default)]
+struct InFlight {
+    /// A registration, a confirmation or a goodbye.
+    is_life: bool,
+    renewals: usize,
+    is_claim: bool,
+    is_finish: bool,
+}
+
+/// What processes are searched for.
+#[derive(Debug)]
+enum Search {
+    /// Whatever runs under any note.
+    Leftovers,
+    /// What has escaped from these runs, which have ended.
+    Escaped(BTreeSet<Mark>),
+}
+
+/// What a search came to.
+#[derive(Debug)]
+struct Searched {
+    search: Search,
+    /// How many processes there were; they have been sent SIGKILL.
+    found: io::Result<usize>,
+    took: Duration,
+}
+
+/// What an agent hears.
+enum Wake {
+    Happened(Result<Option<Happening>, Error>),
+    Answered(Answer),
+    RunEnded(Id, Result<Option<Exit>, JoinError>),
+    Searched(Searched),
+    LeaseLapsed,
+    ShutdownAsked,
+    TimerDue,
+}
+
+impl Agent {
+    pub(crate) fn new(context: Context, config: Config, shutdown: oneshot::Receiver<()>) -> Self {
+        let actions = config.actions.iter();
+        Self {
+            me: context.replica.id(),
+            actions: actions
+                .map(|(name, action)| (name.clone(), Arc::new(action.clone())))
+                .collect(),
+            config,
+            events: context.replica.subscribe(),
+            lapses: context.guardian.lapses(),
+            context,
+            shutdown,
+            life: Life::Settling,
+            arrival: None,
+            renewal: Renewal::new(),
+            inventory: Inventory::default(),
+            runs: JoinSet::new(),
+            last_lease: LeaseId::default(),
+            wants_work: false,
+            proposals: JoinSet::new(),
+            in_flight: InFlight::default(),
+            paused_until: None,
+            pause: PAUSE_MIN,
+            ended_marks: BTreeSet::new(),
+            searches: JoinSet::new(),
+            search_at: Instant::now(),
+            farewell: None,
+            stopped: None,
+        }
+    }
+
+    /// Works until it is asked to stop, or until the replica has stopped.
+    pub(crate) async fn work(mut self) -> Result<(), Error> {
+        loop {
+            self.act(Instant::now());
+            if self.is_done(Instant::now()) {
+                break;
+            }
+            let wake = self.next_wake().await;
+            self.hear(wake);
+        }
+        self.context.guardian.end();
+        self.proposals.shutdown().await;
+        self.runs.shutdown().await;
+        self.searches.shutdown().await;
+        self.stopped.map_or(Ok(()), Err)
+    }
+
+    fn replica(&self) -> &Replica {
+        &self.context.replica
+    }
+
+    /// Waits for the next thing to hear. Nothing is lost if one is heard and others are ready.
+    async fn next_wake(&mut self) -> Wake {
+        let timer = self.next_timer();
+        tokio::select! {
+            Ok(()) = self.lapses.changed() => Wake::LeaseLapsed,
+            happened = self.events.next(), if self.stopped.is_none() => Wake::Happened(happened),
+            Some(ended) = self.runs.join_next_with_id() => match ended {
+                Ok((task, exit)) => Wake::RunEnded(task, Ok(exit)),
+                Err(error) => Wake::RunEnded(error.id(), Err(error)),
+            },
+            answer = next(&mut self.proposals) => Wake::Answered(answer),
+            searched = next(&mut self.searches) => Wake::Searched(searched),
+            _ = &mut self.shutdown, if self.farewell.is_none() => Wake::ShutdownAsked,
+            () = sleep_until(timer) => Wake::TimerDue,
+        }
+    }
+
+    fn hear(&mut self, wake: Wake) {
+        match wake {
+            Wake::Happened(Ok(Some(happening))) => self.hear_events(&happening),
+            Wake::Happened(Ok(None)) => self.reconcile(),
+            Wake::Happened(Err(error)) => {
+                self.end_life("its replica has stopped");
+                self.stopped = Some(error);
+            }
+            Wake::Answered(answer) => self.hear_answer(answer),
+            Wake::RunEnded(task, result) => self.hear_end(task, result),
+            Wake::Searched(searched) => self.hear_search(searched),
+            Wake::LeaseLapsed => self.end_life("it could not renew its lease in time"),
+            Wake::ShutdownAsked => self.begin_farewell(),
+            Wake::TimerDue => {}
+        }
+    }
+
+    /// Does all that is due.
+    fn act(&mut self, now: Instant) {
+        if self.paused_until.is_some_and(|until| until <= now) {
+            self.paused_until = None;
+        }
+        self.search(now);
+        self.live(now);
+        self.report();
+        self.claim();
+        self.leave(now);
+    }
+
+    /// When something is due that nothing else would wake it for.
+    fn next_timer(&self) -> Option<Instant> {
+        [self.paused_until, self.renewal_due(), self.search_due(), self.farewell_due()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn is_done(&self, now: Instant) -> bool {
+        self.farewell.as_ref().is_some_and(|farewell| farewell.is_over(now))
+            || (self.stopped.is_some() && self.life == Life::Absent)
+    }
+
+    /// What it tells the cluster of its actions.
+    fn offers(&self) -> BTreeMap<String, ActionTraits> {
+        let own = self.actions.iter().map(|(name, action)| (name.clone(), action.traits));
+        let built_in = BUILT_IN_ACTIONS.map(|name| (name.to_owned(), ActionTraits::default()));
+        built_in.into_iter().chain(own).collect()
+    }
+}
+
+/// The next task that ends by itself: the others were aborted. Waits for ever if there is none.
+async fn next<T: 'static>(tasks: &mut JoinSet<T>) -> T {
+    loop {
+        match tasks.join_next().await {
+            Some(Ok(result)) => return result,
+            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Some(Err(_)) => {}
+            None => std::future::pending::<()>().await,
+        }
+    }
+}

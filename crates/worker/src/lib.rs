@@ -1,0 +1,33 @@
+//! Runs jobs as processes. Claims through the log, obeys its lease, ends what it started.
+//!
+//! It decides nothing about who gets a job: that is `stint-core`'s. It knows no HTTP and no disk
+//! but the small notes by which it finds what a former life of it left running. Start at
+//! [`Worker`], then `agent`, `run`, `stop` and `process`.
+#![deny(missing_docs)]
+
+mod agent;
+mod builtin;
+mod clock;
+mod command_line;
+mod config;
+mod error;
+mod guardian;
+mod inventory;
+mod invocation;
+mod limits;
+mod orders;
+mod orphans;
+mod output;
+mod proc;
+mod process;
+mod pump;
+mod run;
+mod stop;
+#[cfg(test)]
+mod testing;
+mod worker;
+
+pub use command_line::CommandLine;
+pub use config::{Action, Config, OutputLimits};
+pub use error::Error;
+pub use worker::Worker;

@@ -1,0 +1,48 @@
+//! What the tests of several modules need.
+
+use std::sync::Arc;
+
+use stint_core::{
+    ActionTraits, Attempt, Epoch, Job, JobId, JobSpec, LeaseId, Parameters, Status, Timestamp,
+    WorkerId,
+};
+
+/// A job that worker 42 runs under lease 12.
+pub(crate) fn job(action: &str, parameters: &[(&str, &str)]) -> Arc<Job> {
+    let pairs = parameters.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+    let id = JobId::from_bytes([7; 16]);
+    let worker = WorkerId::new(42).expect("42 is small");
+    Arc::new(Job {
+        id,
+        retry_from: id,
+        spec: JobSpec {
+            action: action.to_owned(),
+            parameters: Some(pairs.collect::<Parameters>()),
+            capacity_map: None,
+            deadline: None,
+            stop_timeout: None,
+        },
+        status: Status::Running,
+        sequence: 1,
+        created_at: Timestamp::ZERO,
+        scheduled_at: Timestamp::ZERO,
+        last_updated: Timestamp::ZERO,
+        retries_left: 0,
+        retries_total: 0,
+        worker: Some(worker),
+        delete_requested: false,
+        cancel_requested: false,
+        reclaims: 0,
+        attempt_count: 1,
+        attempts: vec![Attempt {
+            number: 1,
+            worker,
+            epoch: Epoch(1),
+            lease: LeaseId(12),
+            traits: ActionTraits::default(),
+            started_at: Timestamp::ZERO,
+            end: None,
+        }],
+        line_count: 0,
+    })
+}

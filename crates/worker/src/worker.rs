@@ -1,0 +1,80 @@
+//! The handle on the worker of one replica.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use stint_consensus::Replica;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::agent::Agent;
+use crate::config::Config;
+use crate::error::Error;
+use crate::guardian::Guardian;
+use crate::orphans::Notes;
+use crate::run::Context;
+
+/// The worker of one replica, at work from its start on.
+///
+/// Dropping it without [`Worker::shutdown`] kills what it runs and tells the cluster nothing.
+#[derive(Debug)]
+pub struct Worker {
+    agent: JoinHandle<()>,
+    shutdown: Option<oneshot::Sender<()>>,
+    failure: watch::Receiver<Option<stint_consensus::Error>>,
+}
+
+impl Worker {
+    /// Begins to work: ends what a former life of this worker left running, registers, and claims.
+    /// Returns before any of that is done. Must be called within a runtime.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the configuration cannot be worked by, [`Error::Io`] if the operating
+    /// system refuses a directory, a thread or a timer.
+    pub fn start(replica: Replica, config: Config) -> Result<Self, Error> {
+        config.check()?;
+        let notes = Arc::new(Notes::open(&config.data_dir)?);
+        let guardian = Guardian::start().map_err(|source| Error::Io {
+            what: "start the guardian of",
+            path: PathBuf::from("the worker's lease"),
+            source,
+        })?;
+        let context = Context { replica, guardian: Arc::new(guardian), notes };
+        let (shutdown, asked) = oneshot::channel();
+        let (failed, failure) = watch::channel(None);
+        let agent = Agent::new(context, config, asked);
+        let agent = tokio::spawn(async move {
+            if let Err(error) = agent.work().await {
+                failed.send_replace(Some(error));
+            }
+        });
+        Ok(Self { agent, shutdown: Some(shutdown), failure })
+    }
+
+    /// Claims nothing any more, ends what runs (SIGTERM, then SIGKILL after the job's own stop
+    /// timeout, at the latest at the drain limit), reports it and says goodbye. Returns when that
+    /// is done, or a few seconds after the last run has ended if the cluster does not answer.
+    pub async fn shutdown(mut self) {
+        if let Some(shutdown) = self.shutdown.take() {
+            // An agent that has ended by itself does not listen any more.
+            shutdown.send(()).ok();
+        }
+        if let Err(error) = (&mut self.agent).await {
+            tracing::error!(%error, "the worker crashed, which is a bug");
+        }
+    }
+
+    /// Returns when the worker has ended by itself, with why: [`Error::ReplicaStopped`] or
+    /// [`Error::Crashed`]. What it ran has been killed by then.
+    pub async fn failed(&self) -> Error {
+        let mut failure = self.failure.clone();
+        let failed = failure.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+        failed.map_or(Error::Crashed, Error::ReplicaStopped)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.agent.abort();
+    }
+}

@@ -1,0 +1,133 @@
+//! Leases that are lost, and workers that come back.
+
+use std::os::unix::process::CommandExt;
+use std::time::{Duration, Instant};
+
+use stint_core::{Event, Status, WorkerStatus};
+use stint_worker::Error;
+
+use crate::harness::{
+    Bench, Site, eventually, gone, job_when, next, notes, over, pid_in, runs, spec, submit,
+};
+
+fn in_file(file: &std::path::Path, rest: &str) -> String {
+    format!("echo $$ > {0}.new; mv {0}.new {0}; {rest}", file.display())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_cannot_renew_kills_its_jobs_and_comes_back() {
+    let mut sites = Site::of_cluster(2).into_iter();
+    let (site, listener) = sites.next().expect("one");
+    let (other_site, other_listener) = sites.next().expect("two");
+    let (replica, other) = tokio::join!(site.start(listener), other_site.start(other_listener));
+    let file = site.dir.path().join("pid");
+    // The first run waits to be killed, the second one ends.
+    let script = format!("[ -e {0} ] && exit 0; {1}", file.display(), in_file(&file, "sleep 600"));
+    let worker = stint_worker::Worker::start(replica.clone(), site.config(&[("once", &script)]))
+        .expect("a worker");
+    let job = submit(&replica, spec("once"), 0).await;
+    let pid = pid_in(&file).await;
+
+    let cut_off = Instant::now();
+    other.shutdown().await.expect("a shutdown");
+    drop(other);
+    gone(pid).await;
+    // The lease is 2 s and its margin 0.2 s; a renewal is at most 0.7 s old when it is cut off.
+    let took = cut_off.elapsed();
+    assert!(took < Duration::from_secs(2), "killed only after {took:?}");
+    let last_seen = replica.with_state(|state| state.job(job).map(|job| job.status));
+    assert_eq!(last_seen, Some(Status::Running), "nobody could decide anything");
+
+    let other = other_site.start_again().await;
+    let found = over(&replica, job).await;
+    assert_eq!((found.status, found.attempt_count), (Status::Done, 2), "{found:?}");
+    let leases: Vec<_> = found.attempts.iter().map(|attempt| attempt.lease).collect();
+    assert!(leases.is_sorted() && leases.first() < leases.last(), "{leases:?}");
+    worker.shutdown().await;
+    replica.shutdown().await.expect("a shutdown");
+    other.shutdown().await.expect("a shutdown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_epoch_is_over_kills_its_jobs_and_begins_another() {
+    let bench = Bench::new().await;
+    let file = bench.site.dir.path().join("pid");
+    let script = format!("[ -e {0} ] && exit 0; {1}", file.display(), in_file(&file, "sleep 600"));
+    let worker = bench.work(bench.site.config(&[("once", &script)]));
+    let job = submit(&bench.replica, spec("once"), 0).await;
+    let pid = pid_in(&file).await;
+    let (id, epoch, renewal) = bench.replica.with_state(|state| {
+        let worker = state.workers().next().expect("the worker");
+        (worker.id, worker.epoch, worker.renewal)
+    });
+    // What the leader proposes when it has seen no renewal. The worker may renew meanwhile.
+    for renewal in renewal.. {
+        let expire = stint_core::Command::Expire { worker: id, epoch, renewal };
+        if bench.replica.propose(expire).await.expect("a cluster").is_ok() {
+            break;
+        }
+    }
+    gone(pid).await;
+    let found = over(&bench.replica, job).await;
+    assert_eq!((found.status, found.attempt_count), (Status::Done, 2));
+    let worker_now = bench.replica.with_state(|state| state.worker(id).cloned());
+    let worker_now = worker_now.expect("the worker");
+    assert_eq!((worker_now.epoch.0, worker_now.status), (epoch.0 + 1, WorkerStatus::Running));
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leftovers_of_a_former_life_are_gone_before_it_registers() {
+    let bench = Bench::new().await;
+    let dir = bench.site.worker_dir().join("runs");
+    std::fs::create_dir_all(&dir).expect("the directory of the notes");
+    let job = stint_core::JobId::from_bytes([8; 16]);
+    let mut leftover = std::process::Command::new("sh")
+        .args(["-c", "trap '' TERM; sleep 600 & wait"])
+        .env("STINT_LEASE", "77")
+        .env("STINT_JOB_ID", job.to_string())
+        .process_group(0)
+        .spawn()
+        .expect("a process");
+    let pid = rustix::process::Pid::from_child(&leftover);
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a boot id");
+    std::fs::write(dir.join("77"), format!("job {job}\nboot {boot}")).expect("a note");
+
+    let mut events = bench.replica.subscribe();
+    let worker = bench.work(bench.site.config(&[]));
+    let is_registered = |event: &Event| matches!(event, Event::WorkerChanged(_));
+    while !next(&mut events).await.iter().any(is_registered) {}
+    assert!(!runs(pid), "it registered while its leftover ran");
+    assert!(notes(&bench.site).is_empty());
+    leftover.wait().expect("its end");
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_ends_with_its_replica() {
+    let bench = Bench::new().await;
+    let file = bench.site.dir.path().join("pid");
+    let worker = bench.work(bench.site.config(&[("wait", &in_file(&file, "sleep 600"))]));
+    let job = submit(&bench.replica, spec("wait"), 0).await;
+    job_when(&bench.replica, job, |job| job.status == Status::Running).await;
+    let pid = pid_in(&file).await;
+    bench.replica.shutdown().await.expect("a shutdown");
+    let failure = worker.failed().await;
+    assert!(matches!(failure, Error::ReplicaStopped(_)), "{failure}");
+    assert!(!runs(pid));
+    assert!(notes(&bench.site).is_empty());
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_nobody_answers_still_stops() {
+    let mut sites = Site::of_cluster(2).into_iter();
+    let (site, listener) = sites.next().expect("one");
+    // The other founder never starts: there is no leader.
+    let replica = site.start(listener).await;
+    let worker = stint_worker::Worker::start(replica.clone(), site.config(&[])).expect("a worker");
+    let start = Instant::now();
+    worker.shutdown().await;
+    assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
+    eventually("the replica stops too", || async { replica.shutdown().await.ok() }).await;
+}

@@ -1,0 +1,252 @@
+//! Jobs that run to their own end.
+
+use std::time::{Duration, Instant};
+
+use stint_core::{AttemptEnd, Line, Status, Stream};
+
+use crate::harness::{
+    Bench, action, capacity, end, job_when, lines, next, over, shell, spec, spec_with, submit,
+    texts,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_runs_and_its_output_is_kept_line_by_line() {
+    let script = "echo one; sleep 0.1; echo two >&2; sleep 0.1; printf 'caf\\351\\nlast'";
+    let (bench, worker) = Bench::with(&[("talk", script)]).await;
+    let job = submit(&bench.replica, spec("talk"), 0).await;
+    let job = over(&bench.replica, job).await;
+    assert_eq!(job.status, Status::Done);
+    assert_eq!(end(&job), AttemptEnd::Exited(0));
+    let line = |stream, text: &str| Line { stream, text: text.to_owned() };
+    let expected = [
+        line(Stream::Out, "one"),
+        line(Stream::Err, "two"),
+        line(Stream::Out, r"caf\xe9"),
+        line(Stream::Out, "last"),
+    ];
+    assert_eq!(lines(&bench.replica, &job).await, expected);
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_is_told_its_run_and_its_parameters_and_nothing_else() {
+    let bench = Bench::new().await;
+    let mut config = bench.site.config(&[]);
+    let mut print = action(&["sh", "-c", "env; pwd; echo \"$@\"", "print", "<{param:who}>"]);
+    print.environment.insert("GREETING".to_owned(), "hello".to_owned());
+    print.working_dir = Some("/tmp".into());
+    config.actions.insert("print".to_owned(), print);
+    let worker = bench.work(config);
+    let spec = spec_with("print", &[("who", "you; exit 9")]);
+    let job = submit(&bench.replica, spec, 0).await;
+    let job = over(&bench.replica, job).await;
+    assert_eq!(end(&job), AttemptEnd::Exited(0));
+    let texts = texts(&bench.replica, &job).await;
+    let attempt = job.attempts.last().expect("an attempt");
+    for expected in [
+        "GREETING=hello".to_owned(),
+        "STINT_ACTION=print".to_owned(),
+        "STINT_ATTEMPT=1".to_owned(),
+        format!("STINT_JOB_ID={}", job.id),
+        format!("STINT_LEASE={}", attempt.lease),
+        "STINT_PARAM_WHO=you; exit 9".to_owned(),
+        "STINT_WORKER_ID=000000000001".to_owned(),
+        "/tmp".to_owned(),
+        "<you; exit 9>".to_owned(),
+    ] {
+        assert!(texts.contains(&expected), "{expected} is not in {texts:?}");
+    }
+    // The shell adds PWD and the like; of the worker's own variables it has heard nothing.
+    assert!(!texts.iter().any(|text| text.starts_with("CARGO")), "{texts:?}");
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_an_error_and_is_retried() {
+    let (bench, worker) = Bench::with(&[("fail", "exit 3"), ("die", "kill -9 $$")]).await;
+    let first = submit(&bench.replica, spec("fail"), 1).await;
+    let first = over(&bench.replica, first).await;
+    assert_eq!((first.status, end(&first)), (Status::Error, AttemptEnd::Exited(3)));
+    let all = stint_core::Filter { action: Some("fail".to_owned()), ..Default::default() };
+    let retry = crate::harness::eventually("the retry is over", || async {
+        let jobs = bench.replica.list_jobs(&all, 0, 10).await.expect("a list");
+        jobs.into_iter().find(|job| job.id != first.id && job.status == Status::Error)
+    });
+    let retry = retry.await;
+    assert_eq!((retry.retry_from, retry.retries_left), (first.id, 0));
+
+    let killed = submit(&bench.replica, spec("die"), 0).await;
+    let killed = over(&bench.replica, killed).await;
+    assert_eq!((killed.status, end(&killed)), (Status::Error, AttemptEnd::Signaled(9)));
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_started_says_why() {
+    let bench = Bench::new().await;
+    let mut config = bench.site.config(&[]);
+    config.actions.insert("absent".to_owned(), action(&["no-such-program"]));
+    config.actions.insert("greet".to_owned(), action(&["echo", "{param:who}"]));
+    let worker = bench.work(config);
+    for (spec, expected) in [
+        (spec("absent"), "cannot start \"no-such-program\": no such program in the PATH"),
+        (spec("greet"), "the parameter \"who\" is missing"),
+        (
+            spec_with("greet", &[("who", "-n")]),
+            "the parameter \"who\": its value begins with \"-\"",
+        ),
+        (spec_with("sleep", &[("seconds", "x")]), "the parameter \"seconds\" is \"x\""),
+    ] {
+        let job = submit(&bench.replica, spec, 0).await;
+        let job = over(&bench.replica, job).await;
+        let AttemptEnd::CouldNotStart(reason) = end(&job) else { panic!("{job:?}") };
+        assert!(reason.starts_with(expected), "{reason}");
+        assert_eq!(job.status, Status::Error);
+    }
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn built_in_actions_need_no_configuration() {
+    let (bench, worker) = Bench::with(&[]).await;
+    for (spec, status, expected) in [
+        (spec("noop"), Status::Done, AttemptEnd::Exited(0)),
+        (spec("false"), Status::Error, AttemptEnd::Exited(1)),
+        (spec_with("sleep", &[("seconds", "0.1")]), Status::Done, AttemptEnd::Exited(0)),
+    ] {
+        let job = submit(&bench.replica, spec, 0).await;
+        let job = over(&bench.replica, job).await;
+        assert_eq!((job.status, end(&job)), (status, expected));
+    }
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_share_the_capacity_of_their_worker() {
+    let bench = Bench::new().await;
+    let mut config = bench.site.config(&[("scan", "echo $$; sleep 0.1")]);
+    config.capacity = capacity(&[("scan", 1)]);
+    let worker = bench.work(config);
+    let mut jobs = Vec::new();
+    for _ in 0..4 {
+        let need = Some(capacity(&[("scan", 1)]));
+        let spec = stint_core::JobSpec { capacity_map: need, ..spec("scan") };
+        jobs.push(submit(&bench.replica, spec, 0).await);
+    }
+    let mut spans = Vec::new();
+    for job in jobs {
+        let job = over(&bench.replica, job).await;
+        let attempt = job.attempts.last().expect("an attempt");
+        spans.push((attempt.started_at, attempt.end.as_ref().expect("its end").0));
+    }
+    spans.sort();
+    for pair in spans.windows(2) {
+        let [(_, end), (start, _)] = pair else { panic!("a window of two") };
+        assert!(end <= start, "two ran at once: {spans:?}");
+    }
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_run_at_once_than_the_worker_allows() {
+    let bench = Bench::new().await;
+    let mut config = bench.site.config(&[("wait", "sleep 0.05")]);
+    config.runs_max = 2;
+    let worker = bench.work(config);
+    let mut events = bench.replica.subscribe();
+    let mut jobs = Vec::new();
+    for _ in 0..8 {
+        jobs.push(submit(&bench.replica, spec("wait"), 0).await);
+    }
+    let mut ended = 0;
+    while ended < jobs.len() {
+        for event in next(&mut events).await {
+            ended += usize::from(matches!(event, stint_core::Event::Ended(_)));
+        }
+        let runs = bench
+            .replica
+            .with_state(|state| state.workers().map(|worker| worker.runs.len()).sum::<usize>());
+        assert!(runs <= 2, "{runs} run at once");
+    }
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chatty_job_loses_no_line() {
+    let (bench, worker) = Bench::with(&[("count", "seq 1 20000")]).await;
+    let job = submit(&bench.replica, spec("count"), 0).await;
+    let job = over(&bench.replica, job).await;
+    let expected: Vec<_> = (1..=20_000).map(|number| number.to_string()).collect();
+    assert!(texts(&bench.replica, &job).await == expected, "lines are missing or out of order");
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_much_output_ends_in_a_note() {
+    let bench = Bench::new().await;
+    let mut config = bench.site.config(&[]);
+    let mut count = shell("seq 1 1000");
+    count.output.lines_max = 3;
+    config.actions.insert("count".to_owned(), count);
+    let worker = bench.work(config);
+    let job = submit(&bench.replica, spec("count"), 0).await;
+    let job = over(&bench.replica, job).await;
+    assert_eq!(job.status, Status::Done);
+    let note = "the output has reached its limit of 3 lines; the rest is dropped";
+    assert_eq!(texts(&bench.replica, &job).await, ["1", "2", "3", note]);
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_worker_starts_a_job_at_once() {
+    let (bench, worker) = Bench::with(&[]).await;
+    let mut quickest = Duration::MAX;
+    for _ in 0..20 {
+        let start = Instant::now();
+        run_noop(&bench).await;
+        quickest = quickest.min(start.elapsed());
+    }
+    // It is woken by the event: a worker that looks every so often would take longer.
+    assert!(quickest < Duration::from_millis(100), "from submission to end: {quickest:?}");
+    worker.shutdown().await;
+}
+
+async fn run_noop(bench: &Bench) {
+    let job = submit(&bench.replica, spec("noop"), 0).await;
+    job_when(&bench.replica, job, |job| job.status == Status::Done).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "a figure for whoever runs this with --nocapture")]
+async fn many_small_jobs_pass_in_batches() {
+    const JOBS: u64 = 5_000;
+    let (bench, worker) = Bench::with(&[]).await;
+    run_noop(&bench).await;
+    let entries_before = bench.replica.with_state(stint_core::State::sequence);
+    let start = Instant::now();
+    let mut submissions = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let replica = bench.replica.clone();
+        submissions.spawn(async move {
+            let mut last = None;
+            for _ in 0..JOBS / 64 {
+                last = Some(submit(&replica, spec("noop"), 0).await);
+            }
+            last
+        });
+    }
+    let last = submissions.join_all().await;
+    let submitted = start.elapsed();
+    crate::harness::eventually("all jobs are over", || async {
+        bench.replica.with_state(|state| (state.jobs().len() == 0).then_some(()))
+    })
+    .await;
+    let took = start.elapsed();
+    let jobs = JOBS / 64 * 64;
+    let entries = bench.replica.with_state(stint_core::State::sequence) - entries_before;
+    println!("{jobs} noop jobs submitted in {submitted:?}, over in {took:?}, {entries} entries");
+    for id in last.into_iter().flatten() {
+        assert_eq!(over(&bench.replica, id).await.status, Status::Done);
+    }
+    worker.shutdown().await;
+}

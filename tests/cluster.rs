@@ -1,0 +1,4 @@
+//! Replicas as one cluster: bootstrap, forwarding, restart, hand-over, both doors.
+
+mod doors;
+mod restart;

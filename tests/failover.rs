@@ -1,0 +1,4 @@
+//! What stint promises when things die.
+
+mod leader_killed;
+mod worker_lost;

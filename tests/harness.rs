@@ -1,0 +1,9 @@
+//! Real clusters of real processes, each on loopback addresses of its own.
+
+pub(crate) mod cluster;
+pub(crate) mod http;
+pub(crate) mod program;
+pub(crate) mod wait;
+
+pub(crate) use cluster::{Cluster, Options};
+pub(crate) use wait::wait_for;

@@ -1,0 +1,294 @@
+//! A cluster of real processes, each with its own directory and its own loopback address.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::http::{self, Answer};
+use super::program::STINT;
+use super::wait_for;
+
+/// What a test wants of its cluster beyond the defaults.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) replicas: usize,
+    /// TOML: the inline table of capacities of every worker.
+    pub(crate) capacity: &'static str,
+    /// TOML: `[actions.NAME]` tables of every replica.
+    pub(crate) actions: &'static str,
+    /// How long a worker's lease lasts.
+    pub(crate) lease_ttl: &'static str,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { replicas: 3, capacity: "{}", actions: "", lease_ttl: "2s" }
+    }
+}
+
+/// One replica: its place, and its process while it lives.
+#[derive(Debug)]
+pub(crate) struct Replica {
+    pub(crate) id: String,
+    /// Where clients reach it: `host:port`.
+    pub(crate) address: String,
+    pub(crate) config: PathBuf,
+    pub(crate) data_dir: PathBuf,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+/// The cluster. Its processes end with it.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) replicas: Vec<Replica>,
+    dir: TempDir,
+}
+
+/// Counts the clusters of this test process, so that each has addresses of its own.
+static CLUSTERS: AtomicU8 = AtomicU8::new(1);
+
+impl Cluster {
+    /// Starts a cluster and waits until it has a leader and all its workers.
+    pub(crate) fn start(options: &Options) -> Self {
+        let mut cluster = Self::prepare(options);
+        for i in 0..options.replicas {
+            cluster.spawn(i);
+        }
+        cluster.wait_until_whole();
+        cluster
+    }
+
+    /// Writes configurations and data directories, and starts nothing.
+    pub(crate) fn prepare(options: &Options) -> Self {
+        let dir = TempDir::new().expect("a temporary directory");
+        // The whole of 127.0.0.0/8 is loopback: the test process and the cluster choose the net,
+        // so that no test waits for another's ports.
+        let net = 16 + std::process::id() % 200;
+        let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
+        let replicas: Vec<_> = (1..=options.replicas)
+            .map(|i| {
+                let host = format!("127.{net}.{number}.{i}");
+                let base = dir.path().join(i.to_string());
+                Replica {
+                    id: format!("{i:012x}"),
+                    address: format!("{host}:7400"),
+                    config: base.with_extension("toml"),
+                    log: base.with_extension("log"),
+                    data_dir: base,
+                    child: None,
+                }
+            })
+            .collect();
+        for replica in &replicas {
+            fs::write(&replica.config, config(replica, &replicas, options)).expect("a config file");
+            let run = super::program::stint(&["init", "--config", path(&replica.config)]);
+            assert_eq!(run.code, Some(0), "stint init: {run:?}");
+        }
+        Self { replicas, dir }
+    }
+
+    /// Starts replica `i`.
+    pub(crate) fn spawn(&mut self, i: usize) {
+        let replica = &mut self.replicas[i];
+        assert!(replica.child.is_none(), "replica {i} runs already");
+        let log = File::options().create(true).append(true).open(&replica.log).expect("a log file");
+        let child = Command::new(STINT)
+            .args(["serve", "--stop-on-stdin-eof", "--config", path(&replica.config)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("a replica starts");
+        replica.child = Some(child);
+    }
+
+    /// Waits until there is a leader and every worker lives.
+    pub(crate) fn wait_until_whole(&self) {
+        let count = self.replicas.iter().filter(|replica| replica.child.is_some()).count();
+        for (i, replica) in self.replicas.iter().enumerate() {
+            if replica.child.is_some() {
+                wait_for(&format!("all workers, as replica {i} says"), || self.workers(i, count));
+            }
+        }
+    }
+
+    fn workers(&self, i: usize, count: usize) -> Result<(), String> {
+        let answer = self.get(i, "/api/v0/workers")?;
+        let json = answer.json();
+        let workers = json.get("workers").and_then(Value::as_array).cloned().unwrap_or_default();
+        let live = workers.iter().filter(|worker| worker["status"] == "running").count();
+        if live == count { Ok(()) } else { Err(format!("{answer:?}\n{}", self.log_tail(i))) }
+    }
+
+    /// GET from replica `i`.
+    pub(crate) fn get(&self, i: usize, path: &str) -> Result<Answer, String> {
+        http::get(&self.replicas[i].address, path)
+    }
+
+    /// POST to replica `i`.
+    pub(crate) fn post(&self, i: usize, path: &str, body: &str) -> Result<Answer, String> {
+        http::post(&self.replicas[i].address, path, body)
+    }
+
+    /// DELETE at replica `i`.
+    pub(crate) fn delete(&self, i: usize, path: &str) -> Result<Answer, String> {
+        http::delete(&self.replicas[i].address, path)
+    }
+
+    /// Submits a job at replica `i`, which must accept it, and gives its id.
+    pub(crate) fn submit(&self, i: usize, body: &str) -> String {
+        let answer = self.post(i, "/api/v0/jobs", body).expect("an answer");
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.json()["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// The job, as replica `i` answers.
+    pub(crate) fn job(&self, i: usize, id: &str) -> Value {
+        wait_for("the job", || {
+            let answer = self.get(i, &format!("/api/v0/jobs/{id}"))?;
+            if answer.status == 200 { Ok(answer.json()) } else { Err(format!("{answer:?}")) }
+        })
+    }
+
+    /// Waits until the job has this status, and gives it.
+    pub(crate) fn wait_for_status(&self, i: usize, id: &str, status: &str) -> Value {
+        wait_for(&format!("job {id} to be {status}"), || {
+            let job = self.job(i, id);
+            if job["status"] == status { Ok(job) } else { Err(job) }
+        })
+    }
+
+    /// Which replica leads, by its own word.
+    pub(crate) fn leader(&self) -> usize {
+        wait_for("a leader", || {
+            let mut seen = Vec::new();
+            for (i, replica) in self.replicas.iter().enumerate() {
+                if replica.child.is_none() {
+                    continue;
+                }
+                let answer = self.get(i, "/api/v0/meta/cluster_status");
+                if let Ok(answer) = &answer
+                    && answer.status == 200
+                    && answer.json()["leaderID"] == replica.id.as_str()
+                {
+                    return Ok(i);
+                }
+                seen.push(answer);
+            }
+            Err(seen)
+        })
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self, i: usize) {
+        let mut child = self.replicas[i].child.take().expect("the replica runs");
+        child.kill().expect("a signal can be sent");
+        child.wait().expect("a killed process ends");
+    }
+
+    /// SIGTERM, and the exit code.
+    pub(crate) fn stop(&mut self, i: usize) -> Option<i32> {
+        let mut child = self.replicas[i].child.take().expect("the replica runs");
+        // Waiting would close its standard input, which stops it as well.
+        let stdin = child.stdin.take();
+        self.signal(&child, rustix::process::Signal::TERM);
+        let status = child.wait().expect("a stopped process ends");
+        drop(stdin);
+        status.code()
+    }
+
+    /// SIGSTOP.
+    pub(crate) fn pause(&self, i: usize) {
+        let child = self.replicas[i].child.as_ref().expect("the replica runs");
+        self.signal(child, rustix::process::Signal::STOP);
+    }
+
+    /// SIGCONT.
+    pub(crate) fn resume(&self, i: usize) {
+        let child = self.replicas[i].child.as_ref().expect("the replica runs");
+        self.signal(child, rustix::process::Signal::CONT);
+    }
+
+    #[expect(clippy::unused_self, reason = "a signal goes to processes of this cluster only")]
+    fn signal(&self, child: &Child, signal: rustix::process::Signal) {
+        let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(pid.expect("a pid"), signal).expect("a signal can be sent");
+    }
+
+    /// The addresses of all replicas, as the command line takes them.
+    pub(crate) fn addresses(&self) -> String {
+        self.replicas.iter().map(|replica| replica.address.as_str()).collect::<Vec<_>>().join(",")
+    }
+
+    /// The directory that is removed with the cluster.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// All that replica `i` wrote to its log.
+    pub(crate) fn log(&self, i: usize) -> String {
+        fs::read_to_string(&self.replicas[i].log).unwrap_or_default()
+    }
+
+    /// What replica `i` wrote last to its log.
+    pub(crate) fn log_tail(&self, i: usize) -> String {
+        let text = self.log(i);
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for i in 0..self.replicas.len() {
+            if self.replicas[i].child.is_some() {
+                self.resume(i);
+                self.kill(i);
+            }
+            #[expect(clippy::print_stderr, reason = "a failed test shows what its replicas said")]
+            if std::thread::panicking() {
+                eprintln!("--- replica {i}\n{}", self.log_tail(i));
+            }
+        }
+    }
+}
+
+fn config(replica: &Replica, all: &[Replica], options: &Options) -> String {
+    let host = |replica: &Replica| {
+        replica.address.strip_suffix(":7400").expect("the client port").to_owned()
+    };
+    let mut text = format!(
+        "[replica]\nid = \"{}\"\ndata_dir = \"{}\"\nclient_address = \"{}\"\n\
+         peer_address = \"{}:7500\"\n\n[cluster]\nid = \"000102030405060708090a0b0c0d0e0f\"\n",
+        replica.id,
+        replica.data_dir.display(),
+        replica.address,
+        host(replica),
+    );
+    for member in all {
+        let (id, client, peer) = (&member.id, &member.address, host(member));
+        writeln!(
+            text,
+            "\n[[cluster.members]]\nid = \"{id}\"\nclient_address = \"{client}\"\n\
+             peer_address = \"{peer}:7500\"",
+        )
+        .expect("a string takes all");
+    }
+    write!(
+        text,
+        "\n[worker]\nlease_ttl = \"{}\"\ncapacity = {}\n\n{}",
+        options.lease_ttl, options.capacity, options.actions
+    )
+    .expect("a string takes all");
+    text
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("temporary directories have names in UTF-8")
+}

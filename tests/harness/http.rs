@@ -1,0 +1,78 @@
+//! Literal HTTP: a request as an old script sends it, and the answer as it comes.
+
+use std::io::Read;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// An answer, read to its end.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// The body as JSON; the test fails if it is none.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("not JSON ({error}): {} {}", self.status, self.body))
+    }
+
+    /// The code of the first error of the v0 error shape.
+    pub(crate) fn error_code(&self) -> String {
+        let json = self.json();
+        json.pointer("/errors/0/code")
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("no error code in {} {}", self.status, self.body))
+            .to_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_global(Some(Duration::from_secs(30)))
+        .build()
+        .into()
+}
+
+fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, String> {
+    let mut answer = answer.map_err(|error| error.to_string())?;
+    let mut body = String::new();
+    let reader = answer.body_mut().as_reader();
+    reader.take(64 * 1024 * 1024).read_to_string(&mut body).map_err(|error| error.to_string())?;
+    let headers = answer
+        .headers()
+        .iter()
+        .map(|(name, value)| {
+            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect();
+    Ok(Answer { status: answer.status().as_u16(), headers, body })
+}
+
+/// GET `path` of the replica at `address`; an error is a lost connection, never a status.
+pub(crate) fn get(address: &str, path: &str) -> Result<Answer, String> {
+    read(agent().get(format!("http://{address}{path}")).call())
+}
+
+/// DELETE `path`.
+pub(crate) fn delete(address: &str, path: &str) -> Result<Answer, String> {
+    read(agent().delete(format!("http://{address}{path}")).call())
+}
+
+/// POST a body as `application/json` to `path`.
+pub(crate) fn post(address: &str, path: &str, body: &str) -> Result<Answer, String> {
+    let request = agent().post(format!("http://{address}{path}"));
+    read(request.header("Content-Type", "application/json").send(body))
+}

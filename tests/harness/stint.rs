@@ -1,0 +1,5 @@
+//! The program under test: `stint` itself.
+
+fn main() -> std::process::ExitCode {
+    stint::main()
+}

@@ -1,0 +1,11 @@
+//! What stint promises, proven on real processes, sockets, signals and disks.
+//!
+//! `README.md` beside this file says how to run them, and which need root.
+
+mod api_v0;
+mod bad_input;
+mod cli;
+mod cluster;
+mod failover;
+mod harness;
+mod tidy;
