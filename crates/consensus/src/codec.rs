@@ -12,7 +12,7 @@ use stint_core::{CapacityMap, Epoch, JobId, LeaseId, Parameters, Timestamp, Work
 use stint_proto::log::v1 as pb;
 use thiserror::Error;
 
-pub(crate) use command::{decode_proposal, encode_command, stamp};
+pub(crate) use command::{check_unstamped, decode_proposal, encode_command, stamp};
 pub(crate) use job::{decode_job, decode_lines, encode_job, encode_lines};
 pub(crate) use reply::{decode_answer, encode_answer};
 pub(crate) use state::{decode_header, encode_chunks, encode_header};

@@ -7,6 +7,7 @@
 mod codec;
 mod error;
 mod failure;
+mod handover;
 mod inner;
 mod limits;
 mod log_store;
@@ -16,14 +17,16 @@ mod peer_service;
 mod peers;
 mod propose;
 mod read;
+mod refill;
 mod replica;
 mod snapshot;
 mod state_machine;
 mod status;
 mod ticker;
 mod types;
+mod upkeep;
 
 pub use error::Error;
 pub use replica::{
-    ClusterStatus, Config, Events, Happening, Member, MemberStatus, Replica, Timing,
+    ClusterStatus, Config, Events, Happening, Keep, Member, MemberStatus, Replica, Timing,
 };

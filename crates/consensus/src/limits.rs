@@ -82,17 +82,23 @@ pub(crate) const DISK_FULL_PAUSE: Duration = Duration::from_millis(500);
 /// Bytes of entries after which a checkpoint is written, if there are not as many entries before.
 pub(crate) const CHECKPOINT_BYTES: u64 = 256 << 20;
 
-/// Bytes of entries, about, that stay in the log after a checkpoint.
+/// Bytes of entries, about, that stay in the log after a checkpoint, however few entries they are.
 pub(crate) const BYTES_KEPT: u64 = 256 << 20;
 
-/// How often a replica looks after its disk: its room, its log, its output.
+/// Into how many steps the bytes that stay are counted: the log is cut at one of them.
+pub(crate) const BYTES_KEPT_STEPS: u64 = 64;
+
+/// How often a replica looks after its disk: its room, its log.
 pub(crate) const UPKEEP_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How rarely a leader whose disk is full hands over, so that two of them do not play ball.
 pub(crate) const FULL_HANDOVER_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How often output that is missing here is looked for at peers.
-pub(crate) const REFILL_INTERVAL: Duration = Duration::from_secs(10);
+/// How soon output that is missing here is looked for at peers again, after a peer did not answer.
+pub(crate) const REFILL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// And how late at most: the pause doubles each time, since each look goes through the history.
+pub(crate) const REFILL_INTERVAL_MAX: Duration = Duration::from_mins(10);
 
 /// Jobs that are looked through for missing output at a time.
 pub(crate) const REFILL_STEP: usize = 256;

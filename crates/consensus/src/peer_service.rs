@@ -186,7 +186,7 @@ impl Peer for PeerService {
     async fn propose(&self, request: Request<pb::ProposeRequest>) -> Answered<pb::ProposeResponse> {
         let request = request.into_inner();
         self.is_of_ours(&request.cluster)?;
-        let results = self.0.propose_here(request.proposals).await;
+        let results = self.0.propose_for_peer(request.proposals).await;
         Ok(Response::new(pb::ProposeResponse {
             results: results.into_iter().map(crate::propose::to_wire).collect(),
         }))

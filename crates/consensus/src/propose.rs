@@ -11,7 +11,7 @@ use stint_core::{Command, Refusal, Reply, Timestamp};
 use stint_proto::peer::v1 as pb;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::codec::{decode_answer, encode_answer, encode_command, stamp};
+use crate::codec::{check_unstamped, decode_answer, encode_answer, encode_command, stamp};
 use crate::error::Error;
 use crate::inner::Inner;
 use crate::limits::{
@@ -121,6 +121,18 @@ impl Inner {
             return Proposed::Refused(Error::ShuttingDown);
         }
         answered.await.unwrap_or(Proposed::Refused(Error::ShuttingDown))
+    }
+
+    /// Proposes what a peer has sent. Nothing that could not be applied may get into the log: it
+    /// would stop every replica.
+    pub(crate) async fn propose_for_peer(&self, commands: Vec<Bytes>) -> Vec<Proposed> {
+        match commands.iter().try_for_each(|command| check_unstamped(command)) {
+            Ok(()) => self.propose_here(commands).await,
+            Err(garbled) => {
+                tracing::warn!(%garbled, "a peer's proposals were refused");
+                vec![Proposed::Refused(Error::Unavailable(garbled.to_string())); commands.len()]
+            }
+        }
     }
 
     /// Proposes as the leader, in one message to Raft, and waits for all the answers.

@@ -212,7 +212,7 @@ impl Inner {
         Vec::new()
     }
 
-    async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, stint_storage::Error> + Send + 'static,
     ) -> Result<T, Error> {
@@ -221,6 +221,6 @@ impl Inner {
     }
 }
 
-fn decoded(body: &[u8]) -> Result<Arc<Job>, Error> {
+pub(crate) fn decoded(body: &[u8]) -> Result<Arc<Job>, Error> {
     decode_job(body).map(Arc::new).map_err(|garbled| Error::Failed(garbled.to_string()))
 }

@@ -12,7 +12,7 @@ use stint_core::{Command, Event, Filter, Job, JobId, Line, Refusal, Reply, State
 use stint_proto::peer::v1::peer_server::PeerServer;
 use stint_storage::Store;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::error::Error;
 use crate::failure::Failure;
@@ -38,6 +38,32 @@ pub struct Config {
     pub peer_listener: std::net::TcpListener,
     /// The pace of Raft.
     pub timing: Timing,
+    /// How much of the log is kept.
+    pub keep: Keep,
+}
+
+/// How much of the log is kept before and after a checkpoint of the state takes its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// A checkpoint is written after so many entries,
+    pub checkpoint_entries: u64,
+    /// or after so many bytes of them.
+    pub checkpoint_bytes: u64,
+    /// So many entries stay in the log after a checkpoint, for followers that are a little behind,
+    pub entries: u64,
+    /// but only as many as have about so many bytes.
+    pub bytes: u64,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self {
+            checkpoint_entries: limits::CHECKPOINT_ENTRIES,
+            checkpoint_bytes: limits::CHECKPOINT_BYTES,
+            entries: limits::ENTRIES_KEPT,
+            bytes: limits::BYTES_KEPT,
+        }
+    }
 }
 
 /// Where a replica is reached, as `host:port`.
@@ -150,6 +176,7 @@ pub struct Replica {
 struct Tasks {
     stopping: watch::Sender<bool>,
     running: JoinSet<()>,
+    peer_service: JoinHandle<()>,
 }
 
 impl std::fmt::Debug for Replica {
@@ -158,7 +185,7 @@ impl std::fmt::Debug for Replica {
     }
 }
 
-fn raft_config(timing: &Timing) -> Result<openraft::Config, Error> {
+fn raft_config(timing: &Timing, keep: &Keep) -> Result<openraft::Config, Error> {
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let config = openraft::Config {
         cluster_name: "stint".to_owned(),
@@ -166,9 +193,9 @@ fn raft_config(timing: &Timing) -> Result<openraft::Config, Error> {
         election_timeout_min: ms(timing.election_min),
         election_timeout_max: ms(timing.election_max),
         max_payload_entries: limits::ENTRIES_PER_MESSAGE_MAX,
-        snapshot_policy: openraft::SnapshotPolicy::LogsSinceLast(limits::CHECKPOINT_ENTRIES),
-        max_in_snapshot_log_to_keep: limits::ENTRIES_KEPT,
-        replication_lag_threshold: limits::CHECKPOINT_ENTRIES + limits::ENTRIES_KEPT,
+        snapshot_policy: openraft::SnapshotPolicy::LogsSinceLast(keep.checkpoint_entries),
+        max_in_snapshot_log_to_keep: keep.entries,
+        replication_lag_threshold: keep.checkpoint_entries + keep.entries,
         purge_batch_size: 1_024,
         enable_leader_restore: Some(false),
         enable_pre_vote: Some(true),
@@ -200,7 +227,7 @@ impl Replica {
         let network = Network { cluster: cluster.clone(), peers: Arc::clone(&peers) };
         let raft = Raft::new(
             config.id.get(),
-            Arc::new(raft_config(&config.timing)?),
+            Arc::new(raft_config(&config.timing, &config.keep)?),
             network,
             log,
             StateMachine(Arc::clone(&applied)),
@@ -222,7 +249,7 @@ impl Replica {
             forwards,
             barriers,
         });
-        let tasks = spawn(&inner, config.peer_listener, to_forward, to_answer)?;
+        let tasks = spawn(&inner, config.peer_listener, config.keep, to_forward, to_answer)?;
         Ok(Self { inner, tasks: Arc::new(Mutex::new(Some(tasks))) })
     }
 
@@ -297,51 +324,17 @@ impl Replica {
     /// Hands leadership over if it has it, stops taking part, and returns when all is on disk.
     pub async fn shutdown(&self) -> Result<(), Error> {
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Tasks { stopping, mut running }) = tasks else { return Ok(()) };
-        self.hand_over().await;
+        let Some(Tasks { stopping, mut running, mut peer_service }) = tasks else { return Ok(()) };
+        self.inner.hand_over().await;
         stopping.send_replace(true);
+        self.inner.failure.stop();
         let stopped = self.inner.raft.shutdown().await;
         running.abort_all();
         while running.join_next().await.is_some() {}
+        if tokio::time::timeout(limits::GOODBYE_TIMEOUT, &mut peer_service).await.is_err() {
+            peer_service.abort();
+        }
         stopped.map_err(|error| Error::Failed(error.to_string()))
-    }
-
-    /// Makes the voter that has most of the log the leader, and waits for it, within bounds.
-    async fn hand_over(&self) {
-        let raft = &self.inner.raft;
-        if !raft.is_leader() {
-            return;
-        }
-        let us = self.inner.id.get();
-        let next = {
-            let metrics = raft.metrics();
-            let metrics = metrics.borrow_watched();
-            let voters: Vec<u64> =
-                metrics.membership_config.membership().voter_ids().filter(|id| *id != us).collect();
-            metrics.replication.as_ref().and_then(|progress| {
-                progress
-                    .iter()
-                    .filter(|(id, _)| voters.contains(id))
-                    .max_by_key(|(_, matched)| matched.as_ref().map(|id| id.index))
-                    .map(|(id, _)| *id)
-            })
-        };
-        let Some(next) = next else { return };
-        if raft.trigger().transfer_leader(next).await.is_err() {
-            return;
-        }
-        let mut metrics = raft.metrics();
-        let handed_over = async {
-            loop {
-                let leader = metrics.borrow_watched().current_leader;
-                if leader.is_some_and(|leader| leader != us) || metrics.changed().await.is_err() {
-                    return;
-                }
-            }
-        };
-        if tokio::time::timeout(limits::HANDOVER_TIMEOUT, handed_over).await.is_err() {
-            tracing::warn!("leadership was not handed over in time; the others will elect");
-        }
     }
 }
 
@@ -370,6 +363,7 @@ async fn found(raft: &Raft<Types, StateMachine>, config: &Config) -> Result<(), 
 fn spawn(
     inner: &Arc<Inner>,
     listener: std::net::TcpListener,
+    keep: Keep,
     to_forward: mpsc::Receiver<crate::propose::Forward>,
     to_answer: mpsc::Receiver<crate::read::Waiting>,
 ) -> Result<Tasks, Error> {
@@ -383,14 +377,16 @@ fn spawn(
         .max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
         .max_encoding_message_size(limits::MESSAGE_BYTES_MAX);
     let failure = inner.failure.clone();
-    running.spawn(async move {
+    let mut until = stopping.subscribe();
+    let stop = async move { drop(until.wait_for(|stopping| *stopping).await) };
+    let peer_service = tokio::spawn(async move {
         let server = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(limits::PING_INTERVAL))
             .http2_keepalive_timeout(Some(limits::PING_INTERVAL))
             .initial_stream_window_size(4 * 1024 * 1024)
             .initial_connection_window_size(8 * 1024 * 1024)
             .add_service(service)
-            .serve_with_incoming(incoming);
+            .serve_with_incoming_shutdown(incoming, stop);
         if let Err(error) = server.await {
             failure.note(Error::Failed(format!("the peer service: {error}")));
         }
@@ -399,7 +395,9 @@ fn spawn(
     running.spawn(Arc::clone(inner).answer_barriers(to_answer));
     running.spawn(crate::ticker::run(Arc::clone(inner), stopping.subscribe()));
     running.spawn(watch_raft(Arc::clone(inner), stopping.subscribe()));
-    Ok(Tasks { stopping, running })
+    running.spawn(crate::upkeep::run(Arc::clone(inner), keep));
+    running.spawn(crate::refill::run(Arc::clone(inner)));
+    Ok(Tasks { stopping, running, peer_service })
 }
 
 /// Notes when Raft stops by itself.

@@ -98,10 +98,15 @@ impl Applied {
         self.progress.subscribe()
     }
 
+    /// Bytes of entries applied since the start.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Bytes of entries that the last checkpoint does not contain.
     pub(crate) fn bytes_since_checkpoint(&self) -> u64 {
         let checkpointed = self.bytes_checkpointed.load(Ordering::Relaxed);
-        self.bytes.load(Ordering::Relaxed).saturating_sub(checkpointed)
+        self.bytes().saturating_sub(checkpointed)
     }
 
     fn whole(&self) -> MutexGuard<'_, ()> {

@@ -94,6 +94,7 @@ async fn start(
         founders: config.founders,
         peer_listener: peers,
         timing: config.timing,
+        keep: stint_consensus::Keep::default(),
     };
     let replica = Replica::start(taking_part, store).await?;
     let gateway = Gateway::start(clients, replica.clone(), stint_gateway::Config::default())?;

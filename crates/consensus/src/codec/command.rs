@@ -13,6 +13,7 @@ use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
     worker_id, worker_ref,
 };
+use crate::limits::PROPOSAL_BYTES_MAX;
 
 /// A command without its time, which only the leader knows.
 pub(crate) fn encode_command(command: &Command) -> Bytes {
@@ -27,6 +28,21 @@ pub(crate) fn stamp(at: Timestamp, command: &Bytes) -> Bytes {
     bytes.extend(time.encode_to_vec());
     bytes.extend_from_slice(command);
     bytes.into()
+}
+
+/// Whether the bytes of a peer are a command that every replica can apply, within bounds and
+/// without a time of its own: the time is the leader's to say.
+pub(crate) fn check_unstamped(bytes: &[u8]) -> Decoded<()> {
+    let size = bytes.len();
+    if size > PROPOSAL_BYTES_MAX {
+        let why = format!("{size} bytes, more than {PROPOSAL_BYTES_MAX}");
+        return Err(Garbled::new("proposal", why));
+    }
+    let (at, _) = decode_proposal(bytes)?;
+    if at == Timestamp::from_ms(0) {
+        return Ok(());
+    }
+    Err(Garbled::new("proposal", "it brings a time of its own"))
 }
 
 pub(crate) fn decode_proposal(bytes: &[u8]) -> Decoded<(Timestamp, Command)> {

@@ -55,6 +55,7 @@ impl House {
                 founders: BTreeMap::from([(id, member)]),
                 peer_listener: peers,
                 timing: Timing::default(),
+                keep: stint_consensus::Keep::default(),
             },
             store,
         );

@@ -75,6 +75,7 @@ impl Site {
             founders: self.founders.clone(),
             peer_listener,
             timing: Timing { request: Duration::from_secs(2), ..Timing::default() },
+            keep: stint_consensus::Keep::default(),
         };
         Replica::start(config, store).await.expect("a replica")
     }

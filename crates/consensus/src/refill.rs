@@ -1,0 +1,134 @@
+//! Output that this replica has lost, or never had, is fetched from its peers in the background.
+//!
+//! Missing is: all of a period that storage has reported as lost, and, after a received snapshot
+//! (which brings history but not output), any line of any job. Until a line is here, a read of it
+//! asks the peers too, so nothing waits for this.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use stint_core::Job;
+use stint_storage::Filter;
+
+use crate::error::Error;
+use crate::inner::Inner;
+use crate::limits::{LINES_BYTES_MAX, REFILL_INTERVAL, REFILL_INTERVAL_MAX, REFILL_STEP};
+use crate::read::decoded;
+
+/// Which jobs may lack lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Suspects {
+    All,
+    OfPeriods(BTreeSet<u32>),
+}
+
+impl Suspects {
+    fn contain(&self, job: &Job) -> bool {
+        let period = job.created_at.day();
+        job.line_count > 0
+            && match self {
+                Self::All => true,
+                Self::OfPeriods(periods) => periods.contains(&period),
+            }
+    }
+}
+
+/// Runs until it is aborted.
+pub(crate) async fn run(inner: Arc<Inner>) {
+    let mut has_jumped = false;
+    let mut pause = REFILL_INTERVAL;
+    loop {
+        tokio::select! {
+            () = inner.applied.jumped.notified() => {
+                has_jumped = true;
+                pause = REFILL_INTERVAL;
+            }
+            () = tokio::time::sleep(pause) => {}
+        }
+        let lost: BTreeSet<u32> =
+            inner.applied.store().output.losses().iter().map(|loss| loss.period).collect();
+        if !has_jumped && lost.is_empty() {
+            pause = REFILL_INTERVAL;
+            continue;
+        }
+        let suspects = if has_jumped { Suspects::All } else { Suspects::OfPeriods(lost.clone()) };
+        match inner.refill(&suspects).await {
+            Ok(incomplete) => {
+                for period in lost.difference(&incomplete) {
+                    inner.whole_again(*period);
+                }
+                has_jumped = has_jumped && !incomplete.is_empty();
+            }
+            Err(error) => tracing::warn!(%error, "missing output could not be looked for"),
+        }
+        pause = (2 * pause).min(REFILL_INTERVAL_MAX);
+    }
+}
+
+impl Inner {
+    /// Goes through all jobs, live and over. Answers the periods of those that still lack lines.
+    async fn refill(&self, suspects: &Suspects) -> Result<BTreeSet<u32>, Error> {
+        let mut incomplete = BTreeSet::new();
+        let live: Vec<Arc<Job>> = {
+            let view = self.applied.read();
+            view.state.jobs().filter(|job| suspects.contain(job)).map(Arc::clone).collect()
+        };
+        for job in live {
+            self.refill_job(&job, &mut incomplete).await?;
+        }
+        let mut after = None;
+        loop {
+            let state = self.applied.store().state.clone();
+            let step = self.blocking(move || {
+                let keys = state.list(&Filter::default(), after, REFILL_STEP)?;
+                let bodies = keys.iter().filter_map(|key| state.get(&key.id).transpose());
+                Ok((bodies.collect::<Result<Vec<_>, _>>()?, keys.last().copied()))
+            });
+            let (bodies, last) = step.await?;
+            if last.is_none() {
+                return Ok(incomplete);
+            }
+            after = last;
+            for body in bodies {
+                let job = decoded(&body)?;
+                if suspects.contain(&job) {
+                    self.refill_job(&job, &mut incomplete).await?;
+                }
+            }
+        }
+    }
+
+    /// Fetches every line of the job that is not here.
+    async fn refill_job(&self, job: &Job, incomplete: &mut BTreeSet<u32>) -> Result<(), Error> {
+        let (period, id) = (job.created_at.day(), job.id.to_bytes());
+        let mut next = 0;
+        while next < job.line_count {
+            let output = self.applied.store().output.clone();
+            let here =
+                self.blocking(move || output.read(period, &id, next, LINES_BYTES_MAX)).await?;
+            let here = here.last().map(|batch| batch.first_line + u64::from(batch.line_count));
+            if let Some(end) = here.filter(|end| *end > next) {
+                next = end;
+                continue;
+            }
+            if self.fetch_output(period, id, next).await.is_empty() {
+                incomplete.insert(period);
+                return Ok(());
+            }
+            // What was fetched is here now, or could not be kept.
+            let output = self.applied.store().output.clone();
+            if self.blocking(move || output.read(period, &id, next, 1)).await?.is_empty() {
+                incomplete.insert(period);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn whole_again(&self, period: u32) {
+        match self.applied.store().output.recovered(period) {
+            Ok(()) => tracing::info!(period, "lost output is here again"),
+            Err(error) => tracing::warn!(period, %error, "a loss could not be forgotten"),
+        }
+    }
+}
