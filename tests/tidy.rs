@@ -39,8 +39,9 @@ fn root() -> PathBuf {
 
 fn manifest(dir: &str) -> toml::Table {
     let path = root().join("crates").join(dir).join("Cargo.toml");
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-    text.parse().unwrap_or_else(|error| panic!("{path:?}: {error}"))
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn names(manifest: &toml::Table, section: &str) -> BTreeSet<String> {
@@ -179,7 +180,7 @@ fn files_stay_readable_in_one_sitting() {
 
 fn sources(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(dir).unwrap_or_else(|error| panic!("{dir:?}: {error}")) {
+    for entry in fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display())) {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             found.extend(sources(&path));

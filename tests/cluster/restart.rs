@@ -74,9 +74,9 @@ fn a_planned_stop_hands_over_and_loses_nothing() {
         let job = cluster.wait_for_status(0, id, "done");
         let attempts = job["attempts"].as_array().expect("attempts");
         let ends: Vec<_> = attempts.iter().map(|attempt| attempt["end"].as_str()).collect();
-        let (last, lost) = ends.split_last().expect("an attempt");
+        let (last, before) = ends.split_last().expect("an attempt");
         assert_eq!(*last, Some("exited"), "{job}");
-        assert!(lost.iter().all(|end| *end == Some("worker_shutdown")), "{job}");
+        assert!(before.iter().all(|end| *end == Some("worker_shutdown")), "{job}");
     }
 }
 
