@@ -151,7 +151,7 @@ impl Agent {
         self.proposals.shutdown().await;
         self.runs.shutdown().await;
         self.searches.shutdown().await;
-        self.stopped.map_or(Ok(()), Err)
+        self.stopped.take().map_or(Ok(()), Err)
     }
 
     fn replica(&self) -> &Replica {
@@ -179,16 +179,21 @@ impl Agent {
         match wake {
             Wake::Happened(Ok(Some(happening))) => self.hear_events(&happening),
             Wake::Happened(Ok(None)) => self.reconcile(),
-            Wake::Happened(Err(error)) => {
-                self.end_life("its replica has stopped");
-                self.stopped = Some(error);
-            }
+            Wake::Happened(Err(error)) => self.hear_stop(error),
             Wake::Answered(answer) => self.hear_answer(answer),
             Wake::RunEnded(task, result) => self.hear_end(task, result),
             Wake::Searched(searched) => self.hear_search(searched),
-            Wake::LeaseLapsed => self.end_life("it could not renew its lease in time"),
+            Wake::LeaseLapsed => self.check_lease(),
             Wake::ShutdownAsked => self.begin_farewell(),
             Wake::TimerDue => {}
+        }
+    }
+
+    /// The replica applies and proposes nothing any more.
+    fn hear_stop(&mut self, error: Error) {
+        if self.stopped.is_none() {
+            self.end_life("its replica has stopped");
+            self.stopped = Some(error);
         }
     }
 
@@ -225,6 +230,13 @@ impl Agent {
     }
 }
 
+impl Drop for Agent {
+    /// Whether it is dropped by its owner or by a panic: nothing that it runs goes on.
+    fn drop(&mut self) {
+        self.context.guardian.end();
+    }
+}
+
 /// The next task that ends by itself: the others were aborted. Waits for ever if there is none.
 async fn next<T: 'static>(tasks: &mut JoinSet<T>) -> T {
     loop {
@@ -236,3 +248,6 @@ async fn next<T: 'static>(tasks: &mut JoinSet<T>) -> T {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

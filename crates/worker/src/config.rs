@@ -122,8 +122,9 @@ impl Action {
             limits::LINE_BYTES_MIN,
             limits::LINE_BYTES_LIMIT,
         )?;
-        if self.output.lines_max > core_limits::LINES_PER_JOB_MAX {
-            let limit = core_limits::LINES_PER_JOB_MAX;
+        if self.output.lines_max >= core_limits::LINES_PER_JOB_MAX {
+            // The line that says that there were more has to have a number too.
+            let limit = core_limits::LINES_PER_JOB_MAX - 1;
             return wrong(format!("a job can have no more than {limit} output lines"));
         }
         Ok(())

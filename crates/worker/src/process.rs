@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
+use rustix::io::retry_on_intr;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
@@ -149,9 +150,23 @@ impl Drop for Process {
     fn drop(&mut self) {
         if !self.is_reaped {
             self.kill();
-            // It may take a moment to die; if it does, init has to wait for it after us.
-            drop(self.child.try_wait());
+            if !matches!(self.child.try_wait(), Ok(Some(_))) {
+                reap_later(self.pid);
+            }
         }
+    }
+}
+
+/// Waits on a thread of its own for a child that has been killed and nobody else waits for: it
+/// takes a moment to die, and would stay in the process table for as long as its worker lives.
+fn reap_later(pid: Pid) {
+    let wait = move || {
+        // That there is no such child is what this is for.
+        retry_on_intr(|| waitid(WaitId::Pid(pid), WaitIdOptions::EXITED)).ok();
+    };
+    let thread = std::thread::Builder::new().name("stint-reaper".to_owned()).spawn(wait);
+    if let Err(error) = thread {
+        tracing::warn!(pid = pid.as_raw_nonzero(), %error, "a killed process stays as a zombie");
     }
 }
 
@@ -225,11 +240,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_process_that_is_dropped_is_killed() {
+    async fn a_process_that_is_dropped_is_killed_and_leaves_no_zombie() {
         let (process, mut pipes) = Process::start(&sh("trap '' TERM; echo up; sleep 600")).unwrap();
         pipes.out.read_exact(&mut [0; 3]).unwrap();
+        let pid = process.pid();
         drop(process);
         assert_eq!(pipes.out.read(&mut [0; 1]).unwrap(), 0, "its pipe is still open");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while let Some(stat) = proc::stat(pid) {
+            assert!(Instant::now() < deadline, "it is still there: {stat:?}");
+            std::thread::yield_now();
+        }
     }
 
     #[test]

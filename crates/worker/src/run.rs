@@ -238,3 +238,42 @@ pub(crate) async fn sleep_until(instant: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// How a script ends, and what made it, if these are the orders once it has ended.
+    async fn ended_before(orders: Orders) -> (bool, Ended, ExitCause) {
+        let invocation = Invocation {
+            name: "sh".to_owned(),
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".to_owned(), "exit 3".to_owned()],
+            environment: BTreeMap::new(),
+            working_dir: "/".into(),
+        };
+        let (process, _pipes) = Process::start(&invocation).unwrap();
+        process.ended().await.unwrap();
+        let (sender, mut receiver) = watch::channel(Orders::default());
+        sender.send_replace(orders);
+        // Its deadline is over too.
+        let mut stop = Stop::new(Instant::now(), Some(Duration::ZERO), Duration::ZERO);
+        let mut lines = Lines { pump: Box::pin(std::future::pending()), end: None };
+        let is_ours = supervise(&process, &mut stop, &mut receiver, &mut lines).await;
+        (is_ours, process.reap().unwrap(), stop.cause())
+    }
+
+    #[tokio::test]
+    async fn a_process_that_has_ended_keeps_its_own_result() {
+        for orders in [
+            Orders::default(),
+            Orders { is_canceled: true, ..Orders::default() },
+            Orders { end_by: Some(Instant::now()), ..Orders::default() },
+        ] {
+            let expected = (true, Ended::Code(3), ExitCause::Own);
+            assert_eq!(ended_before(orders).await, expected, "{orders:?}");
+        }
+    }
+}

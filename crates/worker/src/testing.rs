@@ -1,11 +1,37 @@
 //! What the tests of several modules need.
 
+use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::sync::Arc;
 
+use stint_consensus::{Config, Keep, Member, Replica, Timing};
 use stint_core::{
     ActionTraits, Attempt, Epoch, Job, JobId, JobSpec, LeaseId, Parameters, Status, Timestamp,
     WorkerId,
 };
+use stint_storage::{Identity, Store};
+use tempfile::TempDir;
+
+/// A cluster of one replica, number 42, which lives in the directory.
+pub(crate) async fn replica() -> (TempDir, Replica) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let id = WorkerId::new(42).expect("42 is small");
+    let identity = Identity { replica: id.get(), cluster: [5; 16] };
+    let store = Store::open(&dir.path().join("store"), identity).expect("a store");
+    let peer_listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let peer_address = peer_listener.local_addr().expect("an address").to_string();
+    let founder = Member { client_address: peer_address.clone(), peer_address };
+    let config = Config {
+        id,
+        cluster: identity.cluster,
+        founders: BTreeMap::from([(id, founder)]),
+        peer_listener,
+        timing: Timing::default(),
+        keep: Keep::default(),
+    };
+    let replica = Replica::start(config, store).await.expect("a replica");
+    (dir, replica)
+}
 
 /// A job that worker 42 runs under lease 12.
 pub(crate) fn job(action: &str, parameters: &[(&str, &str)]) -> Arc<Job> {

@@ -53,7 +53,8 @@ impl Worker {
 
     /// Claims nothing any more, ends what runs (SIGTERM, then SIGKILL after the job's own stop
     /// timeout, at the latest at the drain limit), reports it and says goodbye. Returns when that
-    /// is done, or a few seconds after the last run has ended if the cluster does not answer.
+    /// is done, or a few seconds after the last run has ended if the cluster does not answer, or
+    /// after the drain limit if the operating system cannot end a process.
     pub async fn shutdown(mut self) {
         if let Some(shutdown) = self.shutdown.take() {
             // An agent that has ended by itself does not listen any more.

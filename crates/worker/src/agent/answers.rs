@@ -107,6 +107,10 @@ impl Agent {
     /// It may or may not have been carried out. Everything that a worker asks for can be asked for
     /// again: what a claim gave, its replica tells.
     fn failed(&mut self, ask: Ask, error: &Error) {
+        if let Error::ShuttingDown = error {
+            self.hear_stop(error.clone());
+            return;
+        }
         tracing::debug!(?ask, %error, "a proposal of the worker failed; trying again");
         let now = Instant::now();
         match ask {

@@ -15,7 +15,8 @@ use super::life::Life;
 pub(super) struct Farewell {
     /// By then the last run has been killed and has handed in its lines, or is given up.
     runs_end_by: Instant,
-    /// From the end of the last run on there is this long to say goodbye.
+    /// From the end of the last run on there is so long to say goodbye. A run that nothing can end,
+    /// one whose process waits for a dead disk, holds this up no longer than until it was given up.
     give_up_at: Option<Instant>,
     has_left: bool,
 }
@@ -48,6 +49,7 @@ impl Agent {
         let Some(farewell) = &mut self.farewell else { return };
         if !is_idle {
             if farewell.runs_end_by <= now {
+                farewell.give_up_at.get_or_insert(now + FAREWELL_MAX);
                 self.inventory.order_all(|orders| orders.is_lost = true);
             }
             return;

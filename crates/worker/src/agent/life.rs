@@ -89,8 +89,18 @@ impl Agent {
         self.in_flight = InFlight::default();
         self.life = Life::Settling;
         self.arrival = None;
+        self.renewal.has_begun = false;
         self.ended_marks.clear();
         self.search_at = Instant::now();
+    }
+
+    /// Ends this life if its lease is over. That a former life's lease ran out may be heard late,
+    /// and means nothing to a life with a lease of its own or with none yet.
+    pub(super) fn check_lease(&mut self) {
+        let has_life = self.life.epoch().is_some();
+        if has_life && self.renewal.has_begun && !self.context.guardian.is_valid() {
+            self.end_life("it could not renew its lease in time");
+        }
     }
 
     fn register(&mut self, now: Instant) {

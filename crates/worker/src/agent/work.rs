@@ -108,6 +108,9 @@ impl Agent {
     pub(super) fn hear_end(&mut self, task: Id, result: Result<Option<Exit>, JoinError>) {
         let Some(ended) = self.inventory.end(task) else { return };
         self.wants_work = true;
+        // A run that the guardian has killed may be heard of before that its lease ran out: the
+        // signal that ended it is not its own result.
+        self.check_lease();
         if self.life == Life::Settling {
             // All that is left of its runs is searched for when the last one has ended.
             return;
