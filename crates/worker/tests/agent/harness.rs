@@ -19,7 +19,7 @@ use stint_worker::{Action, CommandLine, Config, Worker};
 use tempfile::TempDir;
 
 /// Long enough for the slowest machine; a test that works waits for a small part of it.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 const CLUSTER: [u8; 16] = [5; 16];
 
@@ -92,11 +92,11 @@ impl Site {
         self.dir.path().join("worker")
     }
 
-    /// A configuration whose actions are shell scripts, with a lease of two seconds.
+    /// A configuration whose actions are shell scripts. Its lease is longer than a slow machine
+    /// stalls: a test that wants one to run out asks for a short one.
     pub(crate) fn config(&self, scripts: &[(&str, &str)]) -> Config {
         let mut config = Config::new(self.worker_dir());
-        config.ttl = Duration::from_secs(2);
-        config.drain_limit = Duration::from_secs(5);
+        config.drain_limit = PATIENCE;
         for (name, script) in scripts {
             config.actions.insert((*name).to_owned(), shell(script));
         }
@@ -138,6 +138,16 @@ pub(crate) fn shell(script: &str) -> Action {
 pub(crate) fn action(elements: &[&str]) -> Action {
     let elements: Vec<_> = elements.iter().map(|&text| text.to_owned()).collect();
     Action::new(CommandLine::parse(&elements).expect("a command"))
+}
+
+/// Stops the worker, which must not take for ever.
+pub(crate) async fn stop(worker: Worker) {
+    tokio::time::timeout(2 * PATIENCE, worker.shutdown()).await.expect("the worker does not stop");
+}
+
+/// A script that says its number in a file, and then does the rest.
+pub(crate) fn in_file(file: &Path, rest: &str) -> String {
+    format!("echo $$ > {0}.new; mv {0}.new {0}; {rest}", file.display())
 }
 
 /// The next of a replica's events.

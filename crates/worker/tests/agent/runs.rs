@@ -1,31 +1,31 @@
 //! Jobs that run to their own end.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use stint_core::{AttemptEnd, Line, Status, Stream};
+use stint_core::{AttemptEnd, Event, JobSpec, Status, Stream};
 
 use crate::harness::{
-    Bench, action, capacity, end, job_when, lines, next, over, shell, spec, spec_with, submit,
-    texts,
+    Bench, action, capacity, end, eventually, job_when, lines, next, over, shell, spec, spec_with,
+    stop, submit, texts,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_runs_and_its_output_is_kept_line_by_line() {
-    let script = "echo one; sleep 0.1; echo two >&2; sleep 0.1; printf 'caf\\351\\nlast'";
+    let script = "echo one; echo two >&2; printf 'caf\\351\\nlast'";
     let (bench, worker) = Bench::with(&[("talk", script)]).await;
     let job = submit(&bench.replica, spec("talk"), 0).await;
     let job = over(&bench.replica, job).await;
     assert_eq!(job.status, Status::Done);
     assert_eq!(end(&job), AttemptEnd::Exited(0));
-    let line = |stream, text: &str| Line { stream, text: text.to_owned() };
-    let expected = [
-        line(Stream::Out, "one"),
-        line(Stream::Err, "two"),
-        line(Stream::Out, r"caf\xe9"),
-        line(Stream::Out, "last"),
-    ];
-    assert_eq!(lines(&bench.replica, &job).await, expected);
-    worker.shutdown().await;
+    // Two pipes have no order between them, but each has one of its own.
+    let lines = lines(&bench.replica, &job).await;
+    let of = |stream| -> Vec<_> {
+        let lines = lines.iter().filter(|line| line.stream == stream);
+        lines.map(|line| line.text.as_str()).collect()
+    };
+    assert_eq!(of(Stream::Out), ["one", r"caf\xe9", "last"]);
+    assert_eq!(of(Stream::Err), ["two"]);
+    stop(worker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,7 +58,7 @@ async fn a_process_is_told_its_run_and_its_parameters_and_nothing_else() {
     }
     // The shell adds PWD and the like; of the worker's own variables it has heard nothing.
     assert!(!texts.iter().any(|text| text.starts_with("CARGO")), "{texts:?}");
-    worker.shutdown().await;
+    stop(worker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,7 +68,7 @@ async fn a_failure_is_an_error_and_is_retried() {
     let first = over(&bench.replica, first).await;
     assert_eq!((first.status, end(&first)), (Status::Error, AttemptEnd::Exited(3)));
     let all = stint_core::Filter { action: Some("fail".to_owned()), ..Default::default() };
-    let retry = crate::harness::eventually("the retry is over", || async {
+    let retry = eventually("the retry is over", || async {
         let jobs = bench.replica.list_jobs(&all, 0, 10).await.expect("a list");
         jobs.into_iter().find(|job| job.id != first.id && job.status == Status::Error)
     });
@@ -78,7 +78,7 @@ async fn a_failure_is_an_error_and_is_retried() {
     let killed = submit(&bench.replica, spec("die"), 0).await;
     let killed = over(&bench.replica, killed).await;
     assert_eq!((killed.status, end(&killed)), (Status::Error, AttemptEnd::Signaled(9)));
-    worker.shutdown().await;
+    stop(worker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +103,7 @@ async fn what_cannot_be_started_says_why() {
         assert!(reason.starts_with(expected), "{reason}");
         assert_eq!(job.status, Status::Error);
     }
-    worker.shutdown().await;
+    stop(worker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,7 +118,7 @@ async fn built_in_actions_need_no_configuration() {
         let job = over(&bench.replica, job).await;
         assert_eq!((job.status, end(&job)), (status, expected));
     }
-    worker.shutdown().await;
+    stop(worker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +130,7 @@ async fn jobs_share_the_capacity_of_their_worker() {
     let mut jobs = Vec::new();
     for _ in 0..4 {
         let need = Some(capacity(&[("scan", 1)]));
-        let spec = stint_core::JobSpec { capacity_map: need, ..spec("scan") };
+        let spec = JobSpec { capacity_map: need, ..spec("scan") };
         jobs.push(submit(&bench.replica, spec, 0).await);
     }
     let mut spans = Vec::new();
@@ -144,31 +144,30 @@ async fn jobs_share_the_capacity_of_their_worker() {
         let [(_, end), (start, _)] = pair else { panic!("a window of two") };
         assert!(end <= start, "two ran at once: {spans:?}");
     }
-    worker.shutdown().await;
+    stop(worker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_run_at_once_than_the_worker_allows() {
     let bench = Bench::new().await;
-    let mut config = bench.site.config(&[("wait", "sleep 0.05")]);
+    // A third one at once finds no place.
+    let script = format!(
+        "cd {}; for place in a b; do mkdir $place && sleep 0.2 && rmdir $place && exit 0; done; \
+         exit 9",
+        bench.site.dir.path().display()
+    );
+    let mut config = bench.site.config(&[("wait", &script)]);
     config.runs_max = 2;
     let worker = bench.work(config);
-    let mut events = bench.replica.subscribe();
     let mut jobs = Vec::new();
     for _ in 0..8 {
         jobs.push(submit(&bench.replica, spec("wait"), 0).await);
     }
-    let mut ended = 0;
-    while ended < jobs.len() {
-        for event in next(&mut events).await {
-            ended += usize::from(matches!(event, stint_core::Event::Ended(_)));
-        }
-        let runs = bench
-            .replica
-            .with_state(|state| state.workers().map(|worker| worker.runs.len()).sum::<usize>());
-        assert!(runs <= 2, "{runs} run at once");
+    for job in jobs {
+        let job = over(&bench.replica, job).await;
+        assert_eq!(end(&job), AttemptEnd::Exited(0));
     }
-    worker.shutdown().await;
+    stop(worker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,7 +177,7 @@ async fn a_chatty_job_loses_no_line() {
     let job = over(&bench.replica, job).await;
     let expected: Vec<_> = (1..=20_000).map(|number| number.to_string()).collect();
     assert!(texts(&bench.replica, &job).await == expected, "lines are missing or out of order");
-    worker.shutdown().await;
+    stop(worker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,59 +193,53 @@ async fn too_much_output_ends_in_a_note() {
     assert_eq!(job.status, Status::Done);
     let note = "the output has reached its limit of 3 lines; the rest is dropped";
     assert_eq!(texts(&bench.replica, &job).await, ["1", "2", "3", note]);
-    worker.shutdown().await;
+    stop(worker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_idle_worker_starts_a_job_at_once() {
-    let (bench, worker) = Bench::with(&[]).await;
-    let mut quickest = Duration::MAX;
+async fn an_idle_worker_is_woken_by_a_job() {
+    let bench = Bench::new().await;
+    let mut config = bench.site.config(&[]);
+    // With this lease nothing else wakes it for three minutes: no renewal is due.
+    config.ttl = Duration::from_mins(10);
+    let worker = bench.work(config);
     for _ in 0..20 {
-        let start = Instant::now();
-        run_noop(&bench).await;
-        quickest = quickest.min(start.elapsed());
+        let job = submit(&bench.replica, spec("noop"), 0).await;
+        assert_eq!(over(&bench.replica, job).await.status, Status::Done);
     }
-    // It is woken by the event: a worker that looks every so often would take longer.
-    assert!(quickest < Duration::from_millis(100), "from submission to end: {quickest:?}");
-    worker.shutdown().await;
-}
-
-async fn run_noop(bench: &Bench) {
-    let job = submit(&bench.replica, spec("noop"), 0).await;
-    job_when(&bench.replica, job, |job| job.status == Status::Done).await;
+    stop(worker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "a figure for whoever runs this with --nocapture")]
-async fn many_small_jobs_pass_in_batches() {
-    const JOBS: u64 = 5_000;
-    let (bench, worker) = Bench::with(&[]).await;
-    run_noop(&bench).await;
-    let entries_before = bench.replica.with_state(stint_core::State::sequence);
-    let start = Instant::now();
-    let mut submissions = tokio::task::JoinSet::new();
-    for _ in 0..64 {
-        let replica = bench.replica.clone();
-        submissions.spawn(async move {
-            let mut last = None;
-            for _ in 0..JOBS / 64 {
-                last = Some(submit(&replica, spec("noop"), 0).await);
-            }
-            last
-        });
+async fn jobs_that_wait_are_claimed_and_reported_in_one_entry_each() {
+    const JOBS: usize = 100;
+    let bench = Bench::new().await;
+    let go = bench.site.dir.path().join("go");
+    let script = format!("while [ ! -e {} ]; do sleep 0.01; done", go.display());
+    let mut config = bench.site.config(&[("hold", &script)]);
+    config.capacity = capacity(&[("slot", 100)]);
+    let worker = bench.work(config);
+    let needs = |action, amount| JobSpec {
+        capacity_map: Some(capacity(&[("slot", amount)])),
+        ..spec(action)
+    };
+    let hold = submit(&bench.replica, needs("hold", 100), 0).await;
+    job_when(&bench.replica, hold, |job| job.status == Status::Running).await;
+    for _ in 0..JOBS {
+        submit(&bench.replica, needs("noop", 1), 0).await;
     }
-    let last = submissions.join_all().await;
-    let submitted = start.elapsed();
-    crate::harness::eventually("all jobs are over", || async {
-        bench.replica.with_state(|state| (state.jobs().len() == 0).then_some(()))
-    })
-    .await;
-    let took = start.elapsed();
-    let jobs = JOBS / 64 * 64;
-    let entries = bench.replica.with_state(stint_core::State::sequence) - entries_before;
-    println!("{jobs} noop jobs submitted in {submitted:?}, over in {took:?}, {entries} entries");
-    for id in last.into_iter().flatten() {
-        assert_eq!(over(&bench.replica, id).await.status, Status::Done);
+    let mut events = bench.replica.subscribe();
+    std::fs::write(&go, "").expect("a file");
+    let (mut claimed, mut ended) = (Vec::new(), Vec::new());
+    while ended.iter().sum::<usize>() < 1 + JOBS {
+        let events = next(&mut events).await;
+        let count =
+            |is_one: fn(&Event) -> bool| events.iter().filter(|event| is_one(event)).count();
+        claimed.push(count(|event| matches!(event, Event::Claimed(_))));
+        ended.push(count(|event| matches!(event, Event::Ended(_))));
     }
-    worker.shutdown().await;
+    claimed.retain(|count| *count > 0);
+    ended.retain(|count| *count > 0);
+    assert_eq!((claimed, ended), (vec![JOBS], vec![1, JOBS]));
+    stop(worker).await;
 }
