@@ -89,6 +89,21 @@ fn following_a_log_prints_each_line_once_though_its_replica_dies() {
 }
 
 #[test]
+fn bench_outage_kills_the_leader_and_sees_the_next_job_accepted() {
+    let mut cluster = Cluster::start(&Options::default());
+    let leader = cluster.leader();
+    let pid = cluster.pid(leader).to_string();
+    let addresses = cluster.addresses();
+    let run =
+        stint(&["--address", &addresses, "--output", "json", "bench", "outage", "--kill", &pid]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let figures: Value = serde_json::from_str(&run.out).expect("figures");
+    assert!(figures["outageMs"].as_f64().is_some_and(|ms| ms > 0.0), "{figures}");
+    cluster.kill(leader);
+    assert_ne!(cluster.leader(), leader, "the dead replica leads");
+}
+
+#[test]
 fn dev_is_a_cluster_in_one_command_and_leaves_nothing_behind() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let data = dir.path().join("data");

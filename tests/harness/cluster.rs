@@ -185,6 +185,11 @@ impl Cluster {
         })
     }
 
+    /// The process of a replica that runs.
+    pub(crate) fn pid(&self, i: usize) -> u32 {
+        self.replicas[i].child.as_ref().expect("the replica runs").id()
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&mut self, i: usize) {
         let mut child = self.replicas[i].child.take().expect("the replica runs");

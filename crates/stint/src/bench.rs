@@ -3,6 +3,7 @@
 mod latency;
 mod life;
 mod load;
+mod outage;
 mod times;
 
 use std::pin::pin;
@@ -71,6 +72,7 @@ async fn measure(global: &Global, command: Command, stopped: Stopped) -> anyhow:
         Command::Latency { count, keep } => {
             latency::run(&connections(global, 1).await?, count, keep, &stopped).await
         }
+        Command::Outage { kill } => outage::run(&connections(global, 1).await?, kill).await,
     }
 }
 

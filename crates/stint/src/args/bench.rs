@@ -26,6 +26,15 @@ pub(crate) enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// How long no job is accepted after the leader was killed.
+    ///
+    /// Submits one job after the other, kills a replica on this machine as `kill -9` does, and goes
+    /// on until the next job is accepted. A client that knows all replicas of --address asks.
+    Outage {
+        /// The process to kill: `stint cluster status` says who leads, `stint dev` printed its pid.
+        #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(2..))]
+        kill: i32,
+    },
 }
 
 /// How much load.

@@ -1,0 +1,33 @@
+//! The time between the death of a replica and the next accepted job.
+
+use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use stint_client::{Client, v0};
+use tokio::time::Instant;
+
+use super::times::in_a_year;
+use super::{ACTION, remove};
+use crate::print::{Row, Unit};
+
+/// Jobs accepted before the replica is killed: the connections are warm, the cluster is at work.
+const JOBS_BEFORE: usize = 100;
+
+pub(super) async fn run(connections: &[Client], kill: i32) -> anyhow::Result<Vec<Row>> {
+    let Some(client) = connections.first() else { bail!("no connections") };
+    let job = v0::SubmitJobRequest {
+        action: ACTION.to_owned(),
+        scheduled_at: Some(in_a_year()),
+        ..Default::default()
+    };
+    let mut ids = Vec::new();
+    for _ in 0..JOBS_BEFORE {
+        ids.push(client.submit_job(job.clone()).await?.id);
+    }
+    let pid = Pid::from_raw(kill).with_context(|| format!("{kill} is no process id"))?;
+    let killed = Instant::now();
+    kill_process(pid, Signal::KILL).with_context(|| format!("process {kill} cannot be killed"))?;
+    ids.push(client.submit_job(job).await?.id);
+    let outage = killed.elapsed();
+    remove(connections, ids).await?;
+    Ok(vec![Row::new("outage", "kill -9 to the next accepted job", Unit::Took(outage))])
+}
