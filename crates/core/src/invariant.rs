@@ -64,6 +64,9 @@ pub enum Violation {
     /// A cron's instants contradict each other.
     #[error("cron of \"{0}\": its anchor, its last tick and its next run are not in this order")]
     Ticks(String),
+    /// An action has two crons or two configs.
+    #[error("action \"{0}\": it has two crons or two configs")]
+    TwoOfAction(String),
     /// There are more crons or action configs than there may be.
     #[error("{crons} crons and {action_configs} action configs, of which some are too many")]
     TooMany {

@@ -165,9 +165,9 @@ impl State {
             due_mark: parts.due_mark,
             workers: parts.workers.into_iter().map(|worker| (worker.id, worker)).collect(),
             recent: Recent::from_parts(parts.recently_ended_floor, parts.recently_ended),
-            crons: by_action(parts.crons, |cron| &cron.spec.action),
+            crons: by_action(parts.crons, |cron| &cron.spec.action)?,
             last_generation: parts.last_generation,
-            action_configs: by_action(parts.action_configs, |config| &config.action),
+            action_configs: by_action(parts.action_configs, |config| &config.action)?,
             settings: parts.settings,
             ..Self::default()
         };
@@ -308,6 +308,17 @@ impl State {
     }
 }
 
-fn by_action<T>(records: Vec<Arc<T>>, action: fn(&T) -> &str) -> BTreeMap<String, Arc<T>> {
-    records.into_iter().map(|record| (action(&record).to_owned(), record)).collect()
+/// Records of which each action has one.
+fn by_action<T>(
+    records: Vec<Arc<T>>,
+    action: fn(&T) -> &str,
+) -> Result<BTreeMap<String, Arc<T>>, Violation> {
+    let mut map = BTreeMap::new();
+    for record in records {
+        let action = action(&record).to_owned();
+        if map.insert(action.clone(), record).is_some() {
+            return Err(Violation::TwoOfAction(action));
+        }
+    }
+    Ok(map)
 }

@@ -233,7 +233,17 @@ fn a_checkpoint_with_a_cron_or_a_config_that_cannot_be_is_an_error() {
     cluster.ok(put(new_cron()));
     cluster.ok(Command::PutActionConfig(config_of(ACTION, Some(of_bytes("a", 2)))));
     cluster.submit(new_job(1));
-    let spoils: [Spoil; 7] = [
+    let spoils: [Spoil; 9] = [
+        |parts| {
+            let twin = Arc::clone(&parts.crons[0]);
+            parts.crons.push(twin);
+            Violation::TwoOfAction(ACTION.to_owned())
+        },
+        |parts| {
+            let twin = Arc::clone(&parts.action_configs[0]);
+            parts.action_configs.push(twin);
+            Violation::TwoOfAction(ACTION.to_owned())
+        },
         |parts| {
             parts.last_generation = Generation(0);
             Violation::Generation(Generation(1))
