@@ -102,7 +102,7 @@ pub enum Command {
         renewal: u64,
     },
     /// A client wants an action to run by a schedule; takes the place of the action's former cron.
-    /// In a box, because it is rare and twice as large as other commands.
+    /// In a box, because it is rare and would make all commands larger.
     PutCron(Box<NewCron>),
     /// A client wants an action not to run by a schedule any more.
     DeleteCron {

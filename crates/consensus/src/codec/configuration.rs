@@ -132,3 +132,6 @@ fn text(timeout: Option<&Timeout>) -> String {
 fn cron_id(bytes: &[u8]) -> Decoded<CronId> {
     uuid("cron id", bytes).map(CronId::from_bytes)
 }
+
+#[cfg(test)]
+mod tests;
