@@ -4,6 +4,7 @@
 //! and a replica that finds such bytes in its committed log stops.
 
 mod command;
+mod configuration;
 mod job;
 mod reply;
 mod state;
@@ -49,9 +50,12 @@ fn decode<M: prost::Message + Default>(what: &'static str, bytes: &[u8]) -> Deco
 }
 
 fn job_id(bytes: &[u8]) -> Decoded<JobId> {
-    <[u8; 16]>::try_from(bytes)
-        .map(JobId::from_bytes)
-        .map_err(|_| Garbled::new("job id", format!("{} bytes, not 16", bytes.len())))
+    uuid("job id", bytes).map(JobId::from_bytes)
+}
+
+fn uuid(what: &'static str, bytes: &[u8]) -> Decoded<[u8; 16]> {
+    let wrong = |_| Garbled::new(what, format!("{} bytes, not 16", bytes.len()));
+    <[u8; 16]>::try_from(bytes).map_err(wrong)
 }
 
 fn job_bytes(id: JobId) -> Vec<u8> {

@@ -45,10 +45,13 @@ pub(crate) fn wall_clock() -> Timestamp {
 }
 
 /// Whether proposing it again cannot do anything twice: ids, lease numbers and line numbers see to
-/// that. A claim asks for more each time.
+/// that. A claim asks for more each time; of two deletions the second would say that there was
+/// nothing, or delete what was put in between.
 fn may_be_repeated(command: &Command) -> bool {
     match command {
-        Command::Claim { .. } => false,
+        Command::Claim { .. } | Command::DeleteCron { .. } | Command::DeleteActionConfig { .. } => {
+            false
+        }
         Command::Tick
         | Command::Submit(_)
         | Command::Cancel { .. }
@@ -60,7 +63,10 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::AppendLines { .. }
         | Command::Finish { .. }
         | Command::Leave { .. }
-        | Command::Expire { .. } => true,
+        | Command::Expire { .. }
+        | Command::PutCron(_)
+        | Command::PutActionConfig(_)
+        | Command::PutSettings(_) => true,
     }
 }
 

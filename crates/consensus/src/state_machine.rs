@@ -169,7 +169,12 @@ impl Applied {
                 | Event::CancelRequested(_)
                 | Event::WorkerLost(_)
                 | Event::Resurrected(_)
-                | Event::WorkerChanged(_) => {}
+                | Event::WorkerChanged(_)
+                | Event::CronChanged(_)
+                | Event::CronDeleted(_)
+                | Event::ActionConfigChanged(_)
+                | Event::ActionConfigDeleted(_)
+                | Event::SettingsChanged(_) => {}
             }
         }
         Ok(())

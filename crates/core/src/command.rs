@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::action::ActionTraits;
+use crate::action_config::ActionConfig;
 use crate::capacity::CapacityMap;
+use crate::cron::NewCron;
 use crate::id::{Epoch, Incarnation, JobId, LeaseId, WorkerId};
 use crate::job::JobSpec;
 use crate::lines::Line;
+use crate::settings::SettingsChange;
 use crate::time::{Span, Timestamp};
 
 /// A change that is proposed to the cluster. Once committed, every replica applies it.
@@ -98,6 +101,24 @@ pub enum Command {
         /// The last renewal that the leader saw.
         renewal: u64,
     },
+    /// A client wants an action to run by a schedule; takes the place of the action's former cron.
+    /// In a box, because it is rare and would make all commands larger.
+    PutCron(Box<NewCron>),
+    /// A client wants an action not to run by a schedule any more.
+    DeleteCron {
+        /// The action.
+        action: String,
+    },
+    /// An operator wants every job of an action to have these parameters; takes the place of the
+    /// action's former config.
+    PutActionConfig(ActionConfig),
+    /// An operator wants the jobs of an action to have no parameters but their own.
+    DeleteActionConfig {
+        /// The action.
+        action: String,
+    },
+    /// An operator changes settings of the cluster; those that are not named stay.
+    PutSettings(SettingsChange),
 }
 
 /// A job that a client wants to run.

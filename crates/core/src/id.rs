@@ -1,4 +1,4 @@
-//! The names of things: jobs, workers, epochs and leases.
+//! The names of things: jobs, crons, action configs, workers, epochs and leases.
 
 use std::fmt;
 use std::str::FromStr;
@@ -64,6 +64,62 @@ impl FromStr for JobId {
     }
 }
 
+/// A cron's name: a UUID, drawn by the gateway before it proposes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CronId(Uuid);
+
+impl CronId {
+    /// The cron with these 16 bytes as its UUID.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// The 16 bytes of the UUID.
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+}
+
+impl fmt::Display for CronId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.as_hyphenated())
+    }
+}
+
+impl fmt::Debug for CronId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An action config's name: a UUID, drawn by the gateway before it proposes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ActionConfigId(Uuid);
+
+impl ActionConfigId {
+    /// The action config with these 16 bytes as its UUID.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// The 16 bytes of the UUID.
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+}
+
+impl fmt::Display for ActionConfigId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.as_hyphenated())
+    }
+}
+
+impl fmt::Debug for ActionConfigId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// A worker's name, which is its replica's: 48 bits, written as 12 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(u64);
@@ -121,6 +177,24 @@ pub enum ParseIdError {
 /// One life of a worker, from its registration to its death or goodbye; later lives are larger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Epoch(pub u64);
+
+/// The number of a cron among all that ever were. The one counter of the cluster gives it, so that
+/// a cron that takes another's place, or comes back after it was deleted, is told from the former.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Generation(pub u64);
+
+impl Generation {
+    /// The one after this.
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
 
 /// A random number that a worker draws for each registration, so that a registration that is
 /// proposed twice is the same one.

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use crate::capacity::CapacityMap;
-use crate::id::{JobId, LeaseId, WorkerId};
+use crate::cron::Cron;
+use crate::id::{Generation, JobId, LeaseId, WorkerId};
 use crate::job::Job;
+use crate::limits;
 use crate::query::ListKey;
 use crate::state::State;
 use crate::status::Status;
@@ -53,6 +55,26 @@ pub enum Violation {
     /// A job's numbers contradict each other or the state's.
     #[error("job {0}: its numbers contradict each other")]
     Numbers(JobId),
+    /// A parameter that a job has of its action's config is not among its parameters.
+    #[error("job {0}: it does not have what its action's config has given it")]
+    FromConfig(JobId),
+    /// Two crons have one generation, or it was not given yet.
+    #[error("generation {0} of crons: given twice, or not given yet")]
+    Generation(Generation),
+    /// A cron's instants contradict each other.
+    #[error("cron of \"{0}\": its anchor, its last tick and its next run are not in this order")]
+    Ticks(String),
+    /// An action has two crons or two configs.
+    #[error("action \"{0}\": it has two crons or two configs")]
+    TwoOfAction(String),
+    /// There are more crons or action configs than there may be.
+    #[error("{crons} crons and {action_configs} action configs, of which some are too many")]
+    TooMany {
+        /// How many crons there are.
+        crons: usize,
+        /// How many action configs there are.
+        action_configs: usize,
+    },
 }
 
 /// Finds the first contradiction in a state. Walks over all of it.
@@ -72,7 +94,8 @@ pub fn check(state: &State) -> Result<(), Violation> {
     if queued != claimable {
         return Err(Violation::QueueCount { queued, claimable });
     }
-    state.workers.keys().try_for_each(|id| check_worker(state, *id))
+    state.workers.keys().try_for_each(|id| check_worker(state, *id))?;
+    check_configuration(state)
 }
 
 fn check_job(state: &State, job: &Job) -> Result<(), Violation> {
@@ -116,7 +139,37 @@ fn check_job(state: &State, job: &Job) -> Result<(), Violation> {
         && job.sequence <= state.last_job
         && job.created_at <= state.now
         && job.last_updated <= state.now;
-    if are_numbers_right { Ok(()) } else { Err(Violation::Numbers(job.id)) }
+    if !are_numbers_right {
+        return Err(Violation::Numbers(job.id));
+    }
+    let has = |name| job.spec.parameters.as_ref().is_some_and(|all| all.contains_key(name));
+    let has_all = job.from_config.iter().all(has);
+    if has_all { Ok(()) } else { Err(Violation::FromConfig(job.id)) }
+}
+
+/// Crons and action configs, which stand under their actions.
+fn check_configuration(state: &State) -> Result<(), Violation> {
+    let (crons, action_configs) = (state.crons.len(), state.action_configs.len());
+    if crons > limits::CRONS_MAX || action_configs > limits::ACTION_CONFIGS_MAX {
+        return Err(Violation::TooMany { crons, action_configs });
+    }
+    let mut generations = BTreeSet::new();
+    for cron in state.crons.values() {
+        let generation = cron.generation;
+        let is_given = generation > Generation::default() && generation <= state.last_generation;
+        if !is_given || !generations.insert(generation) {
+            return Err(Violation::Generation(generation));
+        }
+        check_ticks(cron)?;
+    }
+    Ok(())
+}
+
+fn check_ticks(cron: &Cron) -> Result<(), Violation> {
+    let last = cron.last_tick.unwrap_or(cron.anchor);
+    let are_in_order = cron.last_tick.is_none_or(|last| last > cron.anchor)
+        && cron.next_run.is_none_or(|next| next > last);
+    if are_in_order { Ok(()) } else { Err(Violation::Ticks(cron.spec.action.clone())) }
 }
 
 fn check_worker(state: &State, id: WorkerId) -> Result<(), Violation> {

@@ -1,6 +1,6 @@
 //! A job: the record that the state keeps while it is not over, and history afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::ActionTraits;
 use crate::capacity::CapacityMap;
@@ -64,6 +64,8 @@ pub struct Job {
     pub attempts: Vec<Attempt>,
     /// How many output lines it has, of all attempts.
     pub line_count: u64,
+    /// The names of the parameters that its submitter did not write: its action's config gave them.
+    pub from_config: BTreeSet<String>,
 }
 
 /// One run of a job under one lease.
@@ -118,6 +120,22 @@ impl Job {
     /// What it takes of a worker's capacity.
     pub fn need(&self) -> CapacityMap {
         self.spec.capacity_map.clone().unwrap_or_default()
+    }
+
+    /// Whether a submission of `spec` has created it, whatever its action's config has added.
+    pub(crate) fn is_submitted_as(&self, spec: &JobSpec) -> bool {
+        let has_own = if self.from_config.is_empty() {
+            self.spec.parameters == spec.parameters
+        } else {
+            let all = self.spec.parameters.iter().flatten();
+            let own = all.filter(|(name, _)| !self.from_config.contains(*name));
+            own.eq(spec.parameters.iter().flatten())
+        };
+        has_own
+            && self.spec.action == spec.action
+            && self.spec.capacity_map == spec.capacity_map
+            && self.spec.deadline == spec.deadline
+            && self.spec.stop_timeout == spec.stop_timeout
     }
 
     /// Whether it waits for a claim: it is in the queue, due or not.

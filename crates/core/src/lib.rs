@@ -37,10 +37,12 @@
 #![deny(missing_docs)]
 
 mod action;
+mod action_config;
 mod cancel;
 mod capacity;
 mod claim;
 mod command;
+mod cron;
 mod finish;
 mod id;
 mod index;
@@ -54,6 +56,7 @@ mod query;
 mod queue;
 mod recent;
 mod schedule;
+mod settings;
 mod state;
 mod status;
 mod submit;
@@ -61,14 +64,19 @@ mod time;
 mod worker;
 
 pub use action::{ActionTraits, BUILT_IN_ACTIONS, OnWorkerLoss};
+pub use action_config::ActionConfig;
 pub use capacity::CapacityMap;
 pub use command::{Command, Exit, ExitCause, Finished, NewJob, Registration};
-pub use id::{Epoch, Incarnation, JobId, LeaseId, ParseIdError, WorkerId};
+pub use cron::{Cron, NewCron};
+pub use id::{
+    ActionConfigId, CronId, Epoch, Generation, Incarnation, JobId, LeaseId, ParseIdError, WorkerId,
+};
 pub use job::{Attempt, AttemptEnd, Job, JobSpec, Parameters};
 pub use lines::{Line, Stream};
 pub use outcome::{Event, Outcome, Refusal, Reply};
 pub use query::{Filter, ListKey, WaitReason};
 pub use schedule::{Field as ScheduleField, FieldProblem, Schedule, ScheduleError};
+pub use settings::{Change, Settings, SettingsChange};
 pub use state::{Parts, State};
 pub use status::Status;
 pub use time::{ParseTimeoutError, Span, Timeout, Timestamp};

@@ -28,7 +28,7 @@ pub const ATTEMPTS_KEPT: usize = 16;
 /// proposal lives; a submission that is under way for longer than the memory reaches is refused.
 pub const RECENTLY_ENDED_MAX: usize = 100_000;
 
-/// Bytes in the name of an action, a capacity or a parameter.
+/// Bytes in the name of an action, a capacity, a parameter or a time zone.
 pub const NAME_BYTES_MAX: usize = 128;
 
 /// Names in one capacity map.
@@ -43,8 +43,8 @@ pub const PARAMETER_BYTES_MAX: usize = 256 * 1024;
 /// Parameters of one job.
 pub const PARAMETERS_MAX: usize = 1_024;
 
-/// Bytes in the text of a deadline or a stop timeout, which is kept as it came. Go needs no more
-/// than half of it for any duration.
+/// Bytes in the text of a deadline, a stop timeout or a maximum age, which is kept as it came. Go
+/// needs no more than half of it for any duration.
 pub const TIMEOUT_BYTES_MAX: usize = 64;
 
 /// Retries that one submission can ask for.
@@ -66,6 +66,14 @@ pub const ACTIONS_PER_WORKER_MAX: usize = 4_096;
 pub const TTL_MIN: Span = Span::from_ms(500);
 /// See [`TTL_MIN`].
 pub const TTL_MAX: Span = Span::from_ms(10 * 60 * 1_000);
+
+/// Crons, of which each action has one at most. Each may have parameters of
+/// [`PARAMETER_BYTES_MAX`], so all of them are at most 256 MiB, on every replica and in every
+/// checkpoint.
+pub const CRONS_MAX: usize = 1_024;
+
+/// Action configs, of which each action has one at most; bounded as [`CRONS_MAX`] is.
+pub const ACTION_CONFIGS_MAX: usize = 1_024;
 
 /// Bytes of the reason why a run could not be started.
 pub const REASON_BYTES_MAX: usize = 1_024;

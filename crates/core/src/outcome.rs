@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::action_config::ActionConfig;
+use crate::cron::Cron;
 use crate::id::{Epoch, JobId, LeaseId, WorkerId};
 use crate::job::Job;
 use crate::lines::Line;
+use crate::settings::Settings;
 use crate::status::Status;
+use crate::time::Timestamp;
 use crate::worker::Worker;
 
 /// All that applying one command gives.
@@ -150,6 +154,36 @@ pub enum Refusal {
         /// The job.
         job: JobId,
     },
+    /// The action has no cron.
+    #[error("action \"{0}\": it has no cron")]
+    NoSuchCron(String),
+    /// The action has no config.
+    #[error("action \"{0}\": it has no action config")]
+    NoSuchActionConfig(String),
+    /// Too many actions have a cron.
+    #[error("{limit} actions have a cron already; delete some")]
+    TooManyCrons {
+        /// [`crate::limits::CRONS_MAX`].
+        limit: usize,
+    },
+    /// Too many actions have a config.
+    #[error("{limit} actions have an action config already; delete some")]
+    TooManyActionConfigs {
+        /// [`crate::limits::ACTION_CONFIGS_MAX`].
+        limit: usize,
+    },
+    /// Whoever proposed a cron has not worked out its next run from its anchor.
+    #[error(
+        "a cron's next run at {} ms is not after its anchor at {} ms; work it out anew",
+        next_run.as_ms(),
+        anchor.as_ms()
+    )]
+    NextRunTooEarly {
+        /// The next run that was proposed.
+        next_run: Timestamp,
+        /// The instant that it has to be after.
+        anchor: Timestamp,
+    },
 }
 
 /// Something happened. Events carry the record as it is afterwards.
@@ -182,6 +216,16 @@ pub enum Event {
     },
     /// A worker registered, died, left, or its capacity changed; not told for renewals.
     WorkerChanged(Arc<Worker>),
+    /// A cron was created, or has taken another's place.
+    CronChanged(Arc<Cron>),
+    /// A cron was removed; it is told as it was.
+    CronDeleted(Arc<Cron>),
+    /// An action config was created, or has taken another's place.
+    ActionConfigChanged(Arc<ActionConfig>),
+    /// An action config was removed; it is told as it was.
+    ActionConfigDeleted(Arc<ActionConfig>),
+    /// Settings of the cluster have changed; all of them are told.
+    SettingsChanged(Settings),
 }
 
 impl Event {
@@ -196,7 +240,13 @@ impl Event {
             | Self::Resurrected(job)
             | Self::Ended(job) => Some(job.status),
             Self::Deleted(_) => Some(Status::Deleted),
-            Self::LinesAppended { .. } | Self::WorkerChanged(_) => None,
+            Self::LinesAppended { .. }
+            | Self::WorkerChanged(_)
+            | Self::CronChanged(_)
+            | Self::CronDeleted(_)
+            | Self::ActionConfigChanged(_)
+            | Self::ActionConfigDeleted(_)
+            | Self::SettingsChanged(_) => None,
         }
     }
 }

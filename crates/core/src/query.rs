@@ -1,12 +1,15 @@
-//! Reading the state: single jobs, ordered lists, and why a job waits.
+//! Reading the state: single records, ordered lists, and why a job waits.
 
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::action_config::ActionConfig;
 use crate::capacity::CapacityMap;
+use crate::cron::Cron;
 use crate::id::{JobId, WorkerId};
 use crate::job::Job;
+use crate::settings::Settings;
 use crate::state::State;
 use crate::time::Timestamp;
 use crate::worker::{Worker, WorkerStatus};
@@ -134,6 +137,31 @@ impl State {
     /// Whether any worker, alive or not, offers the action.
     pub fn offers(&self, action: &str) -> bool {
         self.workers.values().any(|worker| worker.actions.contains_key(action))
+    }
+
+    /// The cron of an action.
+    pub fn cron(&self, action: &str) -> Option<&Arc<Cron>> {
+        self.crons.get(action)
+    }
+
+    /// All crons in the order of their actions.
+    pub fn crons(&self) -> impl ExactSizeIterator<Item = &Arc<Cron>> {
+        self.crons.values()
+    }
+
+    /// The config of an action.
+    pub fn action_config(&self, action: &str) -> Option<&Arc<ActionConfig>> {
+        self.action_configs.get(action)
+    }
+
+    /// All action configs in the order of their actions.
+    pub fn action_configs(&self) -> impl ExactSizeIterator<Item = &Arc<ActionConfig>> {
+        self.action_configs.values()
+    }
+
+    /// The settings of the cluster.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// How many jobs are due and not claimed.

@@ -137,6 +137,17 @@ impl Schedule {
         Ok(Self { text: text.to_owned(), time_zone: time_zone.map(str::to_owned), ticks })
     }
 
+    /// The first tick of a schedule that begins at `anchor`: what whoever proposes a cron has to
+    /// know before ([`crate::NewCron`]). A schedule that has no tick any more is an error, too.
+    pub fn first_run(
+        text: &str,
+        time_zone: Option<&str>,
+        anchor: Timestamp,
+    ) -> Result<Timestamp, ScheduleError> {
+        let first = Self::parse(text, time_zone)?.next_after(anchor, anchor);
+        first.ok_or_else(|| ScheduleError::Ended(shown(text.trim())))
+    }
+
     /// The text as it came.
     pub fn text(&self) -> &str {
         &self.text

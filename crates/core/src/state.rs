@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::action_config::ActionConfig;
 use crate::command::Command;
-use crate::id::{Epoch, JobId, LeaseId, WorkerId};
+use crate::cron::Cron;
+use crate::id::{Epoch, Generation, JobId, LeaseId, WorkerId};
 use crate::index::Index;
 use crate::invariant::{self, Violation};
 use crate::job::Job;
@@ -13,10 +15,11 @@ use crate::outcome::{Event, Outcome, Refusal, Reply};
 use crate::query::ListKey;
 use crate::queue::Queue;
 use crate::recent::Recent;
+use crate::settings::Settings;
 use crate::status::Status;
 use crate::time::Timestamp;
 use crate::worker::Worker;
-use crate::{cancel, claim, finish, lease, lines, submit};
+use crate::{action_config, cancel, claim, cron, finish, lease, lines, settings, submit};
 
 /// Everything that the cluster agrees on and that is not over yet.
 ///
@@ -37,6 +40,12 @@ pub struct State {
     pub(crate) due_mark: ListKey,
     pub(crate) workers: BTreeMap<WorkerId, Arc<Worker>>,
     pub(crate) recent: Recent,
+    /// By action.
+    pub(crate) crons: BTreeMap<String, Arc<Cron>>,
+    pub(crate) last_generation: Generation,
+    /// By action.
+    pub(crate) action_configs: BTreeMap<String, Arc<ActionConfig>>,
+    pub(crate) settings: Settings,
 }
 
 /// What a checkpoint has to keep of a [`State`]; everything else follows from it.
@@ -60,6 +69,14 @@ pub struct Parts {
     pub recently_ended: Vec<(u64, JobId)>,
     /// The command that ended the last job that is not remembered any more.
     pub recently_ended_floor: u64,
+    /// All crons.
+    pub crons: Vec<Arc<Cron>>,
+    /// [`Cron::generation`] of the last cron that was created.
+    pub last_generation: Generation,
+    /// All action configs.
+    pub action_configs: Vec<Arc<ActionConfig>>,
+    /// [`State::settings`].
+    pub settings: Settings,
 }
 
 /// What one command does beside its reply.
@@ -104,6 +121,11 @@ impl State {
             Command::Expire { worker, epoch, renewal } => {
                 lease::expire(self, t, worker, epoch, renewal)
             }
+            Command::PutCron(new) => cron::put(self, t, *new),
+            Command::DeleteCron { action } => cron::delete(self, t, &action),
+            Command::PutActionConfig(config) => action_config::put(self, t, config),
+            Command::DeleteActionConfig { action } => action_config::delete(self, t, &action),
+            Command::PutSettings(change) => settings::put(self, t, change),
         };
         Outcome { reply, events: transition.events }
     }
@@ -126,6 +148,10 @@ impl State {
             workers: self.workers.values().map(Arc::clone).collect(),
             recently_ended: self.recent.iter().collect(),
             recently_ended_floor: self.recent.floor(),
+            crons: self.crons.values().map(Arc::clone).collect(),
+            last_generation: self.last_generation,
+            action_configs: self.action_configs.values().map(Arc::clone).collect(),
+            settings: self.settings.clone(),
         }
     }
 
@@ -139,6 +165,10 @@ impl State {
             due_mark: parts.due_mark,
             workers: parts.workers.into_iter().map(|worker| (worker.id, worker)).collect(),
             recent: Recent::from_parts(parts.recently_ended_floor, parts.recently_ended),
+            crons: by_action(parts.crons, |cron| &cron.spec.action)?,
+            last_generation: parts.last_generation,
+            action_configs: by_action(parts.action_configs, |config| &config.action)?,
+            settings: parts.settings,
             ..Self::default()
         };
         for job in parts.jobs {
@@ -276,4 +306,19 @@ impl State {
         self.recent.push(self.sequence, id);
         transition.announce(Event::Ended(job));
     }
+}
+
+/// Records of which each action has one.
+fn by_action<T>(
+    records: Vec<Arc<T>>,
+    action: fn(&T) -> &str,
+) -> Result<BTreeMap<String, Arc<T>>, Violation> {
+    let mut map = BTreeMap::new();
+    for record in records {
+        let action = action(&record).to_owned();
+        if map.insert(action.clone(), record).is_some() {
+            return Err(Violation::TwoOfAction(action));
+        }
+    }
+    Ok(map)
 }

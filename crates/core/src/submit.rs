@@ -1,11 +1,13 @@
 //! A job is created: by a client, or as the retry of one that failed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::action::BUILT_IN_ACTIONS;
+use crate::action_config;
 use crate::command::NewJob;
 use crate::id::JobId;
-use crate::job::{Job, JobSpec};
+use crate::job::{Job, JobSpec, Parameters};
 use crate::limits;
 use crate::outcome::{Refusal, Reply};
 use crate::state::{State, Transition};
@@ -15,10 +17,10 @@ use crate::time::{Span, Timestamp};
 pub(crate) fn submit(
     state: &mut State,
     transition: &mut Transition,
-    new: NewJob,
+    mut new: NewJob,
 ) -> Result<Reply, Refusal> {
     if let Some(job) = state.jobs.get(&new.id) {
-        let is_same = job.spec == new.spec && job.retries_total == new.retries;
+        let is_same = job.is_submitted_as(&new.spec) && job.retries_total == new.retries;
         return if is_same {
             Ok(Reply::Submitted(Arc::clone(job)))
         } else {
@@ -32,18 +34,23 @@ pub(crate) fn submit(
         return Err(Refusal::SubmitTooLate(new.id));
     }
     within_limits(state, &new)?;
+    let from_config = action_config::complete(state, &mut new.spec);
+    if !from_config.is_empty() {
+        completed_within_limits(new.spec.parameters.as_ref())?;
+    }
     let job = create(
         state,
-        new.id,
-        new.id,
+        (new.id, new.id),
         new.spec,
+        from_config,
         new.scheduled_at.unwrap_or(state.now),
         (new.retries, new.retries),
     );
     Ok(Reply::Submitted(state.insert(transition, job)))
 }
 
-/// The next try of a failed job, `backoff` from now.
+/// The next try of a failed job, `backoff` from now. It has the parameters of the failed one: what
+/// the config of their action has become meanwhile is for new jobs.
 pub(crate) fn retry(
     state: &mut State,
     transition: &mut Transition,
@@ -53,9 +60,9 @@ pub(crate) fn retry(
     let id = id_of_retry(state, failed.id);
     let job = create(
         state,
-        id,
-        failed.id,
+        (id, failed.id),
         failed.spec.clone(),
+        BTreeSet::new(),
         state.now.plus(backoff),
         (failed.retries_left - 1, failed.retries_total),
     );
@@ -80,9 +87,9 @@ fn id_of_retry(state: &State, failed: JobId) -> JobId {
 
 fn create(
     state: &mut State,
-    id: JobId,
-    retry_from: JobId,
+    (id, retry_from): (JobId, JobId),
     spec: JobSpec,
+    from_config: BTreeSet<String>,
     scheduled_at: Timestamp,
     (retries_left, retries_total): (u32, u32),
 ) -> Job {
@@ -105,41 +112,73 @@ fn create(
         attempt_count: 0,
         attempts: Vec::new(),
         line_count: 0,
+        from_config,
     }
 }
 
 fn within_limits(state: &State, new: &NewJob) -> Result<(), Refusal> {
     let action = &new.spec.action;
-    let is_built_in = BUILT_IN_ACTIONS.contains(&action.as_str());
-    if !is_built_in && !state.offers(action) {
-        let shown = action.chars().take(limits::NAME_BYTES_MAX).collect();
-        return Err(Refusal::NoSuchAction(shown));
-    }
-    at_most("retries", u64::from(new.retries), u64::from(limits::RETRIES_MAX))?;
-    if let Some(parameters) = &new.spec.parameters {
-        at_most("parameters", count(parameters.len()), count(limits::PARAMETERS_MAX))?;
-        let bytes = parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
-        at_most("bytes of parameters", count(bytes), count(limits::PARAMETER_BYTES_MAX))?;
-        let longest = parameters.keys().map(String::len).max().unwrap_or(0);
-        at_most("name of a parameter", count(longest), count(limits::NAME_BYTES_MAX))?;
-    }
-    for (what, timeout) in [
-        ("text of the deadline", &new.spec.deadline),
-        ("text of the stop timeout", &new.spec.stop_timeout),
-    ] {
-        let bytes = timeout.as_ref().map_or(0, |timeout| timeout.text().len());
-        at_most(what, count(bytes), count(limits::TIMEOUT_BYTES_MAX))?;
-    }
-    let need = new.spec.capacity_map.clone().unwrap_or_default();
-    capacity_within_limits(&need)?;
+    action_is_known(state, action)?;
+    run_within_limits(&new.spec, new.retries)?;
     if state.jobs.len() >= limits::LIVE_JOBS_MAX {
         return Err(Refusal::QueueFull { limit: limits::LIVE_JOBS_MAX });
     }
+    let need = new.spec.capacity_map.clone().unwrap_or_default();
     if state.index.is_one_shape_too_many(action, &need) {
         let limit = limits::SHAPES_PER_ACTION_MAX;
         return Err(Refusal::TooManyShapes { action: action.clone(), limit });
     }
     Ok(())
+}
+
+/// Whether a worker, alive or not, offers the action, or every replica has it.
+pub(crate) fn action_is_known(state: &State, action: &str) -> Result<(), Refusal> {
+    if BUILT_IN_ACTIONS.contains(&action) || state.offers(action) {
+        Ok(())
+    } else {
+        Err(Refusal::NoSuchAction(shown(action)))
+    }
+}
+
+/// The part of a client's text that a refusal repeats.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().take(limits::NAME_BYTES_MAX).collect()
+}
+
+/// Whether what is to be run has no more of anything than it may have, its action aside.
+pub(crate) fn run_within_limits(spec: &JobSpec, retries: u32) -> Result<(), Refusal> {
+    at_most("retries", u64::from(retries), u64::from(limits::RETRIES_MAX))?;
+    parameters_within_limits(spec.parameters.as_ref())?;
+    for (what, timeout) in
+        [("text of the deadline", &spec.deadline), ("text of the stop timeout", &spec.stop_timeout)]
+    {
+        let bytes = timeout.as_ref().map_or(0, |timeout| timeout.text().len());
+        at_most(what, count(bytes), count(limits::TIMEOUT_BYTES_MAX))?;
+    }
+    spec.capacity_map.as_ref().map_or(Ok(()), capacity_within_limits)
+}
+
+pub(crate) fn parameters_within_limits(parameters: Option<&Parameters>) -> Result<(), Refusal> {
+    let Some(parameters) = parameters else { return Ok(()) };
+    at_most("parameters", count(parameters.len()), count(limits::PARAMETERS_MAX))?;
+    let bytes = bytes_of(parameters);
+    at_most("bytes of parameters", bytes, count(limits::PARAMETER_BYTES_MAX))?;
+    let longest = parameters.keys().map(String::len).max().unwrap_or(0);
+    at_most("name of a parameter", count(longest), count(limits::NAME_BYTES_MAX))
+}
+
+/// Whether a job's own parameters and those of its action's config are not too many together. Each
+/// for itself is within the limits.
+fn completed_within_limits(parameters: Option<&Parameters>) -> Result<(), Refusal> {
+    let Some(parameters) = parameters else { return Ok(()) };
+    let what = "parameters, with those of its action config,";
+    at_most(what, count(parameters.len()), count(limits::PARAMETERS_MAX))?;
+    let what = "bytes of parameters, with those of its action config,";
+    at_most(what, bytes_of(parameters), count(limits::PARAMETER_BYTES_MAX))
+}
+
+fn bytes_of(parameters: &Parameters) -> u64 {
+    count(parameters.iter().map(|(name, value)| name.len() + value.len()).sum())
 }
 
 pub(crate) fn capacity_within_limits(map: &crate::CapacityMap) -> Result<(), Refusal> {

@@ -5,5 +5,6 @@ mod bounds {
     mod abuse;
     mod checkpoint;
     mod cluster;
+    mod configuration;
     mod limits;
 }

@@ -70,5 +70,6 @@ pub(crate) fn job(action: &str, parameters: &[(&str, &str)]) -> Arc<Job> {
             end: None,
         }],
         line_count: 0,
+        from_config: std::collections::BTreeSet::new(),
     })
 }

@@ -8,6 +8,9 @@ use stint_core::{
 use stint_proto::log::v1 as pb;
 use stint_proto::log::v1::proposal::Command as Wire;
 
+use super::configuration::{
+    action_config, action_config_of, change, change_of, new_cron, new_cron_of,
+};
 use super::job::{line, line_of, spec, spec_of, traits, traits_of};
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
@@ -98,6 +101,11 @@ fn to_wire(command: &Command) -> Wire {
         Command::Expire { worker, epoch, renewal } => {
             Wire::Expire(pb::Expire { worker: worker.get(), epoch: epoch.0, renewal: *renewal })
         }
+        Command::PutCron(new) => Wire::PutCron(new_cron(new)),
+        Command::DeleteCron { action } => Wire::DeleteCron(action_ref(action)),
+        Command::PutActionConfig(config) => Wire::PutActionConfig(action_config(config)),
+        Command::DeleteActionConfig { action } => Wire::DeleteActionConfig(action_ref(action)),
+        Command::PutSettings(settings) => Wire::PutSettings(change(settings)),
     }
 }
 
@@ -147,7 +155,16 @@ fn from_wire(command: Wire) -> Decoded<Command> {
             epoch: Epoch(expire.epoch),
             renewal: expire.renewal,
         },
+        Wire::PutCron(new) => Command::PutCron(Box::new(new_cron_of(new)?)),
+        Wire::DeleteCron(of) => Command::DeleteCron { action: of.action },
+        Wire::PutActionConfig(config) => Command::PutActionConfig(action_config_of(config)?),
+        Wire::DeleteActionConfig(of) => Command::DeleteActionConfig { action: of.action },
+        Wire::PutSettings(settings) => Command::PutSettings(change_of(settings)?),
     })
+}
+
+fn action_ref(action: &str) -> pb::ActionRef {
+    pb::ActionRef { action: action.to_owned() }
 }
 
 fn registration_of(new: pb::Register) -> Decoded<Registration> {

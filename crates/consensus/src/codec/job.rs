@@ -1,5 +1,7 @@
 //! Jobs and lines: what stands in checkpoints, in history and in output.
 
+use std::collections::BTreeSet;
+
 use prost::Message as _;
 use stint_core::{
     ActionTraits, Attempt, AttemptEnd, Epoch, Job, JobSpec, Line, OnWorkerLoss, Span, Status,
@@ -39,6 +41,7 @@ pub(super) fn to_wire(job: &Job) -> pb::Job {
         attempt_count: job.attempt_count,
         attempts: job.attempts.iter().map(attempt).collect(),
         line_count: job.line_count,
+        from_config: job.from_config.iter().cloned().collect(),
     }
 }
 
@@ -61,6 +64,7 @@ pub(super) fn from_wire(job: pb::Job) -> Decoded<Job> {
         attempt_count: job.attempt_count,
         attempts: job.attempts.into_iter().map(attempt_of).collect::<Decoded<_>>()?,
         line_count: job.line_count,
+        from_config: names_of(job.from_config)?,
     })
 }
 
@@ -76,15 +80,26 @@ pub(super) fn spec(spec: &JobSpec) -> pb::JobSpec {
 }
 
 pub(super) fn spec_of(spec: pb::JobSpec) -> Decoded<JobSpec> {
-    let timeout =
-        |text: &str| Timeout::parse(text).map_err(|error| Garbled::new("duration", error));
     Ok(JobSpec {
-        deadline: timeout(&spec.deadline)?,
-        stop_timeout: timeout(&spec.stop_timeout)?,
+        deadline: timeout_of(&spec.deadline)?,
+        stop_timeout: timeout_of(&spec.stop_timeout)?,
         action: spec.action,
         parameters: spec.parameters.map(|map| map.entries),
         capacity_map: spec.capacity_map.map(capacity_of),
     })
+}
+
+pub(super) fn timeout_of(text: &str) -> Decoded<Option<Timeout>> {
+    Timeout::parse(text).map_err(|error| Garbled::new("duration", error))
+}
+
+/// Names in their order, each once.
+fn names_of(names: Vec<String>) -> Decoded<BTreeSet<String>> {
+    if names.is_sorted_by(|former, latter| former < latter) {
+        Ok(names.into_iter().collect())
+    } else {
+        Err(Garbled::new("names of parameters", "they are not in order"))
+    }
 }
 
 fn status(status: Status) -> u32 {

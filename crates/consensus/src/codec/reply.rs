@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use prost::Message as _;
-use stint_core::{Epoch, Refusal, Reply};
+use stint_core::{Epoch, Refusal, Reply, Timestamp};
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::answer::Answer as Wire;
 
@@ -86,6 +86,17 @@ fn refusal(no: &Refusal) -> pb::Refusal {
             pb::Refusal { kind: 15, job: job_bytes(*job), a: *expected, b: *got, ..empty }
         }
         Refusal::TooManyLines { job } => pb::Refusal { kind: 16, job: job_bytes(*job), ..empty },
+        Refusal::NoSuchCron(action) => pb::Refusal { kind: 17, text: action.clone(), ..empty },
+        Refusal::NoSuchActionConfig(action) => {
+            pb::Refusal { kind: 18, text: action.clone(), ..empty }
+        }
+        Refusal::TooManyCrons { limit } => pb::Refusal { kind: 19, a: number(*limit), ..empty },
+        Refusal::TooManyActionConfigs { limit } => {
+            pb::Refusal { kind: 20, a: number(*limit), ..empty }
+        }
+        Refusal::NextRunTooEarly { next_run, anchor } => {
+            pb::Refusal { kind: 21, a: next_run.as_ms(), b: anchor.as_ms(), ..empty }
+        }
     }
 }
 
@@ -110,6 +121,14 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
         14 => Refusal::TooManyWorkers { limit: size(no.a) },
         15 => Refusal::LineGap { job: job()?, expected: no.a, got: no.b },
         16 => Refusal::TooManyLines { job: job()? },
+        17 => Refusal::NoSuchCron(no.text),
+        18 => Refusal::NoSuchActionConfig(no.text),
+        19 => Refusal::TooManyCrons { limit: size(no.a) },
+        20 => Refusal::TooManyActionConfigs { limit: size(no.a) },
+        21 => Refusal::NextRunTooEarly {
+            next_run: Timestamp::from_ms(no.a),
+            anchor: Timestamp::from_ms(no.b),
+        },
         other => return Err(Garbled::new("refusal", other)),
     })
 }

@@ -1,9 +1,12 @@
-//! Checkpoints: a header with what is small, and chunks of jobs.
+//! Checkpoints: a header with what is small, and chunks of jobs and of what clients have set.
 
 use prost::Message as _;
-use stint_core::{Epoch, Incarnation, LeaseId, ListKey, Parts, Span, State, Worker, WorkerStatus};
+use stint_core::{
+    Epoch, Generation, Incarnation, LeaseId, ListKey, Parts, Span, State, Worker, WorkerStatus,
+};
 use stint_proto::log::v1 as pb;
 
+use super::configuration::{action_config, action_config_of, cron, cron_of, settings, settings_of};
 use super::job::{from_wire, to_wire, traits, traits_of};
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, worker_id,
@@ -27,11 +30,13 @@ pub(crate) fn encode_header(
         recently_ended_floor: parts.recently_ended_floor,
         applied,
         membership: Some(membership),
+        last_generation: parts.last_generation.0,
+        settings: Some(settings(&parts.settings)),
     }
     .encode_to_vec()
 }
 
-/// What a header says: the parts without their jobs, and where in the log it stands.
+/// What a header says: the parts without what is in chunks, and where in the log it stands.
 pub(crate) fn decode_header(
     bytes: &[u8],
 ) -> Decoded<(Restored, Option<pb::LogId>, pb::StoredMembership)> {
@@ -52,6 +57,8 @@ pub(crate) fn decode_header(
         },
         workers,
         recently_ended_floor: header.recently_ended_floor,
+        last_generation: Generation(header.last_generation),
+        settings: settings_of(&header.settings.unwrap_or_default())?,
         ..Parts::default()
     };
     Ok((Restored { parts }, header.applied, header.membership.unwrap_or_default()))
@@ -73,6 +80,12 @@ impl Restored {
         for ended in chunk.recently_ended {
             self.parts.recently_ended.push((ended.sequence, job_id(&ended.job)?));
         }
+        for cron in chunk.crons {
+            self.parts.crons.push(std::sync::Arc::new(cron_of(cron)?));
+        }
+        for config in chunk.action_configs {
+            self.parts.action_configs.push(std::sync::Arc::new(action_config_of(config)?));
+        }
         Ok(())
     }
 
@@ -84,30 +97,44 @@ impl Restored {
 
 /// The chunks of a checkpoint, encoded one by one as they are asked for.
 pub(crate) fn encode_chunks(parts: &Parts) -> impl Iterator<Item = Vec<u8>> {
-    let mut jobs = parts.jobs.iter().peekable();
-    let mut ended = parts.recently_ended.iter().peekable();
+    let mut jobs = parts.jobs.iter().map(|job| to_wire(job));
+    let mut ended = parts
+        .recently_ended
+        .iter()
+        .map(|(sequence, id)| pb::EndedJob { sequence: *sequence, job: job_bytes(*id) });
+    let mut crons = parts.crons.iter().map(|record| cron(record));
+    let mut configs = parts.action_configs.iter().map(|record| action_config(record));
     std::iter::from_fn(move || {
-        if jobs.peek().is_none() && ended.peek().is_none() {
-            return None;
-        }
         let mut chunk = pb::CheckpointChunk::default();
-        let mut bytes = 0;
-        while bytes < CHUNK_BYTES
-            && let Some(job) = jobs.next()
-        {
-            let job = to_wire(job);
-            bytes += job.encoded_len();
-            chunk.jobs.push(job);
-        }
-        while bytes < CHUNK_BYTES
-            && let Some((sequence, id)) = ended.next()
-        {
-            let ended = pb::EndedJob { sequence: *sequence, job: job_bytes(*id) };
-            bytes += ended.encoded_len();
-            chunk.recently_ended.push(ended);
-        }
-        Some(chunk.encode_to_vec())
+        let mut room = Room::default();
+        room.fill(&mut chunk.jobs, &mut jobs);
+        room.fill(&mut chunk.recently_ended, &mut ended);
+        room.fill(&mut chunk.crons, &mut crons);
+        room.fill(&mut chunk.action_configs, &mut configs);
+        (room.bytes > 0).then(|| chunk.encode_to_vec())
     })
+}
+
+/// How much a chunk has already.
+#[derive(Default)]
+struct Room {
+    bytes: usize,
+}
+
+impl Room {
+    /// Takes records until the chunk is full or there are no more.
+    fn fill<T: prost::Message>(
+        &mut self,
+        into: &mut Vec<T>,
+        records: &mut impl Iterator<Item = T>,
+    ) {
+        while self.bytes < CHUNK_BYTES
+            && let Some(record) = records.next()
+        {
+            self.bytes += record.encoded_len();
+            into.push(record);
+        }
+    }
 }
 
 fn worker_to_wire(worker: &Worker) -> pb::Worker {

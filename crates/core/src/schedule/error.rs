@@ -66,6 +66,9 @@ pub enum ScheduleError {
         /// The month field.
         months: String,
     },
+    /// Its last tick has passed: the calendar ends with [`crate::limits::SCHEDULE_END`].
+    #[error("the schedule \"{0}\" has no tick any more: the calendar ends with the year 2099")]
+    Ended(String),
     /// No time zone of the IANA database.
     #[error("no time zone \"{0}\": write a name of the IANA database, such as Europe/Berlin")]
     UnknownTimeZone(String),

@@ -3,7 +3,7 @@
 //! ```text
 //! after 5s | back 5s                     the leader's clock moves; nothing is in the log for that
 //! tick
-//! submit JOB ACTION [needs=a:1,b:2] [retries=2] [in=5s]
+//! submit JOB ACTION [needs=a:1,b:2] [with=a:x,b:y] [retries=2] [in=5s]
 //! cancel JOB | delete JOB
 //! register WORKER actions=a,b(abandon),c(backoff=5s) [has=a:1] [incarnation=1] [ttl=10s]
 //! confirm | heartbeat | leave WORKER [epoch=1]
@@ -12,18 +12,24 @@
 //! capacity WORKER [a:1,b:2]
 //! lines WORKER JOB FIRST COUNT [lease=1] [epoch=1]
 //! finish WORKER JOB exit=0 | signal=9 | canceled | deadline | shutdown | not-started [lease=1] [epoch=1]
-//! show | why JOB | deadline              questions
+//! cron ACTION NEXT [schedule=@hourly] [zone=Europe/Berlin] [retries=2] [id=1]
+//! no-cron ACTION
+//! config ACTION [with=a:x,b:y] [id=1]
+//! no-config ACTION
+//! settings [compaction=on] [keep=5] [age=24h]
+//! show | why JOB | deadline | parameters JOB     questions
 //! ```
 //!
 //! A worker is its 12 digits. A job is a word; the retry of `a` is `a'`, and that of `a'` is `a''`.
-//! Epochs, renewals and leases that are not said are the current ones.
+//! Epochs, renewals and leases that are not said are the current ones. NEXT is a time from now.
+//! `with=nothing` is an empty map, `keep=all` and `age=any` are no bound.
 
 use std::collections::BTreeMap;
 
 use stint_core::{
-    ActionTraits, CapacityMap, Command, Epoch, Exit, ExitCause, Finished, Incarnation, JobId,
-    JobSpec, LeaseId, NewJob, OnWorkerLoss, Registration, Span, State, Stream, Timeout, Timestamp,
-    WorkerId,
+    ActionConfig, ActionConfigId, ActionTraits, CapacityMap, Change, Command, CronId, Epoch, Exit,
+    ExitCause, Finished, Incarnation, JobId, JobSpec, LeaseId, NewCron, NewJob, OnWorkerLoss,
+    Parameters, Registration, SettingsChange, Span, State, Stream, Timeout, Timestamp, WorkerId,
 };
 
 use super::print::Names;
@@ -35,6 +41,7 @@ pub(crate) enum Line {
     Back(u64),
     Show,
     Why(JobId),
+    Parameters(JobId),
     Deadline,
 }
 
@@ -68,6 +75,10 @@ impl<'a> Words<'a> {
 
     fn job(&mut self, names: &mut Names) -> Result<JobId, String> {
         Ok(names.id(self.word("the job")?))
+    }
+
+    fn action(&mut self) -> Result<String, String> {
+        self.word("the action").map(str::to_owned)
     }
 
     fn named(&mut self, name: &str) -> Option<&'a str> {
@@ -107,6 +118,15 @@ fn amounts(text: &str) -> Result<CapacityMap, String> {
     text.split(',').filter(|pair| !pair.is_empty()).map(amount).collect()
 }
 
+/// `a:x,b:y`, or `nothing`
+fn parameters(text: &str) -> Result<Parameters, String> {
+    let parameter = |pair: &str| {
+        let (name, value) = pair.split_once(':').ok_or_else(|| format!("{pair}: no value"))?;
+        Ok((name.to_owned(), value.to_owned()))
+    };
+    text.split(',').filter(|pair| *pair != "nothing").map(parameter).collect()
+}
+
 /// `a`, `a(abandon)` or `a(backoff=5s)`
 fn action(text: &str) -> Result<(String, ActionTraits), String> {
     let (name, rest) = text.split_once('(').unwrap_or((text, ""));
@@ -129,7 +149,13 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "back" => Line::Back(span_ms(words.word("a time")?)?),
         "show" => Line::Show,
         "why" => Line::Why(words.job(names)?),
+        "parameters" => Line::Parameters(words.job(names)?),
         "deadline" => Line::Deadline,
+        "cron" => Line::Entry(cron(&mut words, state)?),
+        "no-cron" => Line::Entry(Command::DeleteCron { action: words.action()? }),
+        "config" => Line::Entry(config(&mut words)?),
+        "no-config" => Line::Entry(Command::DeleteActionConfig { action: words.action()? }),
+        "settings" => Line::Entry(settings(&mut words)?),
         "tick" => Line::Entry(Command::Tick),
         "submit" => Line::Entry(submit(&mut words, state, names)?),
         "cancel" => Line::Entry(Command::Cancel { job: words.job(names)? }),
@@ -144,8 +170,8 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
 fn submit(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Command, String> {
     let id = words.job(names)?;
     let spec = JobSpec {
-        action: words.word("the action")?.to_owned(),
-        parameters: None,
+        action: words.action()?,
+        parameters: words.named("with").map(parameters).transpose()?,
         capacity_map: words.named("needs").map(amounts).transpose()?,
         deadline: None,
         stop_timeout: None,
@@ -154,6 +180,56 @@ fn submit(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Com
     let scheduled_at = in_ms.map(|ms| Timestamp::from_ms(state.now().as_ms() + ms));
     let retries = u32::try_from(words.named_number("retries", 0)?).map_err(|e| e.to_string())?;
     Ok(Command::Submit(NewJob { id, drawn: state.sequence(), spec, scheduled_at, retries }))
+}
+
+/// A UUID by its last digits.
+fn id_bytes(words: &mut Words<'_>) -> Result<[u8; 16], String> {
+    Ok(u128::from(words.named_number("id", 1)?).to_be_bytes())
+}
+
+fn cron(words: &mut Words<'_>, state: &State) -> Result<Command, String> {
+    let spec = JobSpec {
+        action: words.action()?,
+        parameters: words.named("with").map(parameters).transpose()?,
+        capacity_map: words.named("needs").map(amounts).transpose()?,
+        deadline: None,
+        stop_timeout: None,
+    };
+    let anchor = state.now();
+    Ok(Command::PutCron(Box::new(NewCron {
+        id: CronId::from_bytes(id_bytes(words)?),
+        spec,
+        retries: u32::try_from(words.named_number("retries", 0)?).map_err(|e| e.to_string())?,
+        schedule: words.named("schedule").unwrap_or("@hourly").to_owned(),
+        time_zone: words.named("zone").map(str::to_owned),
+        anchor,
+        next_run: anchor.plus(Span::from_ms(span_ms(words.word("the next run")?)?)),
+    })))
+}
+
+fn config(words: &mut Words<'_>) -> Result<Command, String> {
+    Ok(Command::PutActionConfig(ActionConfig {
+        id: ActionConfigId::from_bytes(id_bytes(words)?),
+        action: words.action()?,
+        parameters: words.named("with").map(parameters).transpose()?,
+    }))
+}
+
+fn settings(words: &mut Words<'_>) -> Result<Command, String> {
+    let mut change = SettingsChange::default();
+    if let Some(text) = words.named("compaction") {
+        change.job_history_compaction_enabled = Change::To(text == "on");
+    }
+    if let Some(text) = words.named("keep") {
+        let count = (text != "all").then(|| number(text)).transpose()?;
+        change.job_history_to_keep = Change::To(count);
+    }
+    if let Some(text) = words.named("age") {
+        let age = if text == "any" { "" } else { text };
+        let age = Timeout::parse(age).map_err(|error| error.to_string())?;
+        change.job_history_max_age = Change::To(age);
+    }
+    Ok(Command::PutSettings(change))
 }
 
 fn register(words: &mut Words<'_>) -> Result<Command, String> {

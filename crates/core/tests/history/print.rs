@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use stint_core::{
-    AttemptEnd, CapacityMap, Event, Job, JobId, Outcome, Refusal, Reply, State, Timestamp, Worker,
+    ActionConfig, AttemptEnd, CapacityMap, Cron, Event, Job, JobId, Outcome, Parameters, Refusal,
+    Reply, Settings, State, Timestamp, Worker,
 };
 
 /// The names that a story has for jobs.
@@ -112,6 +113,11 @@ impl Names {
                 format!("lines of {} from {first}: {}", self.of(job.id), texts.join(", "))
             }
             Event::WorkerChanged(worker) => format!("worker {}", described(worker)),
+            Event::CronChanged(cron) => format!("cron {}", scheduled(cron)),
+            Event::CronDeleted(cron) => format!("deleted cron {}", scheduled(cron)),
+            Event::ActionConfigChanged(config) => format!("config {}", configured(config)),
+            Event::ActionConfigDeleted(config) => format!("deleted config {}", configured(config)),
+            Event::SettingsChanged(settings) => format!("settings {}", set(settings)),
         }
     }
 
@@ -129,11 +135,17 @@ impl Names {
         format!("{text}, attempt {number} on {worker} under lease {lease} {end}{deaths}")
     }
 
-    /// All live jobs by name, and all workers.
+    /// All live jobs by name, what is set, and all workers.
     pub(crate) fn state(&self, state: &State) -> String {
         let jobs = state.jobs().map(|job| format!("{}\n", self.job(job)));
         let mut lines: Vec<_> = jobs.collect();
         lines.sort();
+        lines.extend(state.crons().map(|cron| format!("cron {}\n", scheduled(cron))));
+        let configs = state.action_configs();
+        lines.extend(configs.map(|config| format!("config {}\n", configured(config))));
+        if *state.settings() != Settings::default() {
+            lines.push(format!("settings {}\n", set(state.settings())));
+        }
         lines.extend(state.workers().map(|worker| format!("worker {}\n", described(worker))));
         lines.concat()
     }
@@ -144,6 +156,35 @@ fn described(worker: &Worker) -> String {
     let confirmed = if worker.is_confirmed { "" } else { ", not confirmed" };
     let (has, uses) = (list(worker.capacity()), list(&worker.capacity_in_use));
     format!("{id}: {status} in epoch {epoch}{confirmed}, has {has}, uses {uses}")
+}
+
+fn scheduled(cron: &Cron) -> String {
+    let (action, schedule, generation) = (&cron.spec.action, &cron.schedule, cron.generation);
+    let zone = cron.time_zone.as_deref().unwrap_or("UTC");
+    let next = cron.next_run.map_or("never".to_owned(), Names::time);
+    let retries = cron.retries;
+    format!(
+        "of {action}: {schedule} in {zone}, generation {generation}, retries {retries}, next {next}"
+    )
+}
+
+fn configured(config: &ActionConfig) -> String {
+    format!("of {}: {}", config.action, parameters(config.parameters.as_ref()))
+}
+
+/// Parameters by name; that nobody set any is not the same as that somebody set none.
+pub(crate) fn parameters(map: Option<&Parameters>) -> String {
+    let Some(map) = map else { return "null".to_owned() };
+    let pairs: Vec<_> = map.iter().map(|(name, value)| format!("{name}:{value}")).collect();
+    if pairs.is_empty() { "nothing".to_owned() } else { pairs.join(",") }
+}
+
+fn set(settings: &Settings) -> String {
+    let compaction = if settings.job_history_compaction_enabled { "on" } else { "off" };
+    let keep = settings.job_history_to_keep.map_or("all".to_owned(), |count| count.to_string());
+    let age = settings.job_history_max_age.as_ref();
+    let age = age.map_or("any".to_owned(), ToString::to_string);
+    format!("compaction {compaction}, keep {keep}, age {age}")
 }
 
 fn list(map: &CapacityMap) -> String {

@@ -13,9 +13,10 @@ pub(crate) struct Coverage {
 }
 
 /// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
-const REFUSED_IN_BOUNDS: [&str; 3] = ["QueueFull", "TooManyShapes", "TooManyWorkers"];
+const REFUSED_IN_BOUNDS: [&str; 5] =
+    ["QueueFull", "TooManyShapes", "TooManyWorkers", "TooManyCrons", "TooManyActionConfigs"];
 
-const REFUSALS: [&str; 13] = [
+const REFUSALS: [&str; 16] = [
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
@@ -29,12 +30,15 @@ const REFUSALS: [&str; 13] = [
     "NotConfirmed",
     "LineGap",
     "TooManyLines",
+    "NoSuchCron",
+    "NoSuchActionConfig",
+    "NextRunTooEarly",
 ];
 
 const REPLIES: [&str; 7] =
     ["Ok", "Submitted", "SubmittedBefore", "Registered", "Claimed", "LinesAppended", "Finished"];
 
-const EVENTS: [&str; 10] = [
+const EVENTS: [&str; 15] = [
     "+Submitted",
     "+Due",
     "+Claimed",
@@ -45,6 +49,11 @@ const EVENTS: [&str; 10] = [
     "+Deleted",
     "+LinesAppended",
     "+WorkerChanged",
+    "+CronChanged",
+    "+CronDeleted",
+    "+ActionConfigChanged",
+    "+ActionConfigDeleted",
+    "+SettingsChanged",
 ];
 
 const ENDS: [&str; 7] = [
@@ -60,12 +69,15 @@ const ENDS: [&str; 7] = [
 const WAITS: [&str; 5] = ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 5] = [
+const PATHS: [&str; 8] = [
     "failed by its reclaims",
     "abandoned",
     "retried",
     "refused while something became due",
     "forgot an attempt",
+    "had a parameter of a config",
+    "had a parameter that a config has as well",
+    "put the same cron again",
 ];
 
 impl Coverage {
@@ -98,6 +110,12 @@ impl Coverage {
                 }
             }
         }
+        let is_change = |event: &Event| matches!(event, Event::CronChanged(_));
+        if let (Command::PutCron(_), Ok(_)) = (command, &outcome.reply)
+            && !outcome.events.iter().any(is_change)
+        {
+            self.words.insert("put the same cron again");
+        }
         for event in &outcome.events {
             self.words.insert(event_word(event));
             match event {
@@ -114,6 +132,14 @@ impl Coverage {
                 }
                 Event::Submitted(job) if job.retry_from != job.id => {
                     self.words.insert("retried");
+                }
+                Event::Submitted(job) if !job.from_config.is_empty() => {
+                    self.words.insert("had a parameter of a config");
+                    if job.spec.parameters.as_ref().is_some_and(|all| {
+                        all.get("a").is_some_and(|value| value == "b") && all.contains_key("c")
+                    }) {
+                        self.words.insert("had a parameter that a config has as well");
+                    }
                 }
                 Event::Claimed(job) if job.attempts.first().is_some_and(|run| run.number > 1) => {
                     self.words.insert("forgot an attempt");
@@ -171,6 +197,11 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::TooManyWorkers { .. } => "TooManyWorkers",
         Refusal::LineGap { .. } => "LineGap",
         Refusal::TooManyLines { .. } => "TooManyLines",
+        Refusal::NoSuchCron(_) => "NoSuchCron",
+        Refusal::NoSuchActionConfig(_) => "NoSuchActionConfig",
+        Refusal::TooManyCrons { .. } => "TooManyCrons",
+        Refusal::TooManyActionConfigs { .. } => "TooManyActionConfigs",
+        Refusal::NextRunTooEarly { .. } => "NextRunTooEarly",
     }
 }
 
@@ -186,6 +217,11 @@ fn event_word(event: &Event) -> &'static str {
         Event::Deleted(_) => "+Deleted",
         Event::LinesAppended { .. } => "+LinesAppended",
         Event::WorkerChanged(_) => "+WorkerChanged",
+        Event::CronChanged(_) => "+CronChanged",
+        Event::CronDeleted(_) => "+CronDeleted",
+        Event::ActionConfigChanged(_) => "+ActionConfigChanged",
+        Event::ActionConfigDeleted(_) => "+ActionConfigDeleted",
+        Event::SettingsChanged(_) => "+SettingsChanged",
     }
 }
 

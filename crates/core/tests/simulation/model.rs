@@ -11,9 +11,11 @@ use stint_core::{
     Reply, Status, Timestamp, Worker, limits,
 };
 
+use self::configuration::Configuration;
 use super::table;
 
 mod claims;
+pub(crate) mod configuration;
 mod questions;
 mod runs;
 mod workers;
@@ -24,6 +26,8 @@ pub(crate) type Answer = Result<Reply, Refusal>;
 pub(crate) struct Entry {
     pub(crate) job: Job,
     pub(crate) is_over: bool,
+    /// What its submitter wrote; of a retry, what the failed job had.
+    pub(crate) submitted: JobSpec,
 }
 
 #[derive(Default)]
@@ -43,6 +47,7 @@ pub(crate) struct Model {
     pub(crate) ended: Vec<(u64, JobId)>,
     /// The entry that ended the last job that was forgotten before this model's time.
     forgotten_before: u64,
+    pub(crate) configuration: Configuration,
     /// The rows of the table that were taken.
     pub(crate) rows: BTreeSet<(Status, Status)>,
     events: Vec<Event>,
@@ -86,6 +91,11 @@ impl Model {
             Command::Finish { worker, epoch, runs } => self.finish(*worker, *epoch, runs),
             Command::Leave { worker, epoch } => self.leave(*worker, *epoch),
             Command::Expire { worker, epoch, renewal } => self.expire(*worker, *epoch, *renewal),
+            Command::PutCron(new) => self.put_cron(new),
+            Command::DeleteCron { action } => self.delete_cron(action),
+            Command::PutActionConfig(config) => self.put_action_config(config),
+            Command::DeleteActionConfig { action } => self.delete_action_config(action),
+            Command::PutSettings(change) => self.put_settings(change),
         };
         Outcome { reply, events: std::mem::take(&mut self.events) }
     }
@@ -133,7 +143,7 @@ impl Model {
     fn submit(&mut self, new: &NewJob) -> Answer {
         if let Some(i) = self.live(new.id) {
             let job = &self.jobs[i].job;
-            let is_same = job.spec == new.spec && job.retries_total == new.retries;
+            let is_same = self.jobs[i].submitted == new.spec && job.retries_total == new.retries;
             let same = Reply::Submitted(Arc::new(job.clone()));
             return if is_same { Ok(same) } else { Err(Refusal::IdTaken(new.id)) };
         }
@@ -150,19 +160,27 @@ impl Model {
         let scheduled_at = new.scheduled_at.unwrap_or(Timestamp::from_ms(self.now));
         let retries = (new.retries, new.retries);
         let i = self.create(new.id, new.id, new.spec.clone(), scheduled_at, retries);
+        let (parameters, from_config) = self.told(&new.spec);
+        self.jobs[i].job.spec.parameters = parameters;
+        self.jobs[i].job.from_config = from_config;
         self.announce_new(i);
         Ok(Reply::Submitted(Arc::new(self.jobs[i].job.clone())))
     }
 
     /// The limits that a submission of the simulation can meet.
     fn admit(&self, new: &NewJob) -> Result<(), Refusal> {
-        let action = &new.spec.action;
-        let is_offered = self.workers.iter().any(|w| w.actions.contains_key(action));
-        if !is_offered && !["sleep", "false", "noop"].contains(&action.as_str()) {
-            return Err(Refusal::NoSuchAction(action.clone()));
-        }
+        self.known(&new.spec.action)?;
         over_limit(u64::from(new.retries), u64::from(limits::RETRIES_MAX))?;
         new.spec.capacity_map.as_ref().map_or(Ok(()), capacity_limits)
+    }
+
+    fn known(&self, action: &str) -> Result<(), Refusal> {
+        let is_offered = self.workers.iter().any(|w| w.actions.contains_key(action));
+        if is_offered || ["sleep", "false", "noop"].contains(&action) {
+            Ok(())
+        } else {
+            Err(Refusal::NoSuchAction(action.to_owned()))
+        }
     }
 
     fn create(
@@ -174,6 +192,7 @@ impl Model {
         (retries_left, retries_total): (u32, u32),
     ) -> usize {
         let now = Timestamp::from_ms(self.now);
+        let submitted = spec.clone();
         let job = Job {
             id,
             retry_from,
@@ -192,8 +211,9 @@ impl Model {
             attempt_count: 0,
             attempts: Vec::new(),
             line_count: 0,
+            from_config: BTreeSet::new(),
         };
-        self.jobs.push(Entry { job, is_over: false });
+        self.jobs.push(Entry { job, is_over: false, submitted });
         self.jobs.len() - 1
     }
 

@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use stint_core::{
-    Command, Event, Filter, JobId, LeaseId, ListKey, Outcome, Parts, Refusal, Reply, State,
-    Timestamp, invariant, limits,
+    ActionConfig, Command, Cron, Event, Filter, JobId, LeaseId, ListKey, Outcome, Parts, Refusal,
+    Reply, State, Timestamp, invariant, limits,
 };
 
 use super::coverage::Coverage;
@@ -130,7 +130,7 @@ impl Play {
             if outcome.reply.is_err() {
                 promises::refused_is_tick(before, at, &outcome, &self.state)?;
             }
-            if let (Command::Submit(_), Ok(Reply::Submitted(_))) = (command, &outcome.reply) {
+            if is_once(command) && matches!(outcome.reply, Ok(Reply::Submitted(_) | Reply::Ok)) {
                 promises::again_is_nothing(self.state.clone(), at, command)?;
             }
         }
@@ -163,7 +163,20 @@ impl Play {
         for (worker, expected) in self.state.workers().zip(&workers) {
             same("a worker", worker.as_ref(), expected)?;
         }
+        self.compare_configuration()?;
         same("the next deadline", &self.state.next_deadline(), &self.model.next_deadline())
+    }
+
+    fn compare_configuration(&self) -> Result<(), String> {
+        let mut expected = self.model.configuration.crons.clone();
+        expected.sort_by_key(|cron| cron.spec.action.clone());
+        let crons: Vec<_> = self.state.crons().map(|cron| Cron::clone(cron)).collect();
+        same("the crons", &crons, &expected)?;
+        let mut expected = self.model.configuration.action_configs.clone();
+        expected.sort_by_key(|config| config.action.clone());
+        let configs = self.state.action_configs().map(|config| ActionConfig::clone(config));
+        same("the action configs", &configs.collect::<Vec<_>>(), &expected)?;
+        same("the settings", self.state.settings(), &self.model.configuration.settings)
     }
 
     fn question(&mut self, op: &Op) -> Result<(), String> {
@@ -195,9 +208,27 @@ impl Play {
         let has_work = self.state.has_work_for(worker);
         same("whether there is work", &has_work, &self.model.has_work_for(worker))?;
         same("how many are due", &self.state.due_count(), &self.model.due_count())?;
+        let configuration = &self.model.configuration;
+        let which = action(*which);
+        let cron = configuration.cron(which).map(|c| &configuration.crons[c]);
+        same("a cron", &self.state.cron(which).map(AsRef::as_ref), &cron)?;
+        let config = configuration.action_config(which);
+        let config = config.map(|c| &configuration.action_configs[c]);
+        same("an action config", &self.state.action_config(which).map(AsRef::as_ref), &config)?;
         let nobodys = self.state.job(JobId::from_bytes([1; 16]));
         same("a job that nobody knows", &nobodys, &None)
     }
+}
+
+/// Whether proposing it twice is proposing it once, whatever its answer is.
+fn is_once(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Submit(_)
+            | Command::PutCron(_)
+            | Command::PutActionConfig(_)
+            | Command::PutSettings(_)
+    )
 }
 
 fn check(is_right: bool, wrong: &str) -> Result<(), String> {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stint_core::{
-    CapacityMap, Command, Event, Job, JobId, LeaseId, Outcome, State, Status, Timestamp, WorkerId,
-    WorkerStatus,
+    CapacityMap, Command, Event, Generation, Job, JobId, LeaseId, Outcome, State, Status,
+    Timestamp, WorkerId, WorkerStatus,
 };
 
 use super::table;
@@ -15,6 +15,7 @@ pub(crate) struct Witness {
     now: Timestamp,
     sequence: u64,
     last_lease: LeaseId,
+    last_generation: Generation,
     /// The live jobs, as they were after the last entry.
     jobs: BTreeMap<JobId, Status>,
     over: BTreeSet<JobId>,
@@ -29,8 +30,14 @@ fn hold(is_kept: bool, broken: impl FnOnce() -> String) -> Kept {
 
 impl Witness {
     pub(crate) fn beginning_at(state: &State) -> Self {
-        let last_lease = state.parts().last_lease;
-        Self { now: state.now(), sequence: state.sequence(), last_lease, ..Self::default() }
+        let parts = state.parts();
+        Self {
+            now: parts.now,
+            sequence: parts.sequence,
+            last_lease: parts.last_lease,
+            last_generation: parts.last_generation,
+            ..Self::default()
+        }
     }
 
     /// Looks at one entry and what it left.
@@ -40,6 +47,7 @@ impl Witness {
         self.sequence += 1;
         hold(after.sequence() == self.sequence, || "an entry was not counted".to_owned())?;
         self.watch_leases(outcome, after)?;
+        self.watch_generations(outcome)?;
         self.watch_statuses(outcome, after)?;
         watch_retries(outcome)?;
         watch_waking(after)?;
@@ -70,6 +78,17 @@ impl Witness {
         }
         let running = after.jobs().filter(|job| job.status.is_running()).count();
         hold(running == holders.len(), || "a job runs that no worker holds".to_owned())
+    }
+
+    /// A cron that is created or takes another's place has a number that none had before.
+    fn watch_generations(&mut self, outcome: &Outcome) -> Kept {
+        for event in &outcome.events {
+            let Event::CronChanged(cron) = event else { continue };
+            let last = std::mem::replace(&mut self.last_generation, cron.generation);
+            let action = &cron.spec.action;
+            hold(cron.generation > last, || format!("{action}: generation after {last}"))?;
+        }
+        Ok(())
     }
 
     /// Statuses change by the table, and what is over stays over.
@@ -167,11 +186,11 @@ pub(crate) fn refused_is_tick(
     hold(is_kept, || "a refused command has changed something".to_owned())
 }
 
-/// A submission that is proposed twice is one job.
+/// What is proposed twice happens once.
 pub(crate) fn again_is_nothing(mut state: State, at: Timestamp, command: &Command) -> Kept {
     let mut ticked = state.clone();
     let events = ticked.apply(at, Command::Tick).events;
     let again = state.apply(at, command.clone());
     let is_kept = again.reply.is_ok() && again.events == events && state == ticked;
-    hold(is_kept, || format!("its second submission has changed something: {again:?}"))
+    hold(is_kept, || format!("its second proposal has changed something: {again:?}"))
 }

@@ -12,6 +12,8 @@ use super::model::Model;
 use super::rng::scramble;
 use super::script::{First, Lie, Life, Op, Scheduled, Speaker, WORKERS, Whose};
 
+mod configuration;
+
 /// The command; nothing if the step is a question.
 pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
     let speaks = |speaker: &Speaker| (worker_id(speaker.worker), epoch(model, speaker));
@@ -49,6 +51,13 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
             let renewal = renewal.saturating_sub(u64::from(*is_renewed));
             Command::Expire { worker, epoch, renewal }
         }
+        Op::PutCron { .. }
+        | Op::PutCronAgain { .. }
+        | Op::DeleteCron(_)
+        | Op::PutActionConfig { .. }
+        | Op::PutActionConfigAgain(_)
+        | Op::DeleteActionConfig(_)
+        | Op::PutSettings(_) => return configuration::resolve(op, model),
         Op::Ask { .. } => return None,
     })
 }
@@ -145,7 +154,7 @@ fn again(model: &Model, whose: Whose, is_altered: bool) -> NewJob {
         return NewJob { id, drawn: 0, spec: spec(0, 0), scheduled_at: None, retries: 0 };
     };
     let retries = entry.job.retries_total + u32::from(is_altered);
-    NewJob { id, drawn: 0, spec: entry.job.spec.clone(), scheduled_at: None, retries }
+    NewJob { id, drawn: 0, spec: entry.submitted.clone(), scheduled_at: None, retries }
 }
 
 fn job_id(model: &Model, whose: Whose) -> JobId {

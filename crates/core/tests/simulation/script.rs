@@ -117,6 +117,27 @@ pub(crate) enum Op {
         speaker: Speaker,
         is_renewed: bool,
     },
+    PutCron {
+        id: u64,
+        kind: u64,
+        need: u64,
+        retries: u32,
+        ticks: u64,
+    },
+    /// A cron that is there is put again, as it is or not quite.
+    PutCronAgain {
+        number: u64,
+        is_altered: bool,
+    },
+    DeleteCron(u64),
+    PutActionConfig {
+        id: u64,
+        kind: u64,
+        parameters: u64,
+    },
+    PutActionConfigAgain(u64),
+    DeleteActionConfig(u64),
+    PutSettings(u64),
     /// A client asks; nothing is applied.
     Ask {
         action: u64,
@@ -177,7 +198,7 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-    let kinds: [(u64, Draw); 14] = [
+    let kinds: [(u64, Draw); 17] = [
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
@@ -192,6 +213,9 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         (end, |rng, _| finish(rng)),
         (death, |rng, worker| leave_or_expire(rng, worker)),
         (5, |rng, worker| Op::Ask { action: rng.next(), worker, number: rng.next() }),
+        (4, |rng, _| cron(rng)),
+        (3, |rng, _| action_config(rng)),
+        (1, |rng, _| Op::PutSettings(rng.next())),
     ];
     rng.weighted(&kinds)(rng, worker)
 }
@@ -206,6 +230,26 @@ fn submit(rng: &mut Rng) -> Op {
     let retries = if rng.one_in(40) { 1_001 } else { u32::try_from(rng.below(4)).expect("few") };
     let lag = if rng.one_in(10) { rng.next() } else { rng.below(3) };
     Op::Submit { id: rng.next(), kind: rng.next(), need: rng.next(), retries, scheduled, lag }
+}
+
+fn cron(rng: &mut Rng) -> Op {
+    match rng.below(8) {
+        0 | 1 => Op::DeleteCron(rng.next()),
+        2 | 3 => Op::PutCronAgain { number: rng.next(), is_altered: rng.one_in(3) },
+        _ => {
+            let retries = if rng.one_in(20) { 1_001 } else { 2 };
+            let (id, kind, need, ticks) = (rng.next(), rng.next(), rng.next(), rng.next());
+            Op::PutCron { id, kind, need, retries, ticks }
+        }
+    }
+}
+
+fn action_config(rng: &mut Rng) -> Op {
+    match rng.below(8) {
+        0 | 1 => Op::DeleteActionConfig(rng.next()),
+        2 => Op::PutActionConfigAgain(rng.next()),
+        _ => Op::PutActionConfig { id: rng.next(), kind: rng.next(), parameters: rng.next() },
+    }
 }
 
 fn register(rng: &mut Rng, worker: u64) -> Op {

@@ -179,6 +179,10 @@ impl From<Refusal> for ApiError {
             Refusal::QueueFull { .. } | Refusal::TooManyShapes { .. } => {
                 Self::TooManyRequests(message)
             }
+            Refusal::NoSuchCron(_) | Refusal::NoSuchActionConfig(_) => Self::NotFound(message),
+            Refusal::TooManyCrons { .. } | Refusal::TooManyActionConfigs { .. } => {
+                Self::TooManyRequests(message)
+            }
             Refusal::OverLimit { .. } => Self::InvalidParameters(message),
             Refusal::LeaseTooShort { .. }
             | Refusal::StaleLease { .. }
@@ -187,7 +191,8 @@ impl From<Refusal> for ApiError {
             | Refusal::NotConfirmed(_)
             | Refusal::TooManyWorkers { .. }
             | Refusal::LineGap { .. }
-            | Refusal::TooManyLines { .. } => Self::internal(&message),
+            | Refusal::TooManyLines { .. }
+            | Refusal::NextRunTooEarly { .. } => Self::internal(&message),
         }
     }
 }

@@ -118,7 +118,12 @@ impl Hub {
             | Event::LinesAppended { job, .. } => (job.id, News::Live(Arc::clone(job))),
             Event::Ended(job) => (job.id, News::Over(Arc::clone(job))),
             Event::Deleted(id) => (*id, News::Gone),
-            Event::WorkerChanged(_) => return,
+            Event::WorkerChanged(_)
+            | Event::CronChanged(_)
+            | Event::CronDeleted(_)
+            | Event::ActionConfigChanged(_)
+            | Event::ActionConfigDeleted(_)
+            | Event::SettingsChanged(_) => return,
         };
         if let Some(follower) = self.followed().get(&id) {
             follower.send_replace(news);

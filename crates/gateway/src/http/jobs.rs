@@ -122,6 +122,7 @@ mod tests {
             attempt_count: 0,
             attempts: Vec::new(),
             line_count: 0,
+            from_config: std::collections::BTreeSet::new(),
         };
         JobView { job: Arc::new(job), wait_reason: None }
     }

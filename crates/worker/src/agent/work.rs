@@ -69,7 +69,12 @@ impl Agent {
                 Event::Submitted(_)
                 | Event::Resurrected(_)
                 | Event::Deleted(_)
-                | Event::LinesAppended { .. } => {}
+                | Event::LinesAppended { .. }
+                | Event::CronChanged(_)
+                | Event::CronDeleted(_)
+                | Event::ActionConfigChanged(_)
+                | Event::ActionConfigDeleted(_)
+                | Event::SettingsChanged(_) => {}
             }
         }
     }

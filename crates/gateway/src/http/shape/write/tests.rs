@@ -45,6 +45,7 @@ fn finished() -> CoreJob {
             end: Some((Timestamp::from_ms(1_487_293_814_117), AttemptEnd::Exited(0))),
         }],
         line_count: 3,
+        from_config: std::collections::BTreeSet::new(),
     }
 }
 

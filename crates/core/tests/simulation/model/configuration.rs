@@ -1,0 +1,136 @@
+//! What clients and operators set: crons, action configs, settings. Lists in no order.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use stint_core::{
+    ActionConfig, Change, Cron, Event, Generation, JobSpec, NewCron, Parameters, Refusal, Reply,
+    Settings, SettingsChange, limits,
+};
+
+use super::{Answer, Model, capacity_limits, over_limit};
+
+#[derive(Default)]
+pub(crate) struct Configuration {
+    pub(crate) crons: Vec<Cron>,
+    pub(crate) action_configs: Vec<ActionConfig>,
+    pub(crate) settings: Settings,
+    /// How many crons there ever were.
+    cron_count: u64,
+}
+
+impl Configuration {
+    pub(crate) fn cron(&self, action: &str) -> Option<usize> {
+        self.crons.iter().position(|cron| cron.spec.action == action)
+    }
+
+    pub(crate) fn action_config(&self, action: &str) -> Option<usize> {
+        self.action_configs.iter().position(|config| config.action == action)
+    }
+}
+
+impl Model {
+    pub(super) fn put_cron(&mut self, new: &NewCron) -> Answer {
+        let action = &new.spec.action;
+        let former = self.configuration.cron(action);
+        let mut cron = Cron {
+            id: new.id,
+            generation: Generation(self.configuration.cron_count + 1),
+            spec: new.spec.clone(),
+            retries: new.retries,
+            schedule: new.schedule.clone(),
+            time_zone: new.time_zone.clone(),
+            anchor: new.anchor,
+            last_tick: None,
+            next_run: Some(new.next_run),
+        };
+        if let Some(former) = former.map(|c| &self.configuration.crons[c]) {
+            let generation = std::mem::replace(&mut cron.generation, former.generation);
+            if cron == *former {
+                return Ok(Reply::Ok);
+            }
+            cron.generation = generation;
+        }
+        self.known(action)?;
+        over_limit(u64::from(new.retries), u64::from(limits::RETRIES_MAX))?;
+        new.spec.capacity_map.as_ref().map_or(Ok(()), capacity_limits)?;
+        let bytes = u64::try_from(new.schedule.len()).expect("few");
+        over_limit(bytes, u64::try_from(limits::SCHEDULE_BYTES_MAX).expect("few"))?;
+        if new.next_run <= new.anchor {
+            return Err(Refusal::NextRunTooEarly { next_run: new.next_run, anchor: new.anchor });
+        }
+        self.configuration.cron_count += 1;
+        if let Some(former) = former {
+            self.configuration.crons.remove(former);
+        }
+        self.configuration.crons.push(cron.clone());
+        self.events.push(Event::CronChanged(Arc::new(cron)));
+        Ok(Reply::Ok)
+    }
+
+    pub(super) fn delete_cron(&mut self, action: &str) -> Answer {
+        let c = self.configuration.cron(action);
+        let c = c.ok_or_else(|| Refusal::NoSuchCron(action.to_owned()))?;
+        let cron = self.configuration.crons.remove(c);
+        self.events.push(Event::CronDeleted(Arc::new(cron)));
+        Ok(Reply::Ok)
+    }
+
+    pub(super) fn put_action_config(&mut self, config: &ActionConfig) -> Answer {
+        if self.configuration.action_configs.contains(config) {
+            return Ok(Reply::Ok);
+        }
+        self.known(&config.action)?;
+        if let Some(former) = self.configuration.action_config(&config.action) {
+            self.configuration.action_configs.remove(former);
+        }
+        self.configuration.action_configs.push(config.clone());
+        self.events.push(Event::ActionConfigChanged(Arc::new(config.clone())));
+        Ok(Reply::Ok)
+    }
+
+    pub(super) fn delete_action_config(&mut self, action: &str) -> Answer {
+        let c = self.configuration.action_config(action);
+        let c = c.ok_or_else(|| Refusal::NoSuchActionConfig(action.to_owned()))?;
+        let config = self.configuration.action_configs.remove(c);
+        self.events.push(Event::ActionConfigDeleted(Arc::new(config)));
+        Ok(Reply::Ok)
+    }
+
+    pub(super) fn put_settings(&mut self, change: &SettingsChange) -> Answer {
+        if let Change::To(Some(age)) = &change.job_history_max_age {
+            let bytes = u64::try_from(age.text().len()).expect("few");
+            over_limit(bytes, u64::try_from(limits::TIMEOUT_BYTES_MAX).expect("few"))?;
+        }
+        let former = self.configuration.settings.clone();
+        let settings = &mut self.configuration.settings;
+        if let Change::To(enabled) = change.job_history_compaction_enabled {
+            settings.job_history_compaction_enabled = enabled;
+        }
+        if let Change::To(count) = change.job_history_to_keep {
+            settings.job_history_to_keep = count;
+        }
+        if let Change::To(age) = &change.job_history_max_age {
+            settings.job_history_max_age.clone_from(age);
+        }
+        if *settings != former {
+            self.events.push(Event::SettingsChanged(settings.clone()));
+        }
+        Ok(Reply::Ok)
+    }
+
+    /// What a job of this spec is told, and what of that only the config of its action says.
+    pub(super) fn told(&self, spec: &JobSpec) -> (Option<Parameters>, BTreeSet<String>) {
+        let own = spec.parameters.clone().unwrap_or_default();
+        let config = self.configuration.action_config(&spec.action);
+        let config = config.and_then(|c| self.configuration.action_configs[c].parameters.clone());
+        let config = config.unwrap_or_default();
+        let only: BTreeSet<_> = config.keys().filter(|name| !own.contains_key(*name)).collect();
+        let only = only.into_iter().cloned().collect::<BTreeSet<_>>();
+        if only.is_empty() {
+            return (spec.parameters.clone(), only);
+        }
+        // The later of two parameters of one name is the one that counts.
+        (Some(config.into_iter().chain(own).collect()), only)
+    }
+}
