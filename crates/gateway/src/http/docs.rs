@@ -75,7 +75,6 @@ fn document() -> Value {
         },
         "basePath": Operation::BASE_PATH,
         "consumes": ["application/json"],
-        "produces": ["application/json"],
         "securityDefinitions": {
             "basic": {"type": "basic", "description": "A user and one of its tokens."},
             "bearer": {
