@@ -4,8 +4,12 @@
 //! and a replica that finds such bytes in its committed log stops.
 
 mod command;
+#[cfg(test)]
+mod golden;
 mod job;
 mod reply;
+#[cfg(test)]
+mod samples;
 mod state;
 
 use stint_core::{CapacityMap, Epoch, JobId, LeaseId, Parameters, Timestamp, WorkerId};
