@@ -64,5 +64,4 @@ async fn the_directory_of_a_replica_that_was_shut_down_can_be_opened_at_once() {
             soon("the leader", cluster.leader()).await;
         }
     }
-    cluster.stop_all().await;
 }

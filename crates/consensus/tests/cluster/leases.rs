@@ -24,7 +24,7 @@ async fn dead(replica: &Replica, worker: WorkerId) -> Instant {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_is_expired_after_ttl_and_margin_from_its_last_renewal_and_not_before() {
-    let mut cluster = Cluster::start(timing(), Keep::default()).await;
+    let cluster = Cluster::start(timing(), Keep::default()).await;
     let replica = cluster.replica(cluster.follower().await);
     let puppet = Puppet::register(replica, TTL).await;
     let id = submit(replica).await;
@@ -41,7 +41,6 @@ async fn a_lease_is_expired_after_ttl_and_margin_from_its_last_renewal_and_not_b
     let lived = died - renewed;
     assert!(lived >= lease(&cluster.timing), "expired {lived:?} after the last renewal");
     assert_eq!(read(replica, id).await.status, Status::WorkerDead);
-    cluster.stop_all().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

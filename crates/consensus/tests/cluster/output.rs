@@ -89,7 +89,6 @@ async fn output_that_a_snapshot_left_to_fetch_is_fetched_after_the_next_start() 
     cluster.start_one(away).await;
     until("the lines to be fetched", async || cluster.lines_here(away, &job) == job.line_count)
         .await;
-    cluster.stop_all().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,5 +119,4 @@ async fn output_that_was_lost_is_reported_until_it_was_fetched_again() {
         let found = cluster.replica(harmed).lines(job, 0, 1).await.expect("a line");
         assert_eq!(found, [(0, line(0))]);
     }
-    cluster.stop_all().await;
 }

@@ -13,7 +13,7 @@ const SLACK: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_on_one_replica_is_read_on_every_replica_at_once() {
-    let mut cluster = Cluster::start(timing(), Keep::default()).await;
+    let cluster = Cluster::start(timing(), Keep::default()).await;
     let puppet = Puppet::register(cluster.replica(0), LONG).await;
     for round in 0..12 {
         let asked = cluster.replica(round % 3);
@@ -28,7 +28,6 @@ async fn what_was_answered_on_one_replica_is_read_on_every_replica_at_once() {
         propose(asked, Command::Delete { job: id }).await;
         everywhere(&cluster, id, |job| job.status == Status::Deleted).await;
     }
-    cluster.stop_all().await;
 }
 
 /// Reads a job on all replicas at the same time.
@@ -58,7 +57,7 @@ fn brisk() -> Timing {
     Timing { request: Duration::from_secs(3), ..timing() }
 }
 
-async fn cut_off(mut cluster: Cluster, alone: usize) {
+async fn cut_off(cluster: Cluster, alone: usize) {
     Puppet::register(cluster.replica(alone), LONG).await;
     let id = submit(cluster.replica(alone)).await;
     // Readers ask without pause, from before the cut on, and at different moments.
@@ -101,7 +100,6 @@ async fn cut_off(mut cluster: Cluster, alone: usize) {
         cluster.replica(alone).propose(command).await.is_ok()
     })
     .await;
-    cluster.stop_all().await;
 }
 
 /// When each read began, how long it took, and what it showed.

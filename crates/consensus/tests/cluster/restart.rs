@@ -76,5 +76,4 @@ async fn restart(cluster: &mut Cluster, jobs: &[Job]) {
         assert_eq!(listed.expect("a list").len(), expected, "on replica {number}");
     }
     submit(cluster.replica(2)).await;
-    cluster.stop_all().await;
 }

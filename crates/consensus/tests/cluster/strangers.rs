@@ -91,7 +91,7 @@ fn all_refused(answers: Vec<(&'static str, Result<(), Status>)>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_for_another_replica_or_another_cluster_are_refused() {
-    let mut cluster = Cluster::start(timing(), Keep::default()).await;
+    let cluster = Cluster::start(timing(), Keep::default()).await;
     Puppet::register(cluster.replica(0), LONG).await;
     let before = cluster.replica(0).status().term;
     for number in 0..3 {
@@ -114,12 +114,11 @@ async fn messages_for_another_replica_or_another_cluster_are_refused() {
     read(cluster.replica(2), id).await;
     let after = cluster.replica(0).status().term;
     assert!(after < 1_000_000, "a stranger's term was taken over: {before}, then {after}");
-    cluster.stop_all().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_of_another_cluster_finds_no_leader_and_disturbs_nobody() {
-    let mut cluster = Cluster::start(timing(), Keep::default()).await;
+    let cluster = Cluster::start(timing(), Keep::default()).await;
     Puppet::register(cluster.replica(0), LONG).await;
     let dir = tempfile::tempdir().expect("a temporary directory");
     let us = id(9);
@@ -144,7 +143,6 @@ async fn a_replica_of_another_cluster_finds_no_leader_and_disturbs_nobody() {
     stranger.shutdown().await.expect("a clean end");
     let id = submit(cluster.replica(1)).await;
     read(cluster.replica(2), id).await;
-    cluster.stop_all().await;
 }
 
 /// Proposals that no replica would send, by what is wrong with them.
@@ -174,7 +172,7 @@ fn bad_proposals() -> Vec<(&'static str, Vec<u8>)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_proposal_of_a_peer_is_refused_and_all_replicas_go_on() {
-    let mut cluster = Cluster::start(timing(), Keep::default()).await;
+    let cluster = Cluster::start(timing(), Keep::default()).await;
     Puppet::register(cluster.replica(0), LONG).await;
     let leader = cluster.leader().await;
     let mut client = client(&cluster, leader).await.max_encoding_message_size(32 << 20);
@@ -203,5 +201,4 @@ async fn a_bad_proposal_of_a_peer_is_refused_and_all_replicas_go_on() {
         })
     })
     .await;
-    cluster.stop_all().await;
 }
