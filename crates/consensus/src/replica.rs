@@ -11,7 +11,7 @@ use openraft::errors::{InitializeError, RaftError};
 use stint_core::{Command, Event, Filter, Job, JobId, Line, Refusal, Reply, State, WorkerId};
 use stint_proto::peer::v1::peer_server::PeerServer;
 use stint_storage::Store;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::error::Error;
@@ -150,17 +150,24 @@ pub struct Happening {
 
 /// The events of this replica's applied entries from the subscription on, in the order of the log.
 #[derive(Debug)]
-pub struct Events(pub(crate) tokio::sync::broadcast::Receiver<Option<Happening>>);
+pub struct Events {
+    happenings: broadcast::Receiver<Option<Happening>>,
+    stopping: watch::Receiver<bool>,
+}
 
 impl Events {
     /// The next happening. `None` says that some were missed because this reader was too slow:
     /// read the state anew and go on. An error says that the replica has stopped.
     pub async fn next(&mut self) -> Result<Option<Happening>, Error> {
-        use tokio::sync::broadcast::error::RecvError;
-        match self.0.recv().await {
-            Ok(happening) => Ok(happening),
-            Err(RecvError::Lagged(_)) => Ok(None),
-            Err(RecvError::Closed) => Err(Error::ShuttingDown),
+        use broadcast::error::RecvError;
+        tokio::select! {
+            biased;
+            happening = self.happenings.recv() => match happening {
+                Ok(happening) => Ok(happening),
+                Err(RecvError::Lagged(_)) => Ok(None),
+                Err(RecvError::Closed) => Err(Error::ShuttingDown),
+            },
+            _ = self.stopping.wait_for(|stopping| *stopping) => Err(Error::ShuttingDown),
         }
     }
 }
@@ -315,7 +322,9 @@ impl Replica {
 
     /// Follows what this replica applies from now on.
     pub fn subscribe(&self) -> Events {
-        Events(self.0.inner.applied.subscribe())
+        let (happenings, stopping) =
+            (self.0.inner.applied.subscribe(), self.0.inner.stopping.subscribe());
+        Events { happenings, stopping }
     }
 
     /// What this replica knows of its cluster.

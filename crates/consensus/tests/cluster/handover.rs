@@ -65,3 +65,14 @@ async fn the_directory_of_a_replica_that_was_shut_down_can_be_opened_at_once() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_follows_a_replica_is_told_that_it_has_stopped() {
+    let mut cluster = Cluster::start(timing(), Keep::default()).await;
+    Puppet::register(cluster.replica(0), LONG).await;
+    let stopped = cluster.follower().await;
+    let mut events = cluster.replica(stopped).subscribe();
+    let follow = tokio::spawn(async move { while events.next().await.is_ok() {} });
+    cluster.stop(stopped).await;
+    soon("the end of the events", follow).await.expect("no panic");
+}
