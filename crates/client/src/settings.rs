@@ -30,21 +30,21 @@ impl Client {
     /// use stint_client::v0;
     ///
     /// let change =
-    ///     v0::UpdateSettingsRequest { job_history_to_keep: Some(10_000), ..Default::default() };
-    /// client.update_settings(change).await?;
+    ///     v0::ChangeSettingsRequest { job_history_to_keep: Some(10_000), ..Default::default() };
+    /// client.change_settings(change).await?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// [`InvalidParameters`](crate::Code::InvalidParameters) names the setting.
-    pub async fn update_settings(
+    pub async fn change_settings(
         &self,
-        change: v0::UpdateSettingsRequest,
+        change: v0::ChangeSettingsRequest,
     ) -> Result<v0::ClusterSettings, Error> {
         let change = &change;
         self.call(Repeat::Harmless, |channel| async {
-            client::settings(channel).update_settings(change.clone()).await
+            client::settings(channel).change_settings(change.clone()).await
         })
         .await
     }

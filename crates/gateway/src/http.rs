@@ -6,6 +6,7 @@ mod answer;
 mod body;
 mod cluster;
 mod crons;
+mod docs;
 mod jobs;
 mod list;
 mod logs;
@@ -31,7 +32,7 @@ use crate::parse::shown;
 
 /// Every path of the table, with and without a slash at its end, and the probes.
 pub(crate) fn router(api: &Arc<Api>) -> Router {
-    let mut router = probes::router(api);
+    let mut router = probes::router(api).merge(docs::router());
     for operation in Operation::ALL {
         let (method, path) = operation.http();
         let filter = MethodFilter::try_from(method).expect("the table has common methods only");
@@ -80,7 +81,7 @@ async fn operate(
         Operation::GetActionConfig => action_configs::get(api, &id).await,
         Operation::DeleteActionConfig => action_configs::delete(api, &id).await,
         Operation::GetSettings => settings::get(api).await,
-        Operation::UpdateSettings => settings::update(api, request).await,
+        Operation::ChangeSettings => settings::change(api, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
     }
 }

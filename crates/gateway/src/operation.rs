@@ -40,7 +40,7 @@ pub enum Operation {
     /// The settings of the cluster.
     GetSettings,
     /// Changes settings of the cluster.
-    UpdateSettings,
+    ChangeSettings,
     /// What a replica knows of its cluster.
     GetClusterStatus,
 }
@@ -68,7 +68,7 @@ impl Operation {
         Self::GetActionConfig,
         Self::DeleteActionConfig,
         Self::GetSettings,
-        Self::UpdateSettings,
+        Self::ChangeSettings,
         Self::GetClusterStatus,
     ];
 
@@ -92,7 +92,7 @@ impl Operation {
             Self::GetActionConfig => (Method::GET, "/action_configs/{id}"),
             Self::DeleteActionConfig => (Method::DELETE, "/action_configs/{id}"),
             Self::GetSettings => (Method::GET, "/meta/settings"),
-            Self::UpdateSettings => (Method::POST, "/meta/settings"),
+            Self::ChangeSettings => (Method::POST, "/meta/settings"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
         }
     }
@@ -117,7 +117,7 @@ impl Operation {
             Self::GetActionConfig => ("stint.v0.ActionConfigs", "GetActionConfig"),
             Self::DeleteActionConfig => ("stint.v0.ActionConfigs", "DeleteActionConfig"),
             Self::GetSettings => ("stint.v0.Settings", "GetSettings"),
-            Self::UpdateSettings => ("stint.v0.Settings", "UpdateSettings"),
+            Self::ChangeSettings => ("stint.v0.Settings", "ChangeSettings"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
         }
     }

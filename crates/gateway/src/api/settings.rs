@@ -25,7 +25,7 @@ impl Api {
     }
 
     /// Changes the settings that are named, and gives all as they are then.
-    pub(crate) async fn update_settings(&self, form: SettingsForm) -> Result<Settings, ApiError> {
+    pub(crate) async fn change_settings(&self, form: SettingsForm) -> Result<Settings, ApiError> {
         let reply = self.replica.propose(Command::PutSettings(change(&form)?)).await??;
         done("a change of settings", &reply)?;
         Ok(self.replica.with_state(|state| state.settings().clone()))

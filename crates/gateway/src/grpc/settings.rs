@@ -20,9 +20,9 @@ impl Settings for Service {
         Ok(Response::new(shape::settings(&self.0.settings().await?)))
     }
 
-    async fn update_settings(
+    async fn change_settings(
         &self,
-        request: Request<v0::UpdateSettingsRequest>,
+        request: Request<v0::ChangeSettingsRequest>,
     ) -> Result<Response<v0::ClusterSettings>, Status> {
         let request = request.into_inner();
         let form = SettingsForm {
@@ -30,6 +30,6 @@ impl Settings for Service {
             to_keep: request.job_history_to_keep,
             max_age: request.job_history_max_age,
         };
-        Ok(Response::new(shape::settings(&self.0.update_settings(form).await?)))
+        Ok(Response::new(shape::settings(&self.0.change_settings(form).await?)))
     }
 }

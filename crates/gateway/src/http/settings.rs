@@ -13,8 +13,8 @@ pub(super) async fn get(api: &Api) -> Result<Response, ApiError> {
     Ok(answer::json(StatusCode::OK, &shape::Settings::of(&settings)))
 }
 
-pub(super) async fn update(api: &Api, request: Request) -> Result<Response, ApiError> {
+pub(super) async fn change(api: &Api, request: Request) -> Result<Response, ApiError> {
     let body = body::read(request).await?;
-    let settings = api.update_settings(shape::settings(Fields::parse(&body)?)?).await?;
+    let settings = api.change_settings(shape::settings(Fields::parse(&body)?)?).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &shape::Settings::of(&settings)))
 }

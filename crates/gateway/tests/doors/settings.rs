@@ -86,17 +86,17 @@ async fn wrong_settings_are_refused_whole() {
 async fn settings_that_came_by_one_door_read_alike_by_both() {
     let house = House::start().await;
     let mut settings = SettingsClient::new(channel(&house).await);
-    let update = |to_keep, max_age: Option<&str>| v0::UpdateSettingsRequest {
+    let change = |to_keep, max_age: Option<&str>| v0::ChangeSettingsRequest {
         job_history_compaction_enabled: None,
         job_history_to_keep: to_keep,
         job_history_max_age: max_age.map(str::to_owned),
     };
     for (request, expected) in [
-        (update(Some(7), Some("24h")), literal(false, 7, "24h")),
-        (update(None, None), literal(false, 7, "24h")),
-        (update(Some(0), Some("0")), literal(false, 0, "")),
+        (change(Some(7), Some("24h")), literal(false, 7, "24h")),
+        (change(None, None), literal(false, 7, "24h")),
+        (change(Some(0), Some("0")), literal(false, 0, "")),
     ] {
-        let updated = settings.update_settings(request).await.expect("settings").into_inner();
+        let updated = settings.change_settings(request).await.expect("settings").into_inner();
         let read = settings.get_settings(v0::GetSettingsRequest {}).await.expect("settings");
         assert_eq!(read.into_inner(), updated);
         let v0::ClusterSettings {
@@ -110,10 +110,10 @@ async fn settings_that_came_by_one_door_read_alike_by_both() {
         assert_eq!(house.get(PATH).await.body, expected);
     }
     for (request, field) in [
-        (update(Some(u64::MAX), None), "jobHistoryToKeep: expected an integer from 0 to"),
-        (update(None, Some("soon")), "jobHistoryMaxAge: expected a duration"),
+        (change(Some(u64::MAX), None), "jobHistoryToKeep: expected an integer from 0 to"),
+        (change(None, Some("soon")), "jobHistoryMaxAge: expected a duration"),
     ] {
-        let status = settings.update_settings(request).await.expect_err("a refusal");
+        let status = settings.change_settings(request).await.expect_err("a refusal");
         assert_eq!(reason(&status), (Code::InvalidArgument, "INVALID_PARAMETERS".to_owned()));
         assert!(status.message().starts_with(field), "{status:?}");
     }

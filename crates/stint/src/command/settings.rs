@@ -9,14 +9,14 @@ use crate::exit::Exit;
 pub(crate) async fn run(caller: &Caller, command: Command) -> anyhow::Result<Exit> {
     let settings = match command {
         Command::Get => caller.client.settings().await?,
-        Command::Set(args) => caller.client.update_settings(change(args)).await?,
+        Command::Set(args) => caller.client.change_settings(change(args)).await?,
     };
     caller.printer.settings(&settings)?;
     Ok(Exit::Done)
 }
 
-fn change(args: Set) -> v0::UpdateSettingsRequest {
-    v0::UpdateSettingsRequest {
+fn change(args: Set) -> v0::ChangeSettingsRequest {
+    v0::ChangeSettingsRequest {
         job_history_compaction_enabled: args.compaction,
         job_history_to_keep: args.to_keep,
         job_history_max_age: args.max_age,
@@ -29,7 +29,7 @@ mod tests {
     use crate::args::{Cli, Command as Verb};
     use clap::Parser as _;
 
-    fn change_of(args: &[&str]) -> Result<v0::UpdateSettingsRequest, String> {
+    fn change_of(args: &[&str]) -> Result<v0::ChangeSettingsRequest, String> {
         let all = [&["stint", "settings", "set"], args].concat();
         let verb = Cli::try_parse_from(all).map_err(|error| error.to_string())?.command;
         let Verb::Settings(Command::Set(args)) = verb else { panic!("{verb:?}") };
@@ -39,9 +39,9 @@ mod tests {
     #[test]
     fn only_what_is_named_changes() {
         let expected =
-            v0::UpdateSettingsRequest { job_history_to_keep: Some(0), ..Default::default() };
+            v0::ChangeSettingsRequest { job_history_to_keep: Some(0), ..Default::default() };
         assert_eq!(change_of(&["--job-history-to-keep", "0"]).unwrap(), expected);
-        let expected = v0::UpdateSettingsRequest {
+        let expected = v0::ChangeSettingsRequest {
             job_history_compaction_enabled: Some(true),
             job_history_max_age: Some("720h".into()),
             ..Default::default()
