@@ -2,6 +2,7 @@
 
 mod cluster;
 mod deadline;
+mod events;
 mod health;
 mod jobs;
 mod shape;
@@ -14,6 +15,7 @@ use axum::Router;
 use http::{HeaderMap, header};
 use stint_proto::v0;
 use stint_proto::v0::cluster_server::ClusterServer;
+use stint_proto::v0::events_server::EventsServer;
 use stint_proto::v0::jobs_server::JobsServer;
 use stint_proto::v0::workers_server::WorkersServer;
 use tonic::codec::CompressionEncoding;
@@ -46,9 +48,13 @@ pub(crate) fn router(api: &Arc<Api>) -> Result<(Router, Health), Error> {
     let cluster = ClusterServer::new(cluster::Service(Arc::clone(api)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(max);
+    let events = EventsServer::new(events::Service(Arc::clone(api)))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max);
     let routes = Routes::new(jobs)
         .add_service(workers)
         .add_service(cluster)
+        .add_service(events)
         .add_service(health_service)
         .add_service(descriptors().build_v1()?)
         .add_service(descriptors().build_v1alpha()?);

@@ -9,8 +9,10 @@ mod logs;
 pub(crate) mod probes;
 mod query;
 mod shape;
+mod sse;
 mod status;
 mod time;
+mod watch;
 mod workers;
 
 use std::sync::Arc;
@@ -55,7 +57,7 @@ async fn operate(
     id: Id,
     request: Request,
 ) -> Result<Response, ApiError> {
-    accept::check(request.headers())?;
+    let kind = accept::kind(request.headers(), operation)?;
     let id = id_in_path(&id);
     let query = request.uri().query().unwrap_or_default();
     match operation {
@@ -64,10 +66,11 @@ async fn operate(
         Operation::GetJob => jobs::get(api, &id).await,
         Operation::DeleteJob => jobs::delete(api, &id).await,
         Operation::CancelJob => jobs::cancel(api, &id).await,
-        Operation::GetJobLogs => logs::get(api, &id, query).await,
+        Operation::GetJobLogs => logs::get(api, &id, kind, (query, request.headers())).await,
         Operation::ListWorkers => workers::list(api).await,
         Operation::SetWorkerCapacity => workers::set_capacity(api, &id, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
+        Operation::Watch => watch::get(api, kind, (query, request.headers())).await,
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Operation {
     SetWorkerCapacity,
     /// What a replica knows of its cluster.
     GetClusterStatus,
+    /// What happens, from an index of the log on.
+    Watch,
 }
 
 impl Operation {
@@ -30,7 +32,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -40,6 +42,7 @@ impl Operation {
         Self::ListWorkers,
         Self::SetWorkerCapacity,
         Self::GetClusterStatus,
+        Self::Watch,
     ];
 
     /// The method and the path below [`Self::BASE_PATH`], with `{id}` for what it is about.
@@ -54,6 +57,7 @@ impl Operation {
             Self::ListWorkers => (Method::GET, "/workers"),
             Self::SetWorkerCapacity => (Method::POST, "/workers/{id}/capacity"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
+            Self::Watch => (Method::GET, "/watch"),
         }
     }
 
@@ -69,6 +73,7 @@ impl Operation {
             Self::ListWorkers => ("stint.v0.Workers", "ListWorkers"),
             Self::SetWorkerCapacity => ("stint.v0.Workers", "SetWorkerCapacity"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
+            Self::Watch => ("stint.v0.Events", "Watch"),
         }
     }
 }

@@ -7,7 +7,7 @@ use stint_core::{Attempt, CapacityMap, JobSpec, Timeout, Timestamp, Worker};
 use stint_proto::v0;
 
 use crate::VERSION;
-use crate::api::{ApiError, JobView, Page, Submission, health, reason, source};
+use crate::api::{ApiError, JobView, Message, Page, Subject, Submission, health, reason, source};
 use crate::limits;
 use crate::parse::{self, shown};
 
@@ -148,6 +148,24 @@ pub(super) fn worker(worker: &Worker) -> v0::Worker {
         running: u32::try_from(worker.runs.len()).unwrap_or(u32::MAX),
         actions: worker.actions.keys().cloned().collect(),
         epoch: worker.epoch.0,
+    }
+}
+
+pub(super) fn message(message: &Message) -> v0::WatchResponse {
+    let (job, worker) = match &message.subject {
+        Subject::Name => (None, None),
+        Subject::Job(view) => (Some(job(view)), None),
+        Subject::Worker(found) => (None, Some(worker(found))),
+    };
+    v0::WatchResponse {
+        index: message.place.index,
+        number: message.place.number,
+        next: message.next,
+        at: Some(timestamp(message.at)),
+        kind: message.kind.to_owned(),
+        name: message.name.clone(),
+        job,
+        worker,
     }
 }
 

@@ -22,6 +22,7 @@ const fn code(error: &ApiError) -> Code {
             Code::NotFound
         }
         ApiError::NotFound(_) | ApiError::NotAllowed(_) => Code::Unimplemented,
+        ApiError::Compacted { .. } => Code::OutOfRange,
         ApiError::Conflict(_) => Code::FailedPrecondition,
         ApiError::TooLarge { .. }
         | ApiError::TooManyRequests(_)

@@ -9,3 +9,4 @@ mod jobs;
 mod logs;
 mod shutdown;
 mod slow;
+mod watch;
