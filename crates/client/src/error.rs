@@ -120,6 +120,8 @@ pub enum Code {
     NotFound,
     /// `CONFLICT`: it cannot be done to what is there, such as canceling a job that is over.
     Conflict,
+    /// `COMPACTED`: what is wanted is not kept any more.
+    Compacted,
     /// `TOO_LARGE`.
     TooLarge,
     /// `TOO_MANY_REQUESTS`: more than the replica takes.
@@ -133,7 +135,7 @@ pub enum Code {
 }
 
 /// The codes that have a variant, with their names.
-const NAMES: [(&str, Code); 12] = [
+const NAMES: [(&str, Code); 13] = [
     ("INVALID_PARAMETERS", Code::InvalidParameters),
     ("NOT_AUTHENTICATED", Code::NotAuthenticated),
     ("NOT_AUTHORIZED", Code::NotAuthorized),
@@ -142,6 +144,7 @@ const NAMES: [(&str, Code); 12] = [
     ("NO_SUCH_ACTION", Code::NoSuchAction),
     ("NOT_FOUND", Code::NotFound),
     ("CONFLICT", Code::Conflict),
+    ("COMPACTED", Code::Compacted),
     ("TOO_LARGE", Code::TooLarge),
     ("TOO_MANY_REQUESTS", Code::TooManyRequests),
     ("INTERNAL_ERROR", Code::InternalError),

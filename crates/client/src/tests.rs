@@ -1,6 +1,7 @@
 //! The client against replicas that fail in every way that it knows.
 
 mod fake;
+mod watch;
 
 use std::net::SocketAddr;
 use std::time::Duration;
