@@ -2,6 +2,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod job;
+pub(crate) mod watch;
 pub(crate) mod worker;
 
 use std::time::Duration;
