@@ -1,13 +1,18 @@
 //! The v0 API as JSON over HTTP: the paths, and which function of `api` each leads to.
 
 mod accept;
+mod action_configs;
 mod answer;
 mod body;
 mod cluster;
+mod crons;
+mod docs;
 mod jobs;
+mod list;
 mod logs;
 pub(crate) mod probes;
 mod query;
+mod settings;
 mod shape;
 mod sse;
 mod status;
@@ -29,7 +34,7 @@ use crate::parse::shown;
 
 /// Every path of the table, with and without a slash at its end, and the probes.
 pub(crate) fn router(api: &Arc<Api>) -> Router {
-    let mut router = probes::router(api);
+    let mut router = probes::router(api).merge(docs::router());
     for operation in Operation::ALL {
         let (method, path) = operation.http();
         let filter = MethodFilter::try_from(method).expect("the table has common methods only");
@@ -69,6 +74,16 @@ async fn operate(
         Operation::GetJobLogs => logs::get(api, &id, kind, (query, request.headers())).await,
         Operation::ListWorkers => workers::list(api).await,
         Operation::SetWorkerCapacity => workers::set_capacity(api, &id, request).await,
+        Operation::ListCrons => crons::list(api).await,
+        Operation::PutCron => crons::put(api, request).await,
+        Operation::GetCron => crons::get(api, &id).await,
+        Operation::DeleteCron => crons::delete(api, &id).await,
+        Operation::ListActionConfigs => action_configs::list(api).await,
+        Operation::PutActionConfig => action_configs::put(api, request).await,
+        Operation::GetActionConfig => action_configs::get(api, &id).await,
+        Operation::DeleteActionConfig => action_configs::delete(api, &id).await,
+        Operation::GetSettings => settings::get(api).await,
+        Operation::ChangeSettings => settings::change(api, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
         Operation::Watch => watch::get(api, kind, (query, request.headers())).await,
     }

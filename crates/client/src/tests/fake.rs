@@ -1,5 +1,7 @@
 //! A replica that answers as a test tells it to, over a real connection.
 
+mod configuration;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -7,13 +9,18 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::{Stream, StreamExt as _};
 use stint_proto::v0;
+use stint_proto::v0::action_configs_server::ActionConfigsServer;
+use stint_proto::v0::crons_server::CronsServer;
 use stint_proto::v0::events_server::{Events, EventsServer};
 use stint_proto::v0::jobs_server::{Jobs, JobsServer};
+use stint_proto::v0::settings_server::SettingsServer;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
+
+use configuration::Configuration;
 
 type Reply<T> = Result<Response<T>, Status>;
 type Lines = Result<v0::GetJobLogsResponse, Status>;
@@ -64,8 +71,11 @@ impl Fake {
         runtime.spawn(async {
             let listener = TcpListener::from_std(listener).expect("a socket");
             tonic::transport::Server::builder()
-                .add_service(JobsServer::from_arc(Arc::clone(&service)))
-                .add_service(EventsServer::from_arc(service))
+                .add_service(CronsServer::new(Configuration(Arc::clone(&service))))
+                .add_service(ActionConfigsServer::new(Configuration(Arc::clone(&service))))
+                .add_service(SettingsServer::new(Configuration(Arc::clone(&service))))
+                .add_service(EventsServer::from_arc(Arc::clone(&service)))
+                .add_service(JobsServer::from_arc(service))
                 .serve_with_incoming(TcpListenerStream::new(listener))
                 .await
         });
