@@ -6,4 +6,4 @@ pub(crate) mod program;
 pub(crate) mod wait;
 
 pub(crate) use cluster::{Cluster, Options};
-pub(crate) use wait::wait_for;
+pub(crate) use wait::{PATIENCE, wait_for};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use stint_proto::v0::action_configs_client::ActionConfigsClient;
 use stint_proto::v0::cluster_client::ClusterClient;
 use stint_proto::v0::crons_client::CronsClient;
+use stint_proto::v0::events_client::EventsClient;
 use stint_proto::v0::jobs_client::JobsClient;
 use stint_proto::v0::settings_client::SettingsClient;
 use stint_proto::v0::workers_client::WorkersClient;
@@ -101,6 +102,11 @@ impl Client {
 /// The job calls over this connection.
 pub(crate) fn jobs(channel: Channel) -> JobsClient<Channel> {
     JobsClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+}
+
+/// The calls about what happens over this connection.
+pub(crate) fn events(channel: Channel) -> EventsClient<Channel> {
+    EventsClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
 }
 
 /// The worker calls over this connection.

@@ -124,6 +124,8 @@ pub enum Code {
     NotFound,
     /// `CONFLICT`: it cannot be done to what is there, such as canceling a job that is over.
     Conflict,
+    /// `COMPACTED`: what is wanted is not kept any more.
+    Compacted,
     /// `TOO_LARGE`.
     TooLarge,
     /// `TOO_MANY_REQUESTS`: more than the replica takes.
@@ -137,7 +139,7 @@ pub enum Code {
 }
 
 /// The codes that have a variant, with their names.
-const NAMES: [(&str, Code); 14] = [
+const NAMES: [(&str, Code); 15] = [
     ("INVALID_PARAMETERS", Code::InvalidParameters),
     ("NOT_AUTHENTICATED", Code::NotAuthenticated),
     ("NOT_AUTHORIZED", Code::NotAuthorized),
@@ -148,6 +150,7 @@ const NAMES: [(&str, Code); 14] = [
     ("NO_SUCH_ACTION_CONFIG", Code::NoSuchActionConfig),
     ("NOT_FOUND", Code::NotFound),
     ("CONFLICT", Code::Conflict),
+    ("COMPACTED", Code::Compacted),
     ("TOO_LARGE", Code::TooLarge),
     ("TOO_MANY_REQUESTS", Code::TooManyRequests),
     ("INTERNAL_ERROR", Code::InternalError),

@@ -37,6 +37,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod wait;
+mod watch;
 mod workers;
 
 pub use builder::Builder;
@@ -48,3 +49,4 @@ pub use prost_types::Timestamp;
 /// The messages of the API, whose names and meanings are those of the v0 JSON.
 pub use stint_proto::v0;
 pub use wait::is_over;
+pub use watch::{Watch, WatchRange};

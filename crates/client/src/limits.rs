@@ -34,6 +34,10 @@ pub(crate) const LOOK_MAX: Duration = Duration::from_secs(1);
 /// more: a replica that is cut off from the others keeps its streams open and has nothing to say.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(10);
 
+/// After so long without a message, a client that watches goes on elsewhere: replicas send a
+/// bookmark every 10 s, once they have made sure that they are current, which takes 5 s at most.
+pub(crate) const WATCH_SILENCE_MAX: Duration = Duration::from_secs(20);
+
 /// Bytes of one answer. A page of 1,000 jobs with 256 KiB of parameters each would be more than
 /// that; such pages are to be asked for in parts.
 pub(crate) const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -2,6 +2,7 @@
 
 mod configuration;
 mod fake;
+mod watch;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -18,6 +18,17 @@ pub enum Error {
     /// The disk is full: writes are refused until there is space.
     #[error("the disk is full: {0}")]
     DiskFull(String),
+    /// What happened at the wanted index is not kept any more.
+    #[error(
+        "what happened from index {wanted} on is not kept any more, only from index {oldest} on; \
+         read what there is now, and watch from there"
+    )]
+    Compacted {
+        /// The index from which on it was wanted.
+        wanted: u64,
+        /// The index from which on nothing is missing.
+        oldest: u64,
+    },
     /// This replica is stopping.
     #[error("this replica is shutting down; ask another one")]
     ShuttingDown,

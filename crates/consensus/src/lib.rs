@@ -17,6 +17,7 @@ mod peer_service;
 mod peers;
 mod propose;
 mod read;
+mod recent;
 mod refill;
 mod replica;
 mod snapshot;
@@ -25,8 +26,11 @@ mod status;
 mod ticker;
 mod types;
 mod upkeep;
+mod watch;
 
 pub use error::Error;
+pub use recent::Occurrence;
 pub use replica::{
     ClusterStatus, Config, Events, Happening, Keep, Member, MemberStatus, Replica, Timing,
 };
+pub use watch::Watcher;

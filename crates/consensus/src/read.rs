@@ -36,6 +36,7 @@ impl Inner {
             error @ (Error::NoLeader(_)
             | Error::Unavailable(_)
             | Error::DiskFull(_)
+            | Error::Compacted { .. }
             | Error::ShuttingDown
             | Error::Failed(_)) => error,
         })

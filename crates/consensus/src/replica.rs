@@ -26,6 +26,7 @@ use crate::peer_service::PeerService;
 use crate::peers::Peers;
 use crate::state_machine::{Applied, StateMachine};
 use crate::types::{Node, Types};
+use crate::watch::Watcher;
 
 /// How one replica takes part in its cluster.
 #[derive(Debug)]
@@ -333,6 +334,12 @@ impl Replica {
         let (happenings, stopping) =
             (self.0.inner.applied.subscribe(), self.0.inner.stopping.subscribe());
         Events { happenings, stopping }
+    }
+
+    /// Watches what this replica applies from the entry of index `from` on, or from now on. The
+    /// latest of what it has applied is kept in memory; it is the same on every replica.
+    pub fn watch(&self, from: Option<u64>) -> Watcher {
+        Watcher::new(Arc::clone(&self.0.inner.applied.watched), from)
     }
 
     /// What this replica knows of its cluster.

@@ -22,12 +22,14 @@ use crate::codec::{
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::limits::{APPLY_BATCH_MAX, DISK_FULL_PAUSE, EVENTS_MAX, OUTPUT_BATCH_LINES_MAX};
+use crate::recent::Mark;
 use crate::replica::Happening;
 use crate::snapshot::SnapshotData;
 use crate::types::{
     Answer, Entry, LogId, StoredMembership, Types, log_id_of, log_id_to_wire, stored_membership_of,
     stored_membership_to_wire,
 };
+use crate::watch::Watched;
 
 /// What is applied, shared by the one who applies and all who read.
 pub(crate) struct Applied {
@@ -35,6 +37,8 @@ pub(crate) struct Applied {
     store: Arc<Store>,
     /// `None` says that history jumped: read the state anew.
     events: broadcast::Sender<Option<Happening>>,
+    /// The latest of what happened, for those who watch.
+    pub(crate) watched: Arc<Watched>,
     /// The last entry whose consequences are all in their places; changes after each batch. The
     /// state itself may be ahead of it.
     progress: watch::Sender<Option<u64>>,
@@ -61,16 +65,25 @@ pub(crate) struct View {
     pub(crate) leaving: BTreeMap<JobId, Arc<Job>>,
 }
 
+impl View {
+    /// The last applied entry.
+    fn mark(&self) -> Option<Mark> {
+        self.applied.as_ref().map(|id| Mark { index: id.index, at: self.state.now() })
+    }
+}
+
 impl Applied {
     /// Restores what the last checkpoint has.
     pub(crate) fn restore(store: Arc<Store>, failure: Failure) -> Result<Self, io::Error> {
         let view = restore_view(&store, &failure)?;
         let (events, _) = broadcast::channel(EVENTS_MAX);
         let progress = watch::Sender::new(view.applied.as_ref().map(|id| id.index));
+        let watched = Arc::new(Watched::after(view.mark()));
         Ok(Self {
             view: RwLock::new(view),
             store,
             events,
+            watched,
             progress,
             whole: Mutex::new(()),
             checkpointing: Mutex::new(()),
@@ -269,7 +282,7 @@ pub(crate) struct StateMachine(pub(crate) Arc<Applied>);
 
 /// One applied entry whose consequences are not announced yet.
 struct Unannounced {
-    index: u64,
+    mark: Mark,
     answer: Answer,
     responder: Option<ApplyResponder<Types>>,
     events: Vec<Event>,
@@ -319,9 +332,9 @@ impl StateMachine {
                         view.leaving.insert(job.id, Arc::clone(job));
                     }
                 }
-                let index = entry.log_id.index;
                 view.applied = Some(entry.log_id);
-                done.push(Unannounced { index, answer, responder, events });
+                let mark = Mark { index: entry.log_id.index, at: view.state.now() };
+                done.push(Unannounced { mark, answer, responder, events });
             }
         }
         let mut records = Vec::new();
@@ -345,16 +358,19 @@ impl StateMachine {
     }
 
     fn announce(&self, done: Vec<Unannounced>) {
+        // Before the progress: who waits for an entry finds there what it made happen.
+        self.0.watched.add(done.iter().map(|entry| (entry.mark, entry.events.as_slice())));
         if let Some(last) = done.last() {
-            self.0.progress.send_replace(Some(last.index));
+            self.0.progress.send_replace(Some(last.mark.index));
         }
-        for Unannounced { index, answer, responder, events } in done {
+        for Unannounced { mark, answer, responder, events } in done {
             if let Some(responder) = responder {
                 responder.send(answer);
             }
             if !events.is_empty() {
                 // Nobody may be listening.
-                drop(self.0.events.send(Some(Happening { index, events: events.into() })));
+                let happening = Happening { index: mark.index, events: events.into() };
+                drop(self.0.events.send(Some(happening)));
             }
         }
     }
@@ -403,6 +419,7 @@ impl RaftStateMachine<Types> for StateMachine {
             installed.map_err(|error| applied.fail("the snapshot", &error))?;
             *view = restore_view(&applied.store, &applied.failure)?;
             let index = view.applied.as_ref().map(|id| id.index);
+            applied.watched.jump(view.mark());
             drop(view);
             applied
                 .bytes_checkpointed

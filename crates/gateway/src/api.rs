@@ -3,6 +3,7 @@
 mod action_configs;
 mod crons;
 mod error;
+mod events;
 mod follow;
 pub(crate) mod health;
 mod jobs;
@@ -14,11 +15,12 @@ mod workers;
 use std::sync::Arc;
 
 use stint_consensus::{ClusterStatus, Replica};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 pub(crate) use action_configs::ActionConfigForm;
 pub(crate) use crons::{CronForm, CronView};
 pub(crate) use error::ApiError;
+pub(crate) use events::{Message, Place, Subject, Topics, WatchQuery, WatchReader};
 pub(crate) use jobs::{JobView, JobsQuery, Submission};
 pub(crate) use logs::{LogQuery, LogReader, Page, source};
 pub(crate) use settings::SettingsForm;
@@ -48,6 +50,14 @@ impl Api {
     /// Tells followers what happens to their jobs, until the gateway stops. Runs once.
     pub(crate) async fn run_hub(&self) {
         self.hub.run(&self.replica, self.stopping.clone()).await;
+    }
+
+    /// A place among those who read for as long as something happens.
+    fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        Arc::clone(&self.followers).try_acquire_owned().map_err(|_| {
+            let message = "too many requests follow jobs or watch the log; try another replica";
+            ApiError::TooManyRequests(message.to_owned())
+        })
     }
 
     /// What this replica knows of its cluster, leader or not.

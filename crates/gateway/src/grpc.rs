@@ -4,6 +4,7 @@ mod action_configs;
 mod cluster;
 mod crons;
 mod deadline;
+mod events;
 mod health;
 mod jobs;
 mod settings;
@@ -19,6 +20,7 @@ use stint_proto::v0;
 use stint_proto::v0::action_configs_server::ActionConfigsServer;
 use stint_proto::v0::cluster_server::ClusterServer;
 use stint_proto::v0::crons_server::CronsServer;
+use stint_proto::v0::events_server::EventsServer;
 use stint_proto::v0::jobs_server::JobsServer;
 use stint_proto::v0::settings_server::SettingsServer;
 use stint_proto::v0::workers_server::WorkersServer;
@@ -52,6 +54,9 @@ pub(crate) fn router(api: &Arc<Api>) -> Result<(Router, Health), Error> {
     let cluster = ClusterServer::new(cluster::Service(Arc::clone(api)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(max);
+    let events = EventsServer::new(events::Service(Arc::clone(api)))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max);
     let crons = CronsServer::new(crons::Service(Arc::clone(api)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(max);
@@ -67,6 +72,7 @@ pub(crate) fn router(api: &Arc<Api>) -> Result<(Router, Health), Error> {
         .add_service(action_configs)
         .add_service(settings)
         .add_service(cluster)
+        .add_service(events)
         .add_service(health_service)
         .add_service(descriptors().build_v1()?)
         .add_service(descriptors().build_v1alpha()?);

@@ -14,8 +14,10 @@ pub(crate) mod probes;
 mod query;
 mod settings;
 mod shape;
+mod sse;
 mod status;
 mod time;
+mod watch;
 mod workers;
 
 use std::sync::Arc;
@@ -60,7 +62,7 @@ async fn operate(
     id: Id,
     request: Request,
 ) -> Result<Response, ApiError> {
-    accept::check(request.headers())?;
+    let kind = accept::kind(request.headers(), operation)?;
     let id = id_in_path(&id);
     let query = request.uri().query().unwrap_or_default();
     match operation {
@@ -69,7 +71,7 @@ async fn operate(
         Operation::GetJob => jobs::get(api, &id).await,
         Operation::DeleteJob => jobs::delete(api, &id).await,
         Operation::CancelJob => jobs::cancel(api, &id).await,
-        Operation::GetJobLogs => logs::get(api, &id, query).await,
+        Operation::GetJobLogs => logs::get(api, &id, kind, (query, request.headers())).await,
         Operation::ListWorkers => workers::list(api).await,
         Operation::SetWorkerCapacity => workers::set_capacity(api, &id, request).await,
         Operation::ListCrons => crons::list(api).await,
@@ -83,6 +85,7 @@ async fn operate(
         Operation::GetSettings => settings::get(api).await,
         Operation::ChangeSettings => settings::change(api, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
+        Operation::Watch => watch::get(api, kind, (query, request.headers())).await,
     }
 }
 

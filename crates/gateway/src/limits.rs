@@ -94,8 +94,16 @@ pub(crate) const CONNECTIONS_MAX: usize = 4_096;
 /// Default: requests at a time, of all connections.
 pub(crate) const REQUESTS_MAX: usize = 4_096;
 
-/// Default: requests at a time that follow the output of a job.
+/// Default: requests at a time that follow the output of a job, or watch the log.
 pub(crate) const FOLLOWERS_MAX: usize = 1_024;
+
+/// How often those who watch the log are told how far they have come, though nothing happens: so
+/// little is then missing when they go on elsewhere, and so late is a dead connection noticed.
+pub(crate) const BOOKMARK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often a stream of events says that it lives: less than what proxies take for a dead one,
+/// which is a minute in most of them.
+pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
 
 /// How soon a client should try again when there is no leader or no room: elections take a second.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -43,6 +43,8 @@ pub enum Operation {
     ChangeSettings,
     /// What a replica knows of its cluster.
     GetClusterStatus,
+    /// What happens, from an index of the log on.
+    Watch,
 }
 
 impl Operation {
@@ -50,7 +52,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -70,6 +72,7 @@ impl Operation {
         Self::GetSettings,
         Self::ChangeSettings,
         Self::GetClusterStatus,
+        Self::Watch,
     ];
 
     /// The method and the path below [`Self::BASE_PATH`], with `{id}` for what it is about.
@@ -94,6 +97,7 @@ impl Operation {
             Self::GetSettings => (Method::GET, "/meta/settings"),
             Self::ChangeSettings => (Method::POST, "/meta/settings"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
+            Self::Watch => (Method::GET, "/watch"),
         }
     }
 
@@ -119,6 +123,7 @@ impl Operation {
             Self::GetSettings => ("stint.v0.Settings", "GetSettings"),
             Self::ChangeSettings => ("stint.v0.Settings", "ChangeSettings"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
+            Self::Watch => ("stint.v0.Events", "Watch"),
         }
     }
 }

@@ -125,6 +125,11 @@ pub(crate) enum Command {
     /// Look at the cluster.
     #[command(subcommand)]
     Cluster(Cluster),
+    /// Print what happens to jobs, workers and crons, as it happens.
+    ///
+    /// A line for each event: the index of the log, the time, what happened, and to what. With
+    /// `--output json` each line is one JSON object, whose `next` is where to go on with `--from`.
+    Watch(Watch),
     /// Measure a cluster that runs. It makes many jobs there.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -194,6 +199,17 @@ pub(crate) enum Worker {
         #[arg(value_name = "NAME=AMOUNT", value_delimiter = ',', value_parser = amount)]
         capacity: Vec<(String, u64)>,
     },
+}
+
+/// `stint watch`.
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// From the entry of this index of the log on, as far as it is kept [default: from now on].
+    #[arg(long, value_name = "INDEX")]
+    pub(crate) from: Option<u64>,
+    /// Of these only: jobs, workers, crons.
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub(crate) kinds: Vec<String>,
 }
 
 /// `stint cluster ...`.

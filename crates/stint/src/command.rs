@@ -5,6 +5,7 @@ pub(crate) mod cluster;
 pub(crate) mod cron;
 pub(crate) mod job;
 pub(crate) mod settings;
+pub(crate) mod watch;
 pub(crate) mod worker;
 
 use std::collections::BTreeMap;

@@ -74,6 +74,7 @@ impl Exit {
                 Code::NotAuthenticated
                 | Code::NotAuthorized
                 | Code::Conflict
+                | Code::Compacted
                 | Code::TooLarge
                 | Code::TooManyRequests
                 | Code::InternalError

@@ -69,6 +69,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Cluster(args) => {
             command::runtime()?.block_on(command::cluster::run(&caller()?, args))
         }
+        Command::Watch(args) => command::runtime()?.block_on(command::watch::run(&caller()?, args)),
         Command::Bench(args) => bench::run(&global, args),
     }
 }

@@ -91,6 +91,9 @@ fn advice(error: &anyhow::Error) -> Option<&'static str> {
         Error::Refused { code: Code::NoSuchWorker, .. } => {
             Some("`stint worker list` shows which there are")
         }
+        Error::Refused { code: Code::Compacted, .. } => {
+            Some("`stint watch` without --from begins now; `stint job list` shows what there is")
+        }
         Error::Refused { code: Code::NoSuchCron, .. } => {
             Some("`stint cron list` shows which there are")
         }
@@ -139,6 +142,15 @@ impl Printer {
         match self.0 {
             Output::Table => line(&log.data),
             Output::Json => json(&json::Line::of(log)),
+        }
+    }
+
+    /// One thing that happened. People are not told of bookmarks.
+    pub(crate) fn event(self, event: &stint_client::v0::WatchResponse) -> Result<(), Error> {
+        match self.0 {
+            Output::Table if event.kind == "bookmark" => Ok(()),
+            Output::Table => line(&table::event(event)),
+            Output::Json => json(&json::Event::of(event)),
         }
     }
 

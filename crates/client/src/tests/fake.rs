@@ -11,6 +11,7 @@ use futures_util::{Stream, StreamExt as _};
 use stint_proto::v0;
 use stint_proto::v0::action_configs_server::ActionConfigsServer;
 use stint_proto::v0::crons_server::CronsServer;
+use stint_proto::v0::events_server::{Events, EventsServer};
 use stint_proto::v0::jobs_server::{Jobs, JobsServer};
 use stint_proto::v0::settings_server::SettingsServer;
 use tokio::net::TcpListener;
@@ -23,6 +24,7 @@ use configuration::Configuration;
 
 type Reply<T> = Result<Response<T>, Status>;
 type Lines = Result<v0::GetJobLogsResponse, Status>;
+type Message = Result<v0::WatchResponse, Status>;
 
 /// What the fake does with a call.
 pub(super) enum Answer {
@@ -32,6 +34,7 @@ pub(super) enum Answer {
     /// Sends these, and then nothing more, but does not end.
     LinesAndSilence(Vec<Lines>),
     Lines(Vec<Lines>),
+    Messages(Vec<Message>),
     Silence,
 }
 
@@ -42,6 +45,7 @@ pub(super) struct Call {
     /// Counted from 0, for each method.
     pub(super) number: usize,
     pub(super) logs: v0::GetJobLogsRequest,
+    pub(super) watch: v0::WatchRequest,
 }
 
 /// The fake, while it lives.
@@ -70,6 +74,7 @@ impl Fake {
                 .add_service(CronsServer::new(Configuration(Arc::clone(&service))))
                 .add_service(ActionConfigsServer::new(Configuration(Arc::clone(&service))))
                 .add_service(SettingsServer::new(Configuration(Arc::clone(&service))))
+                .add_service(EventsServer::from_arc(Arc::clone(&service)))
                 .add_service(JobsServer::from_arc(service))
                 .serve_with_incoming(TcpListenerStream::new(listener))
                 .await
@@ -133,33 +138,37 @@ struct Service {
 }
 
 impl Service {
-    fn answer(&self, method: &'static str, logs: v0::GetJobLogsRequest) -> Answer {
+    fn answer(&self, call: Call) -> Answer {
+        let method = call.method;
         let number = {
             let mut calls = self.calls.lock().expect("no test panicked");
             let count = calls.entry(method).or_default();
             *count += 1;
             *count - 1
         };
-        (self.script)(Call { method, number, logs })
+        (self.script)(Call { number, ..call })
     }
 
     async fn job(&self, method: &'static str) -> Reply<v0::Job> {
-        match self.answer(method, v0::GetJobLogsRequest::default()) {
+        match self.answer(Call { method, ..Call::default() }) {
             Answer::Job(job) => Ok(Response::new(*job)),
             Answer::No(status) => Err(status),
             Answer::Silence => std::future::pending().await,
-            Answer::Done | Answer::Lines(_) | Answer::LinesAndSilence(_) => {
+            Answer::Done | Answer::Lines(_) | Answer::LinesAndSilence(_) | Answer::Messages(_) => {
                 panic!("not an answer to {method}")
             }
         }
     }
 
     async fn done<T: Default>(&self, method: &'static str) -> Reply<T> {
-        match self.answer(method, v0::GetJobLogsRequest::default()) {
+        match self.answer(Call { method, ..Call::default() }) {
             Answer::Done => Ok(Response::new(T::default())),
             Answer::No(status) => Err(status),
             Answer::Silence => std::future::pending().await,
-            Answer::Job(_) | Answer::Lines(_) | Answer::LinesAndSilence(_) => {
+            Answer::Job(_)
+            | Answer::Lines(_)
+            | Answer::LinesAndSilence(_)
+            | Answer::Messages(_) => {
                 panic!("not an answer to {method}")
             }
         }
@@ -194,7 +203,8 @@ impl Jobs for Service {
         &self,
         request: Request<v0::GetJobLogsRequest>,
     ) -> Reply<Self::GetJobLogsStream> {
-        match self.answer("logs", request.into_inner()) {
+        let logs = request.into_inner();
+        match self.answer(Call { method: "logs", logs, ..Call::default() }) {
             Answer::Lines(lines) => Ok(Response::new(Box::pin(futures_util::stream::iter(lines)))),
             Answer::LinesAndSilence(lines) => {
                 let silence = futures_util::stream::pending();
@@ -202,7 +212,26 @@ impl Jobs for Service {
             }
             Answer::No(status) => Err(status),
             Answer::Silence => std::future::pending().await,
-            Answer::Job(_) | Answer::Done => panic!("not an answer to logs"),
+            Answer::Job(_) | Answer::Done | Answer::Messages(_) => panic!("not an answer to logs"),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Events for Service {
+    type WatchStream = Pin<Box<dyn Stream<Item = Message> + Send>>;
+
+    async fn watch(&self, request: Request<v0::WatchRequest>) -> Reply<Self::WatchStream> {
+        let watch = request.into_inner();
+        match self.answer(Call { method: "watch", watch, ..Call::default() }) {
+            Answer::Messages(messages) => {
+                Ok(Response::new(Box::pin(futures_util::stream::iter(messages))))
+            }
+            Answer::No(status) => Err(status),
+            Answer::Silence => std::future::pending().await,
+            Answer::Job(_) | Answer::Done | Answer::Lines(_) | Answer::LinesAndSilence(_) => {
+                panic!("not an answer to watch")
+            }
         }
     }
 }

@@ -38,6 +38,9 @@ pub(crate) enum ApiError {
     NotAllowed(String),
     #[error("answers are application/json, which the Accept header excludes")]
     NotAcceptable,
+    /// What is wanted is not kept any more.
+    #[error("{why}")]
+    Compacted { oldest: u64, why: String },
     /// What is there is not as the request needs it.
     #[error("{0}")]
     Conflict(String),
@@ -83,6 +86,7 @@ impl ApiError {
             Self::NotFound(_) => "NOT_FOUND",
             Self::NotAllowed(_) => "NOT_ALLOWED",
             Self::NotAcceptable => "NOT_ACCEPTABLE",
+            Self::Compacted { .. } => "COMPACTED",
             Self::Conflict(_) => "CONFLICT",
             Self::TooLarge { .. } => "TOO_LARGE",
             Self::UnsupportedMediaType(_) => "UNSUPPORTED_MEDIA_TYPE",
@@ -107,6 +111,7 @@ impl ApiError {
             }
             Self::NoSuchJob(id) => vec![("jobID", id.clone())],
             Self::NoSuchWorker(id) => vec![("workerID", id.clone())],
+            Self::Compacted { oldest, .. } => vec![("oldest", oldest.to_string())],
             Self::NoSuchCron(action) | Self::NoSuchActionConfig(action) => {
                 vec![("action", action.clone())]
             }
@@ -198,6 +203,7 @@ impl From<Error> for ApiError {
                 Self::NoLeader(message)
             }
             Error::Unknown(_) => Self::OutcomeUnknown(message),
+            Error::Compacted { oldest, .. } => Self::Compacted { oldest, why: message },
             Error::DiskFull(_) => Self::InsufficientStorage(message),
             Error::Failed(_) => Self::internal(&message),
         }

@@ -65,10 +65,7 @@ impl Api {
     }
 
     async fn follow(&self, id: JobId) -> Result<Follower, ApiError> {
-        let Ok(permit) = Arc::clone(&self.followers).try_acquire_owned() else {
-            let message = "too many requests follow the output of jobs; try another replica";
-            return Err(ApiError::TooManyRequests(message.to_owned()));
-        };
+        let permit = self.place()?;
         Ok(Follower { following: self.hub.follow(id).await?, _permit: permit })
     }
 

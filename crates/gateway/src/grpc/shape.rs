@@ -11,7 +11,7 @@ use stint_proto::v0;
 pub(super) use configuration::{action_config, cron, cron_form, settings};
 
 use crate::VERSION;
-use crate::api::{ApiError, JobView, Page, Submission, health, reason, source};
+use crate::api::{self, ApiError, JobView, Page, Subject, Submission, health, reason, source};
 use crate::limits;
 use crate::parse::{self, shown};
 
@@ -160,6 +160,24 @@ pub(super) fn worker(worker: &Worker) -> v0::Worker {
         running: u32::try_from(worker.runs.len()).unwrap_or(u32::MAX),
         actions: worker.actions.keys().cloned().collect(),
         epoch: worker.epoch.0,
+    }
+}
+
+pub(super) fn message(message: &api::Message) -> v0::WatchResponse {
+    let (job, worker) = match &message.subject {
+        Subject::Name => (None, None),
+        Subject::Job(view) => (Some(job(view)), None),
+        Subject::Worker(found) => (None, Some(worker(found))),
+    };
+    v0::WatchResponse {
+        index: message.place.index,
+        number: message.place.number,
+        next: message.next,
+        at: Some(timestamp(message.at)),
+        kind: message.kind.to_owned(),
+        name: message.name.clone(),
+        job,
+        worker,
     }
 }
 

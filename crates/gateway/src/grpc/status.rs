@@ -25,6 +25,7 @@ const fn code(error: &ApiError) -> Code {
         | ApiError::NoSuchCron(_)
         | ApiError::NoSuchActionConfig(_) => Code::NotFound,
         ApiError::NotFound(_) | ApiError::NotAllowed(_) => Code::Unimplemented,
+        ApiError::Compacted { .. } => Code::OutOfRange,
         ApiError::Conflict(_) => Code::FailedPrecondition,
         ApiError::TooLarge { .. }
         | ApiError::TooManyRequests(_)

@@ -3,9 +3,42 @@
 use http::{HeaderMap, header};
 
 use crate::api::ApiError;
+use crate::operation::Operation;
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// JSON; of what has no end, one object a line.
+    Json,
+    /// Events as browsers read them (HTML standard, 9.2).
+    Events,
+}
+
+/// The kind of answer that a client wants of an operation.
+pub(super) fn kind(headers: &HeaderMap, operation: Operation) -> Result<Kind, ApiError> {
+    let is_stream = matches!(operation, Operation::GetJobLogs | Operation::Watch);
+    if is_stream && names(headers, "text/event-stream") {
+        return Ok(Kind::Events);
+    }
+    if !(is_stream && names(headers, "application/x-ndjson")) {
+        check(headers)?;
+    }
+    Ok(Kind::Json)
+}
+
+/// Whether a client takes exactly this media type, and says so.
+fn names(headers: &HeaderMap, wanted: &str) -> bool {
+    headers.get_all(header::ACCEPT).iter().any(|value| {
+        value.to_str().unwrap_or_default().split(',').any(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(wanted))
+                && !weighs_nothing(parts)
+        })
+    })
+}
 
 /// Refuses a request whose `Accept` headers exclude JSON. What cannot be read excludes nothing.
-pub(super) fn check(headers: &HeaderMap) -> Result<(), ApiError> {
+fn check(headers: &HeaderMap) -> Result<(), ApiError> {
     let mut best = None;
     for value in headers.get_all(header::ACCEPT) {
         for range in value.to_str().unwrap_or_default().split(',') {
@@ -23,9 +56,7 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), ApiError> {
 fn judge(range: &str) -> Option<(u8, bool)> {
     let mut parts = range.split(';').map(str::trim);
     let kind = parts.next().filter(|kind| kind.contains('/'))?.to_ascii_lowercase();
-    let weighs_nothing = parts
-        .filter_map(|part| part.split_once('='))
-        .any(|(name, value)| name.trim().eq_ignore_ascii_case("q") && is_zero(value.trim()));
+    let weighs_nothing = weighs_nothing(parts);
     let exactness = match kind.as_str() {
         "application/json" => 3,
         "application/*" => 2,
@@ -33,6 +64,12 @@ fn judge(range: &str) -> Option<(u8, bool)> {
         _ => 0,
     };
     Some((exactness, exactness > 0 && !weighs_nothing))
+}
+
+fn weighs_nothing<'a>(parameters: impl Iterator<Item = &'a str>) -> bool {
+    parameters
+        .filter_map(|part| part.split_once('='))
+        .any(|(name, value)| name.trim().eq_ignore_ascii_case("q") && is_zero(value.trim()))
 }
 
 fn is_zero(weight: &str) -> bool {
@@ -49,6 +86,22 @@ mod tests {
             headers.append(header::ACCEPT, value.parse().unwrap());
         }
         check(&headers).is_ok()
+    }
+
+    #[test]
+    fn events_are_sent_where_there_are_streams_and_accept_names_them() {
+        for (accept, operation, expected) in [
+            ("text/event-stream", Operation::Watch, Ok(Kind::Events)),
+            ("Text/Event-Stream;q=0.9, */*;q=0.1", Operation::GetJobLogs, Ok(Kind::Events)),
+            ("text/event-stream;q=0, */*", Operation::Watch, Ok(Kind::Json)),
+            ("application/x-ndjson", Operation::Watch, Ok(Kind::Json)),
+            ("*/*", Operation::Watch, Ok(Kind::Json)),
+            ("text/event-stream", Operation::ListJobs, Err(ApiError::NotAcceptable)),
+            ("application/x-ndjson", Operation::ListJobs, Err(ApiError::NotAcceptable)),
+        ] {
+            let headers = [(header::ACCEPT, accept.parse().unwrap())].into_iter().collect();
+            assert_eq!(kind(&headers, operation), expected, "{accept} of {operation:?}");
+        }
     }
 
     #[test]

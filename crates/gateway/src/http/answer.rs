@@ -22,6 +22,25 @@ pub(super) fn json_bytes(status: StatusCode, body: impl Into<Body>) -> Response 
     response
 }
 
+/// An answer that goes on: one JSON object a line.
+pub(super) fn lines(body: Body) -> Response {
+    stream("application/x-ndjson", body)
+}
+
+/// An answer that goes on: events. No proxy is to hold them back or to keep them.
+pub(super) fn events(body: Body) -> Response {
+    stream("text/event-stream", body)
+}
+
+fn stream(kind: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
 /// An answer without a body.
 pub(super) fn empty(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());

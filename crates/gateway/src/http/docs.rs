@@ -26,6 +26,7 @@ const TOPICS: &[&str] = &[
     include_str!("docs/workers.json"),
     include_str!("docs/action_configs.json"),
     include_str!("docs/meta.json"),
+    include_str!("docs/watch.json"),
     include_str!("docs/errors.json"),
 ];
 

@@ -23,6 +23,7 @@ const fn status(error: &ApiError) -> StatusCode {
         ApiError::NotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
         ApiError::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         ApiError::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
+        ApiError::Compacted { .. } => StatusCode::GONE,
         ApiError::Conflict(_) => StatusCode::CONFLICT,
         ApiError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         ApiError::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -60,11 +61,15 @@ impl Serialize for Detail {
     }
 }
 
+/// The body of the answer that says this "no".
+pub(super) fn shape(error: &ApiError) -> impl Serialize {
+    let message = error.to_string();
+    Errors { errors: [Shape { code: error.code(), message, detail: Detail(error.detail()) }] }
+}
+
 /// The answer that says this "no".
 pub(super) fn response(error: &ApiError) -> Response {
-    let message = error.to_string();
-    let shape = Shape { code: error.code(), message, detail: Detail(error.detail()) };
-    let mut response = answer::json(status(error), &Errors { errors: [shape] });
+    let mut response = answer::json(status(error), &shape(error));
     if error.is_passing() {
         let seconds = HeaderValue::from(limits::RETRY_AFTER.as_secs());
         response.headers_mut().insert(header::RETRY_AFTER, seconds);

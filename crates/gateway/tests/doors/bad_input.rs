@@ -249,7 +249,12 @@ async fn every_operation_answers_with_and_without_a_slash_at_its_end() {
     for operation in Operation::ALL {
         let (method, path) = operation.http();
         for slash in ["", "/"] {
-            let path = format!("{}{}{slash}", Operation::BASE_PATH, path.replace("{id}", UNKNOWN));
+            let mut path =
+                format!("{}{}{slash}", Operation::BASE_PATH, path.replace("{id}", UNKNOWN));
+            if operation == Operation::Watch {
+                // An answer without an end is none that this test waits for.
+                path.push_str("?kinds=none");
+            }
             let answer = house
                 .ask(format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
                 .await;

@@ -189,3 +189,53 @@ async fn output_that_no_replica_has_any_more_is_said_to_be_missing() {
     assert_eq!(objects(&followed.body), [line]);
     house.stop().await;
 }
+
+/// The answer as events, to a client that has seen the line of this id last.
+async fn events(house: &House, job: JobId, query: &str, last_id: &str) -> Answer {
+    let last_id =
+        if last_id.is_empty() { String::new() } else { format!("Last-Event-ID: {last_id}\r\n") };
+    house
+        .ask(format!(
+            "GET /api/v0/jobs/{job}/logs?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Accept: text/event-stream\r\n{last_id}\r\n"
+        ))
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_come_as_events_and_go_on_behind_the_last_id() {
+    let house = House::start().await;
+    let worker = Puppet::register(&house, &[]).await;
+    let job = house.submit(SAY).await;
+    let lease = worker.claim(job).await;
+    worker.print(job, lease, 0, &["one", "two", "three"]).await;
+    let event = |number: usize, text: &str| {
+        format!(
+            "id: {number}\nevent: line\n\
+             data: {{\"data\":\"{text}\",\"lineNum\":{number},\"source\":\"stdout\"}}\n\n"
+        )
+    };
+    let end = "event: end\ndata: {}\n\n";
+    let (followed, ()) = tokio::join!(events(&house, job, "stream=true&offset=1", ""), async {
+        worker.print(job, lease, 3, &["four"]).await;
+        worker.finish(job, lease, 0).await;
+    });
+    assert_eq!(followed.status, 200);
+    assert_eq!(followed.header("content-type"), Some("text/event-stream"));
+    let expected = [event(1, "two"), event(2, "three"), event(3, "four"), end.to_owned()];
+    assert_eq!(followed.body, expected.concat());
+
+    let again = events(&house, job, "stream=true&offset=1", "2").await;
+    assert_eq!(again.body, [event(3, "four"), end.to_owned()].concat());
+    let part = events(&house, job, "offset=0&limit=2", "0").await;
+    assert_eq!(part.body, [event(1, "two"), end.to_owned()].concat(), "the limit counts all");
+    for (query, last_id) in [("stream=true", "3"), ("limit=2", "1"), ("stream=true", "99")] {
+        let answer = events(&house, job, query, last_id).await;
+        assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{query} after {last_id}");
+    }
+    let wrong = events(&house, job, "stream=true", "two").await;
+    assert_eq!(wrong.refusal(), (400, "INVALID_PARAMETERS".to_owned()));
+    let none = events(&house, JobId::from_bytes([9; 16]), "stream=true", "").await;
+    assert_eq!(none.refusal(), (404, "NO_SUCH_JOB".to_owned()));
+    house.stop().await;
+}

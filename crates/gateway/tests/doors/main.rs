@@ -12,3 +12,4 @@ mod logs;
 mod settings;
 mod shutdown;
 mod slow;
+mod watch;

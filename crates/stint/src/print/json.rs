@@ -219,6 +219,38 @@ impl<'a> Line<'a> {
     }
 }
 
+/// What happened, as a line of `/watch`.
+#[derive(Serialize)]
+pub(super) struct Event<'a> {
+    index: u64,
+    number: u32,
+    next: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    kind: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<Job<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker: Option<Worker<'a>>,
+}
+
+impl<'a> Event<'a> {
+    pub(super) fn of(event: &'a v0::WatchResponse) -> Self {
+        Self {
+            index: event.index,
+            number: event.number,
+            next: event.next,
+            at: event.at.as_ref().map(time),
+            kind: &event.kind,
+            name: &event.name,
+            job: event.job.as_ref().map(Job::of),
+            worker: event.worker.as_ref().map(Worker::of),
+        }
+    }
+}
+
 /// RFC 3339 in UTC, with fractions of a second only where there are some, as Go writes it.
 pub(super) fn time(at: &Timestamp) -> String {
     let text = at.to_string();

@@ -157,6 +157,24 @@ pub(super) fn cluster(status: &v0::GetClusterStatusResponse) -> String {
     )
 }
 
+/// One line: where in the log, when, what, and to what.
+pub(super) fn event(event: &v0::WatchResponse) -> String {
+    let more = match (&event.job, &event.worker) {
+        (Some(job), _) => format!("{} {} {}", job.action, job.status, job.worker_id),
+        (None, Some(worker)) => worker.status.clone(),
+        (None, None) => String::new(),
+    };
+    let line = format!(
+        "{} {} {} {} {}",
+        event.index,
+        at(event.at.as_ref()),
+        event.kind,
+        or_dash(&event.name),
+        plain(&more),
+    );
+    line.trim_end().to_owned()
+}
+
 fn amounts(map: &BTreeMap<String, i64>) -> String {
     let shown: Vec<_> = map.iter().map(|(name, n)| format!("{}={n}", plain(name))).collect();
     or_dash(&shown.join(","))

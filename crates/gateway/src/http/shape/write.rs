@@ -147,7 +147,7 @@ impl<'a> Workers<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Worker<'a> {
+pub(super) struct Worker<'a> {
     id: Text<WorkerId>,
     status: &'static str,
     capacity_map: Amounts<'a>,
@@ -159,7 +159,7 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn of(worker: &'a stint_core::Worker) -> Self {
+    pub(super) fn of(worker: &'a stint_core::Worker) -> Self {
         Self {
             id: Text(worker.id),
             status: worker.status.name(),
