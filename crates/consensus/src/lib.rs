@@ -8,6 +8,7 @@ mod codec;
 mod error;
 mod failure;
 mod handover;
+mod inbound;
 mod inner;
 mod limits;
 mod log_store;
@@ -23,6 +24,7 @@ mod snapshot;
 mod state_machine;
 mod status;
 mod ticker;
+mod troubles;
 mod types;
 mod upkeep;
 

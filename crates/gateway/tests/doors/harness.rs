@@ -54,13 +54,14 @@ impl House {
                 cluster,
                 founders: BTreeMap::from([(id, member)]),
                 peer_listener: peers,
+                peer_tls: None,
                 timing: Timing::default(),
                 keep: stint_consensus::Keep::default(),
             },
             store,
         );
         let replica = replica.await.expect("a replica");
-        let gateway = Gateway::start(clients, replica.clone(), config).expect("a gateway");
+        let gateway = Gateway::start(clients, replica.clone(), config, None).expect("a gateway");
         let house = Self {
             replica,
             address: gateway.local_addr(),
