@@ -22,6 +22,7 @@
 //! Start at [`Client`]; the messages are those of [`v0`].
 #![deny(missing_docs)]
 
+mod authority;
 mod builder;
 mod client;
 mod cluster;

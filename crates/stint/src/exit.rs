@@ -79,7 +79,7 @@ impl Exit {
             },
             Error::Unreachable { .. } | Error::OutcomeUnknown { .. } => Self::Unreachable,
             Error::StillWaiting { .. } => Self::TimedOut,
-            Error::BadEndpoint { .. } => Self::Usage,
+            Error::BadEndpoint { .. } | Error::BadCertificate { .. } => Self::Usage,
         }
     }
 }

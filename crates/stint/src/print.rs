@@ -91,7 +91,10 @@ fn advice(error: &anyhow::Error) -> Option<&'static str> {
         Error::Refused { code: Code::NoSuchWorker, .. } => {
             Some("`stint worker list` shows which there are")
         }
-        Error::Refused { .. } | Error::OutcomeUnknown { .. } | Error::BadEndpoint { .. } => None,
+        Error::Refused { .. }
+        | Error::OutcomeUnknown { .. }
+        | Error::BadEndpoint { .. }
+        | Error::BadCertificate { .. } => None,
     }
 }
 
