@@ -1,5 +1,6 @@
 //! Connections of peers, from the listener to the peer service: who has called is settled first.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -14,7 +15,9 @@ use tokio::task::JoinSet;
 use tonic::Request;
 use tonic::transport::server::Connected;
 
-use crate::limits::{ACCEPT_PAUSE, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, REFUSAL_LOG_INTERVAL};
+use crate::limits::{
+    ACCEPT_PAUSE, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, REASONS_MAX, REFUSAL_LOG_INTERVAL,
+};
 
 /// A connection of a peer.
 pub(crate) struct Inbound {
@@ -35,23 +38,32 @@ impl Sender {
 
 /// What is told of refused connections: whoever reaches the port can cause any number of them.
 #[derive(Default)]
-struct Refusals {
-    told: Option<Instant>,
+struct Refusals(BTreeMap<String, Told>);
+
+/// A reason that has been told.
+struct Told {
+    at: Instant,
+    /// How often it has come since.
     untold: u64,
 }
 
 impl Refusals {
+    /// Tells each reason now and then.
     fn note(&mut self, peer: SocketAddr, why: &Refused) {
         if matches!(why, Refused::Closed) {
             return tracing::debug!(%peer, %why, "a connection was not used");
         }
-        if self.told.is_some_and(|told| told.elapsed() < REFUSAL_LOG_INTERVAL) {
-            self.untold += 1;
-            return;
+        let why = why.to_string();
+        let untold = match self.0.get_mut(&why) {
+            Some(told) if told.at.elapsed() < REFUSAL_LOG_INTERVAL => return told.untold += 1,
+            Some(told) => told.untold,
+            None => 0,
+        };
+        self.0.retain(|_, told| told.at.elapsed() < REFUSAL_LOG_INTERVAL);
+        if self.0.len() < REASONS_MAX {
+            tracing::warn!(%peer, why, untold, "a connection to the peer address was refused");
+            self.0.insert(why, Told { at: Instant::now(), untold: 0 });
         }
-        let untold = std::mem::take(&mut self.untold);
-        tracing::warn!(%peer, %why, untold, "a connection to the peer address was refused");
-        self.told = Some(Instant::now());
     }
 }
 

@@ -71,10 +71,11 @@ pub(crate) const HANDSHAKES_MAX: usize = 256;
 /// How long no connection is accepted after accepting failed: file descriptors may have run out.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Of refused connections one in this time is told.
-pub(crate) const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(1);
+/// Of connections that are refused for one reason one in this time is told.
+pub(crate) const REFUSAL_LOG_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Reasons that are told for each peer that cannot be reached, until it answers.
+/// Reasons that are told for each peer that cannot be reached, until it answers; and of connections
+/// that are refused, in the time of [`REFUSAL_LOG_INTERVAL`].
 pub(crate) const REASONS_MAX: usize = 8;
 
 /// A silent peer is asked for a sign of life this often, and given up after as long again: about
