@@ -14,4 +14,5 @@ mod cli;
 mod cluster;
 mod failover;
 mod harness;
+mod hostile;
 mod tidy;

@@ -176,13 +176,11 @@ impl From<Refusal> for ApiError {
             Refusal::NoSuchAction(_) => Self::NoSuchAction(message),
             Refusal::IdTaken(_) => Self::Conflict(message),
             Refusal::SubmitTooLate(_) => Self::NoLeader(message),
-            Refusal::QueueFull { .. } | Refusal::TooManyShapes { .. } => {
-                Self::TooManyRequests(message)
-            }
             Refusal::NoSuchCron(_) | Refusal::NoSuchActionConfig(_) => Self::NotFound(message),
-            Refusal::TooManyCrons { .. } | Refusal::TooManyActionConfigs { .. } => {
-                Self::TooManyRequests(message)
-            }
+            Refusal::QueueFull { .. }
+            | Refusal::TooManyShapes { .. }
+            | Refusal::TooManyCrons { .. }
+            | Refusal::TooManyActionConfigs { .. } => Self::TooManyRequests(message),
             Refusal::OverLimit { .. } => Self::InvalidParameters(message),
             Refusal::LeaseTooShort { .. }
             | Refusal::StaleLease { .. }

@@ -1,3 +1,5 @@
+//! What is set comes back from its bytes, and bytes that nobody wrote are refused.
+
 use prost::Message as _;
 use stint_core::{
     ActionTraits, CapacityMap, Command, Incarnation, JobId, JobSpec, NewJob, Parameters, Refusal,
