@@ -2,6 +2,7 @@
 //! its own.
 
 mod bad_input;
+mod encrypted;
 mod grpc;
 #[cfg(test)]
 mod harness;
