@@ -210,6 +210,26 @@ fn a_replica_of_another_authority_cannot_join_and_both_sides_say_why() {
 }
 
 #[test]
+fn a_replica_that_only_believes_the_authority_of_the_cluster_cannot_join_and_both_sides_say_why() {
+    let mut cluster = Cluster::prepare(&options(3));
+    let dir = cluster.dir().to_owned();
+    let stranger = Authority::new(&dir);
+    stranger.sign(&peer_name("000000000003"), &dir.join("3-peer"));
+    let both = [ca(&cluster), &stranger.certificate].map(|file| fs::read(file).expect("a file"));
+    fs::write(dir.join("both.pem"), both.concat()).expect("a file");
+    let text = fs::read_to_string(&cluster.replicas[2].config).expect("a file");
+    fs::write(&cluster.replicas[2].config, text.replace("peer-ca.pem", "both.pem"))
+        .expect("a file");
+    cluster.spawn(0);
+    cluster.spawn(1);
+    cluster.wait_until_whole();
+    cluster.spawn(2);
+    wait_for_log(&cluster, 0, &["refused", "not signed by an authority"]);
+    wait_for_log(&cluster, 2, &["a peer cannot be reached", "UnknownCA"]);
+    assert_ne!(cluster.get(2, "/readyz").expect("an answer").status, 200);
+}
+
+#[test]
 fn a_replica_without_a_certificate_cannot_join_and_both_sides_say_why() {
     let mut cluster = Cluster::prepare(&options(3));
     let text = fs::read_to_string(&cluster.replicas[2].config).expect("a file");

@@ -12,7 +12,7 @@ use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use stint_proto::log::v1::Vote;
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::peer_server::Peer;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::codec::Garbled;
 use crate::error::Error;
@@ -88,6 +88,13 @@ fn refused(message: String) -> Status {
     Status::permission_denied(message)
 }
 
+/// Says that entries were refused, unless it has been said.
+fn note_refused_entries(status: &Status) {
+    if status.code() != Code::PermissionDenied {
+        tracing::warn!(%status, "entries of a peer were refused");
+    }
+}
+
 fn bad(garbled: &Garbled) -> Status {
     Status::invalid_argument(garbled.to_string())
 }
@@ -155,9 +162,7 @@ impl Peer for PeerService {
                 .and_then(|()| is_of_sender(sender, message.vote.as_ref()))
                 .and_then(|()| asked.has_room())
                 .and_then(|()| append_of(message));
-            append
-                .inspect_err(|status| tracing::warn!(%status, "entries of a peer were refused"))
-                .ok()
+            append.inspect_err(note_refused_entries).ok()
         });
         let appends = appends.take_while(|append| std::future::ready(append.is_some()));
         // Raft waits for the next of them, which may come for as long as the leader lives.
