@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use stint_proto::v0::action_configs_client::ActionConfigsClient;
 use stint_proto::v0::cluster_client::ClusterClient;
+use stint_proto::v0::crons_client::CronsClient;
 use stint_proto::v0::jobs_client::JobsClient;
+use stint_proto::v0::settings_client::SettingsClient;
 use stint_proto::v0::workers_client::WorkersClient;
 use tonic::transport::Channel;
 use tonic::{Response, Status};
@@ -103,6 +106,21 @@ pub(crate) fn jobs(channel: Channel) -> JobsClient<Channel> {
 /// The worker calls over this connection.
 pub(crate) fn workers(channel: Channel) -> WorkersClient<Channel> {
     WorkersClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+}
+
+/// The cron calls over this connection.
+pub(crate) fn crons(channel: Channel) -> CronsClient<Channel> {
+    CronsClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+}
+
+/// The action config calls over this connection.
+pub(crate) fn action_configs(channel: Channel) -> ActionConfigsClient<Channel> {
+    ActionConfigsClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+}
+
+/// The settings calls over this connection.
+pub(crate) fn settings(channel: Channel) -> SettingsClient<Channel> {
+    SettingsClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
 }
 
 /// The cluster calls over this connection.

@@ -128,6 +128,10 @@ pub enum Code {
     NoSuchWorker,
     /// `NO_SUCH_ACTION`: no worker offers it.
     NoSuchAction,
+    /// `NO_SUCH_CRON`: the action has none.
+    NoSuchCron,
+    /// `NO_SUCH_ACTION_CONFIG`: the action has none.
+    NoSuchActionConfig,
     /// `NOT_FOUND`: something else is not there.
     NotFound,
     /// `CONFLICT`: it cannot be done to what is there, such as canceling a job that is over.
@@ -145,13 +149,15 @@ pub enum Code {
 }
 
 /// The codes that have a variant, with their names.
-const NAMES: [(&str, Code); 12] = [
+const NAMES: [(&str, Code); 14] = [
     ("INVALID_PARAMETERS", Code::InvalidParameters),
     ("NOT_AUTHENTICATED", Code::NotAuthenticated),
     ("NOT_AUTHORIZED", Code::NotAuthorized),
     ("NO_SUCH_JOB", Code::NoSuchJob),
     ("NO_SUCH_WORKER", Code::NoSuchWorker),
     ("NO_SUCH_ACTION", Code::NoSuchAction),
+    ("NO_SUCH_CRON", Code::NoSuchCron),
+    ("NO_SUCH_ACTION_CONFIG", Code::NoSuchActionConfig),
     ("NOT_FOUND", Code::NotFound),
     ("CONFLICT", Code::Conflict),
     ("TOO_LARGE", Code::TooLarge),

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use openraft::Raft;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
-use stint_core::{Command, Event, Filter, Job, JobId, Line, Refusal, Reply, State, WorkerId};
+use stint_core::{
+    Command, Event, Filter, Job, JobId, Line, Refusal, Reply, State, Timestamp, WorkerId,
+};
 use stint_proto::peer::v1::peer_server::PeerServer;
 use stint_storage::Store;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -282,6 +284,12 @@ impl Replica {
     /// it is known not to be in the log, or where being in it twice changes nothing.
     pub async fn propose(&self, command: Command) -> Result<Result<Reply, Refusal>, Error> {
         self.0.inner.propose(command).await
+    }
+
+    /// The time as this replica would stamp an entry now: its wall clock, but no instant before the
+    /// last entry. For what has to be worked out before it is proposed, such as a cron's first tick.
+    pub fn now(&self) -> Timestamp {
+        crate::propose::wall_clock().max(self.with_state(State::now))
     }
 
     /// Looks at the applied state of this replica, which may lag behind. Must not block.

@@ -1,11 +1,14 @@
 //! One function per operation, knowing no protocol: HTTP and gRPC translate and call these.
 
+mod action_configs;
+mod crons;
 mod error;
 mod follow;
 pub(crate) mod health;
 mod jobs;
 mod logs;
 pub(crate) mod reason;
+mod settings;
 mod workers;
 
 use std::sync::Arc;
@@ -13,9 +16,12 @@ use std::sync::Arc;
 use stint_consensus::{ClusterStatus, Replica};
 use tokio::sync::{Semaphore, watch};
 
+pub(crate) use action_configs::ActionConfigForm;
+pub(crate) use crons::{CronForm, CronView};
 pub(crate) use error::ApiError;
 pub(crate) use jobs::{JobView, JobsQuery, Submission};
 pub(crate) use logs::{LogQuery, LogReader, Page, source};
+pub(crate) use settings::SettingsForm;
 
 use crate::limits;
 use follow::Hub;

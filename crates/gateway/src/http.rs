@@ -1,14 +1,18 @@
 //! The v0 API as JSON over HTTP: the paths, and which function of `api` each leads to.
 
 mod accept;
+mod action_configs;
 mod answer;
 mod body;
 mod cluster;
+mod crons;
 mod docs;
 mod jobs;
+mod list;
 mod logs;
 pub(crate) mod probes;
 mod query;
+mod settings;
 mod shape;
 mod status;
 mod time;
@@ -68,6 +72,16 @@ async fn operate(
         Operation::GetJobLogs => logs::get(api, &id, query).await,
         Operation::ListWorkers => workers::list(api).await,
         Operation::SetWorkerCapacity => workers::set_capacity(api, &id, request).await,
+        Operation::ListCrons => crons::list(api).await,
+        Operation::PutCron => crons::put(api, request).await,
+        Operation::GetCron => crons::get(api, &id).await,
+        Operation::DeleteCron => crons::delete(api, &id).await,
+        Operation::ListActionConfigs => action_configs::list(api).await,
+        Operation::PutActionConfig => action_configs::put(api, request).await,
+        Operation::GetActionConfig => action_configs::get(api, &id).await,
+        Operation::DeleteActionConfig => action_configs::delete(api, &id).await,
+        Operation::GetSettings => settings::get(api).await,
+        Operation::ChangeSettings => settings::change(api, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
     }
 }

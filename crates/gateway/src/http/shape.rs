@@ -3,5 +3,5 @@
 mod read;
 mod write;
 
-pub(super) use read::{Fields, capacity, submission};
-pub(super) use write::{Cluster, Job, LogLine, Workers};
+pub(super) use read::{Fields, action_config, capacity, cron, settings, submission};
+pub(super) use write::{ActionConfig, Cluster, Cron, Job, LogLine, Settings, Workers};

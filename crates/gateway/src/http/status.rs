@@ -12,10 +12,13 @@ const fn status(error: &ApiError) -> StatusCode {
     match error {
         ApiError::InvalidJson(_)
         | ApiError::InvalidField { .. }
+        | ApiError::MeaninglessField { .. }
         | ApiError::InvalidParameters(_) => StatusCode::BAD_REQUEST,
         ApiError::NoSuchJob(_)
         | ApiError::NoSuchWorker(_)
         | ApiError::NoSuchAction(_)
+        | ApiError::NoSuchCron(_)
+        | ApiError::NoSuchActionConfig(_)
         | ApiError::NotFound(_) => StatusCode::NOT_FOUND,
         ApiError::NotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
         ApiError::NotAcceptable => StatusCode::NOT_ACCEPTABLE,

@@ -1,12 +1,15 @@
 //! Both doors from outside: literal bytes on sockets, against a real replica that is a cluster of
 //! its own.
 
+mod action_configs;
 mod bad_input;
+mod crons;
 mod encrypted;
 mod grpc;
 #[cfg(test)]
 mod harness;
 mod jobs;
 mod logs;
+mod settings;
 mod shutdown;
 mod slow;
