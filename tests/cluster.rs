@@ -3,3 +3,4 @@
 mod configuration;
 mod doors;
 mod restart;
+mod tls;

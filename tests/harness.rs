@@ -1,8 +1,10 @@
 //! Real clusters of real processes, each on loopback addresses of its own.
 
+pub(crate) mod certificates;
 pub(crate) mod cluster;
 pub(crate) mod http;
 pub(crate) mod program;
+pub(crate) mod tls;
 pub(crate) mod wait;
 
 pub(crate) use cluster::{Cluster, Options};

@@ -16,13 +16,14 @@ const HOUSE: &[Room] = &[
     Room { dir: "core", ours: &[], alone: &["cron", "chrono-tz"] },
     Room { dir: "proto", ours: &[], alone: &["protox", "tonic-prost-build"] },
     Room { dir: "storage", ours: &["core"], alone: &["redb", "sled"] },
-    Room { dir: "consensus", ours: &["core", "proto", "storage"], alone: &["openraft"] },
+    Room { dir: "tls", ours: &[], alone: &["rustls", "tokio-rustls", "webpki"] },
+    Room { dir: "consensus", ours: &["core", "proto", "storage", "tls"], alone: &["openraft"] },
     Room { dir: "worker", ours: &["core", "consensus"], alone: &[] },
-    Room { dir: "gateway", ours: &["core", "proto", "consensus"], alone: &["axum"] },
+    Room { dir: "gateway", ours: &["core", "proto", "consensus", "tls"], alone: &["axum"] },
     Room { dir: "client", ours: &["proto"], alone: &[] },
     Room {
         dir: "stint",
-        ours: &["core", "storage", "consensus", "worker", "gateway", "client"],
+        ours: &["core", "storage", "tls", "consensus", "worker", "gateway", "client"],
         alone: &["clap", "anyhow"],
     },
 ];

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::certificates::{Authority, peer_name};
 use super::http::{self, Answer};
 use super::program::STINT;
-use super::wait_for;
+use super::{tls, wait_for};
 
 /// What a test wants of its cluster beyond the defaults.
 #[derive(Debug, Clone)]
@@ -23,11 +24,13 @@ pub(crate) struct Options {
     pub(crate) actions: &'static str,
     /// How long a worker's lease lasts.
     pub(crate) lease_ttl: &'static str,
+    /// Whether all connections are encrypted.
+    pub(crate) tls: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { replicas: 3, capacity: "{}", actions: "", lease_ttl: "2s" }
+        Self { replicas: 3, capacity: "{}", actions: "", lease_ttl: "2s", tls: false }
     }
 }
 
@@ -47,6 +50,7 @@ pub(crate) struct Replica {
 #[derive(Debug)]
 pub(crate) struct Cluster {
     pub(crate) replicas: Vec<Replica>,
+    authority: Option<Authority>,
     dir: TempDir,
 }
 
@@ -85,12 +89,16 @@ impl Cluster {
                 }
             })
             .collect();
+        let authority = options.tls.then(|| Authority::new(dir.path()));
         for replica in &replicas {
             fs::write(&replica.config, config(replica, &replicas, options)).expect("a config file");
+            if let Some(authority) = &authority {
+                certify(replica, authority, dir.path());
+            }
             let run = super::program::stint(&["init", "--config", path(&replica.config)]);
             assert_eq!(run.code, Some(0), "stint init: {run:?}");
         }
-        Self { replicas, dir }
+        Self { replicas, authority, dir }
     }
 
     /// Starts replica `i`.
@@ -128,12 +136,20 @@ impl Cluster {
 
     /// GET from replica `i`.
     pub(crate) fn get(&self, i: usize, path: &str) -> Result<Answer, String> {
-        http::get(&self.replicas[i].address, path)
+        let address = &self.replicas[i].address;
+        match self.ca() {
+            Some(ca) => tls::get(address, ca, path),
+            None => http::get(address, path),
+        }
     }
 
     /// POST to replica `i`.
     pub(crate) fn post(&self, i: usize, path: &str, body: &str) -> Result<Answer, String> {
-        http::post(&self.replicas[i].address, path, body)
+        let address = &self.replicas[i].address;
+        match self.ca() {
+            Some(ca) => tls::post(address, ca, path, body),
+            None => http::post(address, path, body),
+        }
     }
 
     /// DELETE at replica `i`.
@@ -185,6 +201,16 @@ impl Cluster {
         })
     }
 
+    /// Who has signed all certificates of an encrypted cluster.
+    pub(crate) fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
+    }
+
+    /// The file of its certificate.
+    pub(crate) fn ca(&self) -> Option<&Path> {
+        self.authority().map(|authority| authority.certificate.as_path())
+    }
+
     /// The process of a replica that runs.
     pub(crate) fn pid(&self, i: usize) -> u32 {
         self.replicas[i].child.as_ref().expect("the replica runs").id()
@@ -218,6 +244,12 @@ impl Cluster {
     pub(crate) fn resume(&self, i: usize) {
         let child = self.replicas[i].child.as_ref().expect("the replica runs");
         self.signal(child, rustix::process::Signal::CONT);
+    }
+
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self, i: usize) {
+        let child = self.replicas[i].child.as_ref().expect("the replica runs");
+        self.signal(child, rustix::process::Signal::HUP);
     }
 
     #[expect(clippy::unused_self, reason = "a signal goes to processes of this cluster only")]
@@ -276,6 +308,9 @@ fn config(replica: &Replica, all: &[Replica], options: &Options) -> String {
         replica.address,
         host(replica),
     );
+    if options.tls {
+        text.push_str(&tls_table(replica));
+    }
     for member in all {
         let (id, client, peer) = (&member.id, &member.address, host(member));
         writeln!(
@@ -292,6 +327,27 @@ fn config(replica: &Replica, all: &[Replica], options: &Options) -> String {
     )
     .expect("a string takes all");
     text
+}
+
+/// `[tls]` with files beside the data directory.
+fn tls_table(replica: &Replica) -> String {
+    let base = replica.data_dir.display();
+    let ca = replica.data_dir.with_file_name("peer-ca.pem");
+    format!(
+        "\n[tls]\nclient_certificate = \"{base}-client.pem\"\nclient_key = \"{base}-client.key\"\n\
+         peer_certificate = \"{base}-peer.pem\"\npeer_key = \"{base}-peer.key\"\n\
+         peer_ca = \"{}\"\n",
+        ca.display()
+    )
+}
+
+/// Makes the files that `tls_table` names.
+fn certify(replica: &Replica, authority: &Authority, dir: &Path) {
+    let number = replica.data_dir.file_name().expect("a name").to_string_lossy();
+    let host = replica.address.strip_suffix(":7400").expect("the client port");
+    authority.sign(host, &dir.join(format!("{number}-client")));
+    authority.sign(&peer_name(&replica.id), &dir.join(format!("{number}-peer")));
+    fs::copy(&authority.certificate, dir.join("peer-ca.pem")).expect("a file");
 }
 
 fn path(path: &Path) -> &str {

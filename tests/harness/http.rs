@@ -14,6 +14,23 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Reads a whole answer that is closed by the end of the connection or has a length.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.split("\r\n");
+        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+        let header = |line: &str| {
+            let (name, value) = line.split_once(':')?;
+            Some((name.to_owned(), value.trim().to_owned()))
+        };
+        let headers: Vec<_> = lines.filter_map(header).collect();
+        let answer = Self { status, headers, body: body.to_owned() };
+        match answer.header("transfer-encoding") {
+            Some(_) => Some(Self { body: unchunked(body)?, ..answer }),
+            None => Some(answer),
+        }
+    }
+
     /// The body as JSON; the test fails if it is none.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body)
@@ -34,6 +51,20 @@ impl Answer {
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+}
+
+/// The text of a body that came in chunks.
+fn unchunked(mut rest: &str) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let (length, after) = rest.split_once("\r\n")?;
+        let length = usize::from_str_radix(length, 16).ok()?;
+        if length == 0 {
+            return Some(body);
+        }
+        body.push_str(after.get(..length)?);
+        rest = after.get(length..)?.strip_prefix("\r\n")?;
     }
 }
 

@@ -1,7 +1,9 @@
 //! How a client is told where its cluster is.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::authority::Authority;
 use crate::client::Client;
 use crate::endpoints::Endpoints;
 use crate::error::Error;
@@ -11,21 +13,31 @@ use crate::limits;
 #[derive(Debug, Clone)]
 pub struct Builder {
     endpoints: Vec<String>,
+    ca_certificate: Option<PathBuf>,
     deadline: Duration,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { endpoints: Vec::new(), deadline: limits::DEADLINE }
+        Self { endpoints: Vec::new(), ca_certificate: None, deadline: limits::DEADLINE }
     }
 }
 
 impl Builder {
-    /// Where the replicas are, as `host:port` or `http://host:port`; any number of them, in any
-    /// order. Adds to those given before.
+    /// Where the replicas are, as `host:port`, `https://host:port` or `http://host:port`; any number
+    /// of them, in any order. Adds to those given before. Without a scheme connections are
+    /// encrypted if there is a [`Self::ca_certificate`].
     #[must_use]
     pub fn endpoints<T: Into<String>>(mut self, endpoints: impl IntoIterator<Item = T>) -> Self {
         self.endpoints.extend(endpoints.into_iter().map(Into::into));
+        self
+    }
+
+    /// The file, in PEM, of the certificates of the authorities that have signed those of the
+    /// replicas. No others count, and those of the system do not. `https://` takes it.
+    #[must_use]
+    pub fn ca_certificate(mut self, file: impl Into<PathBuf>) -> Self {
+        self.ca_certificate = Some(file.into());
         self
     }
 
@@ -39,8 +51,11 @@ impl Builder {
     /// Makes the client. It connects at the first call.
     ///
     /// # Errors
-    /// [`Error::BadEndpoint`] if there is no endpoint, or one that cannot be understood.
+    /// [`Error::BadEndpoint`] if there is no endpoint, or one that cannot be understood;
+    /// [`Error::BadCertificate`] if the file is of no use.
     pub fn build(self) -> Result<Client, Error> {
-        Ok(Client::new(Endpoints::new(&self.endpoints)?, self.deadline))
+        let authority = self.ca_certificate.as_deref().map(Authority::read).transpose()?;
+        let endpoints = Endpoints::new(&self.endpoints, authority.as_ref())?;
+        Ok(Client::new(endpoints, self.deadline))
     }
 }

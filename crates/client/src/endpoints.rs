@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tonic::transport::Channel;
 
+use crate::authority::{Authority, describe};
 use crate::error::Error;
 use crate::limits;
 
@@ -26,7 +27,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoints {
-    pub(crate) fn new(texts: &[String]) -> Result<Self, Error> {
+    pub(crate) fn new(texts: &[String], authority: Option<&Authority>) -> Result<Self, Error> {
         let bad = |text: &str, reason: &str| Error::BadEndpoint {
             endpoint: text.to_owned(),
             reason: reason.to_owned(),
@@ -38,7 +39,8 @@ impl Endpoints {
             let last = texts.last().map_or("", String::as_str);
             return Err(bad(last, &format!("more than {} are given", limits::ENDPOINTS_MAX)));
         }
-        let all = texts.iter().map(|text| Endpoint::new(text)).collect::<Result<_, _>>()?;
+        let all =
+            texts.iter().map(|text| Endpoint::new(text, authority)).collect::<Result<_, _>>()?;
         Ok(Self { all, last_good: AtomicUsize::new(0) })
     }
 
@@ -63,27 +65,45 @@ impl Endpoints {
 }
 
 impl Endpoint {
-    /// Reads `host:port`, with or without `http://`.
-    fn new(text: &str) -> Result<Self, Error> {
+    /// Reads `host:port`, `https://host:port` or `http://host:port`. Without a scheme it is encrypted
+    /// if there is an authority to believe.
+    fn new(text: &str, authority: Option<&Authority>) -> Result<Self, Error> {
         let bad =
             |reason: &str| Error::BadEndpoint { endpoint: text.to_owned(), reason: reason.into() };
         let bare = text.trim().trim_end_matches('/');
-        if bare.starts_with("https://") {
-            return Err(bad("TLS is not spoken yet; use http://host:port"));
-        }
-        let bare = bare.strip_prefix("http://").unwrap_or(bare);
+        let (authority, bare) = match (bare.strip_prefix("https://"), authority) {
+            (Some(_), None) => {
+                return Err(bad(
+                    "https:// takes the CA certificate that the replicas' certificates are \
+                     signed by, because those of the system are not used: give its file with \
+                     --ca FILE, STINT_CA or Builder::ca_certificate",
+                ));
+            }
+            (Some(bare), Some(authority)) => (Some(authority), bare),
+            (None, authority) => match bare.strip_prefix("http://") {
+                Some(bare) => (None, bare),
+                None => (authority, bare),
+            },
+        };
         let (host, port) =
             bare.rsplit_once(':').ok_or_else(|| bad("write it like http://127.0.0.1:7400"))?;
         if host.is_empty() || port.parse::<u16>().is_err() {
             return Err(bad("write it like http://127.0.0.1:7400"));
         }
-        let url = format!("http://{bare}");
+        let scheme = if authority.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{bare}");
         let connector = tonic::transport::Endpoint::from_shared(url.clone())
             .map_err(|error| bad(&error.to_string()))?
             .connect_timeout(limits::CONNECT_MAX)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(limits::PING_INTERVAL)
             .keep_alive_timeout(limits::PING_ANSWER_MAX);
+        let connector = match authority {
+            Some(authority) => {
+                connector.tls_config(authority.config()).map_err(|error| bad(&describe(&error)))?
+            }
+            None => connector,
+        };
         Ok(Self { url, connector, channel: OnceLock::new() })
     }
 
@@ -98,7 +118,7 @@ mod tests {
     use super::*;
 
     fn url(text: &str) -> Result<String, String> {
-        Endpoint::new(text).map(|endpoint| endpoint.url).map_err(|error| error.to_string())
+        Endpoint::new(text, None).map(|endpoint| endpoint.url).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -113,8 +133,20 @@ mod tests {
     }
 
     #[test]
+    fn an_encrypted_endpoint_takes_an_authority() {
+        let error = url("https://127.0.0.1:7400").unwrap_err();
+        assert!(error.contains("--ca FILE"), "{error}");
+
+        let authority = Authority::of_nobody();
+        let url = |text: &str| Endpoint::new(text, Some(&authority)).unwrap().url;
+        assert_eq!(url("https://[::1]:7400/"), "https://[::1]:7400");
+        assert_eq!(url("replica-1.example:7400"), "https://replica-1.example:7400");
+        assert_eq!(url("http://127.0.0.1:7400"), "http://127.0.0.1:7400", "by explicit choice");
+    }
+
+    #[test]
     fn the_next_endpoint_after_the_last_is_the_first() {
-        let endpoints = Endpoints::new(&["a:1".into(), "b:2".into()]).unwrap();
+        let endpoints = Endpoints::new(&["a:1".into(), "b:2".into()], None).unwrap();
         let urls: Vec<&str> = (0..3).map(|n| endpoints.get(n).url.as_str()).collect();
         assert_eq!(urls, ["http://a:1", "http://b:2", "http://a:1"]);
         endpoints.has_answered(3);
@@ -123,6 +155,6 @@ mod tests {
 
     #[test]
     fn a_client_without_endpoints_is_not_built() {
-        assert!(matches!(Endpoints::new(&[]), Err(Error::BadEndpoint { .. })));
+        assert!(matches!(Endpoints::new(&[], None), Err(Error::BadEndpoint { .. })));
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong with a call, one variant per thing that a caller may do differently.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -59,6 +60,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The file of the authorities is of no use.
+    #[error("{}: {reason}", file.display())]
+    BadCertificate {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 /// Why one endpoint gave no answer.
@@ -78,7 +87,8 @@ impl Error {
             Self::Unreachable { .. }
             | Self::OutcomeUnknown { .. }
             | Self::StillWaiting { .. }
-            | Self::BadEndpoint { .. } => None,
+            | Self::BadEndpoint { .. }
+            | Self::BadCertificate { .. } => None,
         }
     }
 
@@ -88,7 +98,9 @@ impl Error {
             Self::Refused { endpoint, .. }
             | Self::OutcomeUnknown { endpoint, .. }
             | Self::BadEndpoint { endpoint, .. } => Some(endpoint),
-            Self::Unreachable { .. } | Self::StillWaiting { .. } => None,
+            Self::Unreachable { .. } | Self::StillWaiting { .. } | Self::BadCertificate { .. } => {
+                None
+            }
         }
     }
 }

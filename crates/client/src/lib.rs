@@ -23,6 +23,7 @@
 #![deny(missing_docs)]
 
 mod action_configs;
+mod authority;
 mod builder;
 mod client;
 mod cluster;

@@ -38,9 +38,17 @@ pub(crate) enum Attempt {
 impl Attempt {
     pub(crate) fn of(status: &Status) -> Self {
         let info = status.get_details_error_info();
+        let info_is_missing = info.is_none();
         let is_unknown = info.as_ref().is_some_and(says_unknown);
         let code = info.map(|info| Code::from(info.reason.as_str()));
         let grpc = status.code();
+        if info_is_missing && grpc == Grpc::PermissionDenied && is_of_hyper(status) {
+            return Self::NotCarriedOut(
+                "it speaks TLS only: use https:// and give the CA certificate (--ca FILE, \
+                 STINT_CA or Builder::ca_certificate)"
+                    .to_owned(),
+            );
+        }
         if code == Some(Code::NoLeader) || grpc == Grpc::Unavailable {
             let says_so = code == Some(Code::NoLeader) && !is_unknown;
             let reason = describe(status);
@@ -73,6 +81,19 @@ fn says_unknown(info: &ErrorInfo) -> bool {
     info.metadata.get("outcome").is_some_and(|outcome| outcome == "unknown")
 }
 
+/// Whether HTTP/2 itself speaks, and not a server: that is how a port that speaks TLS refuses plain
+/// text, before it looks at any request.
+fn is_of_hyper(status: &Status) -> bool {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if error.is::<hyper::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// Whether a code without our details comes from the transport rather than from a server.
 fn is_of_the_transport(grpc: Grpc) -> bool {
     matches!(grpc, Grpc::Unknown | Grpc::Internal | Grpc::DataLoss | Grpc::Ok)
@@ -102,7 +123,28 @@ fn describe(status: &Status) -> String {
             text = if text.is_empty() { innermost } else { format!("{text}: {innermost}") };
         }
     }
-    if text.is_empty() { status.code().description().to_owned() } else { text }
+    if text.is_empty() {
+        return status.code().description().to_owned();
+    }
+    match advice(&text) {
+        Some(advice) => format!("{text}; {advice}"),
+        None => text,
+    }
+}
+
+/// What to do about a handshake that failed, known by the words of TLS.
+fn advice(text: &str) -> Option<&'static str> {
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(&["UnknownIssuer", "BadSignature"]) {
+        return Some(
+            "its certificate is not signed by the CA certificate that was given (--ca FILE, \
+             STINT_CA or Builder::ca_certificate)",
+        );
+    }
+    if says(&["not valid for name", "NotValidForName"]) {
+        return Some("address it by a name or number that its certificate has");
+    }
+    says(&["InvalidContentType"]).then_some("it does not speak TLS: use http://host:port")
 }
 
 /// The v0 code that comes closest to a gRPC code without details.

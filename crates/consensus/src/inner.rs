@@ -71,6 +71,14 @@ impl Inner {
         Some((id, node.peer_address.clone()))
     }
 
+    /// Whether the log names this replica, as far as it is here. An empty log names nobody yet.
+    pub(crate) fn is_member(&self, id: u64) -> bool {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let membership = metrics.membership_config.membership();
+        membership.get_node(&id).is_some() || membership.nodes().next().is_none()
+    }
+
     /// Where all other members are reached.
     pub(crate) fn peer_addresses(&self) -> Vec<(u64, String)> {
         let view = self.applied.read();

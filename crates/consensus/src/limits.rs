@@ -70,8 +70,26 @@ pub(crate) const FORWARD_IN_FLIGHT_MAX: usize = 8;
 /// Proposals that wait to be sent to the leader; beyond it whoever proposes waits.
 pub(crate) const FORWARD_QUEUE_MAX: usize = 4_096;
 
-/// How long a connection to a peer may take to be made.
-pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long a connection to a peer may take to be made: three times over the network and back with
+/// the handshake of TLS, also between places far apart.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the handshake of a connection that came in may take. Whoever dials gives up earlier.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections of peers in their handshake at a time; more wait to be accepted. Each member has a
+/// handful of connections.
+pub(crate) const HANDSHAKES_MAX: usize = 256;
+
+/// How long no connection is accepted after accepting failed: file descriptors may have run out.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Of connections that are refused for one reason one in this time is told.
+pub(crate) const REFUSAL_LOG_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Reasons that are told for each peer that cannot be reached, until it answers; and of connections
+/// that are refused, in the time of [`REFUSAL_LOG_INTERVAL`].
+pub(crate) const REASONS_MAX: usize = 8;
 
 /// A silent peer is asked for a sign of life this often, and given up after as long again: about
 /// an election, so that a cut that loses packets silently is noticed.

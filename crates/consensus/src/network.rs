@@ -85,7 +85,16 @@ fn within<T>(message: T, limit: Duration) -> Request<T> {
 
 impl Way {
     fn client(&self, lane: Lane) -> Rpc<Client> {
-        self.peers.client(&self.address, lane).map_err(|status| unreachable(&status))
+        self.peers.client(self.target, &self.address, lane).map_err(|status| unreachable(&status))
+    }
+
+    /// The answer of the peer, with a note of whether there was one.
+    fn noted<T>(&self, answer: Result<T, Status>) -> Rpc<T> {
+        match &answer {
+            Ok(_) => self.peers.troubles.end(self.target),
+            Err(status) => self.peers.troubles.note(self.target, status),
+        }
+        answer.map_err(|status| unreachable(&status))
     }
 
     fn vote_request(&self, rpc: &VoteRequest<Types>) -> pb::VoteRequest {
@@ -158,9 +167,8 @@ impl RaftNetworkV2<Types> for Way {
         };
         let answer = tokio::time::timeout(limit, call)
             .await
-            .map_err(|_| unreachable(&Status::deadline_exceeded("an append")))?
-            .map_err(|status| unreachable(&status))?;
-        append_answer(answer).map(AppendEntriesResponse::from)
+            .unwrap_or_else(|_| Err(Status::deadline_exceeded("an append was not answered")));
+        append_answer(self.noted(answer)?).map(AppendEntriesResponse::from)
     }
 
     fn stream_append<'s, S>(
@@ -182,7 +190,7 @@ impl RaftNetworkV2<Types> for Way {
             let requests = requests.map(move |rpc| append_request(&cluster, target, &rpc));
             let mut client = self.client(self.lane)?;
             let answers = client.append_entries(requests).await;
-            let answers = answers.map_err(|status| unreachable(&status))?.into_inner();
+            let answers = self.noted(answers)?.into_inner();
             let answers: BoxedStream<'s, _> = Box::pin(answers.map(|answer| {
                 answer.map_err(|status| unreachable(&status)).and_then(append_answer)
             }));
@@ -197,7 +205,7 @@ impl RaftNetworkV2<Types> for Way {
     ) -> Rpc<VoteResponse<Types>> {
         let request = within(self.vote_request(&rpc), option.hard_ttl());
         let answer = self.client(Lane::Control)?.vote(request).await;
-        vote_answer(answer.map_err(|status| unreachable(&status))?.get_ref())
+        vote_answer(self.noted(answer)?.get_ref())
     }
 
     async fn pre_vote(
@@ -207,7 +215,7 @@ impl RaftNetworkV2<Types> for Way {
     ) -> Rpc<VoteResponse<Types>> {
         let request = within(self.vote_request(&rpc), option.hard_ttl());
         let answer = self.client(Lane::Control)?.pre_vote(request).await;
-        vote_answer(answer.map_err(|status| unreachable(&status))?.get_ref())
+        vote_answer(self.noted(answer)?.get_ref())
     }
 
     async fn full_snapshot(
@@ -257,6 +265,6 @@ impl RaftNetworkV2<Types> for Way {
         };
         let request = within(request, option.hard_ttl());
         let answer = self.client(Lane::Control)?.transfer_leader(request).await;
-        answer.map(|_| Ok(())).map_err(|status| unreachable(&status))
+        self.noted(answer).map(|_| Ok(()))
     }
 }

@@ -9,12 +9,14 @@ use openraft::raft::{
     AppendEntriesRequest, StreamAppendError, StreamAppendResult, TransferLeaderRequest, VoteRequest,
 };
 use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
+use stint_proto::log::v1::Vote;
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::peer_server::Peer;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::codec::Garbled;
 use crate::error::Error;
+use crate::inbound::Sender;
 use crate::inner::Inner;
 use crate::snapshot::{self, SnapshotData};
 use crate::types::{
@@ -34,33 +36,63 @@ impl PeerService {
     }
 
     /// The replica, if a message to this target is one for it.
-    fn if_for_us(&self, cluster: &[u8], target: u64) -> Result<Arc<Inner>, Status> {
+    fn if_for_us(&self, sender: Sender, cluster: &[u8], target: u64) -> Result<Arc<Inner>, Status> {
         let inner = self.inner()?;
-        is_for_us(&inner, cluster, target)?;
+        is_for_us(&inner, sender, cluster, target)?;
         Ok(inner)
     }
 
-    fn if_of_ours(&self, cluster: &[u8]) -> Result<Arc<Inner>, Status> {
+    fn if_of_ours(&self, sender: Sender, cluster: &[u8]) -> Result<Arc<Inner>, Status> {
         let inner = self.inner()?;
-        is_of_ours(&inner, cluster)?;
+        is_of_ours(&inner, sender, cluster)?;
         Ok(inner)
     }
 }
 
 /// A message for another replica or another cluster is not obeyed: an address was wrong.
-fn is_for_us(inner: &Inner, cluster: &[u8], target: u64) -> Result<(), Status> {
-    is_of_ours(inner, cluster)?;
+fn is_for_us(inner: &Inner, sender: Sender, cluster: &[u8], target: u64) -> Result<(), Status> {
+    is_of_ours(inner, sender, cluster)?;
     if target == inner.id.get() {
         return Ok(());
     }
     Err(Status::failed_precondition(format!("this is replica {}, not {target:012x}", inner.id)))
 }
 
-fn is_of_ours(inner: &Inner, cluster: &[u8]) -> Result<(), Status> {
-    if cluster == inner.cluster.as_ref() {
-        return Ok(());
+fn is_of_ours(inner: &Inner, sender: Sender, cluster: &[u8]) -> Result<(), Status> {
+    if cluster != inner.cluster.as_ref() {
+        return Err(Status::failed_precondition("this replica belongs to another cluster"));
     }
-    Err(Status::failed_precondition("this replica belongs to another cluster"))
+    match sender.0 {
+        Some(id) if !inner.is_member(id) => {
+            Err(refused(format!("replica {id:012x} is not a member of this cluster")))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Nobody speaks for another: where a message names the replica that sends it, that is the one whose
+/// certificate opened the connection.
+fn is_of_sender(sender: Sender, vote: Option<&Vote>) -> Result<(), Status> {
+    let named = vote.and_then(|vote| vote.leader.as_ref()).map(|leader| leader.replica);
+    match (sender.0, named) {
+        (Some(sender), Some(named)) if sender != named => {
+            Err(refused(format!("replica {sender:012x} speaks as replica {named:012x}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says no to a peer that may not say what it says.
+fn refused(message: String) -> Status {
+    tracing::warn!(message, "a message of a peer was refused");
+    Status::permission_denied(message)
+}
+
+/// Says that entries were refused, unless it has been said.
+fn note_refused_entries(status: &Status) {
+    if status.code() != Code::PermissionDenied {
+        tracing::warn!(%status, "entries of a peer were refused");
+    }
 }
 
 fn bad(garbled: &Garbled) -> Status {
@@ -120,17 +152,17 @@ impl Peer for PeerService {
         &self,
         request: Request<Streaming<pb::AppendEntriesRequest>>,
     ) -> Answered<Self::AppendEntriesStream> {
+        let sender = Sender::of(&request);
         let inner = self.inner()?;
         let asked = Arc::clone(&inner);
         // A message that cannot be read ends the stream; the leader begins another.
         let appends = request.into_inner().map(move |message| {
             let message = message.ok()?;
-            let append = is_for_us(&asked, &message.cluster, message.target)
+            let append = is_for_us(&asked, sender, &message.cluster, message.target)
+                .and_then(|()| is_of_sender(sender, message.vote.as_ref()))
                 .and_then(|()| asked.has_room())
                 .and_then(|()| append_of(message));
-            append
-                .inspect_err(|status| tracing::warn!(%status, "entries of a peer were refused"))
-                .ok()
+            append.inspect_err(note_refused_entries).ok()
         });
         let appends = appends.take_while(|append| std::future::ready(append.is_some()));
         // Raft waits for the next of them, which may come for as long as the leader lives.
@@ -143,15 +175,17 @@ impl Peer for PeerService {
     }
 
     async fn vote(&self, request: Request<pb::VoteRequest>) -> Answered<pb::VoteResponse> {
-        let request = request.get_ref();
-        let inner = self.if_for_us(&request.cluster, request.target)?;
+        let (sender, request) = (Sender::of(&request), request.get_ref());
+        let inner = self.if_for_us(sender, &request.cluster, request.target)?;
+        is_of_sender(sender, request.vote.as_ref())?;
         let answer = inner.raft.vote(vote_request(request)?).await.map_err(failed)?;
         Ok(Response::new(vote_answer(&answer)))
     }
 
     async fn pre_vote(&self, request: Request<pb::VoteRequest>) -> Answered<pb::VoteResponse> {
-        let request = request.get_ref();
-        let inner = self.if_for_us(&request.cluster, request.target)?;
+        let (sender, request) = (Sender::of(&request), request.get_ref());
+        let inner = self.if_for_us(sender, &request.cluster, request.target)?;
+        is_of_sender(sender, request.vote.as_ref())?;
         let answer = inner.raft.pre_vote(vote_request(request)?).await.map_err(failed)?;
         Ok(Response::new(vote_answer(&answer)))
     }
@@ -160,10 +194,12 @@ impl Peer for PeerService {
         &self,
         request: Request<Streaming<pb::SnapshotFrame>>,
     ) -> Answered<pb::SnapshotResponse> {
+        let sender = Sender::of(&request);
         let mut frames = request.into_inner();
         let first = frames.message().await?.ok_or_else(|| missing("frame"))?;
         let header = first.header.ok_or_else(|| missing("header"))?;
-        let inner = self.if_for_us(&header.cluster, header.target)?;
+        let inner = self.if_for_us(sender, &header.cluster, header.target)?;
+        is_of_sender(sender, header.vote.as_ref())?;
         let vote = vote_of(&header.vote.ok_or_else(|| missing("vote"))?);
         let membership = stored_membership_of(header.last_membership.unwrap_or_default());
         let meta = SnapshotMetaOf::<Types> {
@@ -189,8 +225,9 @@ impl Peer for PeerService {
         &self,
         request: Request<pb::TransferLeaderRequest>,
     ) -> Answered<pb::TransferLeaderResponse> {
-        let request = request.into_inner();
-        let inner = self.if_for_us(&request.cluster, request.target)?;
+        let (sender, request) = (Sender::of(&request), request.into_inner());
+        let inner = self.if_for_us(sender, &request.cluster, request.target)?;
+        is_of_sender(sender, request.from_leader.as_ref())?;
         let from = vote_of(&request.from_leader.ok_or_else(|| missing("vote"))?);
         let last = request.last_log_id.as_ref().map(log_id_of);
         let transfer = TransferLeaderRequest::new(from, request.to, last);
@@ -204,8 +241,8 @@ impl Peer for PeerService {
     }
 
     async fn propose(&self, request: Request<pb::ProposeRequest>) -> Answered<pb::ProposeResponse> {
-        let request = request.into_inner();
-        let inner = self.if_of_ours(&request.cluster)?;
+        let (sender, request) = (Sender::of(&request), request.into_inner());
+        let inner = self.if_of_ours(sender, &request.cluster)?;
         let results = inner.propose_for_peer(request.proposals).await;
         Ok(Response::new(pb::ProposeResponse {
             results: results.into_iter().map(crate::propose::to_wire).collect(),
@@ -217,7 +254,7 @@ impl Peer for PeerService {
         request: Request<pb::ReadIndexRequest>,
     ) -> Answered<pb::ReadIndexResponse> {
         use pb::read_index_response::Result as Wire;
-        let inner = self.if_of_ours(&request.get_ref().cluster)?;
+        let inner = self.if_of_ours(Sender::of(&request), &request.get_ref().cluster)?;
         let result = match inner.read_index_here().await {
             Ok(index) => Wire::ReadIndex(index),
             Err(why) => Wire::Unavailable(why),
@@ -229,8 +266,8 @@ impl Peer for PeerService {
         &self,
         request: Request<pb::FetchOutputRequest>,
     ) -> Answered<pb::FetchOutputResponse> {
-        let request = request.into_inner();
-        let inner = self.if_of_ours(&request.cluster)?;
+        let (sender, request) = (Sender::of(&request), request.into_inner());
+        let inner = self.if_of_ours(sender, &request.cluster)?;
         let job = <[u8; 16]>::try_from(request.job.as_slice()).map_err(|_| missing("job"))?;
         let output = inner.applied.store().output.clone();
         let read = tokio::task::spawn_blocking(move || {

@@ -1,12 +1,17 @@
 //! Connections to the other replicas, made when they are first needed.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
+use hyper_util::rt::TokioIo;
 use stint_proto::peer::v1::peer_client::PeerClient;
+use stint_tls::Stream;
+use tokio::net::TcpStream;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::limits::{CONNECT_TIMEOUT, MESSAGE_BYTES_MAX, PING_INTERVAL};
+use crate::troubles::Troubles;
 
 pub(crate) type Client = PeerClient<Channel>;
 
@@ -23,21 +28,37 @@ pub(crate) enum Lane {
     Request,
 }
 
-/// All connections of this replica, by where they lead and what they carry.
-#[derive(Default)]
-pub(crate) struct Peers(Mutex<BTreeMap<(String, Lane), Client>>);
+/// All connections of this replica, by whom they are to reach, and where, and what they carry.
+pub(crate) struct Peers {
+    tls: Option<stint_tls::Peers>,
+    known: Mutex<BTreeMap<(u64, String, Lane), Client>>,
+    pub(crate) troubles: Troubles,
+}
 
 impl Peers {
+    /// Connections in plain text if there is no `tls`.
+    pub(crate) fn new(tls: Option<stint_tls::Peers>) -> Self {
+        Self { tls, known: Mutex::default(), troubles: Troubles::default() }
+    }
+
     /// The connection; it is made, and made anew, by itself when it is used.
-    pub(crate) fn client(&self, address: &str, lane: Lane) -> Result<Client, tonic::Status> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (address.to_owned(), lane);
+    pub(crate) fn client(
+        &self,
+        peer: u64,
+        address: &str,
+        lane: Lane,
+    ) -> Result<Client, tonic::Status> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (peer, address.to_owned(), lane);
         if let Some(client) = known.get(&key) {
             return Ok(client.clone());
         }
+        // Encryption is the connector's, so that the scheme says nothing of it.
         let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| {
             tonic::Status::invalid_argument(format!("peer address {address}: {error}"))
         })?;
+        let (address, tls) = (address.to_owned(), self.tls.clone());
+        let connector = tower::service_fn(move |_| dial(peer, address.clone(), tls.clone()));
         let channel = endpoint
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(PING_INTERVAL)
@@ -45,12 +66,26 @@ impl Peers {
             .keep_alive_while_idle(true)
             .initial_stream_window_size(4 * 1024 * 1024)
             .initial_connection_window_size(8 * 1024 * 1024)
-            .tcp_nodelay(true)
-            .connect_lazy();
+            .connect_with_connector_lazy(connector);
         let client = Client::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         known.insert(key, client.clone());
         Ok(client)
     }
+}
+
+/// A new connection to `peer`, under the certificate that holds now.
+async fn dial(
+    peer: u64,
+    address: String,
+    tls: Option<stint_tls::Peers>,
+) -> io::Result<TokioIo<Stream>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let stream = match tls {
+        Some(tls) => tls.connect(stream, peer).await?,
+        None => Stream::Left(stream),
+    };
+    Ok(TokioIo::new(stream))
 }

@@ -206,11 +206,13 @@ impl Inner {
 
     async fn ask_leader(&self, commands: Vec<Bytes>) -> Vec<Proposed> {
         let count = commands.len();
-        let Some((_, address)) = self.leader() else { return vec![Proposed::NotLeader; count] };
+        let Some((leader, address)) = self.leader() else {
+            return vec![Proposed::NotLeader; count];
+        };
         if self.raft.is_leader() {
             return self.propose_here(commands).await;
         }
-        let Ok(mut client) = self.peers.client(&address, Lane::Request) else {
+        let Ok(mut client) = self.peers.client(leader, &address, Lane::Request) else {
             return vec![Proposed::NotLeader; count];
         };
         let message = pb::ProposeRequest { cluster: self.cluster.to_vec(), proposals: commands };
@@ -247,7 +249,7 @@ fn was_not_sent(status: &tonic::Status) -> bool {
         }
         source = error.source();
     }
-    status.code() == tonic::Code::FailedPrecondition
+    matches!(status.code(), tonic::Code::FailedPrecondition | tonic::Code::PermissionDenied)
 }
 
 /// The outcome as the peer service tells it.

@@ -77,8 +77,8 @@ impl Inner {
         if self.raft.is_leader() {
             return self.read_index_here().await;
         }
-        let Some((_, address)) = self.leader() else { return Err("none is known".to_owned()) };
-        let client = self.peers.client(&address, Lane::Request);
+        let Some((leader, address)) = self.leader() else { return Err("none is known".to_owned()) };
+        let client = self.peers.client(leader, &address, Lane::Request);
         let mut client = client.map_err(|status| status.to_string())?;
         let request = pb::ReadIndexRequest { cluster: self.cluster.to_vec() };
         let answer = client.read_index(request).await.map_err(|status| status.to_string())?;
@@ -191,7 +191,7 @@ impl Inner {
         first: u64,
     ) -> Vec<(u64, Vec<u8>)> {
         for (id, address) in self.peer_addresses() {
-            let Ok(mut client) = self.peers.client(&address, Lane::Bulk) else { continue };
+            let Ok(mut client) = self.peers.client(id, &address, Lane::Bulk) else { continue };
             let request = pb::FetchOutputRequest {
                 cluster: self.cluster.to_vec(),
                 period,

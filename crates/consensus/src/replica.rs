@@ -19,7 +19,6 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::inner::Inner;
-use crate::limits;
 use crate::log_store::LogStore;
 use crate::network::Network;
 use crate::peer_service::PeerService;
@@ -27,6 +26,7 @@ use crate::peers::Peers;
 use crate::state_machine::{Applied, StateMachine};
 use crate::types::{Node, Types};
 use crate::watch::Watcher;
+use crate::{inbound, limits};
 
 /// How one replica takes part in its cluster.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub struct Config {
     pub founders: BTreeMap<WorkerId, Member>,
     /// Where peers connect to, bound by the caller.
     pub peer_listener: std::net::TcpListener,
+    /// How connections to and of peers are encrypted; in plain text if `None`.
+    pub peer_tls: Option<stint_tls::Peers>,
     /// The pace of Raft.
     pub timing: Timing,
     /// How much of the log is kept.
@@ -238,7 +240,7 @@ impl Replica {
         };
         let applied = restored.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
         let applied = Arc::new(applied);
-        let peers = Arc::new(Peers::default());
+        let peers = Arc::new(Peers::new(config.peer_tls.clone()));
         let network = Network { cluster: cluster.clone(), peers: Arc::clone(&peers) };
         let raft = Raft::new(
             config.id.get(),
@@ -266,7 +268,8 @@ impl Replica {
             forwards,
             barriers,
         });
-        let tasks = spawn(&inner, config.peer_listener, config.keep, to_forward, to_answer)?;
+        let doors = (config.peer_listener, config.peer_tls);
+        let tasks = spawn(&inner, doors, config.keep, to_forward, to_answer)?;
         Ok(Self(Arc::new(Handle { inner, tasks: Mutex::new(Some(tasks)) })))
     }
 
@@ -395,7 +398,7 @@ async fn found(raft: &Raft<Types, StateMachine>, config: &Config) -> Result<(), 
 
 fn spawn(
     inner: &Arc<Inner>,
-    listener: std::net::TcpListener,
+    (listener, tls): (std::net::TcpListener, Option<stint_tls::Peers>),
     keep: Keep,
     to_forward: mpsc::Receiver<crate::propose::Forward>,
     to_answer: mpsc::Receiver<crate::read::Waiting>,
@@ -403,9 +406,11 @@ fn spawn(
     let failed = |error: std::io::Error| Error::Failed(format!("the peer address: {error}"));
     listener.set_nonblocking(true).map_err(failed)?;
     let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
-    let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
+    let (opened, incoming) = mpsc::channel(1);
+    let incoming = tokio_stream::wrappers::ReceiverStream::new(incoming);
     let stopping = &inner.stopping;
     let mut running = JoinSet::new();
+    running.spawn(inbound::accept(listener, tls, opened));
     let service = PeerServer::new(PeerService(Arc::downgrade(inner)))
         .max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
         .max_encoding_message_size(limits::MESSAGE_BYTES_MAX);

@@ -1,6 +1,8 @@
 //! Three real replicas, with real disks and real connections, and what they promise.
 #![cfg(test)]
 
+#[path = "cluster/certificates.rs"]
+mod certificates;
 #[path = "cluster/handover.rs"]
 mod handover;
 #[path = "cluster/harness.rs"]

@@ -7,6 +7,8 @@ use crate::limits;
 /// The bounds that fit a machine rather than the API. The defaults are meant to stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
+    /// How long the handshake of TLS may take.
+    pub handshake_timeout: Duration,
     /// How long the head of a request may take from its first byte; a slower client is cut off.
     pub head_timeout: Duration,
     /// How long the body of a request may take.
@@ -28,6 +30,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             head_timeout: limits::HEAD_TIMEOUT,
             body_timeout: limits::BODY_TIMEOUT,
             idle_timeout: limits::IDLE_TIMEOUT,

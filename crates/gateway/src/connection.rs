@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::net::TcpStream;
+use stint_tls::Stream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
@@ -122,7 +122,7 @@ impl Drop for InFlight {
 
 /// Serves a connection until it ends, is cut off, or the gateway stops and its requests are done.
 pub(crate) async fn serve(
-    stream: TcpStream,
+    stream: Stream,
     outside: Arc<Outside>,
     mut stopping: watch::Receiver<bool>,
 ) {

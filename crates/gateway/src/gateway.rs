@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use stint_consensus::Replica;
+use stint_tls::{Server, Stream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -25,11 +26,13 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Serves HTTP and gRPC on `listener`. To be called within a Tokio runtime.
+    /// Serves HTTP and gRPC on `listener`, encrypted by `tls`, or in plain text without it. To be
+    /// called within a Tokio runtime.
     pub fn start(
         listener: std::net::TcpListener,
         replica: Replica,
         config: Config,
+        tls: Option<Server>,
     ) -> Result<Self, Error> {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
@@ -39,13 +42,14 @@ impl Gateway {
         let (services, health) = grpc::router(&api)?;
         let outside = Arc::new(Outside::new(http::router(&api), services, config));
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, outside, stopping.clone()));
+        let is_encrypted = tls.is_some();
+        tasks.spawn(accept(listener, tls, outside, stopping.clone()));
         tasks.spawn({
             let api = Arc::clone(&api);
             async move { health.run(&api, stopping).await }
         });
         tasks.spawn(async move { api.run_hub().await });
-        tracing::info!(address = %local_addr, "serving clients");
+        tracing::info!(address = %local_addr, is_encrypted, "serving clients");
         Ok(Self { local_addr, stop, tasks })
     }
 
@@ -67,7 +71,12 @@ impl Gateway {
 }
 
 /// Accepts connections until the gateway stops, and then waits for those that there are.
-async fn accept(listener: TcpListener, outside: Arc<Outside>, mut stopping: watch::Receiver<bool>) {
+async fn accept(
+    listener: TcpListener,
+    tls: Option<Server>,
+    outside: Arc<Outside>,
+    mut stopping: watch::Receiver<bool>,
+) {
     let config = *outside.config();
     let places = Arc::new(Semaphore::new(config.connections_max));
     let mut connections = JoinSet::new();
@@ -82,9 +91,10 @@ async fn accept(listener: TcpListener, outside: Arc<Outside>, mut stopping: watc
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _peer)) => {
+            Ok((stream, peer)) => {
                 tune(&stream);
-                let serving = connection::serve(stream, Arc::clone(&outside), stopping.clone());
+                let opened = open(stream, peer, tls.clone(), config.handshake_timeout);
+                let serving = serve(opened, Arc::clone(&outside), stopping.clone());
                 connections.spawn(async move {
                     serving.await;
                     drop(place);
@@ -99,6 +109,34 @@ async fn accept(listener: TcpListener, outside: Arc<Outside>, mut stopping: watc
     }
     drop(listener);
     drain(connections, config.shutdown_grace).await;
+}
+
+/// Serves a connection once it is open.
+async fn serve(
+    opened: impl Future<Output = Option<Stream>>,
+    outside: Arc<Outside>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let opened = tokio::select! {
+        () = stopped(&mut stopping) => None,
+        opened = opened => opened,
+    };
+    if let Some(stream) = opened {
+        connection::serve(stream, outside, stopping).await;
+    }
+}
+
+/// Does the handshake, if there is one to do. It counts as a connection while it lasts.
+async fn open(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<Server>,
+    timeout: Duration,
+) -> Option<Stream> {
+    let Some(tls) = tls else { return Some(Stream::Left(stream)) };
+    let accepted = tls.accept(stream, timeout).await;
+    // Anyone can cause it as often as he likes, so it is not for the usual log.
+    accepted.inspect_err(|why| tracing::debug!(%peer, %why, "a connection was refused")).ok()
 }
 
 /// Small answers leave at once, and a peer that has vanished is noticed.

@@ -72,6 +72,9 @@ pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// How long the answer to that may take.
 pub(crate) const PING_ANSWER_MAX: Duration = Duration::from_secs(20);
 
+/// Default: how long the handshake of TLS may take, from the moment that a connection is accepted.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Default: from the first byte of a request to the last of its head.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 

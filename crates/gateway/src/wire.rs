@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use stint_tls::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use crate::connection::Activity;
 
 /// A connection whose client must take what is there for it.
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     activity: Arc<Activity>,
     write_timeout: Duration,
     /// Runs while the client takes nothing.
@@ -23,7 +23,7 @@ pub(crate) struct Wire {
 
 impl Wire {
     /// Wraps an accepted connection.
-    pub(crate) fn new(stream: TcpStream, activity: Arc<Activity>, write_timeout: Duration) -> Self {
+    pub(crate) fn new(stream: Stream, activity: Arc<Activity>, write_timeout: Duration) -> Self {
         Self { stream, activity, write_timeout, stalled: None }
     }
 
@@ -80,10 +80,13 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        // Where the bytes are encrypted, a write may only have put them into a buffer.
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        self.watch(cx, outcome)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let outcome = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.watch(cx, outcome)
     }
 }

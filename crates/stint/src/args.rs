@@ -34,7 +34,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of all calls to a cluster")]
 pub(crate) struct Global {
-    /// Replicas of the cluster, as host:port; the first that answers is used.
+    /// Replicas of the cluster, as host:port or https://host:port; the first that answers is used.
     #[arg(
         long,
         global = true,
@@ -44,6 +44,10 @@ pub(crate) struct Global {
         default_values = ADDRESSES
     )]
     pub(crate) address: Vec<String>,
+    /// The file of the CA certificate that the replicas' certificates are signed by, in PEM. With it
+    /// connections are encrypted, but for addresses that begin with http://.
+    #[arg(long, global = true, env = "STINT_CA", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
     /// How results are printed. JSON has the names of the v0 API.
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value = "table")]
     pub(crate) output: Output,
@@ -71,7 +75,7 @@ impl Cli {
         let Some((verb, matches)) = matches.subcommand().filter(|_| !is_call) else {
             return Ok(cli);
         };
-        for option in ["address", "output", "timeout"] {
+        for option in ["address", "ca", "output", "timeout"] {
             if matches.value_source(option) == Some(ValueSource::CommandLine) {
                 let message =
                     format!("--{option} is of calls to a cluster; `stint {verb}` is none");

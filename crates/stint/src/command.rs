@@ -9,6 +9,7 @@ pub(crate) mod watch;
 pub(crate) mod worker;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -26,6 +27,8 @@ const DEADLINE: Duration = Duration::from_secs(15);
 /// What each call needs: the cluster, and how to print.
 pub(crate) struct Caller {
     pub(crate) client: Client,
+    /// The certificate of the authority, for more clients of the same cluster.
+    pub(crate) ca: Option<PathBuf>,
     pub(crate) printer: Printer,
     /// How long to wait for a job; as long as it takes if `None`.
     pub(crate) patience: Option<Duration>,
@@ -34,19 +37,25 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn new(global: &Global) -> Result<Self, stint_client::Error> {
         Ok(Self {
-            client: client(&global.address, global.timeout)?,
+            client: client(&global.address, global.ca.as_deref(), global.timeout)?,
+            ca: global.ca.clone(),
             printer: Printer(global.output),
             patience: global.timeout,
         })
     }
 }
 
-/// A client of the replicas at `addresses`.
+/// A client of the replicas at `addresses`, encrypted if there is the certificate of an authority.
 pub(crate) fn client(
     addresses: &[String],
+    ca: Option<&Path>,
     timeout: Option<Duration>,
 ) -> Result<Client, stint_client::Error> {
-    Client::builder().endpoints(addresses).deadline(timeout.unwrap_or(DEADLINE)).build()
+    let builder = Client::builder().endpoints(addresses).deadline(timeout.unwrap_or(DEADLINE));
+    match ca {
+        Some(ca) => builder.ca_certificate(ca).build(),
+        None => builder.build(),
+    }
 }
 
 /// The parameters as the API has them, each name once.

@@ -8,6 +8,7 @@ mod check;
 mod file;
 mod place;
 mod text;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use stint_storage::Identity;
 pub(crate) use file::LogFormat;
 pub(crate) use place::Error;
 pub(crate) use text::length;
+pub(crate) use tls::Tls;
 
 use place::Source;
 
@@ -36,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) client_address: SocketAddr,
     /// Where it listens to its peers.
     pub(crate) peer_address: SocketAddr,
+    /// What encrypts its connections.
+    pub(crate) tls: Tls,
     /// The replicas that found the cluster.
     pub(crate) founders: BTreeMap<WorkerId, Member>,
     /// The pace of Raft.

@@ -52,7 +52,7 @@ impl Exit {
 
     /// What an error means.
     pub(crate) fn of_error(error: &anyhow::Error) -> Self {
-        if error.is::<config::Error>() || error.is::<Usage>() {
+        if error.is::<config::Error>() || error.is::<stint_tls::Error>() || error.is::<Usage>() {
             return Self::Usage;
         }
         match error.downcast_ref::<Error>() {
@@ -83,7 +83,7 @@ impl Exit {
             },
             Error::Unreachable { .. } | Error::OutcomeUnknown { .. } => Self::Unreachable,
             Error::StillWaiting { .. } => Self::TimedOut,
-            Error::BadEndpoint { .. } => Self::Usage,
+            Error::BadEndpoint { .. } | Error::BadCertificate { .. } => Self::Usage,
         }
     }
 }

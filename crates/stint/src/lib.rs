@@ -6,6 +6,7 @@
 
 mod args;
 mod bench;
+mod certificates;
 mod command;
 mod config;
 mod dev;

@@ -100,7 +100,10 @@ fn advice(error: &anyhow::Error) -> Option<&'static str> {
         Error::Refused { code: Code::NoSuchActionConfig, .. } => {
             Some("`stint action-config list` shows which there are")
         }
-        Error::Refused { .. } | Error::OutcomeUnknown { .. } | Error::BadEndpoint { .. } => None,
+        Error::Refused { .. }
+        | Error::OutcomeUnknown { .. }
+        | Error::BadEndpoint { .. }
+        | Error::BadCertificate { .. } => None,
     }
 }
 

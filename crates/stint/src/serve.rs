@@ -11,6 +11,7 @@ use stint_storage::Store;
 use stint_worker::Worker;
 
 use crate::args::Serve;
+use crate::certificates::{self, Certificates};
 use crate::config::{Config, LogFormat};
 use crate::exit::Exit;
 use crate::stops::Reasons;
@@ -35,6 +36,7 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
 
 fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
     is_prepared(&config, args)?;
+    let certificates = Certificates::load(&config)?;
     let clients = bind("client_address", config.client_address)?;
     let peers = bind("peer_address", config.peer_address)?;
     let store = Store::open(&config.data_dir, config.identity())?;
@@ -44,14 +46,18 @@ fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
         .context("the runtime cannot be started")?;
     let outcome = runtime.block_on(async {
         let mut reasons = Reasons::listen(args.stop_on_stdin_eof)?;
+        let hang_ups = certificates::hang_ups()?;
         let parts = tokio::select! {
-            parts = start(config, clients, peers, store) => parts?,
+            parts = start(config, certificates.clone(), clients, peers, store) => parts?,
             why = reasons.next() => {
                 tracing::info!(why, "stopped before everything was started");
                 return Ok(Exit::Done);
             }
         };
-        until_stopped(parts, reasons).await
+        tokio::select! {
+            outcome = until_stopped(parts, reasons) => outcome,
+            never = certificates::keep_fresh(certificates, hang_ups) => match never {},
+        }
     });
     runtime.shutdown_timeout(LINGER);
     outcome
@@ -82,6 +88,7 @@ impl Parts {
 
 async fn start(
     config: Config,
+    certificates: Certificates,
     clients: TcpListener,
     peers: TcpListener,
     store: Store,
@@ -93,11 +100,13 @@ async fn start(
         cluster: config.cluster,
         founders: config.founders,
         peer_listener: peers,
+        peer_tls: certificates.peers,
         timing: config.timing,
         keep: stint_consensus::Keep::default(),
     };
     let replica = Replica::start(taking_part, store).await?;
-    let gateway = Gateway::start(clients, replica.clone(), stint_gateway::Config::default())?;
+    let doors = stint_gateway::Config::default();
+    let gateway = Gateway::start(clients, replica.clone(), doors, certificates.clients)?;
     let worker = config.worker.map(|worker| Worker::start(replica.clone(), worker)).transpose()?;
     Ok(Parts { replica, gateway, worker })
 }

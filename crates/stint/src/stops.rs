@@ -10,28 +10,41 @@ use tokio::sync::oneshot;
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    hang_up: Signal,
+    /// `None` if it asks for something else.
+    hang_up: Option<Signal>,
 }
 
 impl Signals {
     /// From now on these signals end nothing by themselves.
     pub(crate) fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("signals cannot be handled");
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            hang_up: listen(SignalKind::hangup())?,
-        })
+        Ok(Self { hang_up: Some(listen(SignalKind::hangup())?), ..Self::but_hang_up()? })
+    }
+
+    /// The same for a program that does not stop when a terminal hangs up.
+    fn but_hang_up() -> anyhow::Result<Self> {
+        let terminate = listen(SignalKind::terminate())?;
+        let interrupt = listen(SignalKind::interrupt())?;
+        Ok(Self { terminate, interrupt, hang_up: None })
     }
 
     /// The name of the next one.
     pub(crate) async fn next(&mut self) -> &'static str {
+        let hung_up = async {
+            match &mut self.hang_up {
+                Some(hang_up) => drop(hang_up.recv().await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
-            _ = self.hang_up.recv() => "SIGHUP",
+            () = hung_up => "SIGHUP",
         }
     }
+}
+
+fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("signals cannot be handled")
 }
 
 /// All that asks a replica to stop.
@@ -47,7 +60,7 @@ impl Reasons {
     /// Begins to listen; to standard input only if `with_stdin`.
     pub(crate) fn listen(with_stdin: bool) -> anyhow::Result<Self> {
         let stdin = if with_stdin { Some(end_of_stdin()?) } else { None };
-        Ok(Self { signals: Signals::listen()?, stdin, is_signaled: false })
+        Ok(Self { signals: Signals::but_hang_up()?, stdin, is_signaled: false })
     }
 
     /// The next one, in words.

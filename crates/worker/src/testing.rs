@@ -26,6 +26,7 @@ pub(crate) async fn replica() -> (TempDir, Replica) {
         cluster: identity.cluster,
         founders: BTreeMap::from([(id, founder)]),
         peer_listener,
+        peer_tls: None,
         timing: Timing::default(),
         keep: Keep::default(),
     };

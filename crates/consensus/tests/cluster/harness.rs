@@ -173,6 +173,7 @@ impl Cluster {
             cluster: CLUSTER,
             founders: site.founders.clone(),
             peer_listener: listener,
+            peer_tls: None,
             timing: self.timing,
             keep: self.keep,
         };

@@ -38,8 +38,8 @@ fn vote(cluster: [u8; 16], target: WorkerId) -> pb::VoteRequest {
     }
 }
 
-/// Sends every message of Raft. Gives what is said to each.
-async fn raft_messages(
+/// Sends every message of Raft, in the name of replica 1. Gives what is said to each.
+pub(crate) async fn raft_messages(
     client: &mut PeerClient<Channel>,
     cluster: [u8; 16],
     target: WorkerId,
@@ -132,6 +132,7 @@ async fn a_replica_of_another_cluster_finds_no_leader_and_disturbs_nobody() {
         cluster: ANOTHER,
         founders,
         peer_listener: listener,
+        peer_tls: None,
         timing: stint_consensus::Timing { request: std::time::Duration::from_secs(3), ..timing() },
         keep: Keep::default(),
     };

@@ -36,6 +36,13 @@ impl House {
 
     /// The same with other bounds.
     pub(crate) async fn with(config: Config) -> Self {
+        let house = Self::open(config, None).await;
+        until("the replica to be ready", async || house.get("/readyz").await.status == 200).await;
+        house
+    }
+
+    /// The same, encrypted if `tls` says how, and perhaps not ready.
+    pub(crate) async fn open(config: Config, tls: Option<stint_tls::Server>) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         let id = WorkerId::new(0).expect("a small number");
         let cluster = [7; 16];
@@ -54,22 +61,15 @@ impl House {
                 cluster,
                 founders: BTreeMap::from([(id, member)]),
                 peer_listener: peers,
+                peer_tls: None,
                 timing: Timing::default(),
                 keep: stint_consensus::Keep::default(),
             },
             store,
         );
         let replica = replica.await.expect("a replica");
-        let gateway = Gateway::start(clients, replica.clone(), config).expect("a gateway");
-        let house = Self {
-            replica,
-            address: gateway.local_addr(),
-            gateway: Some(gateway),
-            output,
-            _dir: dir,
-        };
-        until("the replica to be ready", async || house.get("/readyz").await.status == 200).await;
-        house
+        let gateway = Gateway::start(clients, replica.clone(), config, tls).expect("a gateway");
+        Self { replica, address: gateway.local_addr(), gateway: Some(gateway), output, _dir: dir }
     }
 
     /// Takes the output of a job away from under the replica, as a damaged disk does.

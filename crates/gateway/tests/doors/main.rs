@@ -4,6 +4,7 @@
 mod action_configs;
 mod bad_input;
 mod crons;
+mod encrypted;
 mod grpc;
 #[cfg(test)]
 mod harness;

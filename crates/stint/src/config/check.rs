@@ -11,8 +11,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::file::{self, File};
 use super::place::{Error, Source};
-use super::text::{Address, Length, Listen};
-use super::{Config, Log, actions};
+use super::text::{Address, Length};
+use super::{Config, Log, actions, tls};
 use crate::limits;
 
 /// The level of the log if nobody says: what an operator has to know, and no more.
@@ -21,11 +21,11 @@ const LEVEL: &str = "info,openraft=error";
 
 /// Reads and checks a whole configuration.
 pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
-    let File { replica, cluster, raft, worker, log, actions } = source.parse()?;
+    let File { replica, cluster, tls, raft, worker, log, actions } = source.parse()?;
     let id = replica.id.get_ref().0;
     let founders = members(source, &cluster.members)?;
     is_member(source, &replica, &founders)?;
-    may_listen(source, &replica)?;
+    let tls = tls::tls(source, &replica, tls)?;
     let data_dir = beside(source.file, replica.data_dir.get_ref());
     let worker = actions::worker(source, &data_dir, worker, actions)?;
     Ok(Config {
@@ -34,6 +34,7 @@ pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
         data_dir,
         client_address: replica.client_address.get_ref().0,
         peer_address: replica.peer_address.get_ref().0,
+        tls,
         founders,
         timing: timing(source, &raft)?,
         worker,
@@ -109,24 +110,6 @@ fn is_member(
     };
     same("advertise_client", replica.advertise_client.as_ref(), &member.client_address)?;
     same("advertise_peer", replica.advertise_peer.as_ref(), &member.peer_address)
-}
-
-/// Nothing is encrypted yet, so listening beyond this machine takes an explicit word.
-fn may_listen(source: Source<'_>, replica: &file::Replica) -> Result<(), Error> {
-    let refuse = |key: &str, address: &Spanned<Listen>| {
-        let ip = address.get_ref().0.ip();
-        if ip.is_loopback() || replica.insecure_plain_text {
-            return Ok(());
-        }
-        let message = format!(
-            "{key}: {ip} can be reached from other machines, and everything is sent and accepted \
-             in plain text, without passwords; listen on 127.0.0.1, or, where the network itself \
-             is private, write insecure_plain_text = true under [replica]"
-        );
-        Err(source.wrong(&address.span(), &message))
-    };
-    refuse("client_address", &replica.client_address)?;
-    refuse("peer_address", &replica.peer_address)
 }
 
 fn timing(source: Source<'_>, raft: &file::Raft) -> Result<Timing, Error> {

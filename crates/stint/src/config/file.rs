@@ -16,6 +16,8 @@ use super::text::{Address, ClusterId, Length, Listen, ReplicaId};
 pub(super) struct File {
     pub(super) replica: Replica,
     pub(super) cluster: Cluster,
+    #[serde(default = "no_tls")]
+    pub(super) tls: Spanned<Tls>,
     #[serde(default)]
     pub(super) raft: Raft,
     #[serde(default)]
@@ -45,6 +47,21 @@ pub(super) struct Replica {
     pub(super) advertise_peer: Option<Spanned<Address>>,
     #[serde(default)]
     pub(super) insecure_plain_text: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) client_certificate: Option<PathBuf>,
+    pub(super) client_key: Option<PathBuf>,
+    pub(super) peer_certificate: Option<PathBuf>,
+    pub(super) peer_key: Option<PathBuf>,
+    pub(super) peer_ca: Option<PathBuf>,
+}
+
+/// What holds where the file says nothing about TLS.
+fn no_tls() -> Spanned<Tls> {
+    Spanned::new(0..0, Tls::default())
 }
 
 #[derive(Debug, Deserialize)]

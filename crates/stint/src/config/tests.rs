@@ -175,6 +175,39 @@ fn plain_text_beyond_loopback_takes_a_word() {
     assert_eq!(parse(&open).unwrap().client_address.ip().to_string(), "0.0.0.0");
 }
 
+const CLIENT_FILES: &str = "client_certificate = \"c.pem\"\nclient_key = \"c.key\"\n";
+const PEER_FILES: &str =
+    "peer_certificate = \"p.pem\"\npeer_key = \"p.key\"\npeer_ca = \"ca.pem\"\n";
+
+#[test]
+fn certificates_take_the_place_of_the_word_each_for_its_side() {
+    let open = GOOD.replacen("\"127.0.0.1:7400\"", "\"0.0.0.0:7400\"", 1).replacen(
+        "\"127.0.0.1:7500\"",
+        "\"0.0.0.0:7500\"",
+        1,
+    );
+    let with = |files: &str| parse(&format!("{open}\n[tls]\n{files}"));
+    let tls = with(&format!("{CLIENT_FILES}{PEER_FILES}")).unwrap().tls;
+    assert_eq!(tls.clients.unwrap().key, Path::new("/etc/stint/c.key"), "relative to the file");
+    assert_eq!(tls.peers.unwrap().ca, Path::new("/etc/stint/ca.pem"));
+    for (files, key) in [(PEER_FILES, "client_address"), (CLIENT_FILES, "peer_address")] {
+        let error = with(files).unwrap_err().to_string();
+        assert!(error.contains(key) && error.contains("under [tls]"), "{error}");
+    }
+}
+
+#[test]
+fn half_a_side_of_certificates_is_refused() {
+    for (all, lines) in [(CLIENT_FILES, 2), (PEER_FILES, 3)] {
+        for without in 0..lines {
+            let some = all.lines().enumerate().filter(|(i, _)| *i != without);
+            let some: Vec<_> = some.map(|(_, line)| line).collect();
+            let error = parse(&format!("{GOOD}\n[tls]\n{}\n", some.join("\n"))).unwrap_err();
+            assert!(error.to_string().contains("together, or none"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn a_worker_that_is_not_enabled_is_not_there_but_checked() {
     let off = GOOD.replace("[worker]\n", "[worker]\nenabled = false\n");

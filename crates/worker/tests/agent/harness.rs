@@ -74,6 +74,7 @@ impl Site {
             cluster: CLUSTER,
             founders: self.founders.clone(),
             peer_listener,
+            peer_tls: None,
             timing: Timing { request: Duration::from_secs(2), ..Timing::default() },
             keep: stint_consensus::Keep::default(),
         };
