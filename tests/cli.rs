@@ -161,6 +161,30 @@ fn bench_outage_kills_the_leader_and_sees_the_next_job_accepted() {
 }
 
 #[test]
+fn watch_prints_what_happens_from_an_index_on_and_ends_with_its_reader() {
+    let cluster = Cluster::start(&Options { replicas: 1, ..Options::default() });
+    let id = cluster.submit(0, r#"{"action":"noop"}"#);
+    cluster.wait_for_status(0, &id, "done");
+    for (format, ended) in [("json", "\"job_ended\""), ("table", "job_ended")] {
+        let mut watch = Command::new(STINT)
+            .args(["--address", &cluster.addresses(), "--output", format, "watch", "--from", "0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("stint watch starts");
+        let out = BufReader::new(watch.stdout.take().expect("its output"));
+        let mut lines = out.lines().map_while(Result::ok);
+        let line = lines.find(|line| line.contains(ended)).expect("the end of the job");
+        assert!(line.contains(&id), "{line}");
+        drop(lines);
+        // The next event has no reader, and that ends it.
+        cluster.submit(0, r#"{"action":"noop"}"#);
+        let code = watch.wait().expect("it ends").code();
+        assert_eq!(code, Some(0), "{format}");
+    }
+}
+
+#[test]
 fn dev_is_a_cluster_in_one_command_and_leaves_nothing_behind() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let data = dir.path().join("data");
