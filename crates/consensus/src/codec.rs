@@ -8,6 +8,7 @@ mod configuration;
 mod job;
 mod reply;
 mod state;
+mod token;
 
 use stint_core::{CapacityMap, Epoch, JobId, LeaseId, Parameters, Timestamp, WorkerId};
 use stint_proto::log::v1 as pb;

@@ -174,7 +174,9 @@ impl Applied {
                 | Event::CronDeleted(_)
                 | Event::ActionConfigChanged(_)
                 | Event::ActionConfigDeleted(_)
-                | Event::SettingsChanged(_) => {}
+                | Event::SettingsChanged(_)
+                | Event::TokenCreated(_)
+                | Event::TokenRevoked(_) => {}
             }
         }
         Ok(())

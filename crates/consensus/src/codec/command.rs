@@ -12,6 +12,7 @@ use super::configuration::{
     action_config, action_config_of, change, change_of, new_cron, new_cron_of,
 };
 use super::job::{line, line_of, spec, spec_of, traits, traits_of};
+use super::token::{hash_of, new_token, new_token_of, token_id, token_ref};
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
     worker_id, worker_ref,
@@ -106,6 +107,9 @@ fn to_wire(command: &Command) -> Wire {
         Command::PutActionConfig(config) => Wire::PutActionConfig(action_config(config)),
         Command::DeleteActionConfig { action } => Wire::DeleteActionConfig(action_ref(action)),
         Command::PutSettings(settings) => Wire::PutSettings(change(settings)),
+        Command::Close { hash } => Wire::Close(pb::Close { hash: hash.0.to_vec() }),
+        Command::CreateToken(new) => Wire::CreateToken(new_token(new)),
+        Command::RevokeToken { id } => Wire::RevokeToken(token_ref(*id)),
     }
 }
 
@@ -160,6 +164,9 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         Wire::PutActionConfig(config) => Command::PutActionConfig(action_config_of(config)?),
         Wire::DeleteActionConfig(of) => Command::DeleteActionConfig { action: of.action },
         Wire::PutSettings(settings) => Command::PutSettings(change_of(settings)?),
+        Wire::Close(close) => Command::Close { hash: hash_of(&close.hash)? },
+        Wire::CreateToken(new) => Command::CreateToken(Box::new(new_token_of(new)?)),
+        Wire::RevokeToken(of) => Command::RevokeToken { id: token_id(&of.token)? },
     })
 }
 

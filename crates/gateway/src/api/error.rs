@@ -23,6 +23,14 @@ pub(crate) enum ApiError {
     NoSuchWorker(String),
     #[error("{0}")]
     NoSuchAction(String),
+    #[error("token {0}: no such token")]
+    NoSuchToken(String),
+    /// Nobody knows who asks.
+    #[error("{0}")]
+    NotAuthenticated(&'static str),
+    /// It is known who asks, and that user may not.
+    #[error("{0}")]
+    NotAuthorized(String),
     /// No operation has this path.
     #[error("{0}: there is nothing here")]
     NotFound(String),
@@ -69,6 +77,9 @@ impl ApiError {
             Self::NoSuchJob(_) => "NO_SUCH_JOB",
             Self::NoSuchWorker(_) => "NO_SUCH_WORKER",
             Self::NoSuchAction(_) => "NO_SUCH_ACTION",
+            Self::NoSuchToken(_) => "NO_SUCH_TOKEN",
+            Self::NotAuthenticated(_) => "NOT_AUTHENTICATED",
+            Self::NotAuthorized(_) => "NOT_AUTHORIZED",
             Self::NotFound(_) => "NOT_FOUND",
             Self::NotAllowed(_) => "NOT_ALLOWED",
             Self::NotAcceptable => "NOT_ACCEPTABLE",
@@ -93,6 +104,7 @@ impl ApiError {
             }
             Self::NoSuchJob(id) => vec![("jobID", id.clone())],
             Self::NoSuchWorker(id) => vec![("workerID", id.clone())],
+            Self::NoSuchToken(id) => vec![("tokenID", id.clone())],
             Self::OutcomeUnknown(_) => vec![("outcome", "unknown".to_owned())],
             Self::SubmissionUnknown { job, .. } => {
                 vec![("outcome", "unknown".to_owned()), ("jobID", job.to_string())]
@@ -100,6 +112,8 @@ impl ApiError {
             Self::InvalidJson(_)
             | Self::InvalidParameters(_)
             | Self::NoSuchAction(_)
+            | Self::NotAuthenticated(_)
+            | Self::NotAuthorized(_)
             | Self::NotFound(_)
             | Self::NotAllowed(_)
             | Self::NotAcceptable
@@ -180,10 +194,16 @@ impl From<Refusal> for ApiError {
                 Self::TooManyRequests(message)
             }
             Refusal::NoSuchCron(_) | Refusal::NoSuchActionConfig(_) => Self::NotFound(message),
-            Refusal::TooManyCrons { .. } | Refusal::TooManyActionConfigs { .. } => {
-                Self::TooManyRequests(message)
+            Refusal::TooManyCrons { .. }
+            | Refusal::TooManyActionConfigs { .. }
+            | Refusal::TooManyTokens { .. } => Self::TooManyRequests(message),
+            Refusal::NoSuchToken(id) => Self::NoSuchToken(id.to_string()),
+            Refusal::TokenTaken(_) | Refusal::LastAdmin(_) | Refusal::ClusterIsOpen => {
+                Self::Conflict(message)
             }
-            Refusal::OverLimit { .. } => Self::InvalidParameters(message),
+            Refusal::OverLimit { .. }
+            | Refusal::BadUser(_)
+            | Refusal::TokenExpiresTooEarly { .. } => Self::InvalidParameters(message),
             Refusal::LeaseTooShort { .. }
             | Refusal::StaleLease { .. }
             | Refusal::StaleEpoch { .. }

@@ -18,9 +18,12 @@ const fn code(error: &ApiError) -> Code {
         | ApiError::InvalidParameters(_)
         | ApiError::NotAcceptable
         | ApiError::UnsupportedMediaType(_) => Code::InvalidArgument,
-        ApiError::NoSuchJob(_) | ApiError::NoSuchWorker(_) | ApiError::NoSuchAction(_) => {
-            Code::NotFound
-        }
+        ApiError::NoSuchJob(_)
+        | ApiError::NoSuchWorker(_)
+        | ApiError::NoSuchAction(_)
+        | ApiError::NoSuchToken(_) => Code::NotFound,
+        ApiError::NotAuthenticated(_) => Code::Unauthenticated,
+        ApiError::NotAuthorized(_) => Code::PermissionDenied,
         ApiError::NotFound(_) | ApiError::NotAllowed(_) => Code::Unimplemented,
         ApiError::Conflict(_) => Code::FailedPrecondition,
         ApiError::TooLarge { .. }
