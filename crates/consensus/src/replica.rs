@@ -8,7 +8,9 @@ use bytes::Bytes;
 use openraft::Raft;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
-use stint_core::{Command, Event, Filter, Job, JobId, Line, Refusal, Reply, State, WorkerId};
+use stint_core::{
+    Command, Event, Filter, Job, JobId, Line, Refusal, Reply, State, Timestamp, WorkerId,
+};
 use stint_proto::peer::v1::peer_server::PeerServer;
 use stint_storage::Store;
 use tokio::sync::{mpsc, watch};
@@ -265,6 +267,11 @@ impl Replica {
     /// it is known not to be in the log, or where being in it twice changes nothing.
     pub async fn propose(&self, command: Command) -> Result<Result<Reply, Refusal>, Error> {
         self.inner.propose(command).await
+    }
+
+    /// What time it is: this machine's clock, but not before what is in the log already.
+    pub fn now(&self) -> Timestamp {
+        self.with_state(State::now).max(crate::propose::wall_clock())
     }
 
     /// Looks at the applied state of this replica, which may lag behind. Must not block.

@@ -1,11 +1,13 @@
 //! One function per operation, knowing no protocol: HTTP and gRPC translate and call these.
 
+mod access;
 mod error;
 mod follow;
 pub(crate) mod health;
 mod jobs;
 mod logs;
 pub(crate) mod reason;
+mod tokens;
 mod workers;
 
 use std::sync::Arc;
@@ -13,16 +15,21 @@ use std::sync::Arc;
 use stint_consensus::{ClusterStatus, Replica};
 use tokio::sync::{Semaphore, watch};
 
+pub(crate) use access::Caller;
 pub(crate) use error::ApiError;
 pub(crate) use jobs::{JobView, JobsQuery, Submission};
 pub(crate) use logs::{LogQuery, LogReader, Page, source};
+pub(crate) use tokens::TokenRequest;
 
+use crate::config::Config;
 use crate::limits;
 use follow::Hub;
 
 /// All that can be asked of this replica.
 pub(crate) struct Api {
     replica: Replica,
+    /// Whether callers need no token while the cluster has none.
+    is_open: bool,
     hub: Arc<Hub>,
     followers: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
@@ -30,13 +37,10 @@ pub(crate) struct Api {
 
 impl Api {
     /// The operations on `replica`, until `stopping` becomes true.
-    pub(crate) fn new(
-        replica: Replica,
-        followers_max: usize,
-        stopping: watch::Receiver<bool>,
-    ) -> Self {
+    pub(crate) fn new(replica: Replica, config: &Config, stopping: watch::Receiver<bool>) -> Self {
         let hub = Arc::new(Hub::default());
-        Self { replica, hub, followers: Arc::new(Semaphore::new(followers_max)), stopping }
+        let followers = Arc::new(Semaphore::new(config.followers_max));
+        Self { replica, is_open: config.is_open, hub, followers, stopping }
     }
 
     /// Tells followers what happens to their jobs, until the gateway stops. Runs once.

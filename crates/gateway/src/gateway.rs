@@ -35,9 +35,10 @@ impl Gateway {
         let listener = TcpListener::from_std(listener)?;
         let local_addr = listener.local_addr()?;
         let (stop, stopping) = watch::channel(false);
-        let api = Arc::new(Api::new(replica, config.followers_max, stopping.clone()));
+        let api = Arc::new(Api::new(replica, &config, stopping.clone()));
         let (services, health) = grpc::router(&api)?;
-        let outside = Arc::new(Outside::new(http::router(&api), services, config));
+        let outside =
+            Arc::new(Outside::new(Arc::clone(&api), http::router(&api), services, config));
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, outside, stopping.clone()));
         tasks.spawn({

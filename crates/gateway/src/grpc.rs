@@ -6,6 +6,7 @@ mod health;
 mod jobs;
 mod shape;
 mod status;
+mod tokens;
 mod workers;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use http::{HeaderMap, header};
 use stint_proto::v0;
 use stint_proto::v0::cluster_server::ClusterServer;
 use stint_proto::v0::jobs_server::JobsServer;
+use stint_proto::v0::tokens_server::TokensServer;
 use stint_proto::v0::workers_server::WorkersServer;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
@@ -27,6 +29,9 @@ pub(crate) use status::status;
 use crate::api::Api;
 use crate::error::Error;
 use crate::limits;
+
+/// Where the health service stands. Anybody may ask it: load balancers have no token.
+pub(crate) const HEALTH_PATH: &str = "/grpc.health.v1.Health/";
 
 /// All services. What they do not know they answer with `UNIMPLEMENTED`.
 pub(crate) fn router(api: &Arc<Api>) -> Result<(Router, Health), Error> {
@@ -46,9 +51,13 @@ pub(crate) fn router(api: &Arc<Api>) -> Result<(Router, Health), Error> {
     let cluster = ClusterServer::new(cluster::Service(Arc::clone(api)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(max);
+    let tokens = TokensServer::new(tokens::Service(Arc::clone(api)))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max);
     let routes = Routes::new(jobs)
         .add_service(workers)
         .add_service(cluster)
+        .add_service(tokens)
         .add_service(health_service)
         .add_service(descriptors().build_v1()?)
         .add_service(descriptors().build_v1alpha()?);

@@ -11,6 +11,7 @@ mod query;
 mod shape;
 mod status;
 mod time;
+mod tokens;
 mod workers;
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use axum::extract::{RawPathParams, Request};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 
-use crate::api::{Api, ApiError};
+use crate::api::{Api, ApiError, Caller};
 use crate::operation::Operation;
 use crate::parse::shown;
 
@@ -55,6 +56,9 @@ async fn operate(
     id: Id,
     request: Request,
 ) -> Result<Response, ApiError> {
+    // Nobody comes here unannounced; but if somebody did, it would be a stranger.
+    let stranger = ApiError::NotAuthenticated("a token is needed");
+    request.extensions().get::<Caller>().ok_or(stranger)?.may(operation)?;
     accept::check(request.headers())?;
     let id = id_in_path(&id);
     let query = request.uri().query().unwrap_or_default();
@@ -68,6 +72,9 @@ async fn operate(
         Operation::ListWorkers => workers::list(api).await,
         Operation::SetWorkerCapacity => workers::set_capacity(api, &id, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
+        Operation::ListTokens => tokens::list(api).await,
+        Operation::CreateToken => tokens::create(api, request).await,
+        Operation::RevokeToken => tokens::revoke(api, &id).await,
     }
 }
 

@@ -94,6 +94,10 @@ pub(crate) const REQUESTS_MAX: usize = 4_096;
 /// Default: requests at a time that follow the output of a job.
 pub(crate) const FOLLOWERS_MAX: usize = 1_024;
 
+/// How long a request whose token is not known waits for this replica to catch up: the token may
+/// have been created on another one just now.
+pub(crate) const UNKNOWN_TOKEN_WAIT: Duration = Duration::from_secs(1);
+
 /// How soon a client should try again when there is no leader or no room: elections take a second.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 

@@ -1,6 +1,7 @@
 //! The table of all that a client can ask for: one path of HTTP and one method of gRPC each.
 
 use http::Method;
+use stint_core::Role;
 
 /// One operation of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +24,12 @@ pub enum Operation {
     SetWorkerCapacity,
     /// What a replica knows of its cluster.
     GetClusterStatus,
+    /// All tokens, without their secrets.
+    ListTokens,
+    /// Gives somebody a token.
+    CreateToken,
+    /// Takes a token back.
+    RevokeToken,
 }
 
 impl Operation {
@@ -30,7 +37,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -40,6 +47,9 @@ impl Operation {
         Self::ListWorkers,
         Self::SetWorkerCapacity,
         Self::GetClusterStatus,
+        Self::ListTokens,
+        Self::CreateToken,
+        Self::RevokeToken,
     ];
 
     /// The method and the path below [`Self::BASE_PATH`], with `{id}` for what it is about.
@@ -54,6 +64,9 @@ impl Operation {
             Self::ListWorkers => (Method::GET, "/workers"),
             Self::SetWorkerCapacity => (Method::POST, "/workers/{id}/capacity"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
+            Self::ListTokens => (Method::GET, "/tokens"),
+            Self::CreateToken => (Method::POST, "/tokens"),
+            Self::RevokeToken => (Method::DELETE, "/tokens/{id}"),
         }
     }
 
@@ -69,6 +82,30 @@ impl Operation {
             Self::ListWorkers => ("stint.v0.Workers", "ListWorkers"),
             Self::SetWorkerCapacity => ("stint.v0.Workers", "SetWorkerCapacity"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
+            Self::ListTokens => ("stint.v0.Tokens", "ListTokens"),
+            Self::CreateToken => ("stint.v0.Tokens", "CreateToken"),
+            Self::RevokeToken => ("stint.v0.Tokens", "RevokeToken"),
+        }
+    }
+
+    /// The operation of this path of gRPC, as in `/stint.v0.Jobs/ListJobs`.
+    pub(crate) fn of_grpc(path: &str) -> Option<Self> {
+        let (service, method) = path.strip_prefix('/')?.split_once('/')?;
+        Self::ALL.into_iter().find(|operation| operation.grpc() == (service, method))
+    }
+
+    /// The weakest role that may do it.
+    pub const fn role(self) -> Role {
+        match self {
+            Self::ListJobs
+            | Self::GetJob
+            | Self::GetJobLogs
+            | Self::ListWorkers
+            | Self::GetClusterStatus => Role::Viewer,
+            Self::SubmitJob | Self::DeleteJob | Self::CancelJob | Self::SetWorkerCapacity => {
+                Role::Operator
+            }
+            Self::ListTokens | Self::CreateToken | Self::RevokeToken => Role::Admin,
         }
     }
 }

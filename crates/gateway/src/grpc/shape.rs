@@ -3,11 +3,11 @@
 use prost::Message as _;
 use prost_types::Timestamp as ProtoTimestamp;
 use stint_consensus::ClusterStatus;
-use stint_core::{Attempt, CapacityMap, JobSpec, Timeout, Timestamp, Worker};
+use stint_core::{Attempt, CapacityMap, JobSpec, Timeout, Timestamp, Token, Worker};
 use stint_proto::v0;
 
 use crate::VERSION;
-use crate::api::{ApiError, JobView, Page, Submission, health, reason, source};
+use crate::api::{ApiError, JobView, Page, Submission, TokenRequest, health, reason, source};
 use crate::limits;
 use crate::parse::{self, shown};
 
@@ -30,6 +30,27 @@ pub(super) fn submission(request: v0::SubmitJobRequest) -> Result<Submission, Ap
         retries: request.retries,
         scheduled_at: request.scheduled_at.map(instant).transpose()?,
     })
+}
+
+/// What an administrator wants to give to somebody.
+pub(super) fn token_request(request: v0::CreateTokenRequest) -> Result<TokenRequest, ApiError> {
+    Ok(TokenRequest {
+        role: parse::role(&request.role)?,
+        expires_in: parse::timeout("expiresIn", &request.expires_in)?,
+        user: request.user,
+        description: request.description,
+    })
+}
+
+pub(super) fn token(token: &Token) -> v0::Token {
+    v0::Token {
+        id: token.id.to_string(),
+        user: token.user.clone(),
+        role: token.role.name().to_owned(),
+        created_at: Some(timestamp(token.created_at)),
+        expires_at: token.expires_at.map(timestamp),
+        description: token.description.clone(),
+    }
 }
 
 /// Amounts by name, or `None` if nobody set any.

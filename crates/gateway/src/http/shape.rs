@@ -3,5 +3,5 @@
 mod read;
 mod write;
 
-pub(super) use read::{Fields, capacity, submission};
-pub(super) use write::{Cluster, Job, LogLine, Workers};
+pub(super) use read::{Fields, capacity, submission, token_request};
+pub(super) use write::{Cluster, Job, LogLine, NewToken, Tokens, Workers};
