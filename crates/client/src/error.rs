@@ -59,6 +59,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The client was built with a token that cannot be sent. It is not shown.
+    #[error("what was given as a token is none: it has characters that cannot be sent")]
+    BadToken,
 }
 
 /// Why one endpoint gave no answer.
@@ -78,7 +81,8 @@ impl Error {
             Self::Unreachable { .. }
             | Self::OutcomeUnknown { .. }
             | Self::StillWaiting { .. }
-            | Self::BadEndpoint { .. } => None,
+            | Self::BadEndpoint { .. }
+            | Self::BadToken => None,
         }
     }
 
@@ -88,7 +92,7 @@ impl Error {
             Self::Refused { endpoint, .. }
             | Self::OutcomeUnknown { endpoint, .. }
             | Self::BadEndpoint { endpoint, .. } => Some(endpoint),
-            Self::Unreachable { .. } | Self::StillWaiting { .. } => None,
+            Self::Unreachable { .. } | Self::StillWaiting { .. } | Self::BadToken => None,
         }
     }
 }
@@ -116,6 +120,8 @@ pub enum Code {
     NoSuchWorker,
     /// `NO_SUCH_ACTION`: no worker offers it.
     NoSuchAction,
+    /// `NO_SUCH_TOKEN`.
+    NoSuchToken,
     /// `NOT_FOUND`: something else is not there.
     NotFound,
     /// `CONFLICT`: it cannot be done to what is there, such as canceling a job that is over.
@@ -133,13 +139,14 @@ pub enum Code {
 }
 
 /// The codes that have a variant, with their names.
-const NAMES: [(&str, Code); 12] = [
+const NAMES: [(&str, Code); 13] = [
     ("INVALID_PARAMETERS", Code::InvalidParameters),
     ("NOT_AUTHENTICATED", Code::NotAuthenticated),
     ("NOT_AUTHORIZED", Code::NotAuthorized),
     ("NO_SUCH_JOB", Code::NoSuchJob),
     ("NO_SUCH_WORKER", Code::NoSuchWorker),
     ("NO_SUCH_ACTION", Code::NoSuchAction),
+    ("NO_SUCH_TOKEN", Code::NoSuchToken),
     ("NOT_FOUND", Code::NotFound),
     ("CONFLICT", Code::Conflict),
     ("TOO_LARGE", Code::TooLarge),

@@ -22,6 +22,7 @@
 //! Start at [`Client`]; the messages are those of [`v0`].
 #![deny(missing_docs)]
 
+mod bearer;
 mod builder;
 mod client;
 mod cluster;
@@ -33,6 +34,7 @@ mod logs;
 mod retry;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod wait;
 mod workers;
 
