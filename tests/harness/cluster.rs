@@ -23,11 +23,13 @@ pub(crate) struct Options {
     pub(crate) actions: &'static str,
     /// How long a worker's lease lasts.
     pub(crate) lease_ttl: &'static str,
+    /// Whether callers need a token; the first one is the cluster's own in all that it asks.
+    pub(crate) is_closed: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { replicas: 3, capacity: "{}", actions: "", lease_ttl: "2s" }
+        Self { replicas: 3, capacity: "{}", actions: "", lease_ttl: "2s", is_closed: false }
     }
 }
 
@@ -47,6 +49,8 @@ pub(crate) struct Replica {
 #[derive(Debug)]
 pub(crate) struct Cluster {
     pub(crate) replicas: Vec<Replica>,
+    /// The first token of a closed cluster.
+    pub(crate) admin: Option<String>,
     dir: TempDir,
 }
 
@@ -85,12 +89,20 @@ impl Cluster {
                 }
             })
             .collect();
+        let mut admin = None;
         for replica in &replicas {
             fs::write(&replica.config, config(replica, &replicas, options)).expect("a config file");
-            let run = super::program::stint(&["init", "--config", path(&replica.config)]);
+            let mut args = vec!["init", "--config", path(&replica.config)];
+            if options.is_closed && replica.id == replicas[0].id {
+                args.extend(["--admin-token-file", "-"]);
+            }
+            let run = super::program::stint(&args);
             assert_eq!(run.code, Some(0), "stint init: {run:?}");
+            if args.contains(&"-") {
+                admin = Some(run.out.trim().to_owned());
+            }
         }
-        Self { replicas, dir }
+        Self { replicas, admin, dir }
     }
 
     /// Starts replica `i`.
@@ -128,17 +140,28 @@ impl Cluster {
 
     /// GET from replica `i`.
     pub(crate) fn get(&self, i: usize, path: &str) -> Result<Answer, String> {
-        http::get(&self.replicas[i].address, path)
+        self.ask(i, "GET", path, None)
     }
 
     /// POST to replica `i`.
     pub(crate) fn post(&self, i: usize, path: &str, body: &str) -> Result<Answer, String> {
-        http::post(&self.replicas[i].address, path, body)
+        self.ask(i, "POST", path, Some(body))
     }
 
     /// DELETE at replica `i`.
     pub(crate) fn delete(&self, i: usize, path: &str) -> Result<Answer, String> {
-        http::delete(&self.replicas[i].address, path)
+        self.ask(i, "DELETE", path, None)
+    }
+
+    fn ask(
+        &self,
+        i: usize,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+    ) -> Result<Answer, String> {
+        let bearer = self.admin.as_ref().map(|token| format!("Bearer {token}"));
+        http::ask(&self.replicas[i].address, method, path, bearer.as_deref(), body)
     }
 
     /// Submits a job at replica `i`, which must accept it, and gives its id.
@@ -270,11 +293,12 @@ fn config(replica: &Replica, all: &[Replica], options: &Options) -> String {
     };
     let mut text = format!(
         "[replica]\nid = \"{}\"\ndata_dir = \"{}\"\nclient_address = \"{}\"\n\
-         peer_address = \"{}:7500\"\n\n[cluster]\nid = \"000102030405060708090a0b0c0d0e0f\"\n",
+         peer_address = \"{}:7500\"\ninsecure_open = {}\n\n[cluster]\nid = \"000102030405060708090a0b0c0d0e0f\"\n",
         replica.id,
         replica.data_dir.display(),
         replica.address,
         host(replica),
+        !options.is_closed,
     );
     for member in all {
         let (id, client, peer) = (&member.id, &member.address, host(member));

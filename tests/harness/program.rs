@@ -18,6 +18,7 @@ pub(crate) fn stint(args: &[&str]) -> Run {
     let output = Command::new(STINT)
         .args(args)
         .env_remove("STINT_ADDRESS")
+        .env_remove("STINT_TOKEN")
         .stdin(Stdio::null())
         .output()
         .expect("the program under test starts");

@@ -92,6 +92,8 @@ async fn submit(connections: &[Client], args: Load, stopped: &Stopped) -> anyhow
 
 /// Connections to the replicas that answer, in turn.
 async fn connections(global: &Global, count: u32) -> anyhow::Result<Vec<Client>> {
+    let token = global.token()?;
+    let client = |addresses: &[String], timeout| client(addresses, token.as_deref(), timeout);
     let mut live = Vec::new();
     for address in &global.address {
         let one = client(std::slice::from_ref(address), Some(FIND_MAX))?;

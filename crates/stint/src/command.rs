@@ -2,6 +2,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod job;
+pub(crate) mod token;
 pub(crate) mod worker;
 
 use std::time::Duration;
@@ -21,15 +22,19 @@ const DEADLINE: Duration = Duration::from_secs(15);
 pub(crate) struct Caller {
     pub(crate) client: Client,
     pub(crate) printer: Printer,
+    /// Who calls, if anybody says so.
+    pub(crate) token: Option<String>,
     /// How long to wait for a job; as long as it takes if `None`.
     pub(crate) patience: Option<Duration>,
 }
 
 impl Caller {
-    pub(crate) fn new(global: &Global) -> Result<Self, stint_client::Error> {
+    pub(crate) fn new(global: &Global) -> anyhow::Result<Self> {
+        let token = global.token()?;
         Ok(Self {
-            client: client(&global.address, global.timeout)?,
+            client: client(&global.address, token.as_deref(), global.timeout)?,
             printer: Printer(global.output),
+            token,
             patience: global.timeout,
         })
     }
@@ -38,9 +43,14 @@ impl Caller {
 /// A client of the replicas at `addresses`.
 pub(crate) fn client(
     addresses: &[String],
+    token: Option<&str>,
     timeout: Option<Duration>,
 ) -> Result<Client, stint_client::Error> {
-    Client::builder().endpoints(addresses).deadline(timeout.unwrap_or(DEADLINE)).build()
+    let builder = Client::builder().endpoints(addresses).deadline(timeout.unwrap_or(DEADLINE));
+    match token {
+        Some(token) => builder.token(token).build(),
+        None => builder.build(),
+    }
 }
 
 /// A runtime for one call after the other.

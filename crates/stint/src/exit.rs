@@ -23,7 +23,7 @@ pub(crate) enum Exit {
     TimedOut = 5,
     /// No replica answered, or none knows whether the call was carried out.
     Unreachable = 6,
-    /// There is no such job, worker or action.
+    /// There is no such job, worker, action or token.
     NotFound = 7,
 }
 
@@ -37,7 +37,7 @@ Exit codes:
   4  the job that was waited for lost its worker, and may not run a second time
   5  the job that was waited for is not over (--timeout)
   6  no replica answered in time, or the outcome is unknown
-  7  there is no such job, worker or action";
+  7  there is no such job, worker, action or token";
 
 impl Exit {
     /// What the end of a job means to whoever waited for it.
@@ -64,9 +64,11 @@ impl Exit {
     fn of_call(error: &Error) -> Self {
         match error {
             Error::Refused { code, .. } => match code {
-                Code::NoSuchJob | Code::NoSuchWorker | Code::NoSuchAction | Code::NotFound => {
-                    Self::NotFound
-                }
+                Code::NoSuchJob
+                | Code::NoSuchWorker
+                | Code::NoSuchAction
+                | Code::NoSuchToken
+                | Code::NotFound => Self::NotFound,
                 Code::InvalidParameters => Self::Usage,
                 Code::NotAuthenticated
                 | Code::NotAuthorized
@@ -79,7 +81,7 @@ impl Exit {
             },
             Error::Unreachable { .. } | Error::OutcomeUnknown { .. } => Self::Unreachable,
             Error::StillWaiting { .. } => Self::TimedOut,
-            Error::BadEndpoint { .. } => Self::Usage,
+            Error::BadEndpoint { .. } | Error::BadToken => Self::Usage,
         }
     }
 }
@@ -137,6 +139,9 @@ mod tests {
             (refused("NO_SUCH_JOB"), Exit::NotFound),
             (refused("NO_SUCH_WORKER"), Exit::NotFound),
             (refused("NO_SUCH_ACTION"), Exit::NotFound),
+            (refused("NO_SUCH_TOKEN"), Exit::NotFound),
+            (refused("NOT_AUTHENTICATED"), Exit::Failed),
+            (Error::BadToken, Exit::Usage),
             (refused("INVALID_PARAMETERS"), Exit::Usage),
             (refused("CONFLICT"), Exit::Failed),
             (refused("SOMETHING_NEW"), Exit::Failed),

@@ -10,6 +10,7 @@ mod command;
 mod config;
 mod dev;
 mod exit;
+mod first_token;
 mod init;
 mod limits;
 mod logging;
@@ -62,6 +63,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Cluster(args) => {
             command::runtime()?.block_on(command::cluster::run(&caller()?, args))
         }
+        Command::Token(args) => command::runtime()?.block_on(command::token::run(&caller()?, args)),
         Command::Bench(args) => bench::run(&global, args),
     }
 }

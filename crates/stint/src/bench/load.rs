@@ -99,7 +99,9 @@ fn kind(error: &Error) -> String {
         Error::Refused { code, message, .. } => format!("{code}: {message}"),
         Error::OutcomeUnknown { reason, .. } => format!("outcome unknown: {reason}"),
         Error::Unreachable { .. } => "no replica answered in time".to_owned(),
-        Error::StillWaiting { .. } | Error::BadEndpoint { .. } => error.to_string(),
+        Error::StillWaiting { .. } | Error::BadEndpoint { .. } | Error::BadToken => {
+            error.to_string()
+        }
     }
 }
 

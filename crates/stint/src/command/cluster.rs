@@ -15,7 +15,7 @@ pub(crate) async fn run(caller: &Caller, command: Cluster) -> anyhow::Result<Exi
     match command {
         Cluster::Status => {
             let status = caller.client.cluster_status().await?;
-            let by_leader = ask_leader(&status).await;
+            let by_leader = ask_leader(caller, &status).await;
             caller.printer.cluster(&by_leader.unwrap_or(status))?;
             Ok(Exit::Done)
         }
@@ -23,11 +23,15 @@ pub(crate) async fn run(caller: &Caller, command: Cluster) -> anyhow::Result<Exi
 }
 
 /// The leader knows more than the others: who can be reached, and who is behind.
-async fn ask_leader(status: &GetClusterStatusResponse) -> Option<GetClusterStatusResponse> {
+async fn ask_leader(
+    caller: &Caller,
+    status: &GetClusterStatusResponse,
+) -> Option<GetClusterStatusResponse> {
     if status.leader == status.replica {
         return None;
     }
     let leader = status.members.iter().find(|member| member.is_leader)?;
     let address = std::slice::from_ref(&leader.client_address);
-    client(address, Some(LEADER_MAX)).ok()?.cluster_status().await.ok()
+    let leader = client(address, caller.token.as_deref(), Some(LEADER_MAX)).ok()?;
+    leader.cluster_status().await.ok()
 }

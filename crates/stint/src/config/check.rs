@@ -26,6 +26,7 @@ pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
     let founders = members(source, &cluster.members)?;
     is_member(source, &replica, &founders)?;
     may_listen(source, &replica)?;
+    let is_open = is_open(source, &replica, &cluster)?;
     let data_dir = beside(source.file, replica.data_dir.get_ref());
     let worker = actions::worker(source, &data_dir, worker, actions)?;
     Ok(Config {
@@ -33,6 +34,8 @@ pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
         cluster: cluster.id.0,
         data_dir,
         client_address: replica.client_address.get_ref().0,
+        is_open,
+        admin_token_hash: cluster.admin_token_hash.map(|hash| hash.0),
         peer_address: replica.peer_address.get_ref().0,
         founders,
         timing: timing(source, &raft)?,
@@ -127,6 +130,24 @@ fn may_listen(source: Source<'_>, replica: &file::Replica) -> Result<(), Error> 
     };
     refuse("client_address", &replica.client_address)?;
     refuse("peer_address", &replica.peer_address)
+}
+
+/// Whether callers need no token. That the cluster is open, and who may manage its tokens, cannot
+/// both be so.
+fn is_open(
+    source: Source<'_>,
+    replica: &file::Replica,
+    cluster: &file::Cluster,
+) -> Result<bool, Error> {
+    let Some(open) = replica.insecure_open.as_ref().filter(|open| *open.get_ref()) else {
+        return Ok(false);
+    };
+    if cluster.admin_token_hash.is_none() {
+        return Ok(true);
+    }
+    let message = "insecure_open = true lets in anybody without a token, and admin_token_hash closes \
+                   the cluster; leave out one of them";
+    Err(source.wrong(&open.span(), message))
 }
 
 fn timing(source: Source<'_>, raft: &file::Raft) -> Result<Timing, Error> {

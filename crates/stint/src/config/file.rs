@@ -8,7 +8,7 @@ use serde::Deserialize;
 use stint_core::OnWorkerLoss;
 use toml::Spanned;
 
-use super::text::{Address, ClusterId, Length, Listen, ReplicaId};
+use super::text::{Address, AdminTokenHash, ClusterId, Length, Listen, ReplicaId};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -45,12 +45,14 @@ pub(super) struct Replica {
     pub(super) advertise_peer: Option<Spanned<Address>>,
     #[serde(default)]
     pub(super) insecure_plain_text: bool,
+    pub(super) insecure_open: Option<Spanned<bool>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cluster {
     pub(super) id: ClusterId,
+    pub(super) admin_token_hash: Option<AdminTokenHash>,
     pub(super) members: Spanned<Vec<Member>>,
 }
 

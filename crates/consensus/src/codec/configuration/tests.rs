@@ -1,3 +1,5 @@
+//! What is set, on its way through the log and through checkpoints.
+
 use prost::Message as _;
 use stint_core::{
     ActionTraits, CapacityMap, Command, Incarnation, JobId, JobSpec, NewJob, Parameters, Refusal,

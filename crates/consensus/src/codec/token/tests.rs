@@ -1,3 +1,5 @@
+//! Tokens on their way through the log and through checkpoints.
+
 use prost::Message as _;
 use stint_core::{Command, Refusal, State};
 
