@@ -15,4 +15,5 @@ mod cli;
 mod cluster;
 mod failover;
 mod harness;
+mod hostile;
 mod tidy;

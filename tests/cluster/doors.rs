@@ -84,7 +84,7 @@ fn reflection_and_health_answer() {
             host: String::new(),
             message_request: Some(MessageRequest::ListServices(String::new())),
         };
-        let requests = tonic::codegen::tokio_stream::once(request);
+        let requests = tokio_stream::once(request);
         let mut answers =
             reflection.server_reflection_info(requests).await.expect("answers").into_inner();
         let answer = answers.message().await.expect("an answer").expect("an answer");

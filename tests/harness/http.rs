@@ -46,7 +46,7 @@ fn agent() -> ureq::Agent {
         .into()
 }
 
-fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, String> {
+fn read(answer: Result<http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, String> {
     let mut answer = answer.map_err(|error| error.to_string())?;
     let mut body = String::new();
     let reader = answer.body_mut().as_reader();

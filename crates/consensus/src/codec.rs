@@ -5,8 +5,12 @@
 
 mod command;
 mod configuration;
+#[cfg(test)]
+mod golden;
 mod job;
 mod reply;
+#[cfg(test)]
+mod samples;
 mod state;
 mod token;
 

@@ -11,7 +11,8 @@ pub enum Error {
     /// The proposal may or may not be in the log.
     #[error("outcome unknown: {0}; it may or may not have been carried out")]
     Unknown(String),
-    /// The leader cannot take proposals now. Nothing was proposed.
+    /// The leader cannot take proposals now, and nothing was proposed; or this replica is too far
+    /// behind to be read.
     #[error("{0}")]
     Unavailable(String),
     /// The disk is full: writes are refused until there is space.

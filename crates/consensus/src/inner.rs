@@ -7,11 +7,13 @@ use bytes::Bytes;
 use openraft::Raft;
 use openraft::async_runtime::WatchReceiver as _;
 use stint_core::WorkerId;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tonic::Status;
 
 use crate::error::Error;
 use crate::failure::Failure;
+use crate::limits::{GOODBYE_TIMEOUT, LET_GO_LOOK};
+use crate::log_store::LogStore;
 use crate::peers::Peers;
 use crate::propose::Forward;
 use crate::read::Waiting;
@@ -26,13 +28,40 @@ pub(crate) struct Inner {
     pub(crate) timing: Timing,
     pub(crate) raft: Raft<Types, StateMachine>,
     pub(crate) applied: Arc<Applied>,
+    pub(crate) log: LogStore,
     pub(crate) peers: Arc<Peers>,
     pub(crate) failure: Failure,
+    /// Becomes true when the replica is being stopped.
+    pub(crate) stopping: watch::Sender<bool>,
     pub(crate) forwards: mpsc::Sender<Forward>,
     pub(crate) barriers: mpsc::Sender<Waiting>,
 }
 
 impl Inner {
+    /// Returns when the replica is being stopped.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stopping = self.stopping.subscribe();
+        async move { drop(stopping.wait_for(|stopping| *stopping).await) }
+    }
+
+    /// Waits until no call of a peer and no task of Raft uses the disk any more: they have been
+    /// told to end, but nobody says when each of them has.
+    pub(crate) async fn wait_until_let_go(this: &Arc<Self>) {
+        let is_alone = || {
+            Arc::strong_count(this) == 1
+                && Arc::strong_count(&this.applied) == 1
+                && this.log.is_unshared()
+        };
+        let alone = async {
+            while !is_alone() {
+                tokio::time::sleep(LET_GO_LOOK).await;
+            }
+        };
+        if tokio::time::timeout(GOODBYE_TIMEOUT, alone).await.is_err() {
+            tracing::warn!("the data directory is still in use by a call that does not end");
+        }
+    }
+
     /// The leader as far as this replica knows, and where its peers reach it.
     pub(crate) fn leader(&self) -> Option<(u64, String)> {
         let metrics = self.raft.metrics();

@@ -41,6 +41,9 @@ pub(crate) const CHECKPOINT_ENTRIES: u64 = 50_000;
 /// catches up without a snapshot.
 pub(crate) const ENTRIES_KEPT: u64 = 10_000;
 
+/// Entries that are cut off the log at least, and wait for it: one transaction for many.
+pub(crate) const PURGE_ENTRIES_MAX: u64 = 1_024;
+
 /// Proposals that a follower sends to the leader in one message.
 pub(crate) const FORWARD_BATCH_MAX: usize = 256;
 
@@ -105,3 +108,6 @@ pub(crate) const REFILL_STEP: usize = 256;
 
 /// How long the connections of peers get to end by themselves when a replica stops.
 pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often a replica that stops looks whether all others have let go of its disk.
+pub(crate) const LET_GO_LOOK: Duration = Duration::from_millis(2);

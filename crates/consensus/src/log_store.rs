@@ -84,6 +84,11 @@ impl LogStore {
         Self { log, cache: Arc::default(), failure }
     }
 
+    /// Whether this is the only clone.
+    pub(crate) fn is_unshared(&self) -> bool {
+        Arc::strong_count(&self.cache) == 1
+    }
+
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,7 @@
 //! Calls of peers, answered by this replica.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -14,36 +14,53 @@ use stint_proto::peer::v1::peer_server::Peer;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::codec::Garbled;
+use crate::error::Error;
 use crate::inner::Inner;
 use crate::snapshot::{self, SnapshotData};
 use crate::types::{
     Types, decode_entry, log_id_of, log_id_to_wire, stored_membership_of, vote_of, vote_to_wire,
 };
 
-/// The peer service of one replica.
-pub(crate) struct PeerService(pub(crate) Arc<Inner>);
+/// The peer service of one replica. Connections outlive a replica that stops, and must not keep
+/// its disk from the next one.
+pub(crate) struct PeerService(pub(crate) Weak<Inner>);
 
 type Answered<T> = Result<Response<T>, Status>;
 
 impl PeerService {
-    /// A message for another replica or another cluster is not obeyed: an address was wrong.
-    fn is_for_us(&self, cluster: &[u8], target: u64) -> Result<(), Status> {
-        self.is_of_ours(cluster)?;
-        if target == self.0.id.get() {
-            return Ok(());
-        }
-        Err(Status::failed_precondition(format!(
-            "this is replica {}, not {target:012x}",
-            self.0.id
-        )))
+    fn inner(&self) -> Result<Arc<Inner>, Status> {
+        let inner = self.0.upgrade().filter(|inner| !*inner.stopping.borrow());
+        inner.ok_or_else(|| failed(Error::ShuttingDown))
     }
 
-    fn is_of_ours(&self, cluster: &[u8]) -> Result<(), Status> {
-        if cluster == self.0.cluster.as_ref() {
-            return Ok(());
-        }
-        Err(Status::failed_precondition("this replica belongs to another cluster"))
+    /// The replica, if a message to this target is one for it.
+    fn if_for_us(&self, cluster: &[u8], target: u64) -> Result<Arc<Inner>, Status> {
+        let inner = self.inner()?;
+        is_for_us(&inner, cluster, target)?;
+        Ok(inner)
     }
+
+    fn if_of_ours(&self, cluster: &[u8]) -> Result<Arc<Inner>, Status> {
+        let inner = self.inner()?;
+        is_of_ours(&inner, cluster)?;
+        Ok(inner)
+    }
+}
+
+/// A message for another replica or another cluster is not obeyed: an address was wrong.
+fn is_for_us(inner: &Inner, cluster: &[u8], target: u64) -> Result<(), Status> {
+    is_of_ours(inner, cluster)?;
+    if target == inner.id.get() {
+        return Ok(());
+    }
+    Err(Status::failed_precondition(format!("this is replica {}, not {target:012x}", inner.id)))
+}
+
+fn is_of_ours(inner: &Inner, cluster: &[u8]) -> Result<(), Status> {
+    if cluster == inner.cluster.as_ref() {
+        return Ok(());
+    }
+    Err(Status::failed_precondition("this replica belongs to another cluster"))
 }
 
 fn bad(garbled: &Garbled) -> Status {
@@ -103,39 +120,39 @@ impl Peer for PeerService {
         &self,
         request: Request<Streaming<pb::AppendEntriesRequest>>,
     ) -> Answered<Self::AppendEntriesStream> {
-        let inner = Arc::clone(&self.0);
-        let service = Self(Arc::clone(&inner));
+        let inner = self.inner()?;
+        let asked = Arc::clone(&inner);
         // A message that cannot be read ends the stream; the leader begins another.
         let appends = request.into_inner().map(move |message| {
             let message = message.ok()?;
-            let append = service
-                .is_for_us(&message.cluster, message.target)
-                .and_then(|()| service.0.has_room())
+            let append = is_for_us(&asked, &message.cluster, message.target)
+                .and_then(|()| asked.has_room())
                 .and_then(|()| append_of(message));
             append
                 .inspect_err(|status| tracing::warn!(%status, "entries of a peer were refused"))
                 .ok()
         });
         let appends = appends.take_while(|append| std::future::ready(append.is_some()));
-        let appends = appends.filter_map(std::future::ready);
+        // Raft waits for the next of them, which may come for as long as the leader lives.
+        let appends = appends.filter_map(std::future::ready).take_until(inner.stopped());
         let answers = inner.raft.stream_append(Box::pin(appends)).map(|answer| match answer {
             Ok(answer) => Ok(append_answer(&answer)),
             Err(fatal) => Err(failed(fatal)),
         });
-        Ok(Response::new(Box::pin(answers)))
+        Ok(Response::new(Box::pin(answers.take_until(inner.stopped()))))
     }
 
     async fn vote(&self, request: Request<pb::VoteRequest>) -> Answered<pb::VoteResponse> {
         let request = request.get_ref();
-        self.is_for_us(&request.cluster, request.target)?;
-        let answer = self.0.raft.vote(vote_request(request)?).await.map_err(failed)?;
+        let inner = self.if_for_us(&request.cluster, request.target)?;
+        let answer = inner.raft.vote(vote_request(request)?).await.map_err(failed)?;
         Ok(Response::new(vote_answer(&answer)))
     }
 
     async fn pre_vote(&self, request: Request<pb::VoteRequest>) -> Answered<pb::VoteResponse> {
         let request = request.get_ref();
-        self.is_for_us(&request.cluster, request.target)?;
-        let answer = self.0.raft.pre_vote(vote_request(request)?).await.map_err(failed)?;
+        let inner = self.if_for_us(&request.cluster, request.target)?;
+        let answer = inner.raft.pre_vote(vote_request(request)?).await.map_err(failed)?;
         Ok(Response::new(vote_answer(&answer)))
     }
 
@@ -146,14 +163,17 @@ impl Peer for PeerService {
         let mut frames = request.into_inner();
         let first = frames.message().await?.ok_or_else(|| missing("frame"))?;
         let header = first.header.ok_or_else(|| missing("header"))?;
-        self.is_for_us(&header.cluster, header.target)?;
+        let inner = self.if_for_us(&header.cluster, header.target)?;
         let vote = vote_of(&header.vote.ok_or_else(|| missing("vote"))?);
         let membership = stored_membership_of(header.last_membership.unwrap_or_default());
         let meta = SnapshotMetaOf::<Types> {
             last_log_id: header.last_log_id.as_ref().map(log_id_of),
             last_membership: membership.map_err(|garbled| bad(&garbled))?,
         };
-        let received = snapshot::receive(&self.0.applied.store().state, &mut frames).await?;
+        let received = tokio::select! {
+            received = snapshot::receive(&inner.applied.store().state, &mut frames) => received?,
+            () = inner.stopped() => return Err(failed(Error::ShuttingDown)),
+        };
         let index = meta.last_log_id.as_ref().map_or(0, |id| id.index);
         if received.checkpoint().index != index {
             // The sender wrote a newer checkpoint between naming this one and reading it.
@@ -161,7 +181,7 @@ impl Peer for PeerService {
         }
         let snapshot = SnapshotData::Received(Box::new(received));
         let snapshot = SnapshotOf::<Types, SnapshotData> { meta, snapshot };
-        let answer = self.0.raft.install_full_snapshot(vote, snapshot).await.map_err(failed)?;
+        let answer = inner.raft.install_full_snapshot(vote, snapshot).await.map_err(failed)?;
         Ok(Response::new(pb::SnapshotResponse { vote: Some(vote_to_wire(&answer.vote)) }))
     }
 
@@ -170,11 +190,11 @@ impl Peer for PeerService {
         request: Request<pb::TransferLeaderRequest>,
     ) -> Answered<pb::TransferLeaderResponse> {
         let request = request.into_inner();
-        self.is_for_us(&request.cluster, request.target)?;
+        let inner = self.if_for_us(&request.cluster, request.target)?;
         let from = vote_of(&request.from_leader.ok_or_else(|| missing("vote"))?);
         let last = request.last_log_id.as_ref().map(log_id_of);
         let transfer = TransferLeaderRequest::new(from, request.to, last);
-        self.0
+        inner
             .raft
             .handle_transfer_leader(transfer)
             .await
@@ -185,8 +205,8 @@ impl Peer for PeerService {
 
     async fn propose(&self, request: Request<pb::ProposeRequest>) -> Answered<pb::ProposeResponse> {
         let request = request.into_inner();
-        self.is_of_ours(&request.cluster)?;
-        let results = self.0.propose_for_peer(request.proposals).await;
+        let inner = self.if_of_ours(&request.cluster)?;
+        let results = inner.propose_for_peer(request.proposals).await;
         Ok(Response::new(pb::ProposeResponse {
             results: results.into_iter().map(crate::propose::to_wire).collect(),
         }))
@@ -197,8 +217,8 @@ impl Peer for PeerService {
         request: Request<pb::ReadIndexRequest>,
     ) -> Answered<pb::ReadIndexResponse> {
         use pb::read_index_response::Result as Wire;
-        self.is_of_ours(&request.get_ref().cluster)?;
-        let result = match self.0.read_index_here().await {
+        let inner = self.if_of_ours(&request.get_ref().cluster)?;
+        let result = match inner.read_index_here().await {
             Ok(index) => Wire::ReadIndex(index),
             Err(why) => Wire::Unavailable(why),
         };
@@ -210,9 +230,9 @@ impl Peer for PeerService {
         request: Request<pb::FetchOutputRequest>,
     ) -> Answered<pb::FetchOutputResponse> {
         let request = request.into_inner();
-        self.is_of_ours(&request.cluster)?;
+        let inner = self.if_of_ours(&request.cluster)?;
         let job = <[u8; 16]>::try_from(request.job.as_slice()).map_err(|_| missing("job"))?;
-        let output = self.0.applied.store().output.clone();
+        let output = inner.applied.store().output.clone();
         let read = tokio::task::spawn_blocking(move || {
             output.read(request.period, &job, request.first, crate::limits::LINES_BYTES_MAX)
         });

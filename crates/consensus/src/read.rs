@@ -23,9 +23,22 @@ impl Inner {
     pub(crate) async fn barrier(&self) -> Result<(), Error> {
         let end = Instant::now() + self.timing.request;
         let (waiting, answered) = oneshot::channel();
-        self.barriers.send(waiting).await.map_err(|_| Error::ShuttingDown)?;
-        let index = answered.await.map_err(|_| Error::ShuttingDown)??;
-        self.wait_applied(index, end).await
+        let index = async {
+            self.barriers.send(waiting).await.map_err(|_| Error::ShuttingDown)?;
+            answered.await.map_err(|_| Error::ShuttingDown)?
+        };
+        // The question before this one may have taken most of its own time.
+        let index = tokio::time::timeout(self.timing.request, index).await;
+        let index = index.map_err(|_| Error::NoLeader("no answer came in time".to_owned()))??;
+        self.wait_applied(index, end).await.map_err(|error| match error {
+            // A read has no outcome that could be unknown.
+            Error::Unknown(why) => Error::Unavailable(format!("{why}; ask another one")),
+            error @ (Error::NoLeader(_)
+            | Error::Unavailable(_)
+            | Error::DiskFull(_)
+            | Error::ShuttingDown
+            | Error::Failed(_)) => error,
+        })
     }
 
     /// Asks for the read index, once for all who wait when the question is sent.

@@ -1,14 +1,14 @@
 //! Output that this replica has lost, or never had, is fetched from its peers in the background.
 //!
 //! Missing is: all of a period that storage has reported as lost, and, after a received snapshot
-//! (which brings history but not output), any line of any job. Until a line is here, a read of it
-//! asks the peers too, so nothing waits for this.
+//! (which brings history but not output), any line of any job; that it is so is noted on disk until
+//! all is here. Until a line is here, a read of it asks the peers too, so nothing waits for this.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use stint_core::Job;
-use stint_storage::Filter;
+use stint_storage::{Durable, Filter, Log};
 
 use crate::error::Error;
 use crate::inner::Inner;
@@ -33,9 +33,27 @@ impl Suspects {
     }
 }
 
+/// The name under which the log keeps that a received snapshot has left output to fetch.
+const MARK: &str = "output to fetch";
+
+/// Notes, durably, that any line may be missing.
+pub(crate) fn mark(log: &Log) -> Result<(), stint_storage::Error> {
+    log.put(MARK, b"all", Durable::Now)
+}
+
+fn is_marked(log: &Log) -> Result<bool, stint_storage::Error> {
+    Ok(log.get(MARK)?.is_some_and(|mark| !mark.is_empty()))
+}
+
 /// Runs until it is aborted.
 pub(crate) async fn run(inner: Arc<Inner>) {
-    let mut has_jumped = false;
+    let mut has_jumped = match is_marked(&inner.applied.store().log) {
+        Ok(is_marked) => is_marked,
+        Err(error) => {
+            tracing::warn!(%error, "whether output is to be fetched cannot be read: it may be");
+            true
+        }
+    };
     let mut pause = REFILL_INTERVAL;
     loop {
         tokio::select! {
@@ -57,7 +75,10 @@ pub(crate) async fn run(inner: Arc<Inner>) {
                 for period in lost.difference(&incomplete) {
                     inner.whole_again(*period);
                 }
-                has_jumped = has_jumped && !incomplete.is_empty();
+                if has_jumped && incomplete.is_empty() {
+                    has_jumped = false;
+                    inner.all_here();
+                }
             }
             Err(error) => tracing::warn!(%error, "missing output could not be looked for"),
         }
@@ -123,6 +144,13 @@ impl Inner {
             }
         }
         Ok(())
+    }
+
+    fn all_here(&self) {
+        // At worst it is looked for once more after the next start.
+        if let Err(error) = self.applied.store().log.put(MARK, b"", Durable::Later) {
+            tracing::warn!(%error, "it cannot be noted that all output is here");
+        }
     }
 
     fn whole_again(&self, period: u32) {

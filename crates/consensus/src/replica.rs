@@ -13,7 +13,7 @@ use stint_core::{
 };
 use stint_proto::peer::v1::peer_server::PeerServer;
 use stint_storage::Store;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::error::Error;
@@ -152,38 +152,48 @@ pub struct Happening {
 
 /// The events of this replica's applied entries from the subscription on, in the order of the log.
 #[derive(Debug)]
-pub struct Events(pub(crate) tokio::sync::broadcast::Receiver<Option<Happening>>);
+pub struct Events {
+    happenings: broadcast::Receiver<Option<Happening>>,
+    stopping: watch::Receiver<bool>,
+}
 
 impl Events {
     /// The next happening. `None` says that some were missed because this reader was too slow:
     /// read the state anew and go on. An error says that the replica has stopped.
     pub async fn next(&mut self) -> Result<Option<Happening>, Error> {
-        use tokio::sync::broadcast::error::RecvError;
-        match self.0.recv().await {
-            Ok(happening) => Ok(happening),
-            Err(RecvError::Lagged(_)) => Ok(None),
-            Err(RecvError::Closed) => Err(Error::ShuttingDown),
+        use broadcast::error::RecvError;
+        tokio::select! {
+            biased;
+            happening = self.happenings.recv() => match happening {
+                Ok(happening) => Ok(happening),
+                Err(RecvError::Lagged(_)) => Ok(None),
+                Err(RecvError::Closed) => Err(Error::ShuttingDown),
+            },
+            _ = self.stopping.wait_for(|stopping| *stopping) => Err(Error::ShuttingDown),
         }
     }
 }
 
 /// One replica of the cluster. Clones are the same replica.
 #[derive(Clone)]
-pub struct Replica {
+pub struct Replica(Arc<Handle>);
+
+/// What clones share. Only here is `inner` kept for as long as somebody has the replica: all others
+/// let go of it when it stops.
+struct Handle {
     inner: Arc<Inner>,
-    tasks: Arc<Mutex<Option<Tasks>>>,
+    tasks: Mutex<Option<Tasks>>,
 }
 
 /// Everything that runs, and what stops it.
 struct Tasks {
-    stopping: watch::Sender<bool>,
     running: JoinSet<()>,
     peer_service: JoinHandle<()>,
 }
 
 impl std::fmt::Debug for Replica {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Replica({})", self.inner.id)
+        write!(f, "Replica({})", self.0.inner.id)
     }
 }
 
@@ -198,7 +208,8 @@ fn raft_config(timing: &Timing, keep: &Keep) -> Result<openraft::Config, Error> 
         snapshot_policy: openraft::SnapshotPolicy::LogsSinceLast(keep.checkpoint_entries),
         max_in_snapshot_log_to_keep: keep.entries,
         replication_lag_threshold: keep.checkpoint_entries + keep.entries,
-        purge_batch_size: 1_024,
+        // Cut off in few pieces, but none larger than what is to stay.
+        purge_batch_size: keep.entries.clamp(1, limits::PURGE_ENTRIES_MAX),
         enable_leader_restore: Some(false),
         enable_pre_vote: Some(true),
         // The least that openraft takes: a lease of the leader and an election.
@@ -218,6 +229,7 @@ impl Replica {
         let failure = Failure::new();
         let cluster = Bytes::copy_from_slice(&config.cluster);
         let log = LogStore::new(store.log.clone(), failure.clone());
+        let stopping = watch::Sender::new(false);
         let store = Arc::new(store);
         let restored = {
             let failure = failure.clone();
@@ -231,7 +243,7 @@ impl Replica {
             config.id.get(),
             Arc::new(raft_config(&config.timing, &config.keep)?),
             network,
-            log,
+            log.clone(),
             StateMachine(Arc::clone(&applied)),
         )
         .await
@@ -246,18 +258,20 @@ impl Replica {
             timing: config.timing,
             raft,
             applied,
+            log,
             peers,
             failure,
+            stopping,
             forwards,
             barriers,
         });
         let tasks = spawn(&inner, config.peer_listener, config.keep, to_forward, to_answer)?;
-        Ok(Self { inner, tasks: Arc::new(Mutex::new(Some(tasks))) })
+        Ok(Self(Arc::new(Handle { inner, tasks: Mutex::new(Some(tasks)) })))
     }
 
     /// The replica's id.
     pub fn id(&self) -> WorkerId {
-        self.inner.id
+        self.0.inner.id
     }
 
     /// Has `command` carried out by the cluster, on whichever replica leads, and gives its answer
@@ -266,7 +280,7 @@ impl Replica {
     /// Waits for a leader for as long as [`Timing::request`]. A command is proposed anew only where
     /// it is known not to be in the log, or where being in it twice changes nothing.
     pub async fn propose(&self, command: Command) -> Result<Result<Reply, Refusal>, Error> {
-        self.inner.propose(command).await
+        self.0.inner.propose(command).await
     }
 
     /// What time it is: this machine's clock, but not before what is in the log already.
@@ -276,18 +290,18 @@ impl Replica {
 
     /// Looks at the applied state of this replica, which may lag behind. Must not block.
     pub fn with_state<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.inner.applied.read().state)
+        look(&self.0.inner.applied.read().state)
     }
 
     /// Returns once this replica has applied all that was committed anywhere when it was called:
     /// what [`Self::with_state`] shows next is linearizable.
     pub async fn barrier(&self) -> Result<(), Error> {
-        self.inner.barrier().await
+        self.0.inner.barrier().await
     }
 
     /// A job, live or over, linearizable. A deleted one has the status `Deleted`.
     pub async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, Error> {
-        self.inner.job(id).await
+        self.0.inner.job(id).await
     }
 
     /// Jobs that match, live and over, most recently scheduled first, from `start` on.
@@ -297,7 +311,7 @@ impl Replica {
         start: usize,
         limit: usize,
     ) -> Result<Vec<Arc<Job>>, Error> {
-        self.inner.list_jobs(filter, start, limit).await
+        self.0.inner.list_jobs(filter, start, limit).await
     }
 
     /// Lines of a job's output from `first` on, with the number of the first of them: at least one
@@ -310,37 +324,41 @@ impl Replica {
         first: u64,
         lines_max: usize,
     ) -> Result<Vec<(u64, Line)>, Error> {
-        self.inner.lines(job, first, lines_max).await
+        self.0.inner.lines(job, first, lines_max).await
     }
 
     /// Follows what this replica applies from now on.
     pub fn subscribe(&self) -> Events {
-        Events(self.inner.applied.subscribe())
+        let (happenings, stopping) =
+            (self.0.inner.applied.subscribe(), self.0.inner.stopping.subscribe());
+        Events { happenings, stopping }
     }
 
     /// What this replica knows of its cluster.
     pub fn status(&self) -> ClusterStatus {
-        crate::status::of(&self.inner)
+        crate::status::of(&self.0.inner)
     }
 
     /// Returns when the replica has failed by itself (disk, Raft, impossible state), with why.
     pub async fn failed(&self) -> Error {
-        self.inner.failure.wait().await
+        self.0.inner.failure.wait().await
     }
 
     /// Hands leadership over if it has it, stops taking part, and returns when all is on disk.
+    /// When the last handle is dropped after that, the data directory is free.
     pub async fn shutdown(&self) -> Result<(), Error> {
-        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Tasks { stopping, mut running, mut peer_service }) = tasks else { return Ok(()) };
-        self.inner.hand_over().await;
-        stopping.send_replace(true);
-        self.inner.failure.stop();
-        let stopped = self.inner.raft.shutdown().await;
+        let tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Tasks { mut running, mut peer_service }) = tasks else { return Ok(()) };
+        self.0.inner.hand_over().await;
+        self.0.inner.stopping.send_replace(true);
+        self.0.inner.failure.stop();
+        let stopped = self.0.inner.raft.shutdown().await;
         running.abort_all();
         while running.join_next().await.is_some() {}
         if tokio::time::timeout(limits::GOODBYE_TIMEOUT, &mut peer_service).await.is_err() {
             peer_service.abort();
         }
+        Inner::wait_until_let_go(&self.0.inner).await;
         stopped.map_err(|error| Error::Failed(error.to_string()))
     }
 }
@@ -378,9 +396,9 @@ fn spawn(
     listener.set_nonblocking(true).map_err(failed)?;
     let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
     let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
-    let stopping = watch::Sender::new(false);
+    let stopping = &inner.stopping;
     let mut running = JoinSet::new();
-    let service = PeerServer::new(PeerService(Arc::clone(inner)))
+    let service = PeerServer::new(PeerService(Arc::downgrade(inner)))
         .max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
         .max_encoding_message_size(limits::MESSAGE_BYTES_MAX);
     let failure = inner.failure.clone();
@@ -404,7 +422,7 @@ fn spawn(
     running.spawn(watch_raft(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::upkeep::run(Arc::clone(inner), keep));
     running.spawn(crate::refill::run(Arc::clone(inner)));
-    Ok(Tasks { stopping, running, peer_service })
+    Ok(Tasks { running, peer_service })
 }
 
 /// Notes when Raft stops by itself.

@@ -398,6 +398,8 @@ impl RaftStateMachine<Types> for StateMachine {
                 return Err(io::Error::other("a snapshot of our own is installed already"));
             };
             let _alone = applied.checkpointing();
+            let marked = crate::refill::mark(&applied.store.log);
+            marked.map_err(|error| applied.fail("the log", &error))?;
             let mut view = applied.write();
             let installed = applied.store.state.install(*received);
             installed.map_err(|error| applied.fail("the snapshot", &error))?;

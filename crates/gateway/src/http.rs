@@ -4,6 +4,7 @@ mod accept;
 mod answer;
 mod body;
 mod cluster;
+mod docs;
 mod jobs;
 mod logs;
 pub(crate) mod probes;
@@ -28,7 +29,7 @@ use crate::parse::shown;
 
 /// Every path of the table, with and without a slash at its end, and the probes.
 pub(crate) fn router(api: &Arc<Api>) -> Router {
-    let mut router = probes::router(api);
+    let mut router = probes::router(api).merge(docs::router());
     for operation in Operation::ALL {
         let (method, path) = operation.http();
         let filter = MethodFilter::try_from(method).expect("the table has common methods only");

@@ -42,8 +42,11 @@ pub(crate) fn check_unstamped(bytes: &[u8]) -> Decoded<()> {
         let why = format!("{size} bytes, more than {PROPOSAL_BYTES_MAX}");
         return Err(Garbled::new("proposal", why));
     }
-    let (at, _) = decode_proposal(bytes)?;
-    if at == Timestamp::from_ms(0) {
+    let (brought, _) = decode_proposal(bytes)?;
+    // A time that is spelled out as zero would win over the one that stands before it.
+    let leaders = Timestamp::from_ms(u64::MAX);
+    let (kept, _) = decode_proposal(&stamp(leaders, &Bytes::copy_from_slice(bytes)))?;
+    if brought == Timestamp::from_ms(0) && kept == leaders {
         return Ok(());
     }
     Err(Garbled::new("proposal", "it brings a time of its own"))

@@ -95,6 +95,11 @@ impl Restored {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> Parts {
+        self.parts.clone()
+    }
+
     /// The state, if it is one that can be.
     pub(crate) fn finish(self) -> Decoded<State> {
         State::from_parts(self.parts).map_err(|violation| Garbled::new("checkpoint", violation))

@@ -190,11 +190,10 @@ impl From<Refusal> for ApiError {
             Refusal::NoSuchAction(_) => Self::NoSuchAction(message),
             Refusal::IdTaken(_) => Self::Conflict(message),
             Refusal::SubmitTooLate(_) => Self::NoLeader(message),
-            Refusal::QueueFull { .. } | Refusal::TooManyShapes { .. } => {
-                Self::TooManyRequests(message)
-            }
             Refusal::NoSuchCron(_) | Refusal::NoSuchActionConfig(_) => Self::NotFound(message),
-            Refusal::TooManyCrons { .. }
+            Refusal::QueueFull { .. }
+            | Refusal::TooManyShapes { .. }
+            | Refusal::TooManyCrons { .. }
             | Refusal::TooManyActionConfigs { .. }
             | Refusal::TooManyTokens { .. } => Self::TooManyRequests(message),
             Refusal::NoSuchToken(id) => Self::NoSuchToken(id.to_string()),

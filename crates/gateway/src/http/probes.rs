@@ -9,11 +9,9 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::answer;
+use super::docs::API_VERSION;
 use crate::VERSION;
 use crate::api::Api;
-
-/// The version of the API that we mirror.
-const API_VERSION: &str = "2.6.0";
 
 /// Where the process says that it lives: answered however busy it is.
 pub(crate) const ALIVE_PATH: &str = "/healthz";

@@ -2,7 +2,7 @@
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use rustix::process::Pid;
@@ -94,6 +94,9 @@ fn leave_over(bench: &Bench, lease: u64, escaped: &Path) -> Child {
         .args(["-c", &script])
         .env("STINT_LEASE", lease.to_string())
         .env("STINT_JOB_ID", job.to_string())
+        // Should it survive, then whoever reads the output of this test does not wait for it.
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .process_group(0)
         .spawn()
         .expect("a process")

@@ -1,4 +1,4 @@
-//! What is set, on its way through the log and through checkpoints.
+//! What is set comes back from its bytes, and bytes that nobody wrote are refused.
 
 use prost::Message as _;
 use stint_core::{

@@ -1,0 +1,323 @@
+//! One value of each kind that is stored or sent. Each `match` names every variant, so that a new
+//! one is missed here until it has a sample.
+
+use std::sync::Arc;
+
+use stint_core::{
+    ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, CapacityMap, Change, Command,
+    CronId, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, Line,
+    ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parts, Refusal, Registration, Reply, Role,
+    SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId,
+    WorkerStatus,
+};
+
+const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");
+
+fn worker_id() -> WorkerId {
+    WorkerId::new(0x0012_3456_789a).expect("48 bits")
+}
+
+fn capacity() -> CapacityMap {
+    [("gpu".to_owned(), 2), ("slots".to_owned(), 40)].into_iter().collect()
+}
+
+fn spec() -> JobSpec {
+    JobSpec {
+        action: "encode".to_owned(),
+        parameters: Some([("in".to_owned(), "a.wav".to_owned())].into()),
+        capacity_map: Some(capacity()),
+        deadline: Timeout::parse("1h").expect("a duration"),
+        stop_timeout: None,
+    }
+}
+
+fn exit(cause: ExitCause) -> Finished {
+    Finished { job: JOB, lease: LeaseId(7), exit: Exit { cause, code: -1, signal: Some(9) } }
+}
+
+fn traits() -> ActionTraits {
+    ActionTraits { on_worker_loss: OnWorkerLoss::Abandon, backoff: Span::from_ms(1_500) }
+}
+
+/// The name of a command; add a sample below for each that is new.
+pub(crate) fn command_name(command: &Command) -> &'static str {
+    match command {
+        Command::Tick => "tick",
+        Command::Submit(_) => "submit",
+        Command::Cancel { .. } => "cancel",
+        Command::Delete { .. } => "delete",
+        Command::SetCapacity { .. } => "set_capacity",
+        Command::Register(_) => "register",
+        Command::Confirm { .. } => "confirm",
+        Command::Heartbeat { .. } => "heartbeat",
+        Command::Claim { .. } => "claim",
+        Command::AppendLines { .. } => "append_lines",
+        Command::Finish { .. } => "finish",
+        Command::Leave { .. } => "leave",
+        Command::Expire { .. } => "expire",
+        Command::PutCron(_) => "put_cron",
+        Command::DeleteCron { .. } => "delete_cron",
+        Command::PutActionConfig(_) => "put_action_config",
+        Command::DeleteActionConfig { .. } => "delete_action_config",
+        Command::PutSettings(_) => "put_settings",
+        Command::Close { .. } => "close",
+        Command::CreateToken(_) => "create_token",
+        Command::RevokeToken { .. } => "revoke_token",
+    }
+}
+
+pub(crate) const COMMANDS: usize = 21;
+
+pub(crate) fn commands() -> Vec<Command> {
+    let (worker, epoch, job) = (worker_id(), Epoch(3), JOB);
+    let line = |stream, text: &str| Line { stream, text: text.to_owned() };
+    vec![
+        Command::Tick,
+        Command::Submit(NewJob {
+            id: job,
+            drawn: 300,
+            spec: spec(),
+            scheduled_at: Some(Timestamp::from_ms(0)),
+            retries: 2,
+        }),
+        Command::Cancel { job },
+        Command::Delete { job },
+        Command::SetCapacity { worker, capacity: capacity() },
+        Command::Register(Registration {
+            worker,
+            incarnation: Incarnation(u64::MAX),
+            capacity: capacity(),
+            actions: [("encode".to_owned(), traits())].into(),
+            ttl: Span::from_ms(10_000),
+        }),
+        Command::Confirm { worker, epoch },
+        Command::Heartbeat { worker, epoch },
+        Command::Claim { worker, epoch, max: 16 },
+        Command::AppendLines {
+            worker,
+            epoch,
+            job,
+            lease: LeaseId(7),
+            first: 5,
+            lines: vec![
+                line(Stream::Out, "out"),
+                line(Stream::Err, ""),
+                line(Stream::Note, "\u{fffd}"),
+            ],
+        },
+        Command::Finish {
+            worker,
+            epoch,
+            runs: vec![
+                exit(ExitCause::Own),
+                exit(ExitCause::Canceled),
+                exit(ExitCause::Deadline),
+                exit(ExitCause::Shutdown),
+                exit(ExitCause::CouldNotStart("no such file".to_owned())),
+            ],
+        },
+        Command::Leave { worker, epoch },
+        Command::Expire { worker, epoch, renewal: 12 },
+        Command::PutCron(Box::new(NewCron {
+            id: CronId::from_bytes([2; 16]),
+            spec: spec(),
+            retries: 2,
+            schedule: "57 54 3 * * *".to_owned(),
+            time_zone: Some("Europe/Berlin".to_owned()),
+            anchor: Timestamp::from_ms(1_700_000_000_000),
+            next_run: Timestamp::from_ms(1_700_000_001_000),
+        })),
+        Command::DeleteCron { action: "encode".to_owned() },
+        Command::PutActionConfig(ActionConfig {
+            id: ActionConfigId::from_bytes([3; 16]),
+            action: "encode".to_owned(),
+            parameters: Some([("depth".to_owned(), "16".to_owned())].into()),
+        }),
+        Command::DeleteActionConfig { action: "encode".to_owned() },
+        Command::PutSettings(SettingsChange {
+            job_history_compaction_enabled: Change::To(true),
+            job_history_to_keep: Change::To(None),
+            job_history_max_age: Change::Keep,
+        }),
+        Command::Close { hash: TokenHash([4; 32]) },
+        Command::CreateToken(Box::new(NewToken {
+            user: "ann".to_owned(),
+            role: Role::Operator,
+            hash: TokenHash([5; 32]),
+            expires_at: Some(Timestamp::from_ms(1_700_000_002_000)),
+            description: "deploys".to_owned(),
+        })),
+        Command::RevokeToken { id: TokenId::from_bytes([6; 16]) },
+    ]
+}
+
+pub(crate) fn job() -> Job {
+    let ends = [
+        AttemptEnd::Exited(-3),
+        AttemptEnd::Signaled(9),
+        AttemptEnd::DeadlineExceeded,
+        AttemptEnd::Canceled,
+        AttemptEnd::CouldNotStart("why".to_owned()),
+        AttemptEnd::WorkerDead,
+        AttemptEnd::WorkerShutdown,
+    ];
+    let attempt = |(end, number): (Option<AttemptEnd>, u32)| Attempt {
+        number,
+        worker: worker_id(),
+        epoch: Epoch(3),
+        lease: LeaseId(u64::from(number) + 100),
+        traits: traits(),
+        started_at: Timestamp::from_ms(1_700_000_000_100),
+        end: end.map(|end| (Timestamp::from_ms(1_700_000_000_200), end)),
+    };
+    Job {
+        id: JOB,
+        retry_from: JobId::from_bytes([1; 16]),
+        spec: spec(),
+        status: Status::Running,
+        sequence: 44,
+        created_at: Timestamp::from_ms(1_700_000_000_000),
+        scheduled_at: Timestamp::from_ms(1_700_000_000_050),
+        last_updated: Timestamp::from_ms(1_700_000_000_100),
+        retries_left: 1,
+        retries_total: 3,
+        worker: Some(worker_id()),
+        from_config: ["in".to_owned()].into(),
+        delete_requested: true,
+        cancel_requested: true,
+        reclaims: 2,
+        attempt_count: 8,
+        attempts: ends.into_iter().map(Some).chain([None]).zip(1..).map(attempt).collect(),
+        line_count: 1_000_000,
+    }
+}
+
+/// The parts of a checkpoint without its jobs, which stand in chunks.
+pub(crate) fn parts() -> Parts {
+    let worker = |status| Worker {
+        id: worker_id(),
+        epoch: Epoch(3),
+        incarnation: Incarnation(5),
+        status,
+        is_confirmed: true,
+        actions: [("encode".to_owned(), traits())].into(),
+        capacity_declared: capacity(),
+        capacity_set: Some(CapacityMap::default()),
+        capacity_in_use: capacity(),
+        runs: [(JOB, LeaseId(7))].into(),
+        ttl: Span::from_ms(10_000),
+        renewal: 12,
+        heartbeat_expiration: Timestamp::from_ms(1_700_000_010_000),
+    };
+    let statuses = [WorkerStatus::Running, WorkerStatus::Dead, WorkerStatus::Shutdown];
+    Parts {
+        now: Timestamp::from_ms(1_700_000_000_000),
+        sequence: 1_000,
+        last_lease: LeaseId(9),
+        last_job: 77,
+        due_mark: ListKey { scheduled_at: Timestamp::from_ms(1_700_000_000_000), id: JOB },
+        workers: statuses.into_iter().map(worker).map(Arc::new).collect(),
+        recently_ended_floor: 4,
+        ..Parts::default()
+    }
+}
+
+/// The place of a reply among the samples.
+pub(crate) fn reply_number(reply: &Reply) -> usize {
+    match reply {
+        Reply::Ok => 0,
+        Reply::Submitted(_) => 1,
+        Reply::SubmittedBefore(_) => 2,
+        Reply::Registered { .. } => 3,
+        Reply::Claimed { .. } => 4,
+        Reply::LinesAppended { .. } => 5,
+        Reply::Finished(_) => 6,
+    }
+}
+
+pub(crate) const REPLIES: usize = 7;
+
+pub(crate) fn replies() -> Vec<Reply> {
+    vec![
+        Reply::Ok,
+        Reply::Submitted(Arc::new(job())),
+        Reply::SubmittedBefore(JOB),
+        Reply::Registered { epoch: Epoch(3) },
+        Reply::Claimed { count: 16 },
+        Reply::LinesAppended { line_count: 99 },
+        Reply::Finished(vec![Ok(()), Err(Refusal::StaleLease { job: JOB, lease: LeaseId(7) })]),
+    ]
+}
+
+/// The place of a refusal among the samples.
+pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
+    match refusal {
+        Refusal::NoSuchJob(_) => 0,
+        Refusal::NoSuchWorker(_) => 1,
+        Refusal::NoSuchAction(_) => 2,
+        Refusal::IdTaken(_) => 3,
+        Refusal::SubmitTooLate(_) => 4,
+        Refusal::QueueFull { .. } => 5,
+        Refusal::TooManyShapes { .. } => 6,
+        Refusal::OverLimit { .. } => 7,
+        Refusal::LeaseTooShort { .. } => 8,
+        Refusal::StaleLease { .. } => 9,
+        Refusal::StaleEpoch { .. } => 10,
+        Refusal::Renewed { .. } => 11,
+        Refusal::NotConfirmed(_) => 12,
+        Refusal::TooManyWorkers { .. } => 13,
+        Refusal::LineGap { .. } => 14,
+        Refusal::TooManyLines { .. } => 15,
+        Refusal::NoSuchCron(_) => 16,
+        Refusal::NoSuchActionConfig(_) => 17,
+        Refusal::TooManyCrons { .. } => 18,
+        Refusal::TooManyActionConfigs { .. } => 19,
+        Refusal::NextRunTooEarly { .. } => 20,
+        Refusal::NoSuchToken(_) => 21,
+        Refusal::TokenTaken(_) => 22,
+        Refusal::TooManyTokens { .. } => 23,
+        Refusal::LastAdmin(_) => 24,
+        Refusal::TokenExpiresTooEarly { .. } => 25,
+        Refusal::BadUser(_) => 26,
+        Refusal::ClusterIsOpen => 27,
+    }
+}
+
+pub(crate) const REFUSALS: usize = 28;
+
+pub(crate) fn refusals() -> Vec<Refusal> {
+    let (job, worker) = (JOB, worker_id());
+    vec![
+        Refusal::NoSuchJob(job),
+        Refusal::NoSuchWorker(worker),
+        Refusal::NoSuchAction("encode".to_owned()),
+        Refusal::IdTaken(job),
+        Refusal::SubmitTooLate(job),
+        Refusal::QueueFull { limit: 500 },
+        Refusal::TooManyShapes { action: "encode".to_owned(), limit: 10 },
+        Refusal::OverLimit { what: "a name".into(), got: 2, limit: 1 },
+        Refusal::LeaseTooShort { got: 1, limit: 500 },
+        Refusal::StaleLease { job, lease: LeaseId(7) },
+        Refusal::StaleEpoch { worker, epoch: Epoch(3) },
+        Refusal::Renewed { worker, renewal: 12 },
+        Refusal::NotConfirmed(worker),
+        Refusal::TooManyWorkers { limit: 1_024 },
+        Refusal::LineGap { job, expected: 5, got: 9 },
+        Refusal::TooManyLines { job },
+        Refusal::NoSuchCron("encode".to_owned()),
+        Refusal::NoSuchActionConfig("encode".to_owned()),
+        Refusal::TooManyCrons { limit: 3 },
+        Refusal::TooManyActionConfigs { limit: 4 },
+        Refusal::NextRunTooEarly { next_run: Timestamp::from_ms(1), anchor: Timestamp::from_ms(2) },
+        Refusal::NoSuchToken(TokenId::from_bytes([6; 16])),
+        Refusal::TokenTaken(TokenId::from_bytes([6; 16])),
+        Refusal::TooManyTokens { limit: 5 },
+        Refusal::LastAdmin(TokenId::from_bytes([6; 16])),
+        Refusal::TokenExpiresTooEarly {
+            expires_at: Timestamp::from_ms(1),
+            now: Timestamp::from_ms(2),
+        },
+        Refusal::BadUser("a:b".to_owned()),
+        Refusal::ClusterIsOpen,
+    ]
+}

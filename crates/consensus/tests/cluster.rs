@@ -1,0 +1,21 @@
+//! Three real replicas, with real disks and real connections, and what they promise.
+#![cfg(test)]
+
+#[path = "cluster/handover.rs"]
+mod handover;
+#[path = "cluster/harness.rs"]
+mod harness;
+#[path = "cluster/leases.rs"]
+mod leases;
+#[path = "cluster/output.rs"]
+mod output;
+#[path = "cluster/puppet.rs"]
+mod puppet;
+#[path = "cluster/reads.rs"]
+mod reads;
+#[path = "cluster/relay.rs"]
+mod relay;
+#[path = "cluster/restart.rs"]
+mod restart;
+#[path = "cluster/strangers.rs"]
+mod strangers;

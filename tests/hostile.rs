@@ -1,0 +1,87 @@
+//! The worst clients: whatever they send, they get the contract's answer, and the replica neither
+//! panics nor grows.
+
+mod calls;
+mod frames;
+mod requests;
+mod wire;
+
+use crate::harness::{Cluster, Options, http};
+use requests::{Case, Doc};
+
+/// How much memory a replica may take more after all of it than after a first half: what grows
+/// with requests would be far above it, what a pool of threads or an allocator keeps is below.
+const GROWTH_KIB_MAX: u64 = 48 * 1024;
+
+/// As many kinds of bad requests there must be; fewer say that a generator has run dry.
+const CASES_MIN: usize = 300;
+
+#[test]
+fn every_bad_request_gets_the_answer_of_the_contract_by_both_doors() {
+    let cluster = Cluster::start(&Options { replicas: 1, ..Options::default() });
+    let address = &cluster.replicas[0].address;
+    let doc = Doc::of(&http::get(address, "/api/v0/docs.json").expect("the document").json());
+    let cases = requests::all(&doc);
+    let methods = calls::methods(address);
+    let mut wrong: Vec<String> = cases.iter().filter_map(|case| ask(address, case)).collect();
+    let calls = calls::all(&methods);
+    wrong.extend(calls::check(address, &calls));
+    assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
+    let count = cases.len() + calls.len();
+    assert!(count >= CASES_MIN, "{count} cases are too few");
+
+    let before = memory_kib(&cluster);
+    for case in &cases {
+        assert_eq!(ask(address, case), None, "{}", case.name);
+    }
+    assert!(calls::check(address, &calls).is_empty());
+    let grown = memory_kib(&cluster).saturating_sub(before);
+    assert!(grown < GROWTH_KIB_MAX, "it grew by {grown} KiB");
+    still_serves(&cluster);
+}
+
+#[test]
+fn slow_senders_half_closed_streams_and_rapid_resets_do_not_stop_others() {
+    let cluster = Cluster::start(&Options { replicas: 1, ..Options::default() });
+    let address = &cluster.replicas[0].address;
+    let held = frames::slow_senders(address);
+    still_serves(&cluster);
+    frames::half_closed(address);
+    still_serves(&cluster);
+    frames::rapid_resets(address);
+    still_serves(&cluster);
+    frames::giant_messages(address);
+    still_serves(&cluster);
+    drop(held);
+}
+
+/// What is wrong with the answer, if something is.
+fn ask(address: &str, case: &Case) -> Option<String> {
+    let answer = match wire::exchange(address, &case.bytes) {
+        Ok(answer) => answer,
+        Err(error) => return Some(format!("{}: {error}", case.name)),
+    };
+    let code = answer.error_code();
+    let fits = case.allowed.iter().any(|(status, expected)| {
+        answer.status == *status
+            && expected.is_none_or(|expected| Some(expected) == code.as_deref())
+    });
+    (!fits).then(|| {
+        let body: String = answer.body.chars().take(200).collect();
+        format!("{}: {} {body}, not one of {:?}", case.name, answer.status, case.allowed)
+    })
+}
+
+fn memory_kib(cluster: &Cluster) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", cluster.pid(0)));
+    let status = status.expect("the replica runs");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
+
+fn still_serves(cluster: &Cluster) {
+    let id = cluster.submit(0, r#"{"action":"noop"}"#);
+    cluster.wait_for_status(0, &id, "done");
+    let log = cluster.log(0);
+    assert!(!log.contains("panicked"), "{}", cluster.log_tail(0));
+}
