@@ -7,6 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "stint/v0/workers.proto",
         "stint/v0/cluster.proto",
         "stint/v0/tokens.proto",
+        "stint/v0/audit.proto",
         "stint/log/v1/log.proto",
         "stint/peer/v1/peer.proto",
     ];

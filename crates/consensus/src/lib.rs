@@ -4,6 +4,7 @@
 //! command means is `stint-core`'s, what stands on disk is `stint-storage`'s. Start at [`Replica`].
 #![deny(missing_docs)]
 
+mod audit;
 mod codec;
 mod error;
 mod failure;
@@ -26,6 +27,7 @@ mod ticker;
 mod types;
 mod upkeep;
 
+pub use audit::{AuditRecord, Origin};
 pub use error::Error;
 pub use replica::{
     ClusterStatus, Config, Events, Happening, Keep, Member, MemberStatus, Replica, Timing,

@@ -11,7 +11,10 @@ use stint_core::{Command, Refusal, Reply, Timestamp};
 use stint_proto::peer::v1 as pb;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::codec::{check_unstamped, decode_answer, encode_answer, encode_command, stamp};
+use crate::audit::Origin;
+use crate::codec::{
+    check_unstamped, decode_answer, encode_answer, encode_command, stamp, with_origin,
+};
 use crate::error::Error;
 use crate::inner::Inner;
 use crate::limits::{
@@ -76,10 +79,17 @@ fn may_be_repeated(command: &Command) -> bool {
 
 impl Inner {
     /// Has the command carried out, wherever the leader is, within the time of a request.
-    pub(crate) async fn propose(&self, command: Command) -> Result<Result<Reply, Refusal>, Error> {
+    pub(crate) async fn propose(
+        &self,
+        command: Command,
+        origin: Option<&Origin>,
+    ) -> Result<Result<Reply, Refusal>, Error> {
         self.room()?;
         let repeatable = may_be_repeated(&command);
-        let command = encode_command(&command);
+        let mut command = encode_command(&command);
+        if let Some(origin) = origin {
+            command = with_origin(&command, origin);
+        }
         if command.len() > PROPOSAL_BYTES_MAX {
             // An entry that storage cannot take would be the end of every leader in turn.
             let what = "a command, in bytes,".into();

@@ -1,6 +1,7 @@
 //! One function per operation, knowing no protocol: HTTP and gRPC translate and call these.
 
 mod access;
+mod audit;
 mod error;
 mod follow;
 pub(crate) mod health;
@@ -15,7 +16,8 @@ use std::sync::Arc;
 use stint_consensus::{ClusterStatus, Replica};
 use tokio::sync::{Semaphore, watch};
 
-pub(crate) use access::Caller;
+pub(crate) use access::{Caller, Place};
+pub(crate) use audit::{AuditQuery, result};
 pub(crate) use error::ApiError;
 pub(crate) use jobs::{JobView, JobsQuery, Submission};
 pub(crate) use logs::{LogQuery, LogReader, Page, source};

@@ -83,9 +83,10 @@ async fn accept(listener: TcpListener, outside: Arc<Outside>, mut stopping: watc
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _peer)) => {
+            Ok((stream, peer)) => {
                 tune(&stream);
-                let serving = connection::serve(stream, Arc::clone(&outside), stopping.clone());
+                let serving =
+                    connection::serve(stream, peer, Arc::clone(&outside), stopping.clone());
                 connections.spawn(async move {
                     serving.await;
                     drop(place);

@@ -1,5 +1,6 @@
 //! The same operations over gRPC: the services of `proto/stint/v0`, health and reflection.
 
+mod audit;
 mod cluster;
 mod deadline;
 mod health;
@@ -14,10 +15,12 @@ use std::sync::Arc;
 use axum::Router;
 use http::{HeaderMap, header};
 use stint_proto::v0;
+use stint_proto::v0::audit_server::AuditServer;
 use stint_proto::v0::cluster_server::ClusterServer;
 use stint_proto::v0::jobs_server::JobsServer;
 use stint_proto::v0::tokens_server::TokensServer;
 use stint_proto::v0::workers_server::WorkersServer;
+use tonic::Request;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic_reflection::server::Builder;
@@ -26,7 +29,7 @@ pub(crate) use deadline::Deadline;
 pub(crate) use health::Health;
 pub(crate) use status::status;
 
-use crate::api::Api;
+use crate::api::{Api, ApiError, Caller};
 use crate::error::Error;
 use crate::limits;
 
@@ -54,14 +57,24 @@ pub(crate) fn router(api: &Arc<Api>) -> Result<(Router, Health), Error> {
     let tokens = TokensServer::new(tokens::Service(Arc::clone(api)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(max);
+    let audit = AuditServer::new(audit::Service(Arc::clone(api)))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max);
     let routes = Routes::new(jobs)
         .add_service(workers)
         .add_service(cluster)
         .add_service(tokens)
+        .add_service(audit)
         .add_service(health_service)
         .add_service(descriptors().build_v1()?)
         .add_service(descriptors().build_v1alpha()?);
     Ok((routes.prepare().into_axum_router(), health))
+}
+
+/// Who asks. The doors let nobody pass who is not known.
+fn caller<T>(request: &Request<T>) -> Result<Caller, ApiError> {
+    let stranger = ApiError::NotAuthenticated("a token is needed");
+    request.extensions().get::<Caller>().cloned().ok_or(stranger)
 }
 
 /// Whether the request is for this door.

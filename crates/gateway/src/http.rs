@@ -2,6 +2,7 @@
 
 mod accept;
 mod answer;
+mod audit;
 mod body;
 mod cluster;
 mod docs;
@@ -59,23 +60,25 @@ async fn operate(
 ) -> Result<Response, ApiError> {
     // Nobody comes here unannounced; but if somebody did, it would be a stranger.
     let stranger = ApiError::NotAuthenticated("a token is needed");
-    request.extensions().get::<Caller>().ok_or(stranger)?.may(operation)?;
+    let caller = request.extensions().get::<Caller>().cloned().ok_or(stranger)?;
+    caller.may(operation)?;
     accept::check(request.headers())?;
     let id = id_in_path(&id);
     let query = request.uri().query().unwrap_or_default();
     match operation {
         Operation::ListJobs => jobs::list(api, query).await,
-        Operation::SubmitJob => jobs::submit(api, request).await,
+        Operation::SubmitJob => jobs::submit(api, &caller, request).await,
         Operation::GetJob => jobs::get(api, &id).await,
-        Operation::DeleteJob => jobs::delete(api, &id).await,
-        Operation::CancelJob => jobs::cancel(api, &id).await,
+        Operation::DeleteJob => jobs::delete(api, &caller, &id).await,
+        Operation::CancelJob => jobs::cancel(api, &caller, &id).await,
         Operation::GetJobLogs => logs::get(api, &id, query).await,
         Operation::ListWorkers => workers::list(api).await,
-        Operation::SetWorkerCapacity => workers::set_capacity(api, &id, request).await,
+        Operation::SetWorkerCapacity => workers::set_capacity(api, &caller, &id, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
         Operation::ListTokens => tokens::list(api).await,
-        Operation::CreateToken => tokens::create(api, request).await,
-        Operation::RevokeToken => tokens::revoke(api, &id).await,
+        Operation::CreateToken => tokens::create(api, &caller, request).await,
+        Operation::RevokeToken => tokens::revoke(api, &caller, &id).await,
+        Operation::ListAudit => audit::list(api, query).await,
     }
 }
 

@@ -30,6 +30,8 @@ pub enum Operation {
     CreateToken,
     /// Takes a token back.
     RevokeToken,
+    /// Who changed what.
+    ListAudit,
 }
 
 impl Operation {
@@ -37,7 +39,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -50,6 +52,7 @@ impl Operation {
         Self::ListTokens,
         Self::CreateToken,
         Self::RevokeToken,
+        Self::ListAudit,
     ];
 
     /// The method and the path below [`Self::BASE_PATH`], with `{id}` for what it is about.
@@ -67,6 +70,7 @@ impl Operation {
             Self::ListTokens => (Method::GET, "/tokens"),
             Self::CreateToken => (Method::POST, "/tokens"),
             Self::RevokeToken => (Method::DELETE, "/tokens/{id}"),
+            Self::ListAudit => (Method::GET, "/audit"),
         }
     }
 
@@ -85,6 +89,7 @@ impl Operation {
             Self::ListTokens => ("stint.v0.Tokens", "ListTokens"),
             Self::CreateToken => ("stint.v0.Tokens", "CreateToken"),
             Self::RevokeToken => ("stint.v0.Tokens", "RevokeToken"),
+            Self::ListAudit => ("stint.v0.Audit", "ListAudit"),
         }
     }
 
@@ -105,7 +110,9 @@ impl Operation {
             Self::SubmitJob | Self::DeleteJob | Self::CancelJob | Self::SetWorkerCapacity => {
                 Role::Operator
             }
-            Self::ListTokens | Self::CreateToken | Self::RevokeToken => Role::Admin,
+            Self::ListTokens | Self::CreateToken | Self::RevokeToken | Self::ListAudit => {
+                Role::Admin
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ use tower::Service as _;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::api::{Api, ApiError, Caller};
+use crate::api::{Api, ApiError, Caller, Place};
 use crate::config::Config;
 use crate::connection::{Activity, InFlight};
 use crate::credentials::Credentials;
@@ -84,7 +84,9 @@ impl Outside {
             path = request.uri().path(),
         );
         let mut response = if has_place {
-            self.carry_out(door, request, &in_flight).instrument(span).await
+            let request_id = id.to_str().unwrap_or_default().to_owned();
+            let place = Place { remote: activity.peer(), request_id };
+            self.carry_out(door, place, request, &in_flight).instrument(span).await
         } else {
             let message = "too many requests are under way; try again, or ask another replica";
             door.refusal(&ApiError::TooManyRequests(message.to_owned()))
@@ -97,6 +99,7 @@ impl Outside {
     async fn carry_out(
         &self,
         door: Door,
+        place: Place,
         request: Request<Incoming>,
         in_flight: &Arc<InFlight>,
     ) -> Response<Body> {
@@ -115,7 +118,7 @@ impl Outside {
         }
         let (uri, credentials) = (request.uri().clone(), Credentials::of(request.headers()));
         let answer = async {
-            match self.admit(door, uri.path(), credentials).await {
+            match self.admit(door, uri.path(), place, credentials).await {
                 Ok(caller) => {
                     if let Some(caller) = caller {
                         request.extensions_mut().insert(caller);
@@ -148,12 +151,13 @@ impl Outside {
         &self,
         door: Door,
         path: &str,
+        place: Place,
         credentials: Option<Credentials>,
     ) -> Result<Option<Caller>, ApiError> {
         if door.is_public(path) {
             return Ok(None);
         }
-        let caller = self.api.authenticate(credentials).await?;
+        let caller = self.api.authenticate(place, credentials).await?;
         if let (Door::Grpc, Some(operation)) = (door, Operation::of_grpc(path)) {
             caller.may(operation)?;
         }

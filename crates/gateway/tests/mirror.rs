@@ -43,7 +43,7 @@ fn each_operation_has_a_path_of_its_own() {
 #[test]
 fn each_method_is_described_by_its_path() {
     // The comment above a method is the contract for who reads the .proto files.
-    let sources = ["jobs", "workers", "cluster", "tokens"].map(|name| {
+    let sources = ["jobs", "workers", "cluster", "tokens", "audit"].map(|name| {
         let dir = env!("CARGO_MANIFEST_DIR");
         std::fs::read_to_string(format!("{dir}/../../proto/stint/v0/{name}.proto")).unwrap()
     });

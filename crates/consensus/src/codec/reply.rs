@@ -50,6 +50,15 @@ pub(crate) fn decode_answer(bytes: &[u8]) -> Decoded<Result<Reply, Refusal>> {
     }))
 }
 
+/// A refusal alone, as the audit log keeps it.
+pub(super) fn encode_refusal(no: &Refusal) -> Vec<u8> {
+    refusal(no).encode_to_vec()
+}
+
+pub(super) fn decode_refusal(bytes: &[u8]) -> Decoded<Refusal> {
+    refusal_of(decode("refusal", bytes)?)
+}
+
 fn number(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }

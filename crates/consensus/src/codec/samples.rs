@@ -69,6 +69,29 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
 pub(crate) const COMMANDS: usize = 21;
 
 pub(crate) fn commands() -> Vec<Command> {
+    [of_jobs(), of_the_cluster()].concat()
+}
+
+fn of_the_cluster() -> Vec<Command> {
+    vec![
+        Command::PutSettings(SettingsChange {
+            job_history_compaction_enabled: Change::To(true),
+            job_history_to_keep: Change::To(None),
+            job_history_max_age: Change::Keep,
+        }),
+        Command::Close { hash: TokenHash([4; 32]) },
+        Command::CreateToken(Box::new(NewToken {
+            user: "ann".to_owned(),
+            role: Role::Operator,
+            hash: TokenHash([5; 32]),
+            expires_at: Some(Timestamp::from_ms(1_700_000_002_000)),
+            description: "deploys".to_owned(),
+        })),
+        Command::RevokeToken { id: TokenId::from_bytes([6; 16]) },
+    ]
+}
+
+fn of_jobs() -> Vec<Command> {
     let (worker, epoch, job) = (worker_id(), Epoch(3), JOB);
     let line = |stream, text: &str| Line { stream, text: text.to_owned() };
     vec![
@@ -134,20 +157,6 @@ pub(crate) fn commands() -> Vec<Command> {
             parameters: Some([("depth".to_owned(), "16".to_owned())].into()),
         }),
         Command::DeleteActionConfig { action: "encode".to_owned() },
-        Command::PutSettings(SettingsChange {
-            job_history_compaction_enabled: Change::To(true),
-            job_history_to_keep: Change::To(None),
-            job_history_max_age: Change::Keep,
-        }),
-        Command::Close { hash: TokenHash([4; 32]) },
-        Command::CreateToken(Box::new(NewToken {
-            user: "ann".to_owned(),
-            role: Role::Operator,
-            hash: TokenHash([5; 32]),
-            expires_at: Some(Timestamp::from_ms(1_700_000_002_000)),
-            description: "deploys".to_owned(),
-        })),
-        Command::RevokeToken { id: TokenId::from_bytes([6; 16]) },
     ]
 }
 

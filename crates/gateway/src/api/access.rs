@@ -1,7 +1,9 @@
 //! Who calls, and what that user may do.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use stint_consensus::Origin;
 use stint_core::{Role, Token, TokenId};
 use subtle::ConstantTimeEq as _;
 
@@ -10,14 +12,35 @@ use crate::credentials::Credentials;
 use crate::limits;
 use crate::operation::Operation;
 
+/// Where a request comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The address of the client, or of what stands before it.
+    pub(crate) remote: SocketAddr,
+    /// The id of the request.
+    pub(crate) request_id: String,
+}
+
 /// Somebody who calls, as far as the cluster knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
+    place: Place,
     /// The token that was sent; `None` where none is needed.
     token: Option<Arc<Token>>,
 }
 
 impl Caller {
+    /// What the audit log keeps.
+    pub(crate) fn origin(&self) -> Origin {
+        let token = self.token.as_ref();
+        Origin {
+            user: token.map(|token| token.user.clone()).unwrap_or_default(),
+            token: token.map(|token| token.id),
+            remote: self.place.remote.to_string(),
+            request_id: self.place.request_id.clone(),
+        }
+    }
+
     /// What the caller may do.
     fn role(&self) -> Role {
         self.token.as_ref().map_or(Role::Admin, |token| token.role)
@@ -40,10 +63,11 @@ impl Api {
     /// Finds out who calls. What is said to those who are refused does not tell them why.
     pub(crate) async fn authenticate(
         &self,
+        place: Place,
         credentials: Option<Credentials>,
     ) -> Result<Caller, ApiError> {
         if self.is_open && !self.replica.with_state(stint_core::State::is_closed) {
-            return Ok(Caller { token: None });
+            return Ok(Caller { place, token: None });
         }
         let Some(Credentials { user, secret }) = credentials else {
             return Err(ApiError::NotAuthenticated(
@@ -58,7 +82,7 @@ impl Api {
                 && token.is_valid_at(self.replica.now())
                 && user.is_none_or(|user| user == token.user)
         });
-        token.map(|token| Caller { token: Some(token) }).ok_or(ApiError::NotAuthenticated(
+        token.map(|token| Caller { place, token: Some(token) }).ok_or(ApiError::NotAuthenticated(
             "the token is not valid: it is not known, has been revoked, has expired, or is \
              another user's",
         ))

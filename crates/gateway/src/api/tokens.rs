@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stint_core::{Command, NewToken, Role, Timeout, Token, TokenId};
 
 use super::jobs::done;
-use super::{Api, ApiError};
+use super::{Api, ApiError, Caller};
 use crate::token::Secret;
 
 /// A token that an administrator wants to give to somebody.
@@ -34,6 +34,7 @@ impl Api {
     /// Creates a token, and tells its secret: nobody ever can again.
     pub(crate) async fn create_token(
         &self,
+        caller: &Caller,
         new: TokenRequest,
     ) -> Result<(Arc<Token>, Secret), ApiError> {
         let secret = Secret::draw()
@@ -43,7 +44,7 @@ impl Api {
         let hash = secret.hash();
         let id = TokenId::of(hash);
         let new = NewToken { user, role, hash, expires_at, description };
-        let reply = self.replica.propose(Command::CreateToken(Box::new(new))).await??;
+        let reply = self.propose(caller, Command::CreateToken(Box::new(new))).await??;
         done("the creation of a token", &reply)?;
         let token = self.replica.with_state(|state| state.token(id).map(Arc::clone));
         // Somebody else may have seen it in the list, and have revoked it, meanwhile.
@@ -52,8 +53,8 @@ impl Api {
     }
 
     /// Makes a token worthless, at once and everywhere.
-    pub(crate) async fn revoke_token(&self, id: TokenId) -> Result<(), ApiError> {
-        let reply = self.replica.propose(Command::RevokeToken { id }).await??;
+    pub(crate) async fn revoke_token(&self, caller: &Caller, id: TokenId) -> Result<(), ApiError> {
+        let reply = self.propose(caller, Command::RevokeToken { id }).await??;
         done("a revocation", &reply)
     }
 }

@@ -2,12 +2,14 @@
 
 use prost::Message as _;
 use prost_types::Timestamp as ProtoTimestamp;
-use stint_consensus::ClusterStatus;
+use stint_consensus::{AuditRecord, ClusterStatus};
 use stint_core::{Attempt, CapacityMap, JobSpec, Timeout, Timestamp, Token, Worker};
 use stint_proto::v0;
 
 use crate::VERSION;
-use crate::api::{ApiError, JobView, Page, Submission, TokenRequest, health, reason, source};
+use crate::api::{
+    ApiError, JobView, Page, Submission, TokenRequest, health, reason, result, source,
+};
 use crate::limits;
 use crate::parse::{self, shown};
 
@@ -40,6 +42,22 @@ pub(super) fn token_request(request: v0::CreateTokenRequest) -> Result<TokenRequ
         user: request.user,
         description: request.description,
     })
+}
+
+pub(super) fn audit(record: AuditRecord) -> v0::AuditRecord {
+    let result = result(&record).to_owned();
+    let AuditRecord { index, at, origin, operation, object, refusal: _ } = record;
+    v0::AuditRecord {
+        index,
+        at: Some(timestamp(at)),
+        user: origin.user,
+        token_id: origin.token.map_or_else(String::new, |id| id.to_string()),
+        remote: origin.remote,
+        request_id: origin.request_id,
+        operation,
+        object,
+        result,
+    }
 }
 
 pub(super) fn token(token: &Token) -> v0::Token {

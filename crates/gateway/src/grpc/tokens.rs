@@ -6,7 +6,7 @@ use stint_proto::v0;
 use stint_proto::v0::tokens_server::Tokens;
 use tonic::{Request, Response, Status};
 
-use super::shape;
+use super::{caller, shape};
 use crate::api::Api;
 use crate::parse;
 
@@ -27,8 +27,9 @@ impl Tokens for Service {
         &self,
         request: Request<v0::CreateTokenRequest>,
     ) -> Result<Response<v0::CreateTokenResponse>, Status> {
+        let caller = caller(&request)?;
         let request = shape::token_request(request.into_inner())?;
-        let (token, secret) = self.0.create_token(request).await?;
+        let (token, secret) = self.0.create_token(&caller, request).await?;
         Ok(Response::new(v0::CreateTokenResponse {
             token: Some(shape::token(&token)),
             secret: secret.reveal(),
@@ -39,7 +40,8 @@ impl Tokens for Service {
         &self,
         request: Request<v0::RevokeTokenRequest>,
     ) -> Result<Response<v0::RevokeTokenResponse>, Status> {
-        self.0.revoke_token(parse::token_id(&request.get_ref().id)?).await?;
+        let caller = caller(&request)?;
+        self.0.revoke_token(&caller, parse::token_id(&request.get_ref().id)?).await?;
         Ok(Response::new(v0::RevokeTokenResponse {}))
     }
 }

@@ -4,4 +4,4 @@ mod read;
 mod write;
 
 pub(super) use read::{Fields, capacity, submission, token_request};
-pub(super) use write::{Cluster, Job, LogLine, NewToken, Tokens, Workers};
+pub(super) use write::{Audit, Cluster, Job, LogLine, NewToken, Tokens, Workers};

@@ -6,6 +6,7 @@ use http::uri::PathAndQuery;
 use stint_core::{Command, NewToken, Role, Timestamp, TokenId};
 use stint_gateway::{Config, Gateway, Operation, Secret};
 use stint_proto::v0;
+use stint_proto::v0::jobs_client::JobsClient;
 use stint_proto::v0::tokens_client::TokensClient;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
@@ -252,5 +253,54 @@ async fn no_replica_opens_a_closed_cluster_by_its_configuration() {
     let at = other.local_addr();
     assert_eq!(House::get_at(at, "/api/v0/jobs").await.status, 401);
     other.shutdown().await;
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_log_says_who_changed_what_by_which_door_and_how_it_ended() {
+    let (house, bearers) = with_roles().await;
+    let [_, (_, operator), (_, admin)] = &bearers;
+    let submitted = house.ask_as("POST", "/api/v0/jobs", operator, r#"{"action":"noop"}"#).await;
+    assert_eq!(submitted.status, 202, "{submitted:?}");
+    let id = submitted.json()["id"].as_str().expect("an id").to_owned();
+    let unknown = r#"{"action":"unheard-of"}"#;
+    assert_eq!(house.ask_as("POST", "/api/v0/jobs", operator, unknown).await.status, 404);
+    let endpoint = Channel::from_shared(format!("http://{}", house.address)).expect("an endpoint");
+    let channel = endpoint.connect().await.expect("a connection");
+    let bearer = admin.clone();
+    let mut jobs = JobsClient::with_interceptor(channel, move |mut request: Request<()>| {
+        request.metadata_mut().insert("authorization", bearer.parse().expect("a value"));
+        request.metadata_mut().insert("x-request-id", "by-grpc".parse().expect("a value"));
+        Ok(request)
+    });
+    jobs.cancel_job(v0::CancelJobRequest { id: id.clone() }).await.expect("an answer");
+    // Reading leaves no trace, and neither does what a role does not allow.
+    assert_eq!(house.ask_as("GET", "/api/v0/tokens", operator, "").await.status, 403);
+
+    let read = async |query: &str| {
+        let answer = house.ask_as("GET", &format!("/api/v0/audit{query}"), admin, "").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["records"].as_array().expect("records").clone()
+    };
+    let all = read("").await;
+
+    let shown = |record: &serde_json::Value| {
+        let text = |name: &str| record[name].as_str().expect("a text").to_owned();
+        [text("user"), text("operation"), text("result")]
+    };
+    let expected = [
+        ["admin", "Cancel", "OK"],
+        ["operator", "Submit", "NO_SUCH_ACTION"],
+        ["operator", "Submit", "OK"],
+    ];
+    assert_eq!(all.iter().map(shown).collect::<Vec<_>>(), expected);
+    assert_eq!(all[0]["object"], id.as_str());
+    assert_eq!(all[0]["requestID"], "by-grpc");
+    assert_eq!(all[2]["object"], id.as_str());
+    assert_eq!(all[2]["requestID"].as_str(), submitted.header("x-request-id"));
+    assert!(all[2]["remote"].as_str().expect("an address").starts_with("127.0.0.1:"));
+    assert_eq!(read("?user=operator&start=1").await, all[2..]);
+    assert_eq!(read("?limit=1").await, all[..1]);
+    assert!(read("?user=nobody").await.is_empty());
     house.stop().await;
 }

@@ -14,7 +14,7 @@ use stint_core::{
 
 use super::super::time::Rfc3339;
 use crate::VERSION;
-use crate::api::{JobView, health, reason, source};
+use crate::api::{JobView, health, reason, result, source};
 use crate::token::Secret;
 
 /// What has one spelling, as that text.
@@ -128,6 +128,49 @@ impl<'a> Attempt<'a> {
             exit_code: end.and_then(reason::exit_code),
             signal: end.and_then(reason::signal),
             reason: end.map_or(Cow::Borrowed(""), |end: &AttemptEnd| reason::in_words(end)),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(in crate::http) struct Audit<'a> {
+    records: Vec<AuditRecord<'a>>,
+}
+
+impl<'a> Audit<'a> {
+    pub(in crate::http) fn of(records: &'a [stint_consensus::AuditRecord]) -> Self {
+        Self { records: records.iter().map(AuditRecord::of).collect() }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AuditRecord<'a> {
+    index: u64,
+    at: Rfc3339,
+    user: &'a str,
+    #[serde(rename = "tokenID")]
+    token_id: TextOrEmpty<TokenId>,
+    remote: &'a str,
+    #[serde(rename = "requestID")]
+    request_id: &'a str,
+    operation: &'a str,
+    object: &'a str,
+    result: &'static str,
+}
+
+impl<'a> AuditRecord<'a> {
+    fn of(record: &'a stint_consensus::AuditRecord) -> Self {
+        Self {
+            index: record.index,
+            at: Rfc3339(record.at),
+            user: &record.origin.user,
+            token_id: TextOrEmpty(record.origin.token),
+            remote: &record.origin.remote,
+            request_id: &record.origin.request_id,
+            operation: &record.operation,
+            object: &record.object,
+            result: result(record),
         }
     }
 }
