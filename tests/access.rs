@@ -141,3 +141,38 @@ fn a_first_token_is_written_once_and_for_its_owner_alone() {
     assert_eq!(again.code, Some(1), "{again:?}");
     assert_eq!(fs::read_to_string(&file).expect("a token"), token);
 }
+
+#[test]
+fn every_replica_knows_who_changed_what_and_still_does_after_a_restart() {
+    let mut cluster = closed(3);
+    let (id, ann) = give(&cluster, 0, "ann", "operator");
+    assert_eq!(status(&cluster, 1, "POST", "/api/v0/jobs", &ann).0, 202);
+    cluster.delete(2, &format!("/api/v0/tokens/{id}")).expect("an answer");
+    let audit = |cluster: &Cluster, i: usize| {
+        let answer = cluster.get(i, "/api/v0/audit?limit=0").expect("an answer");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["records"].clone()
+    };
+    let before = audit(&cluster, 0);
+    let changes: Vec<_> = before
+        .as_array()
+        .expect("records")
+        .iter()
+        .map(|record| ["user", "operation", "object"].map(|name| record[name].as_str()))
+        .collect();
+    assert_eq!(changes.len(), 3, "{before}");
+    assert_eq!(changes[0], [Some("admin"), Some("RevokeToken"), Some(id.as_str())]);
+    assert_eq!(changes[1][..2], [Some("ann"), Some("Submit")]);
+    assert_eq!(changes[2], [Some("admin"), Some("CreateToken"), Some(id.as_str())]);
+    for i in 0..3 {
+        assert_eq!(audit(&cluster, i), before, "at replica {i}");
+    }
+    (0..3).for_each(|i| cluster.kill(i));
+    for i in 0..3 {
+        cluster.spawn(i);
+    }
+    cluster.wait_until_whole();
+    for i in 0..3 {
+        assert_eq!(audit(&cluster, i), before, "at replica {i}");
+    }
+}
