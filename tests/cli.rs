@@ -89,6 +89,63 @@ fn following_a_log_prints_each_line_once_though_its_replica_dies() {
 }
 
 #[test]
+fn crons_action_configs_and_settings_by_the_command_line() {
+    let cluster = Cluster::start(&Options { replicas: 1, actions: ACTIONS, ..Options::default() });
+    let addresses = cluster.addresses();
+    let run = |args: &[&str]| {
+        let run = stint(&[&["--address", addresses.as_str()], args].concat());
+        assert_eq!(run.code, Some(0), "{args:?}: {run:?}");
+        run.out
+    };
+    let json = |args: &[&str]| -> Value {
+        serde_json::from_str(&run(&[&["--output", "json"], args].concat())).expect("JSON")
+    };
+    let cron =
+        json(&["cron", "put", "say", "0 0 3 * * *", "-p", "N=2", "--time-zone", "Asia/Tokyo"]);
+    assert_eq!(cron["parameters"]["N"], "2", "{cron}");
+    assert!(cron["nextRun"].as_str().is_some_and(|at| at.ends_with("T18:00:00Z")), "{cron}");
+    assert_eq!(json(&["cron", "get", "say"]), cron);
+    assert_eq!(json(&["cron", "list"])["crons"][0], cron);
+    // The same objects as over HTTP.
+    assert_eq!(cluster.get(0, "/api/v0/crons/say").expect("an answer").json(), cron);
+    let table = run(&["cron", "list"]);
+    assert!(table.contains("say") && table.contains("0 0 3 * * *"), "{table}");
+    assert!(run(&["cron", "get", "say"]).contains("Asia/Tokyo"));
+    run(&["cron", "delete", "say"]);
+    assert_eq!(run(&["cron", "list"]), "");
+
+    let config = json(&["action-config", "put", "say", "-p", "N=3"]);
+    assert_eq!(config["parameters"]["N"], "3", "{config}");
+    assert_eq!(json(&["action-config", "get", "say"]), config);
+    assert_eq!(json(&["action-config", "list"])["actionConfigs"][0], config);
+    assert!(run(&["action-config", "list"]).contains("N=3"));
+    assert!(run(&["action-config", "get", "say"]).contains("N=3"));
+    run(&["action-config", "delete", "say"]);
+
+    assert_eq!(run(&["settings", "get"]).matches("no bound").count(), 2);
+    let settings = json(&["settings", "set", "--job-history-to-keep", "7"]);
+    assert_eq!(settings["jobHistoryToKeep"], 7, "{settings}");
+    let settings = json(&["settings", "set", "--job-history-max-age", "24h"]);
+    assert_eq!(
+        (&settings["jobHistoryToKeep"], &settings["jobHistoryMaxAge"]),
+        (&7.into(), &"24h".into())
+    );
+    assert_eq!(json(&["settings", "get"]), settings);
+
+    for (args, code, complaint) in [
+        (&["cron", "get", "say"][..], 7, "it has no cron"),
+        (&["cron", "delete", "say"], 7, "stint cron list"),
+        (&["action-config", "delete", "say"], 7, "stint action-config list"),
+        (&["cron", "put", "say", "0 0 25 * * *"], 2, "25 is outside of 0 to 23"),
+        (&["cron", "put", "unheard-of", "@daily"], 7, "unheard-of"),
+    ] {
+        let run = stint(&[&["--address", addresses.as_str()], args].concat());
+        assert_eq!(run.code, Some(code), "{args:?}: {run:?}");
+        assert!(run.err.contains(complaint), "{args:?}: {run:?}");
+    }
+}
+
+#[test]
 fn bench_outage_kills_the_leader_and_sees_the_next_job_accepted() {
     let mut cluster = Cluster::start(&Options::default());
     let leader = cluster.leader();

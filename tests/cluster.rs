@@ -1,4 +1,5 @@
-//! Replicas as one cluster: bootstrap, forwarding, restart, hand-over, both doors.
+//! Replicas as one cluster: bootstrap, forwarding, restart, hand-over, configuration, both doors.
 
+mod configuration;
 mod doors;
 mod restart;

@@ -8,6 +8,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "stint/v0/cluster.proto",
         "stint/v0/tokens.proto",
         "stint/v0/audit.proto",
+        "stint/v0/crons.proto",
+        "stint/v0/action_configs.proto",
+        "stint/v0/settings.proto",
         "stint/log/v1/log.proto",
         "stint/peer/v1/peer.proto",
     ];

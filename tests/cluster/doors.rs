@@ -70,7 +70,9 @@ fn reflection_and_health_answer() {
         let channel = tonic::transport::Endpoint::new(endpoint).expect("an endpoint");
         let channel = channel.connect().await.expect("a connection");
         let mut health = HealthClient::new(channel.clone());
-        for service in ["", "stint.v0.Jobs", "stint.v0.Workers", "stint.v0.Cluster"] {
+        let services = ["Jobs", "Workers", "Crons", "ActionConfigs", "Settings", "Cluster"]
+            .map(|name| format!("stint.v0.{name}"));
+        for service in services.iter().map(String::as_str).chain([""]) {
             let request = HealthCheckRequest { service: service.to_owned() };
             let mut answers = health.watch(request).await.expect("answers").into_inner();
             let serving = async {
@@ -94,8 +96,8 @@ fn reflection_and_health_answer() {
             panic!("no list of services: {answer:?}");
         };
         let names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
-        for name in ["stint.v0.Jobs", "stint.v0.Workers", "stint.v0.Cluster"] {
-            assert!(names.contains(&name), "{names:?}");
+        for name in &services {
+            assert!(names.contains(&name.as_str()), "{names:?}");
         }
     });
 }

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::http::Request;
 
 /// An answer, read to its end.
 #[derive(Debug, Clone)]
@@ -69,7 +70,7 @@ pub(crate) fn ask(
     authorization: Option<&str>,
     body: Option<&str>,
 ) -> Result<Answer, String> {
-    let mut request = ureq::http::Request::builder()
+    let mut request = Request::builder()
         .method(method)
         .uri(format!("http://{address}{path}"))
         .header("Content-Type", "application/json");

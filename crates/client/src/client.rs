@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use stint_proto::v0::action_configs_client::ActionConfigsClient;
 use stint_proto::v0::cluster_client::ClusterClient;
+use stint_proto::v0::crons_client::CronsClient;
 use stint_proto::v0::jobs_client::JobsClient;
+use stint_proto::v0::settings_client::SettingsClient;
 use stint_proto::v0::tokens_client::TokensClient;
 use stint_proto::v0::workers_client::WorkersClient;
 use tonic::{Response, Status};
@@ -110,6 +113,21 @@ pub(crate) fn jobs(line: Line) -> JobsClient<Line> {
 /// The worker calls over this connection.
 pub(crate) fn workers(line: Line) -> WorkersClient<Line> {
     WorkersClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+}
+
+/// The cron calls over this connection.
+pub(crate) fn crons(line: Line) -> CronsClient<Line> {
+    CronsClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+}
+
+/// The action config calls over this connection.
+pub(crate) fn action_configs(line: Line) -> ActionConfigsClient<Line> {
+    ActionConfigsClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+}
+
+/// The settings calls over this connection.
+pub(crate) fn settings(line: Line) -> SettingsClient<Line> {
+    SettingsClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
 }
 
 /// The cluster calls over this connection.

@@ -122,6 +122,10 @@ pub enum Code {
     NoSuchAction,
     /// `NO_SUCH_TOKEN`.
     NoSuchToken,
+    /// `NO_SUCH_CRON`: the action has none.
+    NoSuchCron,
+    /// `NO_SUCH_ACTION_CONFIG`: the action has none.
+    NoSuchActionConfig,
     /// `NOT_FOUND`: something else is not there.
     NotFound,
     /// `CONFLICT`: it cannot be done to what is there, such as canceling a job that is over.
@@ -139,7 +143,7 @@ pub enum Code {
 }
 
 /// The codes that have a variant, with their names.
-const NAMES: [(&str, Code); 13] = [
+const NAMES: [(&str, Code); 15] = [
     ("INVALID_PARAMETERS", Code::InvalidParameters),
     ("NOT_AUTHENTICATED", Code::NotAuthenticated),
     ("NOT_AUTHORIZED", Code::NotAuthorized),
@@ -147,6 +151,8 @@ const NAMES: [(&str, Code); 13] = [
     ("NO_SUCH_WORKER", Code::NoSuchWorker),
     ("NO_SUCH_ACTION", Code::NoSuchAction),
     ("NO_SUCH_TOKEN", Code::NoSuchToken),
+    ("NO_SUCH_CRON", Code::NoSuchCron),
+    ("NO_SUCH_ACTION_CONFIG", Code::NoSuchActionConfig),
     ("NOT_FOUND", Code::NotFound),
     ("CONFLICT", Code::Conflict),
     ("TOO_LARGE", Code::TooLarge),

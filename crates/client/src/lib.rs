@@ -22,16 +22,19 @@
 //! Start at [`Client`]; the messages are those of [`v0`].
 #![deny(missing_docs)]
 
+mod action_configs;
 mod bearer;
 mod builder;
 mod client;
 mod cluster;
+mod crons;
 mod endpoints;
 mod error;
 mod jobs;
 mod limits;
 mod logs;
 mod retry;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod tokens;

@@ -1,5 +1,6 @@
 //! The client against replicas that fail in every way that it knows.
 
+mod configuration;
 mod fake;
 
 use std::net::SocketAddr;

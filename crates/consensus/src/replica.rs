@@ -304,9 +304,10 @@ impl Replica {
         self.0.inner.audit(user, start, limit).await
     }
 
-    /// What time it is: this machine's clock, but not before what is in the log already.
+    /// The time as this replica would stamp an entry now: its wall clock, but no instant before the
+    /// last entry. For what has to be worked out before it is proposed, such as a cron's first tick.
     pub fn now(&self) -> Timestamp {
-        self.with_state(State::now).max(crate::propose::wall_clock())
+        crate::propose::wall_clock().max(self.with_state(State::now))
     }
 
     /// Looks at the applied state of this replica, which may lag behind. Must not block.

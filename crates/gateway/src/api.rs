@@ -1,13 +1,16 @@
 //! One function per operation, knowing no protocol: HTTP and gRPC translate and call these.
 
 mod access;
+mod action_configs;
 mod audit;
+mod crons;
 mod error;
 mod follow;
 pub(crate) mod health;
 mod jobs;
 mod logs;
 pub(crate) mod reason;
+mod settings;
 mod tokens;
 mod workers;
 
@@ -17,10 +20,13 @@ use stint_consensus::{ClusterStatus, Replica};
 use tokio::sync::{Semaphore, watch};
 
 pub(crate) use access::{Caller, Place};
+pub(crate) use action_configs::ActionConfigForm;
 pub(crate) use audit::{AuditQuery, result};
+pub(crate) use crons::{CronForm, CronView};
 pub(crate) use error::ApiError;
 pub(crate) use jobs::{JobView, JobsQuery, Submission};
 pub(crate) use logs::{LogQuery, LogReader, Page, source};
+pub(crate) use settings::SettingsForm;
 pub(crate) use tokens::TokenRequest;
 
 use crate::config::Config;

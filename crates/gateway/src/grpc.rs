@@ -1,10 +1,13 @@
 //! The same operations over gRPC: the services of `proto/stint/v0`, health and reflection.
 
+mod action_configs;
 mod audit;
 mod cluster;
+mod crons;
 mod deadline;
 mod health;
 mod jobs;
+mod settings;
 mod shape;
 mod status;
 mod tokens;
@@ -15,9 +18,12 @@ use std::sync::Arc;
 use axum::Router;
 use http::{HeaderMap, header};
 use stint_proto::v0;
+use stint_proto::v0::action_configs_server::ActionConfigsServer;
 use stint_proto::v0::audit_server::AuditServer;
 use stint_proto::v0::cluster_server::ClusterServer;
+use stint_proto::v0::crons_server::CronsServer;
 use stint_proto::v0::jobs_server::JobsServer;
+use stint_proto::v0::settings_server::SettingsServer;
 use stint_proto::v0::tokens_server::TokensServer;
 use stint_proto::v0::workers_server::WorkersServer;
 use tonic::Request;
@@ -60,8 +66,20 @@ pub(crate) fn router(api: &Arc<Api>) -> Result<(Router, Health), Error> {
     let audit = AuditServer::new(audit::Service(Arc::clone(api)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(max);
+    let crons = CronsServer::new(crons::Service(Arc::clone(api)))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max);
+    let action_configs = ActionConfigsServer::new(action_configs::Service(Arc::clone(api)))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max);
+    let settings = SettingsServer::new(settings::Service(Arc::clone(api)))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max);
     let routes = Routes::new(jobs)
         .add_service(workers)
+        .add_service(crons)
+        .add_service(action_configs)
+        .add_service(settings)
         .add_service(cluster)
         .add_service(tokens)
         .add_service(audit)

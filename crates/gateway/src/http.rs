@@ -1,15 +1,19 @@
 //! The v0 API as JSON over HTTP: the paths, and which function of `api` each leads to.
 
 mod accept;
+mod action_configs;
 mod answer;
 mod audit;
 mod body;
 mod cluster;
+mod crons;
 mod docs;
 mod jobs;
+mod list;
 mod logs;
 pub(crate) mod probes;
 mod query;
+mod settings;
 mod shape;
 mod status;
 mod time;
@@ -74,6 +78,16 @@ async fn operate(
         Operation::GetJobLogs => logs::get(api, &id, query).await,
         Operation::ListWorkers => workers::list(api).await,
         Operation::SetWorkerCapacity => workers::set_capacity(api, &caller, &id, request).await,
+        Operation::ListCrons => crons::list(api).await,
+        Operation::PutCron => crons::put(api, &caller, request).await,
+        Operation::GetCron => crons::get(api, &id).await,
+        Operation::DeleteCron => crons::delete(api, &caller, &id).await,
+        Operation::ListActionConfigs => action_configs::list(api).await,
+        Operation::PutActionConfig => action_configs::put(api, &caller, request).await,
+        Operation::GetActionConfig => action_configs::get(api, &id).await,
+        Operation::DeleteActionConfig => action_configs::delete(api, &caller, &id).await,
+        Operation::GetSettings => settings::get(api).await,
+        Operation::ChangeSettings => settings::change(api, &caller, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
         Operation::ListTokens => tokens::list(api).await,
         Operation::CreateToken => tokens::create(api, &caller, request).await,

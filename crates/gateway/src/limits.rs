@@ -40,6 +40,9 @@ pub(crate) const GRPC_MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// larger would be refused after it had been written to the log of every replica.
 pub(crate) const SUBMISSION_BYTES_MAX: usize = 512 * 1024;
 
+/// Jobs that history can be told to keep: clients of v0 hold the number in 64 bits with a sign.
+pub(crate) const HISTORY_TO_KEEP_MAX: u64 = i64::MAX.unsigned_abs();
+
 /// Bytes of what a client sent that an error message shows.
 pub(crate) const SHOWN_BYTES_MAX: usize = 64;
 

@@ -22,6 +22,26 @@ pub enum Operation {
     ListWorkers,
     /// Changes what a worker has.
     SetWorkerCapacity,
+    /// All crons.
+    ListCrons,
+    /// Creates the cron of an action, or puts it in the place of the former one.
+    PutCron,
+    /// The cron of an action.
+    GetCron,
+    /// Removes the cron of an action.
+    DeleteCron,
+    /// All action configs.
+    ListActionConfigs,
+    /// Creates the config of an action, or puts it in the place of the former one.
+    PutActionConfig,
+    /// The config of an action.
+    GetActionConfig,
+    /// Removes the config of an action.
+    DeleteActionConfig,
+    /// The settings of the cluster.
+    GetSettings,
+    /// Changes settings of the cluster.
+    ChangeSettings,
     /// What a replica knows of its cluster.
     GetClusterStatus,
     /// All tokens, without their secrets.
@@ -39,7 +59,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 23] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -48,6 +68,16 @@ impl Operation {
         Self::GetJobLogs,
         Self::ListWorkers,
         Self::SetWorkerCapacity,
+        Self::ListCrons,
+        Self::PutCron,
+        Self::GetCron,
+        Self::DeleteCron,
+        Self::ListActionConfigs,
+        Self::PutActionConfig,
+        Self::GetActionConfig,
+        Self::DeleteActionConfig,
+        Self::GetSettings,
+        Self::ChangeSettings,
         Self::GetClusterStatus,
         Self::ListTokens,
         Self::CreateToken,
@@ -66,6 +96,16 @@ impl Operation {
             Self::GetJobLogs => (Method::GET, "/jobs/{id}/logs"),
             Self::ListWorkers => (Method::GET, "/workers"),
             Self::SetWorkerCapacity => (Method::POST, "/workers/{id}/capacity"),
+            Self::ListCrons => (Method::GET, "/crons"),
+            Self::PutCron => (Method::POST, "/crons"),
+            Self::GetCron => (Method::GET, "/crons/{id}"),
+            Self::DeleteCron => (Method::DELETE, "/crons/{id}"),
+            Self::ListActionConfigs => (Method::GET, "/action_configs"),
+            Self::PutActionConfig => (Method::POST, "/action_configs"),
+            Self::GetActionConfig => (Method::GET, "/action_configs/{id}"),
+            Self::DeleteActionConfig => (Method::DELETE, "/action_configs/{id}"),
+            Self::GetSettings => (Method::GET, "/meta/settings"),
+            Self::ChangeSettings => (Method::POST, "/meta/settings"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
             Self::ListTokens => (Method::GET, "/tokens"),
             Self::CreateToken => (Method::POST, "/tokens"),
@@ -85,6 +125,16 @@ impl Operation {
             Self::GetJobLogs => ("stint.v0.Jobs", "GetJobLogs"),
             Self::ListWorkers => ("stint.v0.Workers", "ListWorkers"),
             Self::SetWorkerCapacity => ("stint.v0.Workers", "SetWorkerCapacity"),
+            Self::ListCrons => ("stint.v0.Crons", "ListCrons"),
+            Self::PutCron => ("stint.v0.Crons", "PutCron"),
+            Self::GetCron => ("stint.v0.Crons", "GetCron"),
+            Self::DeleteCron => ("stint.v0.Crons", "DeleteCron"),
+            Self::ListActionConfigs => ("stint.v0.ActionConfigs", "ListActionConfigs"),
+            Self::PutActionConfig => ("stint.v0.ActionConfigs", "PutActionConfig"),
+            Self::GetActionConfig => ("stint.v0.ActionConfigs", "GetActionConfig"),
+            Self::DeleteActionConfig => ("stint.v0.ActionConfigs", "DeleteActionConfig"),
+            Self::GetSettings => ("stint.v0.Settings", "GetSettings"),
+            Self::ChangeSettings => ("stint.v0.Settings", "ChangeSettings"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
             Self::ListTokens => ("stint.v0.Tokens", "ListTokens"),
             Self::CreateToken => ("stint.v0.Tokens", "CreateToken"),
@@ -106,13 +156,25 @@ impl Operation {
             | Self::GetJob
             | Self::GetJobLogs
             | Self::ListWorkers
+            | Self::ListCrons
+            | Self::GetCron
+            | Self::ListActionConfigs
+            | Self::GetActionConfig
+            | Self::GetSettings
             | Self::GetClusterStatus => Role::Viewer,
-            Self::SubmitJob | Self::DeleteJob | Self::CancelJob | Self::SetWorkerCapacity => {
-                Role::Operator
-            }
-            Self::ListTokens | Self::CreateToken | Self::RevokeToken | Self::ListAudit => {
-                Role::Admin
-            }
+            Self::SubmitJob
+            | Self::DeleteJob
+            | Self::CancelJob
+            | Self::SetWorkerCapacity
+            | Self::PutCron
+            | Self::DeleteCron
+            | Self::PutActionConfig
+            | Self::DeleteActionConfig => Role::Operator,
+            Self::ChangeSettings
+            | Self::ListTokens
+            | Self::CreateToken
+            | Self::RevokeToken
+            | Self::ListAudit => Role::Admin,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The words that both doors know: what a text of a request means in types of the core.
 
-use stint_core::limits::TIMEOUT_BYTES_MAX;
+use stint_core::limits::{NAME_BYTES_MAX, TIMEOUT_BYTES_MAX};
 use stint_core::{JobId, ParseTimeoutError, Role, Timeout, TokenId, WorkerId};
 
 use crate::api::ApiError;
@@ -72,6 +72,12 @@ pub(crate) fn shown(text: &str) -> &str {
 /// The same in quotes.
 pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", shown(text))
+}
+
+/// As much of an action's name as a message shows: all of it, if it can be one.
+pub(crate) fn shown_action(text: &str) -> &str {
+    let end = text.floor_char_boundary(NAME_BYTES_MAX);
+    text.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -10,8 +10,11 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 
 use crate::{config, exit};
 
+pub(crate) mod action_config;
 pub(crate) mod bench;
+pub(crate) mod cron;
 pub(crate) mod job;
+pub(crate) mod settings;
 pub(crate) mod token;
 
 /// Where a cluster is looked for if nobody says: one replica, and those of `stint dev`.
@@ -130,6 +133,15 @@ pub(crate) enum Command {
     /// Look at workers, and change what they have.
     #[command(subcommand)]
     Worker(Worker),
+    /// Run actions by schedules.
+    #[command(subcommand)]
+    Cron(cron::Command),
+    /// Set what every job of an action is told.
+    #[command(subcommand)]
+    ActionConfig(action_config::Command),
+    /// Look at the settings of the cluster, and change them.
+    #[command(subcommand)]
+    Settings(settings::Command),
     /// Look at the cluster.
     #[command(subcommand)]
     Cluster(Cluster),
@@ -233,6 +245,11 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write it as NAME=VALUE".to_owned()),
     }
+}
+
+/// A duration goes to the cluster as it was written, if it is one.
+pub(crate) fn duration_text(text: &str) -> Result<String, String> {
+    config::length(text).map(|_| text.to_owned())
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! The calls of the command line to a cluster.
 
+pub(crate) mod action_config;
 pub(crate) mod cluster;
+pub(crate) mod cron;
 pub(crate) mod job;
+pub(crate) mod settings;
 pub(crate) mod token;
 pub(crate) mod worker;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -12,6 +16,7 @@ use stint_client::Client;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::Global;
+use crate::exit::Usage;
 use crate::print::Printer;
 
 /// How long a call looks for a replica that answers, unless `--timeout` says otherwise: long enough
@@ -51,6 +56,18 @@ pub(crate) fn client(
         Some(token) => builder.token(token).build(),
         None => builder.build(),
     }
+}
+
+/// The parameters as the API has them, each name once.
+fn parameters(given: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Usage> {
+    let mut parameters = BTreeMap::new();
+    for (name, value) in given {
+        if parameters.contains_key(&name) {
+            return Err(Usage(format!("the parameter \"{name}\" is given twice")));
+        }
+        parameters.insert(name, value);
+    }
+    Ok(parameters)
 }
 
 /// A runtime for one call after the other.

@@ -60,6 +60,13 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Worker(args) => {
             command::runtime()?.block_on(command::worker::run(&caller()?, args))
         }
+        Command::Cron(args) => command::runtime()?.block_on(command::cron::run(&caller()?, args)),
+        Command::ActionConfig(args) => {
+            command::runtime()?.block_on(command::action_config::run(&caller()?, args))
+        }
+        Command::Settings(args) => {
+            command::runtime()?.block_on(command::settings::run(&caller()?, args))
+        }
         Command::Cluster(args) => {
             command::runtime()?.block_on(command::cluster::run(&caller()?, args))
         }

@@ -91,6 +91,12 @@ fn advice(error: &anyhow::Error) -> Option<&'static str> {
         Error::Refused { code: Code::NoSuchWorker, .. } => {
             Some("`stint worker list` shows which there are")
         }
+        Error::Refused { code: Code::NoSuchCron, .. } => {
+            Some("`stint cron list` shows which there are")
+        }
+        Error::Refused { code: Code::NoSuchActionConfig, .. } => {
+            Some("`stint action-config list` shows which there are")
+        }
         Error::Refused { code: Code::NotAuthenticated, .. } => Some(
             "say who calls by STINT_TOKEN, or by --token-file; an administrator gives tokens with \
              `stint token create`",
@@ -182,6 +188,63 @@ impl Printer {
                 line(&created.secret)
             }
             Output::Json => json(&json::NewToken::of(created)),
+        }
+    }
+
+    /// One cron.
+    pub(crate) fn cron(self, cron: &stint_client::v0::Cron) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => line(&table::cron(cron)),
+            Output::Json => json(&json::Cron::of(cron)),
+        }
+    }
+
+    /// Crons.
+    pub(crate) fn crons(self, crons: &[stint_client::v0::Cron]) -> Result<(), Error> {
+        match self.0 {
+            Output::Table if crons.is_empty() => {
+                note("no crons");
+                Ok(())
+            }
+            Output::Table => line(&table::crons(crons)),
+            Output::Json => json(&json::Crons::of(crons)),
+        }
+    }
+
+    /// One action config.
+    pub(crate) fn action_config(
+        self,
+        config: &stint_client::v0::ActionConfig,
+    ) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => line(&table::action_config(config)),
+            Output::Json => json(&json::ActionConfig::of(config)),
+        }
+    }
+
+    /// Action configs.
+    pub(crate) fn action_configs(
+        self,
+        configs: &[stint_client::v0::ActionConfig],
+    ) -> Result<(), Error> {
+        match self.0 {
+            Output::Table if configs.is_empty() => {
+                note("no action configs");
+                Ok(())
+            }
+            Output::Table => line(&table::action_configs(configs)),
+            Output::Json => json(&json::ActionConfigs::of(configs)),
+        }
+    }
+
+    /// The settings of the cluster.
+    pub(crate) fn settings(
+        self,
+        settings: &stint_client::v0::ClusterSettings,
+    ) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => line(&table::settings(settings)),
+            Output::Json => json(&json::Settings::of(settings)),
         }
     }
 

@@ -1,5 +1,7 @@
 //! A replica that answers as a test tells it to, over a real connection.
 
+mod configuration;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -7,12 +9,17 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::{Stream, StreamExt as _};
 use stint_proto::v0;
+use stint_proto::v0::action_configs_server::ActionConfigsServer;
+use stint_proto::v0::crons_server::CronsServer;
 use stint_proto::v0::jobs_server::{Jobs, JobsServer};
+use stint_proto::v0::settings_server::SettingsServer;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
+
+use configuration::Configuration;
 
 type Reply<T> = Result<Response<T>, Status>;
 type Lines = Result<v0::GetJobLogsResponse, Status>;
@@ -56,11 +63,14 @@ impl Fake {
             .build()
             .expect("a runtime");
         let calls = Arc::default();
-        let service = Service { script: Box::new(script), calls: Arc::clone(&calls) };
+        let service = Arc::new(Service { script: Box::new(script), calls: Arc::clone(&calls) });
         runtime.spawn(async {
             let listener = TcpListener::from_std(listener).expect("a socket");
             tonic::transport::Server::builder()
-                .add_service(JobsServer::new(service))
+                .add_service(CronsServer::new(Configuration(Arc::clone(&service))))
+                .add_service(ActionConfigsServer::new(Configuration(Arc::clone(&service))))
+                .add_service(SettingsServer::new(Configuration(Arc::clone(&service))))
+                .add_service(JobsServer::from_arc(service))
                 .serve_with_incoming(TcpListenerStream::new(listener))
                 .await
         });

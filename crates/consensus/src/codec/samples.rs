@@ -141,6 +141,15 @@ fn of_jobs() -> Vec<Command> {
         },
         Command::Leave { worker, epoch },
         Command::Expire { worker, epoch, renewal: 12 },
+    ]
+    .into_iter()
+    .chain(settings())
+    .collect()
+}
+
+/// The commands that set what stays.
+fn settings() -> Vec<Command> {
+    vec![
         Command::PutCron(Box::new(NewCron {
             id: CronId::from_bytes([2; 16]),
             spec: spec(),

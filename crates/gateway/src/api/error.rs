@@ -1,7 +1,7 @@
 //! Why an operation was not carried out: one variant per thing that a client may do differently.
 
 use stint_consensus::Error;
-use stint_core::{JobId, Refusal};
+use stint_core::{JobId, Refusal, ScheduleError};
 use thiserror::Error as ThisError;
 
 /// An answer that is a "no". How it looks over HTTP and gRPC is in `http/status.rs` and
@@ -14,6 +14,9 @@ pub(crate) enum ApiError {
     /// One field or query parameter cannot be what it is.
     #[error("{field}: expected {expected}, got {got}")]
     InvalidField { field: String, expected: String, got: String },
+    /// One field is a text that means nothing, for this reason.
+    #[error("{field}: {problem}")]
+    MeaninglessField { field: String, problem: String },
     /// The request as a whole cannot be carried out.
     #[error("{0}")]
     InvalidParameters(String),
@@ -31,6 +34,10 @@ pub(crate) enum ApiError {
     /// It is known who asks, and that user may not.
     #[error("{0}")]
     NotAuthorized(String),
+    #[error("action \"{0}\": it has no cron")]
+    NoSuchCron(String),
+    #[error("action \"{0}\": it has no action config")]
+    NoSuchActionConfig(String),
     /// No operation has this path.
     #[error("{0}: there is nothing here")]
     NotFound(String),
@@ -73,13 +80,17 @@ impl ApiError {
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::InvalidJson(_) => "INVALID_JSON",
-            Self::InvalidField { .. } | Self::InvalidParameters(_) => "INVALID_PARAMETERS",
+            Self::InvalidField { .. }
+            | Self::MeaninglessField { .. }
+            | Self::InvalidParameters(_) => "INVALID_PARAMETERS",
             Self::NoSuchJob(_) => "NO_SUCH_JOB",
             Self::NoSuchWorker(_) => "NO_SUCH_WORKER",
             Self::NoSuchAction(_) => "NO_SUCH_ACTION",
             Self::NoSuchToken(_) => "NO_SUCH_TOKEN",
             Self::NotAuthenticated(_) => "NOT_AUTHENTICATED",
             Self::NotAuthorized(_) => "NOT_AUTHORIZED",
+            Self::NoSuchCron(_) => "NO_SUCH_CRON",
+            Self::NoSuchActionConfig(_) => "NO_SUCH_ACTION_CONFIG",
             Self::NotFound(_) => "NOT_FOUND",
             Self::NotAllowed(_) => "NOT_ALLOWED",
             Self::NotAcceptable => "NOT_ACCEPTABLE",
@@ -102,9 +113,15 @@ impl ApiError {
             Self::InvalidField { field, expected, got } => {
                 vec![("field", field.clone()), ("expected", expected.clone()), ("got", got.clone())]
             }
+            Self::MeaninglessField { field, problem } => {
+                vec![("field", field.clone()), ("problem", problem.clone())]
+            }
             Self::NoSuchJob(id) => vec![("jobID", id.clone())],
             Self::NoSuchWorker(id) => vec![("workerID", id.clone())],
             Self::NoSuchToken(id) => vec![("tokenID", id.clone())],
+            Self::NoSuchCron(action) | Self::NoSuchActionConfig(action) => {
+                vec![("action", action.clone())]
+            }
             Self::OutcomeUnknown(_) => vec![("outcome", "unknown".to_owned())],
             Self::SubmissionUnknown { job, .. } => {
                 vec![("outcome", "unknown".to_owned()), ("jobID", job.to_string())]
@@ -167,6 +184,26 @@ impl ApiError {
     }
 }
 
+impl From<ScheduleError> for ApiError {
+    fn from(error: ScheduleError) -> Self {
+        let field = match error {
+            ScheduleError::UnknownTimeZone(_) => "timeZone",
+            ScheduleError::TooLong(_)
+            | ScheduleError::Character { .. }
+            | ScheduleError::FieldCount(_)
+            | ScheduleError::Field { .. }
+            | ScheduleError::UnknownName(_)
+            | ScheduleError::EveryWhat
+            | ScheduleError::EveryDuration(_)
+            | ScheduleError::EveryBounds(_)
+            | ScheduleError::NeverFires { .. }
+            | ScheduleError::Ended(_)
+            | ScheduleError::Calendar { .. } => "schedule",
+        };
+        Self::MeaninglessField { field: field.to_owned(), problem: error.to_string() }
+    }
+}
+
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let message = error.to_string();
@@ -190,12 +227,13 @@ impl From<Refusal> for ApiError {
             Refusal::NoSuchAction(_) => Self::NoSuchAction(message),
             Refusal::IdTaken(_) => Self::Conflict(message),
             Refusal::SubmitTooLate(_) => Self::NoLeader(message),
-            Refusal::NoSuchCron(_) | Refusal::NoSuchActionConfig(_) => Self::NotFound(message),
             Refusal::QueueFull { .. }
             | Refusal::TooManyShapes { .. }
             | Refusal::TooManyCrons { .. }
             | Refusal::TooManyActionConfigs { .. }
             | Refusal::TooManyTokens { .. } => Self::TooManyRequests(message),
+            Refusal::NoSuchCron(action) => Self::NoSuchCron(action),
+            Refusal::NoSuchActionConfig(action) => Self::NoSuchActionConfig(action),
             Refusal::NoSuchToken(id) => Self::NoSuchToken(id.to_string()),
             Refusal::TokenTaken(_) | Refusal::LastAdmin(_) | Refusal::ClusterIsOpen => {
                 Self::Conflict(message)

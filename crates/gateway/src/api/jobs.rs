@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stint_core::{
-    CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Refusal, Reply, Status, Timestamp,
-    WaitReason,
+    CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Refusal, Reply, Status,
+    Timestamp, WaitReason,
 };
 use uuid::Uuid;
 
@@ -74,7 +74,7 @@ impl Api {
         caller: &Caller,
         new: Submission,
     ) -> Result<JobView, ApiError> {
-        within_reason(&new.spec)?;
+        within_reason("submission", &new.spec)?;
         // Version 7 (RFC 9562): ids that are drawn one after the other stand together on disk.
         let id = JobId::from_bytes(Uuid::now_v7().into_bytes());
         let drawn = self.replica.with_state(stint_core::State::sequence);
@@ -158,15 +158,25 @@ fn impossible(what: &str, reply: &Reply) -> ApiError {
 }
 
 /// What is certain to be refused is not written to the log of every replica first.
-fn within_reason(spec: &JobSpec) -> Result<(), ApiError> {
-    if spec.action.is_empty() {
+pub(super) fn within_reason(what: &str, spec: &JobSpec) -> Result<(), ApiError> {
+    action_is_named(&spec.action)?;
+    let bytes = spec.action.len()
+        + bytes_of_parameters(spec.parameters.as_ref())
+        + spec.capacity_map.as_ref().map_or(0, bytes_of);
+    at_most(what, bytes)
+}
+
+/// Whether anything is in the place of the one field that has no default.
+pub(super) fn action_is_named(action: &str) -> Result<(), ApiError> {
+    if action.is_empty() {
         return Err(ApiError::field("action", "the name of an action", "nothing"));
     }
-    let parameters = spec.parameters.iter().flatten();
-    let bytes = spec.action.len()
-        + parameters.map(|(name, value)| name.len() + value.len()).sum::<usize>()
-        + spec.capacity_map.as_ref().map_or(0, bytes_of);
-    at_most("submission", bytes)
+    Ok(())
+}
+
+/// Bytes of all names and values.
+pub(super) fn bytes_of_parameters(parameters: Option<&Parameters>) -> usize {
+    parameters.into_iter().flatten().map(|(name, value)| name.len() + value.len()).sum()
 }
 
 /// Bytes of all names of the map.

@@ -1,10 +1,14 @@
 //! The messages of `proto/stint/v0`: from and to the types of the core.
 
-use prost::Message as _;
+mod configuration;
+
+use prost::Message;
 use prost_types::Timestamp as ProtoTimestamp;
 use stint_consensus::{AuditRecord, ClusterStatus};
 use stint_core::{Attempt, CapacityMap, JobSpec, Timeout, Timestamp, Token, Worker};
 use stint_proto::v0;
+
+pub(super) use configuration::{action_config, cron, cron_form, settings};
 
 use crate::VERSION;
 use crate::api::{
@@ -103,6 +107,10 @@ fn timestamp(at: Timestamp) -> ProtoTimestamp {
     ProtoTimestamp { seconds, nanos }
 }
 
+fn text(timeout: Option<&Timeout>) -> String {
+    timeout.map_or_else(String::new, |timeout| timeout.text().to_owned())
+}
+
 fn amounts(map: &CapacityMap) -> v0::CapacityMap {
     let entries = map
         .iter()
@@ -112,9 +120,6 @@ fn amounts(map: &CapacityMap) -> v0::CapacityMap {
 
 pub(super) fn job(view: &JobView) -> v0::Job {
     let job = &*view.job;
-    let text = |timeout: &Option<Timeout>| {
-        timeout.as_ref().map_or_else(String::new, |timeout| timeout.text().to_owned())
-    };
     v0::Job {
         id: job.id.to_string(),
         retry_from_id: job.retry_from.to_string(),
@@ -127,8 +132,8 @@ pub(super) fn job(view: &JobView) -> v0::Job {
         retries_total: job.retries_total,
         capacity_map: job.spec.capacity_map.as_ref().map(amounts),
         parameters: job.spec.parameters.clone().map(|entries| v0::StringMap { entries }),
-        deadline: text(&job.spec.deadline),
-        stop_timeout: text(&job.spec.stop_timeout),
+        deadline: text(job.spec.deadline.as_ref()),
+        stop_timeout: text(job.spec.stop_timeout.as_ref()),
         attempt: job.attempt_count,
         attempts: job.attempts.iter().map(attempt).collect(),
         wait_reason: view.wait_reason.as_ref().map_or_else(String::new, ToString::to_string),
@@ -138,19 +143,26 @@ pub(super) fn job(view: &JobView) -> v0::Job {
 
 /// A page of jobs, unless it is larger than clients take: a smaller page fits.
 pub(super) fn page(jobs: &[JobView]) -> Result<v0::ListJobsResponse, ApiError> {
+    let what = "the page of jobs, which a smaller limit makes smaller,";
+    list(what, jobs.iter().map(job)).map(|jobs| v0::ListJobsResponse { jobs })
+}
+
+/// All of them, unless together they are larger than a message that clients take.
+pub(super) fn list<T: Message>(
+    what: &'static str,
+    items: impl Iterator<Item = T>,
+) -> Result<Vec<T>, ApiError> {
     let limit = limits::GRPC_MESSAGE_BYTES_MAX;
-    let mut page = v0::ListJobsResponse::default();
     let mut bytes = 0;
-    for view in jobs {
-        let job = job(view);
-        bytes += job.encoded_len() + FIELD_BYTES_MAX;
+    let mut list = Vec::new();
+    for item in items {
+        bytes += item.encoded_len() + FIELD_BYTES_MAX;
         if bytes > limit {
-            let what = "the page of jobs, which a smaller limit makes smaller,";
             return Err(ApiError::TooLarge { what, limit });
         }
-        page.jobs.push(job);
+        list.push(item);
     }
-    Ok(page)
+    Ok(list)
 }
 
 fn attempt(attempt: &Attempt) -> v0::Attempt {

@@ -15,12 +15,15 @@ const fn code(error: &ApiError) -> Code {
     match error {
         ApiError::InvalidJson(_)
         | ApiError::InvalidField { .. }
+        | ApiError::MeaninglessField { .. }
         | ApiError::InvalidParameters(_)
         | ApiError::NotAcceptable
         | ApiError::UnsupportedMediaType(_) => Code::InvalidArgument,
         ApiError::NoSuchJob(_)
         | ApiError::NoSuchWorker(_)
         | ApiError::NoSuchAction(_)
+        | ApiError::NoSuchCron(_)
+        | ApiError::NoSuchActionConfig(_)
         | ApiError::NoSuchToken(_) => Code::NotFound,
         ApiError::NotAuthenticated(_) => Code::Unauthenticated,
         ApiError::NotAuthorized(_) => Code::PermissionDenied,
@@ -44,7 +47,7 @@ pub(crate) fn status(error: &ApiError) -> Status {
     let metadata: HashMap<String, String> =
         error.detail().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let mut details = ErrorDetails::with_error_info(error.code(), DOMAIN, metadata);
-    if let ApiError::InvalidField { field, .. } = error {
+    if let ApiError::InvalidField { field, .. } | ApiError::MeaninglessField { field, .. } = error {
         details.add_bad_request_violation(field, error.to_string());
     }
     // The hint is for requests that were not carried out.

@@ -1,20 +1,14 @@
 //! Submit, list, get, cancel and delete.
 
-use std::convert::Infallible;
-use std::iter::Peekable;
-use std::vec::IntoIter;
-
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 
 use super::query::Query;
 use super::shape::{self, Fields};
-use super::{answer, body};
+use super::{answer, body, list};
 use crate::api::{Api, ApiError, Caller, JobView, JobsQuery};
-use crate::limits;
 use crate::parse;
 
 pub(super) async fn list(api: &Api, query: &str) -> Result<Response, ApiError> {
@@ -29,38 +23,8 @@ pub(super) async fn list(api: &Api, query: &str) -> Result<Response, ApiError> {
     Ok(answer::json_bytes(StatusCode::OK, page(jobs.await?)))
 }
 
-/// `{"jobs":[...]}`, whole if it is small, and else piece by piece: a thousand jobs may have a
-/// quarter of a gigabyte of parameters.
 fn page(jobs: Vec<JobView>) -> Body {
-    let mut jobs = jobs.into_iter().peekable();
-    let mut first = b"{\"jobs\":[".to_vec();
-    fill(&mut first, &mut jobs);
-    if jobs.len() == 0 {
-        return first.into();
-    }
-    let rest = stream::unfold(jobs, async |mut jobs| {
-        jobs.peek()?;
-        let mut piece = Vec::new();
-        fill(&mut piece, &mut jobs);
-        Some((piece, jobs))
-    });
-    Body::from_stream(stream::iter([first]).chain(rest).map(Ok::<_, Infallible>))
-}
-
-/// Adds jobs until there are enough bytes, and the end of the list after the last one.
-fn fill(piece: &mut Vec<u8>, jobs: &mut Peekable<IntoIter<JobView>>) {
-    while let Some(job) = jobs.next() {
-        serde_json::to_writer(&mut *piece, &shape::Job::of(&job))
-            .expect("a job has texts for names, and writing to memory does not fail");
-        if jobs.peek().is_none() {
-            break;
-        }
-        piece.push(b',');
-        if piece.len() >= limits::PIECE_BYTES_MIN {
-            return;
-        }
-    }
-    piece.extend_from_slice(b"]}");
+    list::body("jobs", jobs, |piece, job| serde_json::to_writer(piece, &shape::Job::of(job)))
 }
 
 pub(super) async fn submit(
@@ -94,9 +58,11 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
+    use futures_util::StreamExt as _;
     use stint_core::{Job, JobId, JobSpec, Status, Timestamp};
 
     use super::*;
+    use crate::limits;
 
     fn job(number: u8, bytes: usize) -> JobView {
         let id = JobId::from_bytes([number; 16]);

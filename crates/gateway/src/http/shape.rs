@@ -3,5 +3,7 @@
 mod read;
 mod write;
 
-pub(super) use read::{Fields, capacity, submission, token_request};
-pub(super) use write::{Audit, Cluster, Job, LogLine, NewToken, Tokens, Workers};
+pub(super) use read::{Fields, action_config, capacity, cron, settings, submission, token_request};
+pub(super) use write::{
+    ActionConfig, Audit, Cluster, Cron, Job, LogLine, NewToken, Settings, Tokens, Workers,
+};

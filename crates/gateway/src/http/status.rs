@@ -12,11 +12,14 @@ const fn status(error: &ApiError) -> StatusCode {
     match error {
         ApiError::InvalidJson(_)
         | ApiError::InvalidField { .. }
+        | ApiError::MeaninglessField { .. }
         | ApiError::InvalidParameters(_) => StatusCode::BAD_REQUEST,
         ApiError::NoSuchJob(_)
         | ApiError::NoSuchWorker(_)
         | ApiError::NoSuchAction(_)
         | ApiError::NoSuchToken(_)
+        | ApiError::NoSuchCron(_)
+        | ApiError::NoSuchActionConfig(_)
         | ApiError::NotFound(_) => StatusCode::NOT_FOUND,
         ApiError::NotAuthenticated(_) => StatusCode::UNAUTHORIZED,
         ApiError::NotAuthorized(_) => StatusCode::FORBIDDEN,

@@ -15,12 +15,12 @@ use tonic_types::StatusExt as _;
 
 use crate::harness::{House, Puppet, soon};
 
-async fn channel(house: &House) -> Channel {
+pub(crate) async fn channel(house: &House) -> Channel {
     let endpoint = Channel::from_shared(format!("http://{}", house.address)).expect("an endpoint");
     endpoint.connect().await.expect("a connection")
 }
 
-fn reason(status: &Status) -> (Code, String) {
+pub(crate) fn reason(status: &Status) -> (Code, String) {
     let info = status.get_details_error_info().expect("an ErrorInfo");
     assert_eq!(info.domain, "stint");
     (status.code(), info.reason)

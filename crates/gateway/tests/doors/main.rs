@@ -2,11 +2,14 @@
 //! its own.
 
 mod access;
+mod action_configs;
 mod bad_input;
+mod crons;
 mod grpc;
 #[cfg(test)]
 mod harness;
 mod jobs;
 mod logs;
+mod settings;
 mod shutdown;
 mod slow;

@@ -44,13 +44,13 @@ async fn a_head_that_does_not_come_to_its_end_is_cut_off_though_bytes_trickle() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_head_on_a_kept_connection_has_the_same_time() {
-    let house = House::with(impatient()).await;
+    let idle_timeout = Duration::from_mins(5);
+    let house = House::with(Config { idle_timeout, ..impatient() }).await;
     let mut stream = house.connect().await;
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     assert_eq!(Answer::read(&mut stream).await.status, 200);
     stream.write_all(b"GET /healthz HT").await.unwrap();
-    let (took, said) = until_closed(&mut stream).await;
-    assert!(took < Duration::from_millis(800), "{took:?}: that is the idle timeout");
+    let (_, said) = until_closed(&mut stream).await;
     assert_eq!(said, "");
     house.stop().await;
 }
@@ -69,11 +69,12 @@ async fn a_body_that_does_not_come_is_answered_with_408() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_without_requests_is_closed_and_one_with_some_is_kept() {
-    let house = House::with(impatient()).await;
+    let idle_timeout = Duration::from_secs(2);
+    let house = House::with(Config { idle_timeout, ..impatient() }).await;
     let mut silent = house.connect().await;
     let mut kept = house.connect().await;
     let start = Instant::now();
-    while start.elapsed() < Duration::from_millis(1_500) {
+    while start.elapsed() < idle_timeout + Duration::from_secs(1) {
         kept.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         assert_eq!(Answer::read(&mut kept).await.status, 200);
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -105,10 +106,12 @@ async fn more_connections_than_there_are_places_wait_for_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_there_is_no_room_for_requests_they_are_refused_and_life_is_still_shown() {
     let house = House::with(Config { requests_max: 1, ..Config::default() }).await;
-    let mut holder = house.connect().await;
     let head = "POST /api/v0/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{";
-    holder.write_all(head.as_bytes()).await.unwrap();
+    let mut holder = house.connect().await;
     until("the only place to be taken", async || {
+        // Who asks may have had the place when the holder came, and that one was refused.
+        holder = house.connect().await;
+        holder.write_all(head.as_bytes()).await.unwrap();
         let answer = house.get("/version").await;
         let is_refused = answer.status == 429;
         if is_refused {

@@ -3,8 +3,7 @@
 use clap::{Args, Subcommand};
 use stint_client::Timestamp;
 
-use super::{amount, pair};
-use crate::config;
+use super::{amount, duration_text, pair};
 
 /// `stint job ...`.
 #[derive(Debug, Subcommand)]
@@ -99,11 +98,6 @@ pub(crate) struct Logs {
     /// At most so many lines; 0 is all.
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub(crate) limit: u64,
-}
-
-/// A duration goes to the cluster as it was written, if it is one.
-fn duration_text(text: &str) -> Result<String, String> {
-    config::length(text).map(|_| text.to_owned())
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {

@@ -1,13 +1,12 @@
 //! `stint job`.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, stderr};
 
 use stint_client::{Error, LogRange, v0};
 use tokio::time::{Instant, timeout_at};
 
-use super::Caller;
 use super::worker::amounts;
+use super::{Caller, parameters};
 use crate::args::job::{Command, List, Logs, Submit};
 use crate::exit::{Exit, Usage};
 use crate::print;
@@ -60,13 +59,7 @@ async fn submit(caller: &Caller, args: Submit) -> anyhow::Result<Exit> {
 }
 
 fn submission(args: Submit) -> Result<v0::SubmitJobRequest, Usage> {
-    let mut parameters = BTreeMap::new();
-    for (name, value) in args.params {
-        if parameters.contains_key(&name) {
-            return Err(Usage(format!("the parameter \"{name}\" is given twice")));
-        }
-        parameters.insert(name, value);
-    }
+    let parameters = parameters(args.params)?;
     let capacity = amounts(&args.capacity)?;
     Ok(v0::SubmitJobRequest {
         action: args.action,

@@ -1,9 +1,13 @@
 //! Results as JSON: field for field as the v0 API has them over HTTP.
 
+mod configuration;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use stint_client::{Timestamp, v0};
+
+pub(super) use configuration::{ActionConfig, ActionConfigs, Cron, Crons, Settings};
 
 #[derive(Serialize)]
 pub(super) struct Jobs<'a> {

@@ -1,9 +1,13 @@
 //! Results as tables for people.
 
+mod configuration;
+
 use std::collections::BTreeMap;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use stint_client::{Timestamp, v0};
+
+pub(super) use configuration::{action_config, action_configs, cron, crons, settings};
 
 use super::json::time;
 

@@ -21,7 +21,7 @@ impl Tokens {
 }
 
 impl Model {
-    pub(super) fn close_cluster(&mut self, hash: TokenHash) -> Answer {
+    pub(super) fn close_cluster(&mut self, hash: TokenHash) -> Reply {
         if !self.tokens.is_closed {
             self.tokens.is_closed = true;
             self.give(&NewToken {
@@ -32,7 +32,7 @@ impl Model {
                 description: "the first token of the cluster".to_owned(),
             });
         }
-        Ok(Reply::Ok)
+        Reply::Ok
     }
 
     pub(super) fn create_token(&mut self, new: &NewToken) -> Answer {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use stint_core::{CapacityMap, JobSpec, Parameters, limits::RETRIES_MAX};
 
 use super::super::time;
-use crate::api::{ApiError, Submission, TokenRequest};
+use crate::api::{ActionConfigForm, ApiError, CronForm, SettingsForm, Submission, TokenRequest};
 use crate::limits;
 use crate::parse::{self, quoted, shown};
 
@@ -18,15 +18,34 @@ pub(in crate::http) struct Fields(Map<String, Value>);
 /// What a client wants to run.
 pub(in crate::http) fn submission(mut fields: Fields) -> Result<Submission, ApiError> {
     Ok(Submission {
-        spec: JobSpec {
-            action: fields.text("action")?,
-            parameters: fields.texts("parameters")?,
-            capacity_map: fields.amounts("capacityMap")?,
-            deadline: parse::timeout("deadline", &fields.text("deadline")?)?,
-            stop_timeout: parse::timeout("stopTimeout", &fields.text("stopTimeout")?)?,
-        },
+        spec: fields.spec()?,
         retries: fields.count("retries", RETRIES_MAX)?,
         scheduled_at: time::parse("scheduledAt", &fields.text("scheduledAt")?)?,
+    })
+}
+
+/// What a client wants to be run by a schedule.
+pub(in crate::http) fn cron(mut fields: Fields) -> Result<CronForm, ApiError> {
+    Ok(CronForm {
+        spec: fields.spec()?,
+        retries: fields.count("retries", RETRIES_MAX)?,
+        schedule: fields.text("schedule")?,
+        time_zone: fields.text("timeZone")?,
+    })
+}
+
+/// What every job of an action is to be told.
+pub(in crate::http) fn action_config(mut fields: Fields) -> Result<ActionConfigForm, ApiError> {
+    let (action, parameters) = (fields.text("action")?, fields.texts("parameters")?);
+    Ok(ActionConfigForm { action, parameters })
+}
+
+/// What a client wants of the settings.
+pub(in crate::http) fn settings(mut fields: Fields) -> Result<SettingsForm, ApiError> {
+    Ok(SettingsForm {
+        compaction_enabled: fields.if_given("jobHistoryCompactionEnabled", boolean)?,
+        to_keep: fields.if_given("jobHistoryToKeep", number)?,
+        max_age: fields.if_given("jobHistoryMaxAge", text)?,
     })
 }
 
@@ -69,6 +88,26 @@ impl Fields {
         self.0.remove(name).filter(|value| !value.is_null())
     }
 
+    /// The value of the field, or `None` if there is none.
+    fn if_given<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&str, Value) -> Result<T, ApiError>,
+    ) -> Result<Option<T>, ApiError> {
+        self.take(name).map(|value| read(name, value)).transpose()
+    }
+
+    /// What is to be run.
+    fn spec(&mut self) -> Result<JobSpec, ApiError> {
+        Ok(JobSpec {
+            action: self.text("action")?,
+            parameters: self.texts("parameters")?,
+            capacity_map: self.amounts("capacityMap")?,
+            deadline: parse::timeout("deadline", &self.text("deadline")?)?,
+            stop_timeout: parse::timeout("stopTimeout", &self.text("stopTimeout")?)?,
+        })
+    }
+
     /// A text; empty by default.
     fn text(&mut self, name: &str) -> Result<String, ApiError> {
         self.take(name).map_or_else(|| Ok(String::new()), |value| text(name, value))
@@ -88,9 +127,7 @@ impl Fields {
 
     /// Amounts by name.
     fn amounts(&mut self, name: &str) -> Result<Option<CapacityMap>, ApiError> {
-        let entries = self.entries(name, "an object of integers", |name, value| {
-            value.as_u64().ok_or_else(|| wrong(name, "an integer of at least 0", &value))
-        })?;
+        let entries = self.entries(name, "an object of integers", number)?;
         Ok(entries.map(CapacityMap::from_iter))
     }
 
@@ -121,6 +158,16 @@ impl Fields {
 
 fn text(name: &str, value: Value) -> Result<String, ApiError> {
     if let Value::String(text) = value { Ok(text) } else { Err(wrong(name, "a string", &value)) }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands beside readers that keep the value")]
+fn number(name: &str, value: Value) -> Result<u64, ApiError> {
+    value.as_u64().ok_or_else(|| wrong(name, "an integer of at least 0", &value))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands beside readers that keep the value")]
+fn boolean(name: &str, value: Value) -> Result<bool, ApiError> {
+    value.as_bool().ok_or_else(|| wrong(name, "true or false", &value))
 }
 
 fn wrong(field: &str, expected: &str, got: &Value) -> ApiError {

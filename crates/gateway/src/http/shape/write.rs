@@ -1,5 +1,7 @@
 //! JSON out. The order of the fields is that of the v0 documentation; what we add comes after.
 
+mod configuration;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -11,6 +13,8 @@ use stint_core::{
     Attempt as CoreAttempt, AttemptEnd, CapacityMap, JobId, Line, Parameters, Timeout, TokenId,
     WorkerId,
 };
+
+pub(in crate::http) use configuration::{ActionConfig, Cron, Settings};
 
 use super::super::time::Rfc3339;
 use crate::VERSION;

@@ -1,0 +1,98 @@
+//! The cron calls.
+
+use stint_proto::v0;
+
+use crate::client::{self, Client};
+use crate::error::Error;
+use crate::retry::Repeat;
+
+impl Client {
+    /// All crons, in the order of their actions.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// for cron in client.list_crons().await? {
+    ///     println!("{} at {}", cron.action, cron.schedule);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn list_crons(&self) -> Result<Vec<v0::Cron>, Error> {
+        let list = self
+            .call(Repeat::Harmless, |channel| async {
+                client::crons(channel).list_crons(v0::ListCronsRequest {}).await
+            })
+            .await?;
+        Ok(list.crons)
+    }
+
+    /// The cron of an action.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// let cron = client.get_cron("update_db").await?;
+    /// println!("{}", cron.schedule);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoSuchCron`](crate::Code::NoSuchCron) if the action has none.
+    pub async fn get_cron(&self, action: &str) -> Result<v0::Cron, Error> {
+        self.call(Repeat::Harmless, |channel| async {
+            let request = v0::GetCronRequest { action: action.to_owned() };
+            client::crons(channel).get_cron(request).await
+        })
+        .await
+    }
+
+    /// Creates the cron of an action, or puts it in the place of the former one.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// use stint_client::v0;
+    ///
+    /// let cron = v0::PutCronRequest {
+    ///     action: "update_db".into(),
+    ///     schedule: "0 0 3 * * *".into(),
+    ///     ..Default::default()
+    /// };
+    /// let cron = client.put_cron(cron).await?;
+    /// println!("{} is next due at {:?}", cron.action, cron.next_run);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidParameters`](crate::Code::InvalidParameters) if the schedule means nothing, with
+    /// what is wrong with it; [`NoSuchAction`](crate::Code::NoSuchAction).
+    pub async fn put_cron(&self, cron: v0::PutCronRequest) -> Result<v0::Cron, Error> {
+        let cron = &cron;
+        self.call(Repeat::Harmless, |channel| async {
+            client::crons(channel).put_cron(cron.clone()).await
+        })
+        .await
+    }
+
+    /// Removes the cron of an action. The jobs that it has created stay.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// client.delete_cron("update_db").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoSuchCron`](crate::Code::NoSuchCron) if the action has none.
+    /// [`Error::OutcomeUnknown`] if the call was sent and there is no answer: it is not repeated
+    /// then, since that could remove what somebody else has put in between.
+    pub async fn delete_cron(&self, action: &str) -> Result<(), Error> {
+        self.call(Repeat::Harmful, |channel| async {
+            let request = v0::DeleteCronRequest { action: action.to_owned() };
+            client::crons(channel).delete_cron(request).await
+        })
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,55 @@
+//! Action configs: list, put, get and delete.
+
+use std::sync::Arc;
+
+use stint_proto::v0;
+use stint_proto::v0::action_configs_server::ActionConfigs;
+use tonic::{Request, Response, Status};
+
+use super::{caller, shape};
+use crate::api::{ActionConfigForm, Api};
+
+pub(super) struct Service(pub(super) Arc<Api>);
+
+#[tonic::async_trait]
+impl ActionConfigs for Service {
+    async fn list_action_configs(
+        &self,
+        _request: Request<v0::ListActionConfigsRequest>,
+    ) -> Result<Response<v0::ListActionConfigsResponse>, Status> {
+        let configs = self.0.list_action_configs().await?;
+        let configs = configs.iter().map(|config| shape::action_config(config));
+        let what = "the list of action configs, each of which can be read by itself,";
+        let action_configs = shape::list(what, configs)?;
+        Ok(Response::new(v0::ListActionConfigsResponse { action_configs }))
+    }
+
+    async fn put_action_config(
+        &self,
+        request: Request<v0::PutActionConfigRequest>,
+    ) -> Result<Response<v0::ActionConfig>, Status> {
+        let caller = caller(&request)?;
+        let v0::PutActionConfigRequest { action, parameters } = request.into_inner();
+        let parameters = parameters.map(|map| map.entries);
+        let config =
+            self.0.put_action_config(&caller, ActionConfigForm { action, parameters }).await?;
+        Ok(Response::new(shape::action_config(&config)))
+    }
+
+    async fn get_action_config(
+        &self,
+        request: Request<v0::GetActionConfigRequest>,
+    ) -> Result<Response<v0::ActionConfig>, Status> {
+        let config = self.0.get_action_config(&request.get_ref().action).await?;
+        Ok(Response::new(shape::action_config(&config)))
+    }
+
+    async fn delete_action_config(
+        &self,
+        request: Request<v0::DeleteActionConfigRequest>,
+    ) -> Result<Response<v0::DeleteActionConfigResponse>, Status> {
+        let caller = caller(&request)?;
+        self.0.delete_action_config(&caller, request.into_inner().action).await?;
+        Ok(Response::new(v0::DeleteActionConfigResponse {}))
+    }
+}

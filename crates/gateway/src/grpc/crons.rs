@@ -1,0 +1,51 @@
+//! Crons: list, put, get and delete.
+
+use std::sync::Arc;
+
+use stint_proto::v0;
+use stint_proto::v0::crons_server::Crons;
+use tonic::{Request, Response, Status};
+
+use super::{caller, shape};
+use crate::api::Api;
+
+pub(super) struct Service(pub(super) Arc<Api>);
+
+#[tonic::async_trait]
+impl Crons for Service {
+    async fn list_crons(
+        &self,
+        _request: Request<v0::ListCronsRequest>,
+    ) -> Result<Response<v0::ListCronsResponse>, Status> {
+        let crons = self.0.list_crons().await?;
+        let crons = crons.iter().map(|cron| shape::cron((&**cron).into()));
+        let crons = shape::list("the list of crons, each of which can be read by itself,", crons)?;
+        Ok(Response::new(v0::ListCronsResponse { crons }))
+    }
+
+    async fn put_cron(
+        &self,
+        request: Request<v0::PutCronRequest>,
+    ) -> Result<Response<v0::Cron>, Status> {
+        let caller = caller(&request)?;
+        let cron = self.0.put_cron(&caller, shape::cron_form(request.into_inner())?).await?;
+        Ok(Response::new(shape::cron((&cron).into())))
+    }
+
+    async fn get_cron(
+        &self,
+        request: Request<v0::GetCronRequest>,
+    ) -> Result<Response<v0::Cron>, Status> {
+        let cron = self.0.get_cron(&request.get_ref().action).await?;
+        Ok(Response::new(shape::cron((&*cron).into())))
+    }
+
+    async fn delete_cron(
+        &self,
+        request: Request<v0::DeleteCronRequest>,
+    ) -> Result<Response<v0::DeleteCronResponse>, Status> {
+        let caller = caller(&request)?;
+        self.0.delete_cron(&caller, request.into_inner().action).await?;
+        Ok(Response::new(v0::DeleteCronResponse {}))
+    }
+}

@@ -1,0 +1,38 @@
+//! Action configs: list, put, get and delete.
+
+use axum::extract::Request;
+use axum::response::Response;
+use http::StatusCode;
+
+use super::shape::{self, Fields};
+use super::{answer, body, list};
+use crate::api::{Api, ApiError, Caller};
+
+pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
+    let configs = api.list_action_configs().await?;
+    let configs = list::body("actionConfigs", configs, |piece, config| {
+        serde_json::to_writer(piece, &shape::ActionConfig::of(config))
+    });
+    Ok(answer::json_bytes(StatusCode::OK, configs))
+}
+
+pub(super) async fn put(
+    api: &Api,
+    caller: &Caller,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let body = body::read(request).await?;
+    let config =
+        api.put_action_config(caller, shape::action_config(Fields::parse(&body)?)?).await?;
+    Ok(answer::json(StatusCode::ACCEPTED, &shape::ActionConfig::of(&config)))
+}
+
+pub(super) async fn get(api: &Api, action: &str) -> Result<Response, ApiError> {
+    let config = api.get_action_config(action).await?;
+    Ok(answer::json(StatusCode::OK, &shape::ActionConfig::of(&config)))
+}
+
+pub(super) async fn delete(api: &Api, caller: &Caller, action: &str) -> Result<Response, ApiError> {
+    api.delete_action_config(caller, action.to_owned()).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
