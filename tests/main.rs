@@ -8,6 +8,7 @@
     reason = "a place that is not there fails the test, as it should"
 )]
 
+mod access;
 mod api_v0;
 mod bad_input;
 mod cli;

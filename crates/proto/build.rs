@@ -7,6 +7,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "stint/v0/workers.proto",
         "stint/v0/cluster.proto",
         "stint/v0/watch.proto",
+        "stint/v0/tokens.proto",
+        "stint/v0/audit.proto",
         "stint/v0/crons.proto",
         "stint/v0/action_configs.proto",
         "stint/v0/settings.proto",

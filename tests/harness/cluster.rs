@@ -26,11 +26,20 @@ pub(crate) struct Options {
     pub(crate) lease_ttl: &'static str,
     /// Whether all connections are encrypted.
     pub(crate) tls: bool,
+    /// Whether callers need a token; the first one is the cluster's own in all that it asks.
+    pub(crate) is_closed: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { replicas: 3, capacity: "{}", actions: "", lease_ttl: "2s", tls: false }
+        Self {
+            replicas: 3,
+            capacity: "{}",
+            actions: "",
+            lease_ttl: "2s",
+            tls: false,
+            is_closed: false,
+        }
     }
 }
 
@@ -51,6 +60,8 @@ pub(crate) struct Replica {
 pub(crate) struct Cluster {
     pub(crate) replicas: Vec<Replica>,
     authority: Option<Authority>,
+    /// The first token of a closed cluster.
+    pub(crate) admin: Option<String>,
     dir: TempDir,
 }
 
@@ -90,15 +101,23 @@ impl Cluster {
             })
             .collect();
         let authority = options.tls.then(|| Authority::new(dir.path()));
+        let mut admin = None;
         for replica in &replicas {
             fs::write(&replica.config, config(replica, &replicas, options)).expect("a config file");
             if let Some(authority) = &authority {
                 certify(replica, authority, dir.path());
             }
-            let run = super::program::stint(&["init", "--config", path(&replica.config)]);
+            let mut args = vec!["init", "--config", path(&replica.config)];
+            if options.is_closed && replica.id == replicas[0].id {
+                args.extend(["--admin-token-file", "-"]);
+            }
+            let run = super::program::stint(&args);
             assert_eq!(run.code, Some(0), "stint init: {run:?}");
+            if args.contains(&"-") {
+                admin = Some(run.out.trim().to_owned());
+            }
         }
-        Self { replicas, authority, dir }
+        Self { replicas, authority, admin, dir }
     }
 
     /// Starts replica `i`.
@@ -136,25 +155,32 @@ impl Cluster {
 
     /// GET from replica `i`.
     pub(crate) fn get(&self, i: usize, path: &str) -> Result<Answer, String> {
-        let address = &self.replicas[i].address;
-        match self.ca() {
-            Some(ca) => tls::get(address, ca, path),
-            None => http::get(address, path),
-        }
+        self.ask(i, "GET", path, None)
     }
 
     /// POST to replica `i`.
     pub(crate) fn post(&self, i: usize, path: &str, body: &str) -> Result<Answer, String> {
-        let address = &self.replicas[i].address;
-        match self.ca() {
-            Some(ca) => tls::post(address, ca, path, body),
-            None => http::post(address, path, body),
-        }
+        self.ask(i, "POST", path, Some(body))
     }
 
     /// DELETE at replica `i`.
     pub(crate) fn delete(&self, i: usize, path: &str) -> Result<Answer, String> {
-        http::delete(&self.replicas[i].address, path)
+        self.ask(i, "DELETE", path, None)
+    }
+
+    fn ask(
+        &self,
+        i: usize,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+    ) -> Result<Answer, String> {
+        let bearer = self.admin.as_ref().map(|token| format!("Bearer {token}"));
+        let address = &self.replicas[i].address;
+        match self.ca() {
+            Some(ca) => tls::ask(address, ca, (method, path), bearer.as_deref(), body),
+            None => http::ask(address, method, path, bearer.as_deref(), body),
+        }
     }
 
     /// Submits a job at replica `i`, which must accept it, and gives its id.
@@ -302,11 +328,12 @@ fn config(replica: &Replica, all: &[Replica], options: &Options) -> String {
     };
     let mut text = format!(
         "[replica]\nid = \"{}\"\ndata_dir = \"{}\"\nclient_address = \"{}\"\n\
-         peer_address = \"{}:7500\"\n\n[cluster]\nid = \"000102030405060708090a0b0c0d0e0f\"\n",
+         peer_address = \"{}:7500\"\ninsecure_open = {}\n\n[cluster]\nid = \"000102030405060708090a0b0c0d0e0f\"\n",
         replica.id,
         replica.data_dir.display(),
         replica.address,
         host(replica),
+        !options.is_closed,
     );
     if options.tls {
         text.push_str(&tls_table(replica));

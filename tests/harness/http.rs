@@ -4,6 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::http::Request;
 
 /// An answer, read to its end.
 #[derive(Debug, Clone)]
@@ -92,14 +93,31 @@ fn read(answer: Result<http::Response<ureq::Body>, ureq::Error>) -> Result<Answe
     Ok(Answer { status: answer.status().as_u16(), headers, body })
 }
 
+/// Asks with a header `Authorization`, if there is one to send.
+pub(crate) fn ask(
+    address: &str,
+    method: &str,
+    path: &str,
+    authorization: Option<&str>,
+    body: Option<&str>,
+) -> Result<Answer, String> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(format!("http://{address}{path}"))
+        .header("Content-Type", "application/json");
+    if let Some(authorization) = authorization {
+        request = request.header("Authorization", authorization);
+    }
+    let agent = agent();
+    read(match body {
+        Some(body) => agent.run(request.body(body).map_err(|error| error.to_string())?),
+        None => agent.run(request.body(()).map_err(|error| error.to_string())?),
+    })
+}
+
 /// GET `path` of the replica at `address`; an error is a lost connection, never a status.
 pub(crate) fn get(address: &str, path: &str) -> Result<Answer, String> {
     read(agent().get(format!("http://{address}{path}")).call())
-}
-
-/// DELETE `path`.
-pub(crate) fn delete(address: &str, path: &str) -> Result<Answer, String> {
-    read(agent().delete(format!("http://{address}{path}")).call())
 }
 
 /// POST a body as `application/json` to `path`.

@@ -19,6 +19,7 @@ pub(crate) fn stint(args: &[&str]) -> Run {
         .args(args)
         .env_remove("STINT_ADDRESS")
         .env_remove("STINT_CA")
+        .env_remove("STINT_TOKEN")
         .stdin(Stdio::null())
         .output()
         .expect("the program under test starts");

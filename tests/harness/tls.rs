@@ -67,29 +67,22 @@ pub(crate) fn shown(address: &str, ca: &Path) -> Result<CertificateDer<'static>,
     shown.cloned().ok_or_else(|| "no certificate".to_owned())
 }
 
-/// GET `path` by HTTPS.
-pub(crate) fn get(address: &str, ca: &Path, path: &str) -> Result<Answer, String> {
-    ask(
-        address,
-        ca,
-        &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
-    )
-}
-
-/// POST a body of JSON to `path` by HTTPS.
-pub(crate) fn post(address: &str, ca: &Path, path: &str, body: &str) -> Result<Answer, String> {
+/// Asks by HTTPS, with a header `Authorization` if there is one to send.
+pub(crate) fn ask(
+    address: &str,
+    ca: &Path,
+    (method, path): (&str, &str),
+    authorization: Option<&str>,
+    body: Option<&str>,
+) -> Result<Answer, String> {
+    let authorization =
+        authorization.map(|value| format!("Authorization: {value}\r\n")).unwrap_or_default();
+    let body = body.unwrap_or_default();
     let length = body.len();
-    ask(
-        address,
-        ca,
-        &format!(
-            "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        ),
-    )
-}
-
-fn ask(address: &str, ca: &Path, request: &str) -> Result<Answer, String> {
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{authorization}\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
     let mut client = connect(address, host(address), ca, None)?;
     client.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
     let mut text = String::new();

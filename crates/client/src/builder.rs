@@ -1,25 +1,45 @@
 //! How a client is told where its cluster is.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::authority::Authority;
+use crate::bearer::Bearer;
 use crate::client::Client;
 use crate::endpoints::Endpoints;
 use crate::error::Error;
 use crate::limits;
 
 /// Makes a [`Client`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Builder {
     endpoints: Vec<String>,
     ca_certificate: Option<PathBuf>,
+    token: Option<String>,
     deadline: Duration,
+}
+
+impl fmt::Debug for Builder {
+    /// The token is nobody's business.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { endpoints, ca_certificate, token: _, deadline } = self;
+        let mut all = f.debug_struct("Builder");
+        all.field("endpoints", endpoints)
+            .field("ca_certificate", ca_certificate)
+            .field("deadline", deadline)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { endpoints: Vec::new(), ca_certificate: None, deadline: limits::DEADLINE }
+        Self {
+            endpoints: Vec::new(),
+            ca_certificate: None,
+            token: None,
+            deadline: limits::DEADLINE,
+        }
     }
 }
 
@@ -41,6 +61,13 @@ impl Builder {
         self
     }
 
+    /// The token that says who calls; a cluster that is open needs none.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
     /// How long one call goes on looking for a replica that answers; 30 s unless set.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
@@ -52,10 +79,12 @@ impl Builder {
     ///
     /// # Errors
     /// [`Error::BadEndpoint`] if there is no endpoint, or one that cannot be understood;
-    /// [`Error::BadCertificate`] if the file is of no use.
+    /// [`Error::BadCertificate`] if the file is of no use; [`Error::BadToken`] if the token cannot
+    /// be sent.
     pub fn build(self) -> Result<Client, Error> {
         let authority = self.ca_certificate.as_deref().map(Authority::read).transpose()?;
         let endpoints = Endpoints::new(&self.endpoints, authority.as_ref())?;
-        Ok(Client::new(endpoints, self.deadline))
+        let bearer = self.token.as_deref().map(Bearer::new).transpose()?.unwrap_or_default();
+        Ok(Client::new(endpoints, bearer, self.deadline))
     }
 }

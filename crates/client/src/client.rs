@@ -9,12 +9,13 @@ use stint_proto::v0::crons_client::CronsClient;
 use stint_proto::v0::events_client::EventsClient;
 use stint_proto::v0::jobs_client::JobsClient;
 use stint_proto::v0::settings_client::SettingsClient;
+use stint_proto::v0::tokens_client::TokensClient;
 use stint_proto::v0::workers_client::WorkersClient;
-use tonic::transport::Channel;
 use tonic::{Response, Status};
 
+use crate::bearer::{Bearer, Line};
 use crate::builder::Builder;
-use crate::endpoints::Endpoints;
+use crate::endpoints::{Endpoint, Endpoints};
 use crate::error::Error;
 use crate::limits;
 use crate::retry::{Attempt, Repeat, Search};
@@ -28,6 +29,7 @@ pub struct Client {
 #[derive(Debug)]
 struct Inner {
     endpoints: Endpoints,
+    bearer: Bearer,
     deadline: Duration,
 }
 
@@ -44,12 +46,17 @@ impl Client {
         Builder::default()
     }
 
-    pub(crate) fn new(endpoints: Endpoints, deadline: Duration) -> Self {
-        Self { inner: Arc::new(Inner { endpoints, deadline }) }
+    pub(crate) fn new(endpoints: Endpoints, bearer: Bearer, deadline: Duration) -> Self {
+        Self { inner: Arc::new(Inner { endpoints, bearer, deadline }) }
     }
 
     pub(crate) fn endpoints(&self) -> &Endpoints {
         &self.inner.endpoints
+    }
+
+    /// The connection to this replica, by which each call says who calls.
+    pub(crate) fn line(&self, endpoint: &Endpoint) -> Line {
+        Line::new(endpoint.channel(), self.inner.bearer.clone())
     }
 
     pub(crate) fn search(&self) -> Search {
@@ -60,7 +67,7 @@ impl Client {
     pub(crate) async fn call<T, F>(
         &self,
         repeat: Repeat,
-        ask: impl Fn(Channel) -> F,
+        ask: impl Fn(Line) -> F,
     ) -> Result<T, Error>
     where
         F: Future<Output = Result<Response<T>, Status>>,
@@ -71,7 +78,7 @@ impl Client {
         loop {
             let endpoint = search.endpoint(endpoints);
             let attempt_max = search.attempt_max();
-            let answer = tokio::time::timeout(attempt_max, ask(endpoint.channel())).await;
+            let answer = tokio::time::timeout(attempt_max, ask(self.line(endpoint))).await;
             let failure = match answer {
                 Ok(Ok(response)) => {
                     search.has_answered(endpoints);
@@ -100,36 +107,41 @@ impl Client {
 }
 
 /// The job calls over this connection.
-pub(crate) fn jobs(channel: Channel) -> JobsClient<Channel> {
-    JobsClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+pub(crate) fn jobs(line: Line) -> JobsClient<Line> {
+    JobsClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
 }
 
 /// The calls about what happens over this connection.
-pub(crate) fn events(channel: Channel) -> EventsClient<Channel> {
-    EventsClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+pub(crate) fn events(line: Line) -> EventsClient<Line> {
+    EventsClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
 }
 
 /// The worker calls over this connection.
-pub(crate) fn workers(channel: Channel) -> WorkersClient<Channel> {
-    WorkersClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+pub(crate) fn workers(line: Line) -> WorkersClient<Line> {
+    WorkersClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
 }
 
 /// The cron calls over this connection.
-pub(crate) fn crons(channel: Channel) -> CronsClient<Channel> {
-    CronsClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+pub(crate) fn crons(line: Line) -> CronsClient<Line> {
+    CronsClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
 }
 
 /// The action config calls over this connection.
-pub(crate) fn action_configs(channel: Channel) -> ActionConfigsClient<Channel> {
-    ActionConfigsClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+pub(crate) fn action_configs(line: Line) -> ActionConfigsClient<Line> {
+    ActionConfigsClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
 }
 
 /// The settings calls over this connection.
-pub(crate) fn settings(channel: Channel) -> SettingsClient<Channel> {
-    SettingsClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+pub(crate) fn settings(line: Line) -> SettingsClient<Line> {
+    SettingsClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
 }
 
 /// The cluster calls over this connection.
-pub(crate) fn cluster(channel: Channel) -> ClusterClient<Channel> {
-    ClusterClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+pub(crate) fn cluster(line: Line) -> ClusterClient<Line> {
+    ClusterClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+}
+
+/// The token calls over this connection.
+pub(crate) fn tokens(line: Line) -> TokensClient<Line> {
+    TokensClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
 }

@@ -68,6 +68,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The client was built with a token that cannot be sent. It is not shown.
+    #[error("what was given as a token is none: it has characters that cannot be sent")]
+    BadToken,
 }
 
 /// Why one endpoint gave no answer.
@@ -88,7 +91,8 @@ impl Error {
             | Self::OutcomeUnknown { .. }
             | Self::StillWaiting { .. }
             | Self::BadEndpoint { .. }
-            | Self::BadCertificate { .. } => None,
+            | Self::BadCertificate { .. }
+            | Self::BadToken => None,
         }
     }
 
@@ -98,9 +102,10 @@ impl Error {
             Self::Refused { endpoint, .. }
             | Self::OutcomeUnknown { endpoint, .. }
             | Self::BadEndpoint { endpoint, .. } => Some(endpoint),
-            Self::Unreachable { .. } | Self::StillWaiting { .. } | Self::BadCertificate { .. } => {
-                None
-            }
+            Self::Unreachable { .. }
+            | Self::StillWaiting { .. }
+            | Self::BadCertificate { .. }
+            | Self::BadToken => None,
         }
     }
 }
@@ -128,6 +133,8 @@ pub enum Code {
     NoSuchWorker,
     /// `NO_SUCH_ACTION`: no worker offers it.
     NoSuchAction,
+    /// `NO_SUCH_TOKEN`.
+    NoSuchToken,
     /// `NO_SUCH_CRON`: the action has none.
     NoSuchCron,
     /// `NO_SUCH_ACTION_CONFIG`: the action has none.
@@ -151,13 +158,14 @@ pub enum Code {
 }
 
 /// The codes that have a variant, with their names.
-const NAMES: [(&str, Code); 15] = [
+const NAMES: [(&str, Code); 16] = [
     ("INVALID_PARAMETERS", Code::InvalidParameters),
     ("NOT_AUTHENTICATED", Code::NotAuthenticated),
     ("NOT_AUTHORIZED", Code::NotAuthorized),
     ("NO_SUCH_JOB", Code::NoSuchJob),
     ("NO_SUCH_WORKER", Code::NoSuchWorker),
     ("NO_SUCH_ACTION", Code::NoSuchAction),
+    ("NO_SUCH_TOKEN", Code::NoSuchToken),
     ("NO_SUCH_CRON", Code::NoSuchCron),
     ("NO_SUCH_ACTION_CONFIG", Code::NoSuchActionConfig),
     ("NOT_FOUND", Code::NotFound),

@@ -24,6 +24,7 @@
 
 mod action_configs;
 mod authority;
+mod bearer;
 mod builder;
 mod client;
 mod cluster;
@@ -37,6 +38,7 @@ mod retry;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod wait;
 mod watch;
 mod workers;

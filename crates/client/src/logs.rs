@@ -119,9 +119,9 @@ impl Logs {
     async fn open(&mut self) -> Result<(), Error> {
         let LogRange { follow: stream, offset, limit } = self.range;
         let request = v0::GetJobLogsRequest { id: self.id.clone(), stream, offset, limit };
-        let channel = self.search.endpoint(self.client.endpoints()).channel();
+        let line = self.client.line(self.search.endpoint(self.client.endpoints()));
         let attempt_max = self.search.attempt_max();
-        let mut jobs = client::jobs(channel);
+        let mut jobs = client::jobs(line);
         match timeout(attempt_max, jobs.get_job_logs(request)).await {
             Ok(Ok(response)) => {
                 self.search.has_answered(self.client.endpoints());

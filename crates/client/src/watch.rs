@@ -109,9 +109,9 @@ impl Watch {
 
     async fn open(&mut self) -> Result<(), Error> {
         let WatchRange { from, kinds } = self.range.clone();
-        let channel = self.search.endpoint(self.client.endpoints()).channel();
+        let line = self.client.line(self.search.endpoint(self.client.endpoints()));
         let attempt_max = self.search.attempt_max();
-        let mut events = client::events(channel);
+        let mut events = client::events(line);
         match timeout(attempt_max, events.watch(v0::WatchRequest { from, kinds })).await {
             Ok(Ok(response)) => {
                 self.search.has_answered(self.client.endpoints());

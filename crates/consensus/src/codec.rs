@@ -3,6 +3,7 @@
 //! Encoding cannot fail. Decoding checks everything: bytes that no encoder wrote are [`Garbled`],
 //! and a replica that finds such bytes in its committed log stops.
 
+mod audit;
 mod command;
 mod configuration;
 #[cfg(test)]
@@ -12,12 +13,16 @@ mod reply;
 #[cfg(test)]
 mod samples;
 mod state;
+mod token;
 
 use stint_core::{CapacityMap, Epoch, JobId, LeaseId, Parameters, Timestamp, WorkerId};
 use stint_proto::log::v1 as pb;
 use thiserror::Error;
 
-pub(crate) use command::{check_unstamped, decode_proposal, encode_command, stamp};
+pub(crate) use audit::{decode_audit, encode_audit, with_origin};
+#[cfg(test)]
+pub(crate) use command::decode_proposal;
+pub(crate) use command::{check_unstamped, decode_audited, encode_command, stamp};
 pub(crate) use job::{decode_job, decode_lines, encode_job, encode_lines};
 pub(crate) use reply::{decode_answer, encode_answer};
 pub(crate) use state::{decode_header, encode_chunks, encode_header};

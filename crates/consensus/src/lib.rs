@@ -4,6 +4,7 @@
 //! command means is `stint-core`'s, what stands on disk is `stint-storage`'s. Start at [`Replica`].
 #![deny(missing_docs)]
 
+mod audit;
 mod codec;
 mod error;
 mod failure;
@@ -30,6 +31,7 @@ mod types;
 mod upkeep;
 mod watch;
 
+pub use audit::{AuditRecord, Origin};
 pub use error::Error;
 pub use recent::Occurrence;
 pub use replica::{

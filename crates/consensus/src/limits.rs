@@ -131,6 +131,9 @@ pub(crate) const REFILL_INTERVAL: Duration = Duration::from_secs(2);
 /// And how late at most: the pause doubles each time, since each look goes through the history.
 pub(crate) const REFILL_INTERVAL_MAX: Duration = Duration::from_mins(10);
 
+/// Records of the audit log that are read at a time while a page is looked for.
+pub(crate) const AUDIT_PAGE: usize = 1_024;
+
 /// Jobs that are looked through for missing output at a time.
 pub(crate) const REFILL_STEP: usize = 256;
 

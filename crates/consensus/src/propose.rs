@@ -11,7 +11,10 @@ use stint_core::{Command, Refusal, Reply, Timestamp};
 use stint_proto::peer::v1 as pb;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::codec::{check_unstamped, decode_answer, encode_answer, encode_command, stamp};
+use crate::audit::Origin;
+use crate::codec::{
+    check_unstamped, decode_answer, encode_answer, encode_command, stamp, with_origin,
+};
 use crate::error::Error;
 use crate::inner::Inner;
 use crate::limits::{
@@ -46,12 +49,15 @@ pub(crate) fn wall_clock() -> Timestamp {
 
 /// Whether proposing it again cannot do anything twice: ids, lease numbers and line numbers see to
 /// that. A claim asks for more each time; of two deletions the second would say that there was
-/// nothing, or delete what was put in between.
+/// nothing, or delete what was put in between; a token that is created twice may have been revoked
+/// in between.
 fn may_be_repeated(command: &Command) -> bool {
     match command {
-        Command::Claim { .. } | Command::DeleteCron { .. } | Command::DeleteActionConfig { .. } => {
-            false
-        }
+        Command::Claim { .. }
+        | Command::DeleteCron { .. }
+        | Command::DeleteActionConfig { .. }
+        | Command::CreateToken(_)
+        | Command::RevokeToken { .. } => false,
         Command::Tick
         | Command::Submit(_)
         | Command::Cancel { .. }
@@ -66,16 +72,24 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::Expire { .. }
         | Command::PutCron(_)
         | Command::PutActionConfig(_)
-        | Command::PutSettings(_) => true,
+        | Command::PutSettings(_)
+        | Command::Close { .. } => true,
     }
 }
 
 impl Inner {
     /// Has the command carried out, wherever the leader is, within the time of a request.
-    pub(crate) async fn propose(&self, command: Command) -> Result<Result<Reply, Refusal>, Error> {
+    pub(crate) async fn propose(
+        &self,
+        command: Command,
+        origin: Option<&Origin>,
+    ) -> Result<Result<Reply, Refusal>, Error> {
         self.room()?;
         let repeatable = may_be_repeated(&command);
-        let command = encode_command(&command);
+        let mut command = encode_command(&command);
+        if let Some(origin) = origin {
+            command = with_origin(&command, origin);
+        }
         if command.len() > PROPOSAL_BYTES_MAX {
             // An entry that storage cannot take would be the end of every leader in turn.
             let what = "a command, in bytes,".into();

@@ -128,7 +128,9 @@ fn is_watched(event: &Event) -> bool {
         Event::LinesAppended { .. }
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
-        | Event::SettingsChanged(_) => false,
+        | Event::SettingsChanged(_)
+        | Event::TokenCreated(_)
+        | Event::TokenRevoked(_) => false,
     }
 }
 
@@ -151,7 +153,9 @@ fn bytes_of(event: &Event) -> usize {
         Event::Deleted(_)
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
-        | Event::SettingsChanged(_) => 0,
+        | Event::SettingsChanged(_)
+        | Event::TokenCreated(_)
+        | Event::TokenRevoked(_) => 0,
     }
 }
 

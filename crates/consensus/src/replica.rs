@@ -16,6 +16,7 @@ use stint_storage::Store;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::audit::{AuditRecord, Origin};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::inner::Inner;
@@ -284,7 +285,27 @@ impl Replica {
     /// Waits for a leader for as long as [`Timing::request`]. A command is proposed anew only where
     /// it is known not to be in the log, or where being in it twice changes nothing.
     pub async fn propose(&self, command: Command) -> Result<Result<Reply, Refusal>, Error> {
-        self.0.inner.propose(command).await
+        self.0.inner.propose(command, None).await
+    }
+
+    /// The same for a client: the audit log keeps who it was, and how it ended.
+    pub async fn propose_for(
+        &self,
+        origin: &Origin,
+        command: Command,
+    ) -> Result<Result<Reply, Refusal>, Error> {
+        self.0.inner.propose(command, Some(origin)).await
+    }
+
+    /// What clients have changed, the newest first, from `start` on: all, or what one user has.
+    /// Linearizable; the oldest is forgotten at some bound.
+    pub async fn audit(
+        &self,
+        user: Option<&str>,
+        start: usize,
+        limit: usize,
+    ) -> Result<Vec<AuditRecord>, Error> {
+        self.0.inner.audit(user, start, limit).await
     }
 
     /// The time as this replica would stamp an entry now: its wall clock, but no instant before the

@@ -12,11 +12,12 @@ use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use stint_core::{Event, Job, JobId, State, Status};
-use stint_storage::{Record, Store};
+use stint_storage::{Audited, Record, Store};
 use tokio::sync::{Notify, broadcast, watch};
 
+use crate::audit::AuditRecord;
 use crate::codec::{
-    decode_header, decode_job, decode_proposal, encode_chunks, encode_header, encode_job,
+    decode_audited, decode_header, decode_job, encode_chunks, encode_header, encode_job,
     encode_lines,
 };
 use crate::error::Error;
@@ -187,7 +188,9 @@ impl Applied {
                 | Event::CronDeleted(_)
                 | Event::ActionConfigChanged(_)
                 | Event::ActionConfigDeleted(_)
-                | Event::SettingsChanged(_) => {}
+                | Event::SettingsChanged(_)
+                | Event::TokenCreated(_)
+                | Event::TokenRevoked(_) => {}
             }
         }
         Ok(())
@@ -202,7 +205,7 @@ impl Applied {
     }
 
     fn delete_from_history(&self, id: JobId, records: &mut Vec<Record>) -> Result<(), io::Error> {
-        self.put(records)?;
+        self.put(records, &[])?;
         let found = self.store.state.get(&id.to_bytes());
         let Some(body) = found.map_err(|error| self.fail("history", &error))? else {
             return Ok(());
@@ -214,9 +217,9 @@ impl Applied {
         Ok(())
     }
 
-    fn put(&self, records: &mut Vec<Record>) -> Result<(), io::Error> {
-        if !records.is_empty() {
-            self.insist("history", || self.store.state.put_records(records))?;
+    fn put(&self, records: &mut Vec<Record>, audited: &[Audited]) -> Result<(), io::Error> {
+        if !records.is_empty() || !audited.is_empty() {
+            self.insist("history", || self.store.state.put_batch(records, audited))?;
             records.clear();
         }
         Ok(())
@@ -300,26 +303,34 @@ impl StateMachine {
             let command = match &entry.payload {
                 EntryPayload::Normal(payload) => {
                     bytes += payload.0.len();
-                    Some(decode_proposal(&payload.0)?)
+                    Some(decode_audited(&payload.0)?)
                 }
                 EntryPayload::Blank | EntryPayload::Membership(_) => None,
             };
             decoded.push((entry, responder, command));
         }
         let mut done = Vec::with_capacity(decoded.len());
+        let mut audited = Vec::new();
         let whole = self.0.whole();
         {
             let mut view = self.0.write();
             for (entry, responder, command) in decoded {
                 let mut events = Vec::new();
                 let mut answer = None;
-                if let Some((at, command)) = command {
+                if let Some((at, command, origin)) = command {
+                    let index = entry.log_id.index;
+                    let audit =
+                        origin.map(|origin| AuditRecord::begin(index, at, origin, &command));
                     let state = &mut view.state;
                     // Whatever a command says ends in an answer: a panic says that the state
                     // itself is wrong, and then this replica stops.
                     let outcome = catch_unwind(AssertUnwindSafe(|| state.apply(at, command)));
                     let outcome =
                         outcome.map_err(|panic| self.impossible(&entry, panic.as_ref()))?;
+                    if let Some(mut audit) = audit {
+                        audit.refusal = outcome.reply.as_ref().err().cloned();
+                        audited.push(audit.store());
+                    }
                     answer = Some(outcome.reply);
                     events = outcome.events;
                 }
@@ -341,7 +352,7 @@ impl StateMachine {
         for entry in &done {
             self.0.keep(&entry.events, &mut records)?;
         }
-        self.0.put(&mut records)?;
+        self.0.put(&mut records, &audited)?;
         self.0.write().leaving.clear();
         drop(whole);
         self.0.bytes.fetch_add(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);

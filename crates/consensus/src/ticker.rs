@@ -47,7 +47,7 @@ async fn tick(inner: &Inner) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let now = Timestamp::from_ms(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
     if due <= now {
-        if let Err(error) = inner.propose(Command::Tick).await {
+        if let Err(error) = inner.propose(Command::Tick, None).await {
             tracing::warn!(%error, "time could not be proposed");
         }
         return Duration::from_millis(1);
@@ -77,7 +77,7 @@ async fn expire(inner: &Inner, seen: &mut Seen) {
     }
     for (worker, epoch, renewal) in over {
         tracing::warn!(%worker, %epoch, "no renewal: the worker's lease is over");
-        match inner.propose(Command::Expire { worker, epoch, renewal }).await {
+        match inner.propose(Command::Expire { worker, epoch, renewal }, None).await {
             Ok(Ok(_)) => {}
             Ok(Err(refusal)) => tracing::info!(%refusal, "an expiry was void"),
             Err(error) => tracing::warn!(%error, "an expiry could not be proposed"),

@@ -6,11 +6,12 @@ use crate::action::ActionTraits;
 use crate::action_config::ActionConfig;
 use crate::capacity::CapacityMap;
 use crate::cron::NewCron;
-use crate::id::{Epoch, Incarnation, JobId, LeaseId, WorkerId};
+use crate::id::{Epoch, Incarnation, JobId, LeaseId, TokenId, WorkerId};
 use crate::job::JobSpec;
 use crate::lines::Line;
 use crate::settings::SettingsChange;
 use crate::time::{Span, Timestamp};
+use crate::token::{NewToken, TokenHash};
 
 /// A change that is proposed to the cluster. Once committed, every replica applies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +120,19 @@ pub enum Command {
     },
     /// An operator changes settings of the cluster; those that are not named stay.
     PutSettings(SettingsChange),
+    /// A founder's configuration says that the cluster is closed: the first token is an
+    /// administrator's, and has this hash. Void if there has ever been a token.
+    Close {
+        /// The hash of the first token.
+        hash: TokenHash,
+    },
+    /// An administrator gives somebody a token.
+    CreateToken(Box<NewToken>),
+    /// An administrator takes a token back.
+    RevokeToken {
+        /// The token.
+        id: TokenId,
+    },
 }
 
 /// A job that a client wants to run.

@@ -1,4 +1,4 @@
-//! The names of things: jobs, crons, action configs, workers, epochs and leases.
+//! The names of things: jobs, crons, action configs, tokens, workers, epochs and leases.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,6 +7,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::time::Timestamp;
+use crate::token::TokenHash;
 
 /// A job's name: a UUID, drawn by the gateway before it proposes, so that a proposal that is sent
 /// twice is the same job.
@@ -120,6 +121,52 @@ impl fmt::Debug for ActionConfigId {
     }
 }
 
+/// A token's name, derived from its hash: who has the secret has the name, and finds the record
+/// without comparing secrets; who has the name alone has nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenId(Uuid);
+
+impl TokenId {
+    /// The name of the token with this hash.
+    pub fn of(hash: TokenHash) -> Self {
+        Self(Uuid::new_v5(&Uuid::NAMESPACE_OID, &hash.0))
+    }
+
+    /// The token with these 16 bytes as its UUID.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// The 16 bytes of the UUID.
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.as_hyphenated())
+    }
+}
+
+impl fmt::Debug for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for TokenId {
+    type Err = ParseIdError;
+
+    /// Reads the hyphenated form only: an id has one spelling.
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        if text.len() != 36 {
+            return Err(ParseIdError::Token);
+        }
+        text.parse().map(Self).map_err(|_| ParseIdError::Token)
+    }
+}
+
 /// A worker's name, which is its replica's: 48 bits, written as 12 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(u64);
@@ -169,6 +216,9 @@ pub enum ParseIdError {
     /// Not a UUID.
     #[error("a job id is a UUID like 1fcf4c0f-ff3b-471a-8839-5dcb631b2f7b")]
     Job,
+    /// Not a UUID.
+    #[error("a token id is a UUID like 1fcf4c0f-ff3b-571a-8839-5dcb631b2f7b")]
+    Token,
     /// Not 12 digits.
     #[error("a worker id is 12 lower-case hexadecimal digits like 00000000002a")]
     Worker,

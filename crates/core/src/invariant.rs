@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::capacity::CapacityMap;
 use crate::cron::Cron;
-use crate::id::{Generation, JobId, LeaseId, WorkerId};
+use crate::id::{Generation, JobId, LeaseId, TokenId, WorkerId};
 use crate::job::Job;
 use crate::limits;
 use crate::query::ListKey;
@@ -75,6 +75,15 @@ pub enum Violation {
         /// How many action configs there are.
         action_configs: usize,
     },
+    /// A token is there twice, or is not named by its hash.
+    #[error("token {0}: it is there twice, or its name is not that of its hash")]
+    Token(TokenId),
+    /// Nobody could manage the tokens of a closed cluster, or an open one has tokens.
+    #[error("{tokens} tokens, and no lasting one of an administrator, or more than there may be")]
+    Tokens {
+        /// How many there are.
+        tokens: usize,
+    },
 }
 
 /// Finds the first contradiction in a state. Walks over all of it.
@@ -95,7 +104,8 @@ pub fn check(state: &State) -> Result<(), Violation> {
         return Err(Violation::QueueCount { queued, claimable });
     }
     state.workers.keys().try_for_each(|id| check_worker(state, *id))?;
-    check_configuration(state)
+    check_configuration(state)?;
+    check_tokens(state)
 }
 
 fn check_job(state: &State, job: &Job) -> Result<(), Violation> {
@@ -170,6 +180,23 @@ fn check_ticks(cron: &Cron) -> Result<(), Violation> {
     let are_in_order = cron.last_tick.is_none_or(|last| last > cron.anchor)
         && cron.next_run.is_none_or(|next| next > last);
     if are_in_order { Ok(()) } else { Err(Violation::Ticks(cron.spec.action.clone())) }
+}
+
+/// A closed cluster has an administrator for ever, an open one has no tokens.
+fn check_tokens(state: &State) -> Result<(), Violation> {
+    for (id, token) in &state.tokens {
+        if *id != token.id || *id != TokenId::of(token.hash) {
+            return Err(Violation::Token(*id));
+        }
+    }
+    let tokens = state.tokens.len();
+    let has_admin = state.tokens.values().any(|token| token.is_lasting_admin());
+    let are_right = if state.is_closed { has_admin } else { tokens == 0 };
+    if are_right && tokens <= limits::TOKENS_MAX {
+        Ok(())
+    } else {
+        Err(Violation::Tokens { tokens })
+    }
 }
 
 fn check_worker(state: &State, id: WorkerId) -> Result<(), Violation> {

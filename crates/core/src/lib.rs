@@ -61,6 +61,7 @@ mod state;
 mod status;
 mod submit;
 mod time;
+mod token;
 mod worker;
 
 pub use action::{ActionTraits, BUILT_IN_ACTIONS, OnWorkerLoss};
@@ -69,7 +70,8 @@ pub use capacity::CapacityMap;
 pub use command::{Command, Exit, ExitCause, Finished, NewJob, Registration};
 pub use cron::{Cron, NewCron};
 pub use id::{
-    ActionConfigId, CronId, Epoch, Generation, Incarnation, JobId, LeaseId, ParseIdError, WorkerId,
+    ActionConfigId, CronId, Epoch, Generation, Incarnation, JobId, LeaseId, ParseIdError, TokenId,
+    WorkerId,
 };
 pub use job::{Attempt, AttemptEnd, Job, JobSpec, Parameters};
 pub use lines::{Line, Stream};
@@ -80,4 +82,5 @@ pub use settings::{Change, Settings, SettingsChange};
 pub use state::{Parts, State};
 pub use status::Status;
 pub use time::{ParseTimeoutError, Span, Timeout, Timestamp};
+pub use token::{FIRST_USER, NewToken, Role, Token, TokenHash};
 pub use worker::{Worker, WorkerStatus};

@@ -28,7 +28,7 @@ pub const ATTEMPTS_KEPT: usize = 16;
 /// proposal lives; a submission that is under way for longer than the memory reaches is refused.
 pub const RECENTLY_ENDED_MAX: usize = 100_000;
 
-/// Bytes in the name of an action, a capacity, a parameter or a time zone.
+/// Bytes in the name of an action, a capacity, a parameter, a time zone or a user.
 pub const NAME_BYTES_MAX: usize = 128;
 
 /// Names in one capacity map.
@@ -74,6 +74,13 @@ pub const CRONS_MAX: usize = 1_024;
 
 /// Action configs, of which each action has one at most; bounded as [`CRONS_MAX`] is.
 pub const ACTION_CONFIGS_MAX: usize = 1_024;
+
+/// Tokens, expired ones included. Each has less than a kilobyte, so all of them are at most a
+/// megabyte, on every replica and in every checkpoint.
+pub const TOKENS_MAX: usize = 1_024;
+
+/// Bytes of what an administrator writes about a token.
+pub const DESCRIPTION_BYTES_MAX: usize = 256;
 
 /// Bytes of the reason why a run could not be started.
 pub const REASON_BYTES_MAX: usize = 1_024;

@@ -6,12 +6,13 @@ use thiserror::Error;
 
 use crate::action_config::ActionConfig;
 use crate::cron::Cron;
-use crate::id::{Epoch, JobId, LeaseId, WorkerId};
+use crate::id::{Epoch, JobId, LeaseId, TokenId, WorkerId};
 use crate::job::Job;
 use crate::lines::Line;
 use crate::settings::Settings;
 use crate::status::Status;
 use crate::time::Timestamp;
+use crate::token::Token;
 use crate::worker::Worker;
 
 /// All that applying one command gives.
@@ -184,6 +185,46 @@ pub enum Refusal {
         /// The instant that it has to be after.
         anchor: Timestamp,
     },
+    /// There is no such token, or it has been revoked.
+    #[error("token {0}: no such token")]
+    NoSuchToken(TokenId),
+    /// Another token has the same secret.
+    #[error("token {0}: it was created before, and not like this; draw another secret")]
+    TokenTaken(TokenId),
+    /// There are too many tokens.
+    #[error("there are {limit} tokens already; revoke some")]
+    TooManyTokens {
+        /// [`crate::limits::TOKENS_MAX`].
+        limit: usize,
+    },
+    /// Without this token nobody could manage tokens any more, at the latest some day.
+    #[error(
+        "token {0}: it is the last one with the role admin that does not expire; create another first"
+    )]
+    LastAdmin(TokenId),
+    /// Whoever creates a token has it expire in the past.
+    #[error(
+        "a token cannot expire at {} ms: it is {} ms already",
+        expires_at.as_ms(),
+        now.as_ms()
+    )]
+    TokenExpiresTooEarly {
+        /// When it was to expire.
+        expires_at: Timestamp,
+        /// The cluster's time.
+        now: Timestamp,
+    },
+    /// The name cannot be a user's.
+    #[error(
+        "user {0:?}: a user's name is not empty, and has neither a colon nor control characters"
+    )]
+    BadUser(String),
+    /// A token would promise what is not so.
+    #[error(
+        "the cluster is open: anybody may call it, with a token or without; close it first, by \
+         `admin_token_hash` in the configuration of a replica"
+    )]
+    ClusterIsOpen,
 }
 
 /// Something happened. Events carry the record as it is afterwards.
@@ -226,6 +267,10 @@ pub enum Event {
     ActionConfigDeleted(Arc<ActionConfig>),
     /// Settings of the cluster have changed; all of them are told.
     SettingsChanged(Settings),
+    /// A token was created; the first one closes the cluster.
+    TokenCreated(Arc<Token>),
+    /// A token was revoked; it is told as it was.
+    TokenRevoked(Arc<Token>),
 }
 
 impl Event {
@@ -246,7 +291,9 @@ impl Event {
             | Self::CronDeleted(_)
             | Self::ActionConfigChanged(_)
             | Self::ActionConfigDeleted(_)
-            | Self::SettingsChanged(_) => None,
+            | Self::SettingsChanged(_)
+            | Self::TokenCreated(_)
+            | Self::TokenRevoked(_) => None,
         }
     }
 }

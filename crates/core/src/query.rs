@@ -7,11 +7,12 @@ use std::sync::Arc;
 use crate::action_config::ActionConfig;
 use crate::capacity::CapacityMap;
 use crate::cron::Cron;
-use crate::id::{JobId, WorkerId};
+use crate::id::{JobId, TokenId, WorkerId};
 use crate::job::Job;
 use crate::settings::Settings;
 use crate::state::State;
 use crate::time::Timestamp;
+use crate::token::Token;
 use crate::worker::{Worker, WorkerStatus};
 
 /// The place of a job in a list: by scheduled time, then by id. Lists run from the largest down.
@@ -162,6 +163,21 @@ impl State {
     /// The settings of the cluster.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// A token, which may have expired.
+    pub fn token(&self, id: TokenId) -> Option<&Arc<Token>> {
+        self.tokens.get(&id)
+    }
+
+    /// All tokens, also those that have expired, in the order of their ids.
+    pub fn tokens(&self) -> impl ExactSizeIterator<Item = &Arc<Token>> {
+        self.tokens.values()
+    }
+
+    /// Whether callers need a token: there has been one, and it is never forgotten that there was.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// How many jobs are due and not claimed.

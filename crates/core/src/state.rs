@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::action_config::ActionConfig;
 use crate::command::Command;
 use crate::cron::Cron;
-use crate::id::{Epoch, Generation, JobId, LeaseId, WorkerId};
+use crate::id::{Epoch, Generation, JobId, LeaseId, TokenId, WorkerId};
 use crate::index::Index;
 use crate::invariant::{self, Violation};
 use crate::job::Job;
@@ -18,8 +18,9 @@ use crate::recent::Recent;
 use crate::settings::Settings;
 use crate::status::Status;
 use crate::time::Timestamp;
+use crate::token::Token;
 use crate::worker::Worker;
-use crate::{action_config, cancel, claim, cron, finish, lease, lines, settings, submit};
+use crate::{action_config, cancel, claim, cron, finish, lease, lines, settings, submit, token};
 
 /// Everything that the cluster agrees on and that is not over yet.
 ///
@@ -46,6 +47,9 @@ pub struct State {
     /// By action.
     pub(crate) action_configs: BTreeMap<String, Arc<ActionConfig>>,
     pub(crate) settings: Settings,
+    pub(crate) tokens: BTreeMap<TokenId, Arc<Token>>,
+    /// Whether there has ever been a token.
+    pub(crate) is_closed: bool,
 }
 
 /// What a checkpoint has to keep of a [`State`]; everything else follows from it.
@@ -77,6 +81,10 @@ pub struct Parts {
     pub action_configs: Vec<Arc<ActionConfig>>,
     /// [`State::settings`].
     pub settings: Settings,
+    /// All tokens.
+    pub tokens: Vec<Arc<Token>>,
+    /// [`State::is_closed`].
+    pub is_closed: bool,
 }
 
 /// What one command does beside its reply.
@@ -126,6 +134,9 @@ impl State {
             Command::PutActionConfig(config) => action_config::put(self, t, config),
             Command::DeleteActionConfig { action } => action_config::delete(self, t, &action),
             Command::PutSettings(change) => settings::put(self, t, change),
+            Command::Close { hash } => Ok(token::close(self, t, hash)),
+            Command::CreateToken(new) => token::create(self, t, *new),
+            Command::RevokeToken { id } => token::revoke(self, t, id),
         };
         Outcome { reply, events: transition.events }
     }
@@ -152,6 +163,8 @@ impl State {
             last_generation: self.last_generation,
             action_configs: self.action_configs.values().map(Arc::clone).collect(),
             settings: self.settings.clone(),
+            tokens: self.tokens.values().map(Arc::clone).collect(),
+            is_closed: self.is_closed,
         }
     }
 
@@ -169,8 +182,14 @@ impl State {
             last_generation: parts.last_generation,
             action_configs: by_action(parts.action_configs, |config| &config.action)?,
             settings: parts.settings,
+            is_closed: parts.is_closed,
             ..Self::default()
         };
+        for token in parts.tokens {
+            if let Some(twin) = state.tokens.insert(token.id, token) {
+                return Err(Violation::Token(twin.id));
+            }
+        }
         for job in parts.jobs {
             state.index.insert(&job);
             if job.is_claimable() {

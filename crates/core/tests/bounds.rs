@@ -7,4 +7,5 @@ mod bounds {
     mod cluster;
     mod configuration;
     mod limits;
+    mod tokens;
 }

@@ -1,6 +1,8 @@
 //! One function per operation, knowing no protocol: HTTP and gRPC translate and call these.
 
+mod access;
 mod action_configs;
+mod audit;
 mod crons;
 mod error;
 mod events;
@@ -10,6 +12,7 @@ mod jobs;
 mod logs;
 pub(crate) mod reason;
 mod settings;
+mod tokens;
 mod workers;
 
 use std::sync::Arc;
@@ -17,20 +20,26 @@ use std::sync::Arc;
 use stint_consensus::{ClusterStatus, Replica};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+pub(crate) use access::{Caller, Whence};
 pub(crate) use action_configs::ActionConfigForm;
+pub(crate) use audit::{AuditQuery, result};
 pub(crate) use crons::{CronForm, CronView};
 pub(crate) use error::ApiError;
 pub(crate) use events::{Message, Place, Subject, Topics, WatchQuery, WatchReader};
 pub(crate) use jobs::{JobView, JobsQuery, Submission};
 pub(crate) use logs::{LogQuery, LogReader, Page, source};
 pub(crate) use settings::SettingsForm;
+pub(crate) use tokens::TokenRequest;
 
+use crate::config::Config;
 use crate::limits;
 use follow::Hub;
 
 /// All that can be asked of this replica.
 pub(crate) struct Api {
     replica: Replica,
+    /// Whether callers need no token while the cluster has none.
+    is_open: bool,
     hub: Arc<Hub>,
     followers: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
@@ -38,13 +47,10 @@ pub(crate) struct Api {
 
 impl Api {
     /// The operations on `replica`, until `stopping` becomes true.
-    pub(crate) fn new(
-        replica: Replica,
-        followers_max: usize,
-        stopping: watch::Receiver<bool>,
-    ) -> Self {
+    pub(crate) fn new(replica: Replica, config: &Config, stopping: watch::Receiver<bool>) -> Self {
         let hub = Arc::new(Hub::default());
-        Self { replica, hub, followers: Arc::new(Semaphore::new(followers_max)), stopping }
+        let followers = Arc::new(Semaphore::new(config.followers_max));
+        Self { replica, is_open: config.is_open, hub, followers, stopping }
     }
 
     /// Tells followers what happens to their jobs, until the gateway stops. Runs once.

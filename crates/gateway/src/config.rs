@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::limits;
 
-/// The bounds that fit a machine rather than the API. The defaults are meant to stay.
+/// The bounds that fit a machine rather than the API, whose defaults are meant to stay, and
+/// whether strangers are let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
     /// How long the handshake of TLS may take.
@@ -25,6 +26,9 @@ pub struct Config {
     pub requests_max: usize,
     /// Requests at a time that follow the output of a job; more are refused.
     pub followers_max: usize,
+    /// Whether callers need no token, as long as the cluster has never had one. A cluster that is
+    /// closed stays so, whatever this says.
+    pub is_open: bool,
 }
 
 impl Default for Config {
@@ -39,6 +43,7 @@ impl Default for Config {
             connections_max: limits::CONNECTIONS_MAX,
             requests_max: limits::REQUESTS_MAX,
             followers_max: limits::FOLLOWERS_MAX,
+            is_open: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One connection: HTTP/1.1 or HTTP/2 by prior knowledge, watched so that it cannot be held for
 //! nothing.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -23,6 +24,7 @@ use crate::wire::Wire;
 /// What a connection is doing, as far as it matters for cutting it off.
 #[derive(Debug)]
 pub(crate) struct Activity {
+    peer: SocketAddr,
     opened: Instant,
     requests: AtomicUsize,
     /// Milliseconds from `opened` to the end of the last request.
@@ -53,8 +55,9 @@ enum Verdict {
 }
 
 impl Activity {
-    fn new() -> Self {
+    fn new(peer: SocketAddr) -> Self {
         Self {
+            peer,
             opened: Instant::now(),
             requests: AtomicUsize::new(0),
             quiet_since: AtomicU64::new(0),
@@ -62,6 +65,11 @@ impl Activity {
             has_read: AtomicBool::new(false),
             is_http2: AtomicBool::new(false),
         }
+    }
+
+    /// Who is at the other end.
+    pub(crate) const fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
     fn elapsed_ms(&self) -> u64 {
@@ -123,11 +131,12 @@ impl Drop for InFlight {
 /// Serves a connection until it ends, is cut off, or the gateway stops and its requests are done.
 pub(crate) async fn serve(
     stream: Stream,
+    peer: SocketAddr,
     outside: Arc<Outside>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let config = *outside.config();
-    let activity = Arc::new(Activity::new());
+    let activity = Arc::new(Activity::new(peer));
     let wire = Wire::new(stream, Arc::clone(&activity), config.write_timeout);
     let watched = Arc::clone(&activity);
     let service = service_fn(move |request| {

@@ -38,9 +38,10 @@ impl Gateway {
         let listener = TcpListener::from_std(listener)?;
         let local_addr = listener.local_addr()?;
         let (stop, stopping) = watch::channel(false);
-        let api = Arc::new(Api::new(replica, config.followers_max, stopping.clone()));
+        let api = Arc::new(Api::new(replica, &config, stopping.clone()));
         let (services, health) = grpc::router(&api)?;
-        let outside = Arc::new(Outside::new(http::router(&api), services, config));
+        let outside =
+            Arc::new(Outside::new(Arc::clone(&api), http::router(&api), services, config));
         let mut tasks = JoinSet::new();
         let is_encrypted = tls.is_some();
         tasks.spawn(accept(listener, tls, outside, stopping.clone()));
@@ -94,7 +95,7 @@ async fn accept(
             Ok((stream, peer)) => {
                 tune(&stream);
                 let opened = open(stream, peer, tls.clone(), config.handshake_timeout);
-                let serving = serve(opened, Arc::clone(&outside), stopping.clone());
+                let serving = serve(opened, peer, Arc::clone(&outside), stopping.clone());
                 connections.spawn(async move {
                     serving.await;
                     drop(place);
@@ -114,6 +115,7 @@ async fn accept(
 /// Serves a connection once it is open.
 async fn serve(
     opened: impl Future<Output = Option<Stream>>,
+    peer: SocketAddr,
     outside: Arc<Outside>,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -122,7 +124,7 @@ async fn serve(
         opened = opened => opened,
     };
     if let Some(stream) = opened {
-        connection::serve(stream, outside, stopping).await;
+        connection::serve(stream, peer, outside, stopping).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! The same operations over gRPC: the services of `proto/stint/v0`, health and reflection.
 
 mod action_configs;
+mod audit;
 mod cluster;
 mod crons;
 mod deadline;
@@ -10,6 +11,7 @@ mod jobs;
 mod settings;
 mod shape;
 mod status;
+mod tokens;
 mod workers;
 
 use std::sync::Arc;
@@ -18,12 +20,15 @@ use axum::Router;
 use http::{HeaderMap, header};
 use stint_proto::v0;
 use stint_proto::v0::action_configs_server::ActionConfigsServer;
+use stint_proto::v0::audit_server::AuditServer;
 use stint_proto::v0::cluster_server::ClusterServer;
 use stint_proto::v0::crons_server::CronsServer;
 use stint_proto::v0::events_server::EventsServer;
 use stint_proto::v0::jobs_server::JobsServer;
 use stint_proto::v0::settings_server::SettingsServer;
+use stint_proto::v0::tokens_server::TokensServer;
 use stint_proto::v0::workers_server::WorkersServer;
+use tonic::Request;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic_reflection::server::Builder;
@@ -32,9 +37,12 @@ pub(crate) use deadline::Deadline;
 pub(crate) use health::Health;
 pub(crate) use status::status;
 
-use crate::api::Api;
+use crate::api::{Api, ApiError, Caller};
 use crate::error::Error;
 use crate::limits;
+
+/// Where the health service stands. Anybody may ask it: load balancers have no token.
+pub(crate) const HEALTH_PATH: &str = "/grpc.health.v1.Health/";
 
 /// All services. What they do not know they answer with `UNIMPLEMENTED`.
 pub(crate) fn router(api: &Arc<Api>) -> Result<(Router, Health), Error> {
@@ -57,6 +65,12 @@ pub(crate) fn router(api: &Arc<Api>) -> Result<(Router, Health), Error> {
     let events = EventsServer::new(events::Service(Arc::clone(api)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(max);
+    let tokens = TokensServer::new(tokens::Service(Arc::clone(api)))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max);
+    let audit = AuditServer::new(audit::Service(Arc::clone(api)))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max);
     let crons = CronsServer::new(crons::Service(Arc::clone(api)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(max);
@@ -73,10 +87,18 @@ pub(crate) fn router(api: &Arc<Api>) -> Result<(Router, Health), Error> {
         .add_service(settings)
         .add_service(cluster)
         .add_service(events)
+        .add_service(tokens)
+        .add_service(audit)
         .add_service(health_service)
         .add_service(descriptors().build_v1()?)
         .add_service(descriptors().build_v1alpha()?);
     Ok((routes.prepare().into_axum_router(), health))
+}
+
+/// Who asks. The doors let nobody pass who is not known.
+fn caller<T>(request: &Request<T>) -> Result<Caller, ApiError> {
+    let stranger = ApiError::NotAuthenticated("a token is needed");
+    request.extensions().get::<Caller>().cloned().ok_or(stranger)
 }
 
 /// Whether the request is for this door.

@@ -3,6 +3,7 @@
 mod accept;
 mod action_configs;
 mod answer;
+mod audit;
 mod body;
 mod cluster;
 mod crons;
@@ -17,6 +18,7 @@ mod shape;
 mod sse;
 mod status;
 mod time;
+mod tokens;
 mod watch;
 mod workers;
 
@@ -28,7 +30,7 @@ use axum::extract::{RawPathParams, Request};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 
-use crate::api::{Api, ApiError};
+use crate::api::{Api, ApiError, Caller};
 use crate::operation::Operation;
 use crate::parse::shown;
 
@@ -62,30 +64,38 @@ async fn operate(
     id: Id,
     request: Request,
 ) -> Result<Response, ApiError> {
+    // Nobody comes here unannounced; but if somebody did, it would be a stranger.
+    let stranger = ApiError::NotAuthenticated("a token is needed");
+    let caller = request.extensions().get::<Caller>().cloned().ok_or(stranger)?;
+    caller.may(operation)?;
     let kind = accept::kind(request.headers(), operation)?;
     let id = id_in_path(&id);
     let query = request.uri().query().unwrap_or_default();
     match operation {
         Operation::ListJobs => jobs::list(api, query).await,
-        Operation::SubmitJob => jobs::submit(api, request).await,
+        Operation::SubmitJob => jobs::submit(api, &caller, request).await,
         Operation::GetJob => jobs::get(api, &id).await,
-        Operation::DeleteJob => jobs::delete(api, &id).await,
-        Operation::CancelJob => jobs::cancel(api, &id).await,
+        Operation::DeleteJob => jobs::delete(api, &caller, &id).await,
+        Operation::CancelJob => jobs::cancel(api, &caller, &id).await,
         Operation::GetJobLogs => logs::get(api, &id, kind, (query, request.headers())).await,
         Operation::ListWorkers => workers::list(api).await,
-        Operation::SetWorkerCapacity => workers::set_capacity(api, &id, request).await,
+        Operation::SetWorkerCapacity => workers::set_capacity(api, &caller, &id, request).await,
         Operation::ListCrons => crons::list(api).await,
-        Operation::PutCron => crons::put(api, request).await,
+        Operation::PutCron => crons::put(api, &caller, request).await,
         Operation::GetCron => crons::get(api, &id).await,
-        Operation::DeleteCron => crons::delete(api, &id).await,
+        Operation::DeleteCron => crons::delete(api, &caller, &id).await,
         Operation::ListActionConfigs => action_configs::list(api).await,
-        Operation::PutActionConfig => action_configs::put(api, request).await,
+        Operation::PutActionConfig => action_configs::put(api, &caller, request).await,
         Operation::GetActionConfig => action_configs::get(api, &id).await,
-        Operation::DeleteActionConfig => action_configs::delete(api, &id).await,
+        Operation::DeleteActionConfig => action_configs::delete(api, &caller, &id).await,
         Operation::GetSettings => settings::get(api).await,
-        Operation::ChangeSettings => settings::change(api, request).await,
+        Operation::ChangeSettings => settings::change(api, &caller, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
         Operation::Watch => watch::get(api, kind, (query, request.headers())).await,
+        Operation::ListTokens => tokens::list(api).await,
+        Operation::CreateToken => tokens::create(api, &caller, request).await,
+        Operation::RevokeToken => tokens::revoke(api, &caller, &id).await,
+        Operation::ListAudit => audit::list(api, query).await,
     }
 }
 

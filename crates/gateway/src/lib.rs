@@ -12,6 +12,7 @@
 mod api;
 mod config;
 mod connection;
+mod credentials;
 mod error;
 mod gateway;
 mod grpc;
@@ -21,12 +22,14 @@ mod limits;
 mod operation;
 mod outside;
 mod parse;
+mod token;
 mod wire;
 
 pub use config::Config;
 pub use error::Error;
 pub use gateway::Gateway;
 pub use operation::Operation;
+pub use token::Secret;
 
 /// The version of this program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -108,6 +108,10 @@ pub(crate) const BOOKMARK_INTERVAL: Duration = Duration::from_secs(10);
 /// which is a minute in most of them.
 pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
 
+/// How long a request whose token is not known waits for this replica to catch up: the token may
+/// have been created on another one just now.
+pub(crate) const UNKNOWN_TOKEN_WAIT: Duration = Duration::from_secs(1);
+
 /// How soon a client should try again when there is no leader or no room: elections take a second.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 

@@ -1,6 +1,7 @@
 //! The table of all that a client can ask for: one path of HTTP and one method of gRPC each.
 
 use http::Method;
+use stint_core::Role;
 
 /// One operation of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +46,14 @@ pub enum Operation {
     GetClusterStatus,
     /// What happens, from an index of the log on.
     Watch,
+    /// All tokens, without their secrets.
+    ListTokens,
+    /// Gives somebody a token.
+    CreateToken,
+    /// Takes a token back.
+    RevokeToken,
+    /// Who changed what.
+    ListAudit,
 }
 
 impl Operation {
@@ -52,7 +61,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -73,6 +82,10 @@ impl Operation {
         Self::ChangeSettings,
         Self::GetClusterStatus,
         Self::Watch,
+        Self::ListTokens,
+        Self::CreateToken,
+        Self::RevokeToken,
+        Self::ListAudit,
     ];
 
     /// The method and the path below [`Self::BASE_PATH`], with `{id}` for what it is about.
@@ -98,6 +111,10 @@ impl Operation {
             Self::ChangeSettings => (Method::POST, "/meta/settings"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
             Self::Watch => (Method::GET, "/watch"),
+            Self::ListTokens => (Method::GET, "/tokens"),
+            Self::CreateToken => (Method::POST, "/tokens"),
+            Self::RevokeToken => (Method::DELETE, "/tokens/{id}"),
+            Self::ListAudit => (Method::GET, "/audit"),
         }
     }
 
@@ -124,6 +141,46 @@ impl Operation {
             Self::ChangeSettings => ("stint.v0.Settings", "ChangeSettings"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
             Self::Watch => ("stint.v0.Events", "Watch"),
+            Self::ListTokens => ("stint.v0.Tokens", "ListTokens"),
+            Self::CreateToken => ("stint.v0.Tokens", "CreateToken"),
+            Self::RevokeToken => ("stint.v0.Tokens", "RevokeToken"),
+            Self::ListAudit => ("stint.v0.Audit", "ListAudit"),
+        }
+    }
+
+    /// The operation of this path of gRPC, as in `/stint.v0.Jobs/ListJobs`.
+    pub(crate) fn of_grpc(path: &str) -> Option<Self> {
+        let (service, method) = path.strip_prefix('/')?.split_once('/')?;
+        Self::ALL.into_iter().find(|operation| operation.grpc() == (service, method))
+    }
+
+    /// The weakest role that may do it.
+    pub const fn role(self) -> Role {
+        match self {
+            Self::ListJobs
+            | Self::GetJob
+            | Self::GetJobLogs
+            | Self::ListWorkers
+            | Self::ListCrons
+            | Self::GetCron
+            | Self::ListActionConfigs
+            | Self::GetActionConfig
+            | Self::GetSettings
+            | Self::GetClusterStatus
+            | Self::Watch => Role::Viewer,
+            Self::SubmitJob
+            | Self::DeleteJob
+            | Self::CancelJob
+            | Self::SetWorkerCapacity
+            | Self::PutCron
+            | Self::DeleteCron
+            | Self::PutActionConfig
+            | Self::DeleteActionConfig => Role::Operator,
+            Self::ChangeSettings
+            | Self::ListTokens
+            | Self::CreateToken
+            | Self::RevokeToken
+            | Self::ListAudit => Role::Admin,
         }
     }
 }

@@ -18,12 +18,14 @@ use tower::Service as _;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::api::ApiError;
+use crate::api::{Api, ApiError, Caller, Whence};
 use crate::config::Config;
 use crate::connection::{Activity, InFlight};
+use crate::credentials::Credentials;
 use crate::grpc::Deadline;
-use crate::http::probes::ALIVE_PATH;
+use crate::http::probes::{self, ALIVE_PATH};
 use crate::inbound::Inbound;
+use crate::operation::Operation;
 use crate::{grpc, http as rest, limits};
 
 /// Names a request in answers and in logs.
@@ -31,6 +33,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Both doors, and what is shared by all requests.
 pub(crate) struct Outside {
+    api: Arc<Api>,
     http: Router,
     grpc: Router,
     config: Config,
@@ -47,8 +50,9 @@ enum Door {
 }
 
 impl Outside {
-    pub(crate) fn new(http: Router, grpc: Router, config: Config) -> Self {
+    pub(crate) fn new(api: Arc<Api>, http: Router, grpc: Router, config: Config) -> Self {
         Self {
+            api,
             http,
             grpc,
             config,
@@ -80,7 +84,9 @@ impl Outside {
             path = request.uri().path(),
         );
         let mut response = if has_place {
-            self.carry_out(door, request, &in_flight).instrument(span).await
+            let request_id = id.to_str().unwrap_or_default().to_owned();
+            let whence = Whence { remote: activity.peer(), request_id };
+            self.carry_out(door, whence, request, &in_flight).instrument(span).await
         } else {
             let message = "too many requests are under way; try again, or ask another replica";
             door.refusal(&ApiError::TooManyRequests(message.to_owned()))
@@ -93,6 +99,7 @@ impl Outside {
     async fn carry_out(
         &self,
         door: Door,
+        whence: Whence,
         request: Request<Incoming>,
         in_flight: &Arc<InFlight>,
     ) -> Response<Body> {
@@ -109,7 +116,19 @@ impl Outside {
         if let Some(deadline) = deadline {
             request.extensions_mut().insert(deadline);
         }
-        let answer = AssertUnwindSafe(router.call(request)).catch_unwind();
+        let (uri, credentials) = (request.uri().clone(), Credentials::of(request.headers()));
+        let answer = async {
+            match self.admit(door, uri.path(), whence, credentials).await {
+                Ok(caller) => {
+                    if let Some(caller) = caller {
+                        request.extensions_mut().insert(caller);
+                    }
+                    router.call(request).await
+                }
+                Err(error) => Ok(door.refusal(&error)),
+            }
+        };
+        let answer = AssertUnwindSafe(answer).catch_unwind();
         let outcome = match deadline {
             None => answer.await,
             Some(Deadline(at)) => match tokio::time::timeout_at(at, answer).await {
@@ -125,7 +144,36 @@ impl Outside {
     }
 }
 
+impl Outside {
+    /// Who asks, for all but what anybody may ask. Whether that user may is looked up here for
+    /// gRPC, whose paths are the operations, and where the path is known for HTTP.
+    async fn admit(
+        &self,
+        door: Door,
+        path: &str,
+        whence: Whence,
+        credentials: Option<Credentials>,
+    ) -> Result<Option<Caller>, ApiError> {
+        if door.is_public(path) {
+            return Ok(None);
+        }
+        let caller = self.api.authenticate(whence, credentials).await?;
+        if let (Door::Grpc, Some(operation)) = (door, Operation::of_grpc(path)) {
+            caller.may(operation)?;
+        }
+        Ok(Some(caller))
+    }
+}
+
 impl Door {
+    /// Whether a path tells nothing that strangers should not know.
+    fn is_public(self, path: &str) -> bool {
+        match self {
+            Self::Http => probes::is_public(path),
+            Self::Grpc => path.starts_with(grpc::HEALTH_PATH),
+        }
+    }
+
     fn refusal(self, error: &ApiError) -> Response<Body> {
         match self {
             Self::Http => rest::refusal(error),

@@ -1,7 +1,7 @@
 //! The words that both doors know: what a text of a request means in types of the core.
 
 use stint_core::limits::{NAME_BYTES_MAX, TIMEOUT_BYTES_MAX};
-use stint_core::{JobId, ParseTimeoutError, Timeout, WorkerId};
+use stint_core::{JobId, ParseTimeoutError, Role, Timeout, TokenId, WorkerId};
 
 use crate::api::ApiError;
 use crate::limits;
@@ -49,6 +49,18 @@ pub(crate) fn job_id(text: &str) -> Result<JobId, ApiError> {
 /// A worker's id. What is no id names no worker.
 pub(crate) fn worker_id(text: &str) -> Result<WorkerId, ApiError> {
     text.parse().map_err(|_| ApiError::NoSuchWorker(shown(text).to_owned()))
+}
+
+/// A token's id. What is no id names no token.
+pub(crate) fn token_id(text: &str) -> Result<TokenId, ApiError> {
+    text.parse().map_err(|_| ApiError::NoSuchToken(shown(text).to_owned()))
+}
+
+/// The role of a token.
+pub(crate) fn role(text: &str) -> Result<Role, ApiError> {
+    let names = Role::ALL.map(Role::name).join(", ");
+    Role::of_name(text)
+        .ok_or_else(|| ApiError::field("role", format!("one of {names}"), quoted(text)))
 }
 
 /// As much of what a client sent as a message shows.

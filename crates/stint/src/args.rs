@@ -15,6 +15,7 @@ pub(crate) mod bench;
 pub(crate) mod cron;
 pub(crate) mod job;
 pub(crate) mod settings;
+pub(crate) mod token;
 
 /// Where a cluster is looked for if nobody says: one replica, and those of `stint dev`.
 const ADDRESSES: [&str; 4] =
@@ -55,6 +56,23 @@ pub(crate) struct Global {
     /// waited for or followed [default: until it is over].
     #[arg(long, global = true, value_name = "DURATION", value_parser = config::length)]
     pub(crate) timeout: Option<Duration>,
+    /// The token that says who calls. Other users of this machine can see it where it is given as
+    /// an argument: set the variable, or name a file.
+    #[arg(long, global = true, env = "STINT_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+    /// A file that has the token, in place of the variable.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+impl Global {
+    /// The token, wherever it is. A file that is named wins over a variable that is just set.
+    pub(crate) fn token(&self) -> Result<Option<String>, exit::Usage> {
+        let Some(file) = &self.token_file else { return Ok(self.token.clone()) };
+        let unreadable = |error| exit::Usage(format!("--token-file {}: {error}", file.display()));
+        let text = std::fs::read_to_string(file).map_err(unreadable)?;
+        Ok(Some(text.trim().to_owned()))
+    }
 }
 
 impl Cli {
@@ -75,10 +93,12 @@ impl Cli {
         let Some((verb, matches)) = matches.subcommand().filter(|_| !is_call) else {
             return Ok(cli);
         };
-        for option in ["address", "ca", "output", "timeout"] {
+        for option in ["address", "ca", "output", "timeout", "token", "token_file"] {
             if matches.value_source(option) == Some(ValueSource::CommandLine) {
-                let message =
-                    format!("--{option} is of calls to a cluster; `stint {verb}` is none");
+                let message = format!(
+                    "--{} is of calls to a cluster; `stint {verb}` is none",
+                    option.replace('_', "-")
+                );
                 return Err(command.error(ErrorKind::ArgumentConflict, message));
             }
         }
@@ -134,6 +154,9 @@ pub(crate) enum Command {
     /// A line for each event: the index of the log, the time, what happened, and to what. With
     /// `--output json` each line is one JSON object, whose `next` is where to go on with `--from`.
     Watch(Watch),
+    /// Say who may call the cluster.
+    #[command(subcommand)]
+    Token(token::Command),
     /// Measure a cluster that runs. It makes many jobs there.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -156,6 +179,11 @@ pub(crate) struct Init {
     /// The configuration of the replica.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
+    /// Draw the cluster's first token, an administrator's, and write it to this new file, or to
+    /// standard output if it is `-`. For one replica of a cluster only; it brings the token's hash
+    /// to the others.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_token_file: Option<PathBuf>,
 }
 
 /// `stint dev`.

@@ -92,22 +92,26 @@ async fn submit(connections: &[Client], args: Load, stopped: &Stopped) -> anyhow
 
 /// Connections to the replicas that answer, in turn.
 async fn connections(global: &Global, count: u32) -> anyhow::Result<Vec<Client>> {
+    let token = global.token()?;
+    let client = |addresses: &[String], timeout| {
+        client(addresses, global.ca.as_deref(), token.as_deref(), timeout)
+    };
     let mut live = Vec::new();
     for address in &global.address {
-        let one = client(std::slice::from_ref(address), global.ca.as_deref(), Some(FIND_MAX))?;
+        let one = client(std::slice::from_ref(address), Some(FIND_MAX))?;
         if one.cluster_status().await.is_ok() {
             live.push(address.clone());
         }
     }
     if live.is_empty() {
         // The usual call says what is wrong with each of them.
-        client(&global.address, global.ca.as_deref(), Some(FIND_MAX))?.cluster_status().await?;
+        client(&global.address, Some(FIND_MAX))?.cluster_status().await?;
         bail!("no replica answers");
     }
     print::note(&format!("measuring by {}", live.join(", ")));
     let mut connections = Vec::new();
     for _ in 0..count {
-        connections.push(client(&live, global.ca.as_deref(), global.timeout)?);
+        connections.push(client(&live, global.timeout)?);
         live.rotate_left(1);
     }
     Ok(connections)

@@ -5,6 +5,7 @@ pub(crate) mod cluster;
 pub(crate) mod cron;
 pub(crate) mod job;
 pub(crate) mod settings;
+pub(crate) mod token;
 pub(crate) mod watch;
 pub(crate) mod worker;
 
@@ -30,16 +31,25 @@ pub(crate) struct Caller {
     /// The certificate of the authority, for more clients of the same cluster.
     pub(crate) ca: Option<PathBuf>,
     pub(crate) printer: Printer,
+    /// Who calls, if anybody says so.
+    pub(crate) token: Option<String>,
     /// How long to wait for a job; as long as it takes if `None`.
     pub(crate) patience: Option<Duration>,
 }
 
 impl Caller {
-    pub(crate) fn new(global: &Global) -> Result<Self, stint_client::Error> {
+    pub(crate) fn new(global: &Global) -> anyhow::Result<Self> {
+        let token = global.token()?;
         Ok(Self {
-            client: client(&global.address, global.ca.as_deref(), global.timeout)?,
+            client: client(
+                &global.address,
+                global.ca.as_deref(),
+                token.as_deref(),
+                global.timeout,
+            )?,
             ca: global.ca.clone(),
             printer: Printer(global.output),
+            token,
             patience: global.timeout,
         })
     }
@@ -49,11 +59,15 @@ impl Caller {
 pub(crate) fn client(
     addresses: &[String],
     ca: Option<&Path>,
+    token: Option<&str>,
     timeout: Option<Duration>,
 ) -> Result<Client, stint_client::Error> {
-    let builder = Client::builder().endpoints(addresses).deadline(timeout.unwrap_or(DEADLINE));
-    match ca {
-        Some(ca) => builder.ca_certificate(ca).build(),
+    let mut builder = Client::builder().endpoints(addresses).deadline(timeout.unwrap_or(DEADLINE));
+    if let Some(ca) = ca {
+        builder = builder.ca_certificate(ca);
+    }
+    match token {
+        Some(token) => builder.token(token).build(),
         None => builder.build(),
     }
 }

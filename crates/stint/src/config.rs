@@ -15,12 +15,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use stint_consensus::{Member, Timing};
-use stint_core::WorkerId;
+use stint_core::{TokenHash, WorkerId};
 use stint_storage::Identity;
 
 pub(crate) use file::LogFormat;
 pub(crate) use place::Error;
-pub(crate) use text::length;
+pub(crate) use text::{AdminTokenHash, length};
 pub(crate) use tls::Tls;
 
 use place::Source;
@@ -36,6 +36,10 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// Where it listens to clients.
     pub(crate) client_address: SocketAddr,
+    /// Whether callers need no token, as long as the cluster has never had one.
+    pub(crate) is_open: bool,
+    /// The hash of the first token, which closes the cluster.
+    pub(crate) admin_token_hash: Option<TokenHash>,
     /// Where it listens to its peers.
     pub(crate) peer_address: SocketAddr,
     /// What encrypts its connections.

@@ -76,7 +76,7 @@ async fn supervise(plan: &Plan, replicas: &mut [Replica], began: Instant) -> any
 
 /// Returns the leader once there is one and all workers live.
 async fn wait_until_whole(plan: &Plan) -> anyhow::Result<String> {
-    let client = client(&plan.addresses(), None, Some(START_MAX))?;
+    let client = client(&plan.addresses(), None, None, Some(START_MAX))?;
     let deadline = Instant::now() + START_MAX;
     loop {
         let seen = match look(&client, plan.count()).await {

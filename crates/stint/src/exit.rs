@@ -23,7 +23,7 @@ pub(crate) enum Exit {
     TimedOut = 5,
     /// No replica answered, or none knows whether the call was carried out.
     Unreachable = 6,
-    /// There is no such job, worker, action, cron or action config.
+    /// There is no such job, worker, action, cron, action config or token.
     NotFound = 7,
 }
 
@@ -37,7 +37,7 @@ Exit codes:
   4  the job that was waited for lost its worker, and may not run a second time
   5  the job that was waited for is not over (--timeout)
   6  no replica answered in time, or the outcome is unknown
-  7  there is no such job, worker, action, cron or action config";
+  7  there is no such job, worker, action, cron, action config or token";
 
 impl Exit {
     /// What the end of a job means to whoever waited for it.
@@ -67,6 +67,7 @@ impl Exit {
                 Code::NoSuchJob
                 | Code::NoSuchWorker
                 | Code::NoSuchAction
+                | Code::NoSuchToken
                 | Code::NoSuchCron
                 | Code::NoSuchActionConfig
                 | Code::NotFound => Self::NotFound,
@@ -83,7 +84,9 @@ impl Exit {
             },
             Error::Unreachable { .. } | Error::OutcomeUnknown { .. } => Self::Unreachable,
             Error::StillWaiting { .. } => Self::TimedOut,
-            Error::BadEndpoint { .. } | Error::BadCertificate { .. } => Self::Usage,
+            Error::BadEndpoint { .. } | Error::BadCertificate { .. } | Error::BadToken => {
+                Self::Usage
+            }
         }
     }
 }
@@ -141,6 +144,9 @@ mod tests {
             (refused("NO_SUCH_JOB"), Exit::NotFound),
             (refused("NO_SUCH_WORKER"), Exit::NotFound),
             (refused("NO_SUCH_ACTION"), Exit::NotFound),
+            (refused("NO_SUCH_TOKEN"), Exit::NotFound),
+            (refused("NOT_AUTHENTICATED"), Exit::Failed),
+            (Error::BadToken, Exit::Usage),
             (refused("NO_SUCH_CRON"), Exit::NotFound),
             (refused("NO_SUCH_ACTION_CONFIG"), Exit::NotFound),
             (refused("INVALID_PARAMETERS"), Exit::Usage),

@@ -8,18 +8,22 @@ use stint_storage::{Identity, Store};
 use crate::args::Init;
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::print;
+use crate::{first_token, print};
 
 pub(crate) fn run(args: &Init) -> anyhow::Result<Exit> {
     let config = Config::load(&args.config)?;
     prepare(&config)?;
-    print::line(&format!(
+    if let Some(file) = &args.admin_token_file {
+        first_token::draw(file, &config.data_dir)?;
+    }
+    // Standard output may be for the token alone.
+    print::note(&format!(
         "{}: prepared for replica {} of cluster {}; start it with: stint serve --config {}",
         config.data_dir.display(),
         config.id,
         hex(config.cluster),
         args.config.display()
-    ))?;
+    ));
     Ok(Exit::Done)
 }
 

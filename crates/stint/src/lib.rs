@@ -11,6 +11,7 @@ mod command;
 mod config;
 mod dev;
 mod exit;
+mod first_token;
 mod init;
 mod limits;
 mod logging;
@@ -71,6 +72,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             command::runtime()?.block_on(command::cluster::run(&caller()?, args))
         }
         Command::Watch(args) => command::runtime()?.block_on(command::watch::run(&caller()?, args)),
+        Command::Token(args) => command::runtime()?.block_on(command::token::run(&caller()?, args)),
         Command::Bench(args) => bench::run(&global, args),
     }
 }

@@ -100,10 +100,18 @@ fn advice(error: &anyhow::Error) -> Option<&'static str> {
         Error::Refused { code: Code::NoSuchActionConfig, .. } => {
             Some("`stint action-config list` shows which there are")
         }
+        Error::Refused { code: Code::NotAuthenticated, .. } => Some(
+            "say who calls by STINT_TOKEN, or by --token-file; an administrator gives tokens with \
+             `stint token create`",
+        ),
+        Error::Refused { code: Code::NoSuchToken, .. } => {
+            Some("`stint token list` shows which there are")
+        }
         Error::Refused { .. }
         | Error::OutcomeUnknown { .. }
         | Error::BadEndpoint { .. }
-        | Error::BadCertificate { .. } => None,
+        | Error::BadCertificate { .. }
+        | Error::BadToken => None,
     }
 }
 
@@ -166,6 +174,33 @@ impl Printer {
             }
             Output::Table => line(&table::workers(workers)),
             Output::Json => json(&json::Workers::of(workers)),
+        }
+    }
+
+    /// Tokens, without their secrets.
+    pub(crate) fn tokens(self, tokens: &[stint_client::v0::Token]) -> Result<(), Error> {
+        match self.0 {
+            Output::Table if tokens.is_empty() => {
+                note("no tokens: the cluster is open");
+                Ok(())
+            }
+            Output::Table => line(&table::tokens(tokens)),
+            Output::Json => json(&json::Tokens::of(tokens)),
+        }
+    }
+
+    /// A token that has just been created: its secret, which nobody is told again.
+    pub(crate) fn created_token(
+        self,
+        created: &stint_client::v0::CreateTokenResponse,
+    ) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => {
+                let id = created.token.as_ref().map_or("", |token| &token.id);
+                note(&format!("token {id}; it is shown this once:"));
+                line(&created.secret)
+            }
+            Output::Json => json(&json::NewToken::of(created)),
         }
     }
 

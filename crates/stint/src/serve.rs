@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use stint_consensus::Replica;
+use stint_core::TokenHash;
 use stint_gateway::Gateway;
 use stint_storage::Store;
 use stint_worker::Worker;
@@ -15,7 +16,7 @@ use crate::certificates::{self, Certificates};
 use crate::config::{Config, LogFormat};
 use crate::exit::Exit;
 use crate::stops::Reasons;
-use crate::{init, logging};
+use crate::{first_token, init, logging};
 
 /// How long tasks that nobody waits for have at the very end.
 const LINGER: Duration = Duration::from_secs(1);
@@ -68,6 +69,8 @@ struct Parts {
     replica: Replica,
     gateway: Gateway,
     worker: Option<Worker>,
+    /// The hash of the first token, if this replica brings it.
+    first_token: Option<TokenHash>,
 }
 
 impl Parts {
@@ -82,6 +85,7 @@ impl Parts {
         tokio::select! {
             error = self.replica.failed() => error.into(),
             error = worker => error.into(),
+            error = first_token::close(&self.replica, self.first_token) => error,
         }
     }
 }
@@ -93,6 +97,8 @@ async fn start(
     peers: TcpListener,
     store: Store,
 ) -> anyhow::Result<Parts> {
+    let first_token = first_token::hash(&config)?;
+    let is_open = config.is_open && first_token.is_none();
     let (id, data_dir) = (config.id, config.data_dir);
     tracing::info!(replica = %id, data_dir = %data_dir.display(), version = env!("CARGO_PKG_VERSION"), "starting");
     let taking_part = stint_consensus::Config {
@@ -105,10 +111,18 @@ async fn start(
         keep: stint_consensus::Keep::default(),
     };
     let replica = Replica::start(taking_part, store).await?;
-    let doors = stint_gateway::Config::default();
+    if is_open {
+        tracing::warn!(
+            "insecure_open: whoever reaches this replica may call it, unless the cluster is closed"
+        );
+    }
+    if !is_open && first_token.is_none() {
+        tracing::info!("callers need a token; this replica does not bring the first one");
+    }
+    let doors = stint_gateway::Config { is_open, ..stint_gateway::Config::default() };
     let gateway = Gateway::start(clients, replica.clone(), doors, certificates.clients)?;
     let worker = config.worker.map(|worker| Worker::start(replica.clone(), worker)).transpose()?;
-    Ok(Parts { replica, gateway, worker })
+    Ok(Parts { replica, gateway, worker, first_token })
 }
 
 /// Runs until something says stop, and then stops, unless it is told so a second time.
@@ -126,7 +140,7 @@ async fn until_stopped(parts: Parts, mut reasons: Reasons) -> anyhow::Result<Exi
 
 /// The worker first, while it can still say goodbye through the log; then the doors; then the log.
 async fn stop(parts: Parts) -> anyhow::Result<Exit> {
-    let Parts { replica, gateway, worker } = parts;
+    let Parts { replica, gateway, worker, first_token: _ } = parts;
     if let Some(worker) = worker {
         worker.shutdown().await;
     }

@@ -11,11 +11,11 @@ use std::{
     },
 };
 
-use redb::{Durability, ReadableDatabase as _};
 pub(crate) use redb::{
-    ReadTransaction, ReadableTable, ReadableTableMetadata, StorageBackend, Table, TableDefinition,
-    WriteTransaction,
+    AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata,
+    StorageBackend, Table, TableDefinition, TableError, WriteTransaction,
 };
+use redb::{Durability, ReadableDatabase as _};
 
 use crate::{
     Error,
@@ -50,8 +50,8 @@ impl From<redb::StorageError> for Fault {
     }
 }
 
-impl From<redb::TableError> for Fault {
-    fn from(error: redb::TableError) -> Self {
+impl From<TableError> for Fault {
+    fn from(error: TableError) -> Self {
         Self::Engine(Box::new(error.into()))
     }
 }

@@ -36,11 +36,11 @@ mod testing;
 pub use error::Error;
 pub use identity::Identity;
 pub use limits::{
-    ACTION_BYTES_MAX, BATCH_BYTES_MAX, CHUNK_BYTES_MAX, ENTRY_BYTES_MAX, FRAME_BYTES_MAX,
-    HEADER_BYTES_MAX, RECORD_BYTES_MAX, VALUE_BYTES_MAX,
+    ACTION_BYTES_MAX, AUDIT_BYTES_MAX, BATCH_BYTES_MAX, CHUNK_BYTES_MAX, ENTRY_BYTES_MAX,
+    FRAME_BYTES_MAX, HEADER_BYTES_MAX, RECORD_BYTES_MAX, VALUE_BYTES_MAX,
 };
 pub use log::{Durable, Log};
 pub use output::{Batch, Loss, Output};
 pub use snapshot::{Received, SnapshotReader, SnapshotWriter};
-pub use state::{CheckpointHeader, Filter, Key, Record, StateStore};
+pub use state::{Audited, CheckpointHeader, Filter, Key, Record, StateStore};
 pub use store::Store;

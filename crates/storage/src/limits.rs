@@ -52,6 +52,16 @@ pub(crate) const STATE_CACHE_BYTES: usize = 16 * MIB;
 /// commit has to write.
 pub(crate) const UNSYNCED_BYTES_MAX: usize = 8 * MIB;
 
+/// Changes of which the audit log knows who made them; the oldest are forgotten. With about 200
+/// bytes each it takes some 30 MB.
+pub(crate) const AUDIT_RECORDS_MAX: u64 = 100_000;
+
+/// Changes by which the audit log may be above its bound before the oldest are removed.
+pub(crate) const AUDIT_STEP: u64 = 1_000;
+
+/// Bytes of what is kept of one change: a few names and ids.
+pub const AUDIT_BYTES_MAX: usize = 16 * KIB;
+
 /// Chunks removed per transaction when a former checkpoint is cleared away.
 pub(crate) const CLEAR_STEP_CHUNKS: usize = 16;
 

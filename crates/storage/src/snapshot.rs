@@ -2,7 +2,7 @@
 //!
 //! A frame is `crc32 ‖ number ‖ payload`; the payloads, one after the other, are a sequence of
 //! items `kind ‖ length ‖ bytes`: one head, the checkpoint's chunks, the records in the order of
-//! their ids, one end. The end counts the items and carries the checksum of all bytes before it.
+//! their ids, the audit log in the order of its entries, one end. The end counts the items and carries the checksum of all bytes before it.
 
 mod reader;
 mod writer;
@@ -28,6 +28,7 @@ const HEAD: u8 = 1;
 const CHUNK: u8 = 2;
 const RECORD: u8 = 3;
 const END: u8 = 4;
+const AUDITED: u8 = 5;
 
 /// What the end of a stream says about all that came before.
 #[derive(Debug, Clone, Default)]

@@ -1,5 +1,6 @@
 //! The replica's state on disk: the checkpoint of the hot state and the history of finished jobs.
 
+mod audit;
 mod checkpoint;
 mod history;
 mod record;
@@ -20,15 +21,19 @@ use crate::{
     database::{Commit, Database, Fault, WriteTransaction},
     directory::{DirLock, check_reserve, held, names, remove_file, sync_dir},
     disk::Tap,
-    limits::{CHUNK_BYTES_MAX, HEADER_BYTES_MAX, STATE_CACHE_BYTES, UNSYNCED_BYTES_MAX},
+    limits::{
+        AUDIT_BYTES_MAX, CHUNK_BYTES_MAX, HEADER_BYTES_MAX, STATE_CACHE_BYTES, UNSYNCED_BYTES_MAX,
+    },
     snapshot::{Received, SnapshotReader, SnapshotWriter},
 };
 
 pub use self::{
+    audit::Audited,
     checkpoint::CheckpointHeader,
     record::{Filter, Key, Record},
 };
 pub(crate) use self::{
+    audit::{audit_page, put as put_audit},
     checkpoint::{Slot, Stored, chunk, stored},
     history::{Tables, page},
     record::check,
@@ -102,15 +107,33 @@ impl StateStore {
     /// Stores records over their former versions, in one transaction. A record that has become a
     /// tombstone, or whose keys have changed, leaves its former indexes.
     pub fn put_records(&self, records: &[Record]) -> Result<(), Error> {
+        self.put_batch(records, &[])
+    }
+
+    /// The same, and what is known of who has changed what, in one transaction.
+    pub fn put_batch(&self, records: &[Record], audited: &[Audited]) -> Result<(), Error> {
         for record in records {
             check(record)?;
         }
-        let bytes = records.iter().map(|record| record.body.len() + record.action.len()).sum();
+        for audited in audited {
+            fits("a record of the audit log", &audited.body, AUDIT_BYTES_MAX)?;
+        }
+        let bytes: usize =
+            records.iter().map(|record| record.body.len() + record.action.len()).sum();
+        let bytes = bytes + audited.iter().map(|audited| audited.body.len()).sum::<usize>();
         check_reserve(&self.inner.path)?;
         self.change(bytes, |txn| {
-            let mut tables = Tables::open(txn)?;
-            records.iter().try_for_each(|record| tables.put(record))
+            if !records.is_empty() {
+                let mut tables = Tables::open(txn)?;
+                records.iter().try_for_each(|record| tables.put(record))?;
+            }
+            put_audit(txn, audited)
         })
+    }
+
+    /// What is known of the latest changes before the entry `before`, or of all, the newest first.
+    pub fn audit(&self, before: Option<u64>, limit: usize) -> Result<Vec<Audited>, Error> {
+        self.database().read(|txn| audit::latest(txn, before, limit))
     }
 
     /// Removes records, whether they are there or not, in one transaction. Works on the reserve

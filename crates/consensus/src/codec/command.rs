@@ -8,25 +8,30 @@ use stint_core::{
 use stint_proto::log::v1 as pb;
 use stint_proto::log::v1::proposal::Command as Wire;
 
+use super::audit::origin_of;
 use super::configuration::{
     action_config, action_config_of, change, change_of, new_cron, new_cron_of,
 };
 use super::job::{line, line_of, spec, spec_of, traits, traits_of};
+use super::token::{hash_of, new_token, new_token_of, token_id, token_ref};
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
     worker_id, worker_ref,
 };
+use crate::audit::Origin;
 use crate::limits::PROPOSAL_BYTES_MAX;
 
 /// A command without its time, which only the leader knows.
 pub(crate) fn encode_command(command: &Command) -> Bytes {
-    pb::Proposal { at_ms: 0, command: Some(to_wire(command)) }.encode_to_vec().into()
+    pb::Proposal { command: Some(to_wire(command)), ..pb::Proposal::default() }
+        .encode_to_vec()
+        .into()
 }
 
 /// Puts the time before an encoded command. Messages of protobuf that stand one after the other
 /// are one message.
 pub(crate) fn stamp(at: Timestamp, command: &Bytes) -> Bytes {
-    let time = pb::Proposal { at_ms: at.as_ms(), command: None };
+    let time = pb::Proposal { at_ms: at.as_ms(), ..pb::Proposal::default() };
     let mut bytes = Vec::with_capacity(time.encoded_len() + command.len());
     bytes.extend(time.encode_to_vec());
     bytes.extend_from_slice(command);
@@ -41,20 +46,28 @@ pub(crate) fn check_unstamped(bytes: &[u8]) -> Decoded<()> {
         let why = format!("{size} bytes, more than {PROPOSAL_BYTES_MAX}");
         return Err(Garbled::new("proposal", why));
     }
-    let (brought, _) = decode_proposal(bytes)?;
+    let (brought, _, _) = decode_audited(bytes)?;
     // A time that is spelled out as zero would win over the one that stands before it.
     let leaders = Timestamp::from_ms(u64::MAX);
-    let (kept, _) = decode_proposal(&stamp(leaders, &Bytes::copy_from_slice(bytes)))?;
+    let (kept, _, _) = decode_audited(&stamp(leaders, &Bytes::copy_from_slice(bytes)))?;
     if brought == Timestamp::from_ms(0) && kept == leaders {
         return Ok(());
     }
     Err(Garbled::new("proposal", "it brings a time of its own"))
 }
 
-pub(crate) fn decode_proposal(bytes: &[u8]) -> Decoded<(Timestamp, Command)> {
+/// When, what, and who asked for it.
+pub(crate) fn decode_audited(bytes: &[u8]) -> Decoded<(Timestamp, Command, Option<Origin>)> {
     let proposal: pb::Proposal = decode("proposal", bytes)?;
     let command = proposal.command.ok_or_else(|| missing("command"))?;
-    Ok((at(proposal.at_ms), from_wire(command)?))
+    let origin = proposal.origin.map(origin_of).transpose()?;
+    Ok((at(proposal.at_ms), from_wire(command)?, origin))
+}
+
+/// The same, but for who asked.
+#[cfg(test)]
+pub(crate) fn decode_proposal(bytes: &[u8]) -> Decoded<(Timestamp, Command)> {
+    decode_audited(bytes).map(|(at, command, _)| (at, command))
 }
 
 fn to_wire(command: &Command) -> Wire {
@@ -109,6 +122,9 @@ fn to_wire(command: &Command) -> Wire {
         Command::PutActionConfig(config) => Wire::PutActionConfig(action_config(config)),
         Command::DeleteActionConfig { action } => Wire::DeleteActionConfig(action_ref(action)),
         Command::PutSettings(settings) => Wire::PutSettings(change(settings)),
+        Command::Close { hash } => Wire::Close(pb::Close { hash: hash.0.to_vec() }),
+        Command::CreateToken(new) => Wire::CreateToken(new_token(new)),
+        Command::RevokeToken { id } => Wire::RevokeToken(token_ref(*id)),
     }
 }
 
@@ -163,6 +179,9 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         Wire::PutActionConfig(config) => Command::PutActionConfig(action_config_of(config)?),
         Wire::DeleteActionConfig(of) => Command::DeleteActionConfig { action: of.action },
         Wire::PutSettings(settings) => Command::PutSettings(change_of(settings)?),
+        Wire::Close(close) => Command::Close { hash: hash_of(&close.hash)? },
+        Wire::CreateToken(new) => Command::CreateToken(Box::new(new_token_of(new)?)),
+        Wire::RevokeToken(of) => Command::RevokeToken { id: token_id(&of.token)? },
     })
 }
 

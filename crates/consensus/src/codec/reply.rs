@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use prost::Message as _;
-use stint_core::{Epoch, Refusal, Reply, Timestamp};
+use stint_core::{Epoch, Refusal, Reply, Timestamp, TokenId};
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::answer::Answer as Wire;
 
 use super::job::{from_wire, to_wire};
+use super::token::token_id;
 use super::{Decoded, Garbled, decode, job_bytes, job_id, lease, missing, worker_id};
 
 pub(crate) fn encode_answer(answer: &Result<Reply, Refusal>) -> Vec<u8> {
@@ -47,6 +48,15 @@ pub(crate) fn decode_answer(bytes: &[u8]) -> Decoded<Result<Reply, Refusal>> {
         }
         Wire::Refusal(no) => return refusal_of(no).map(Err),
     }))
+}
+
+/// A refusal alone, as the audit log keeps it.
+pub(super) fn encode_refusal(no: &Refusal) -> Vec<u8> {
+    refusal(no).encode_to_vec()
+}
+
+pub(super) fn decode_refusal(bytes: &[u8]) -> Decoded<Refusal> {
+    refusal_of(decode("refusal", bytes)?)
 }
 
 fn number(n: usize) -> u64 {
@@ -97,12 +107,26 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         Refusal::NextRunTooEarly { next_run, anchor } => {
             pb::Refusal { kind: 21, a: next_run.as_ms(), b: anchor.as_ms(), ..empty }
         }
+        Refusal::NoSuchToken(id) => pb::Refusal { kind: 30, token: token_bytes(*id), ..empty },
+        Refusal::TokenTaken(id) => pb::Refusal { kind: 31, token: token_bytes(*id), ..empty },
+        Refusal::TooManyTokens { limit } => pb::Refusal { kind: 32, a: number(*limit), ..empty },
+        Refusal::LastAdmin(id) => pb::Refusal { kind: 33, token: token_bytes(*id), ..empty },
+        Refusal::TokenExpiresTooEarly { expires_at, now } => {
+            pb::Refusal { kind: 34, a: expires_at.as_ms(), b: now.as_ms(), ..empty }
+        }
+        Refusal::BadUser(user) => pb::Refusal { kind: 35, text: user.clone(), ..empty },
+        Refusal::ClusterIsOpen => pb::Refusal { kind: 36, ..empty },
     }
+}
+
+fn token_bytes(id: TokenId) -> Vec<u8> {
+    id.to_bytes().to_vec()
 }
 
 fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
     let job = || job_id(&no.job);
     let worker = || worker_id(no.worker);
+    let token = || token_id(&no.token);
     let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     Ok(match no.kind {
         1 => Refusal::NoSuchJob(job()?),
@@ -129,6 +153,16 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
             next_run: Timestamp::from_ms(no.a),
             anchor: Timestamp::from_ms(no.b),
         },
+        30 => Refusal::NoSuchToken(token()?),
+        31 => Refusal::TokenTaken(token()?),
+        32 => Refusal::TooManyTokens { limit: size(no.a) },
+        33 => Refusal::LastAdmin(token()?),
+        34 => Refusal::TokenExpiresTooEarly {
+            expires_at: Timestamp::from_ms(no.a),
+            now: Timestamp::from_ms(no.b),
+        },
+        35 => Refusal::BadUser(no.text),
+        36 => Refusal::ClusterIsOpen,
         other => return Err(Garbled::new("refusal", other)),
     })
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use stint_core::{
     ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, CapacityMap, Change, Command,
     CronId, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, Line,
-    ListKey, NewCron, NewJob, OnWorkerLoss, Parts, Refusal, Registration, Reply, SettingsChange,
-    Span, Status, Stream, Timeout, Timestamp, Worker, WorkerId, WorkerStatus,
+    ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parts, Refusal, Registration, Reply, Role,
+    SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId,
+    WorkerStatus,
 };
 
 const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");
@@ -59,12 +60,38 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::PutActionConfig(_) => "put_action_config",
         Command::DeleteActionConfig { .. } => "delete_action_config",
         Command::PutSettings(_) => "put_settings",
+        Command::Close { .. } => "close",
+        Command::CreateToken(_) => "create_token",
+        Command::RevokeToken { .. } => "revoke_token",
     }
 }
 
-pub(crate) const COMMANDS: usize = 18;
+pub(crate) const COMMANDS: usize = 21;
 
 pub(crate) fn commands() -> Vec<Command> {
+    [of_jobs(), of_the_cluster()].concat()
+}
+
+fn of_the_cluster() -> Vec<Command> {
+    vec![
+        Command::PutSettings(SettingsChange {
+            job_history_compaction_enabled: Change::To(true),
+            job_history_to_keep: Change::To(None),
+            job_history_max_age: Change::Keep,
+        }),
+        Command::Close { hash: TokenHash([4; 32]) },
+        Command::CreateToken(Box::new(NewToken {
+            user: "ann".to_owned(),
+            role: Role::Operator,
+            hash: TokenHash([5; 32]),
+            expires_at: Some(Timestamp::from_ms(1_700_000_002_000)),
+            description: "deploys".to_owned(),
+        })),
+        Command::RevokeToken { id: TokenId::from_bytes([6; 16]) },
+    ]
+}
+
+fn of_jobs() -> Vec<Command> {
     let (worker, epoch, job) = (worker_id(), Epoch(3), JOB);
     let line = |stream, text: &str| Line { stream, text: text.to_owned() };
     vec![
@@ -139,11 +166,6 @@ fn settings() -> Vec<Command> {
             parameters: Some([("depth".to_owned(), "16".to_owned())].into()),
         }),
         Command::DeleteActionConfig { action: "encode".to_owned() },
-        Command::PutSettings(SettingsChange {
-            job_history_compaction_enabled: Change::To(true),
-            job_history_to_keep: Change::To(None),
-            job_history_max_age: Change::Keep,
-        }),
     ]
 }
 
@@ -269,10 +291,17 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::TooManyCrons { .. } => 18,
         Refusal::TooManyActionConfigs { .. } => 19,
         Refusal::NextRunTooEarly { .. } => 20,
+        Refusal::NoSuchToken(_) => 21,
+        Refusal::TokenTaken(_) => 22,
+        Refusal::TooManyTokens { .. } => 23,
+        Refusal::LastAdmin(_) => 24,
+        Refusal::TokenExpiresTooEarly { .. } => 25,
+        Refusal::BadUser(_) => 26,
+        Refusal::ClusterIsOpen => 27,
     }
 }
 
-pub(crate) const REFUSALS: usize = 21;
+pub(crate) const REFUSALS: usize = 28;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -298,5 +327,15 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         Refusal::TooManyCrons { limit: 3 },
         Refusal::TooManyActionConfigs { limit: 4 },
         Refusal::NextRunTooEarly { next_run: Timestamp::from_ms(1), anchor: Timestamp::from_ms(2) },
+        Refusal::NoSuchToken(TokenId::from_bytes([6; 16])),
+        Refusal::TokenTaken(TokenId::from_bytes([6; 16])),
+        Refusal::TooManyTokens { limit: 5 },
+        Refusal::LastAdmin(TokenId::from_bytes([6; 16])),
+        Refusal::TokenExpiresTooEarly {
+            expires_at: Timestamp::from_ms(1),
+            now: Timestamp::from_ms(2),
+        },
+        Refusal::BadUser("a:b".to_owned()),
+        Refusal::ClusterIsOpen,
     ]
 }

@@ -8,6 +8,7 @@ use stint_proto::log::v1 as pb;
 
 use super::configuration::{action_config, action_config_of, cron, cron_of, settings, settings_of};
 use super::job::{from_wire, to_wire, traits, traits_of};
+use super::token::{token, token_of};
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, worker_id,
 };
@@ -32,6 +33,7 @@ pub(crate) fn encode_header(
         membership: Some(membership),
         last_generation: parts.last_generation.0,
         settings: Some(settings(&parts.settings)),
+        is_closed: parts.is_closed,
     }
     .encode_to_vec()
 }
@@ -59,6 +61,7 @@ pub(crate) fn decode_header(
         recently_ended_floor: header.recently_ended_floor,
         last_generation: Generation(header.last_generation),
         settings: settings_of(&header.settings.unwrap_or_default())?,
+        is_closed: header.is_closed,
         ..Parts::default()
     };
     Ok((Restored { parts }, header.applied, header.membership.unwrap_or_default()))
@@ -86,6 +89,9 @@ impl Restored {
         for config in chunk.action_configs {
             self.parts.action_configs.push(std::sync::Arc::new(action_config_of(config)?));
         }
+        for token in chunk.tokens {
+            self.parts.tokens.push(std::sync::Arc::new(token_of(token)?));
+        }
         Ok(())
     }
 
@@ -107,6 +113,7 @@ pub(crate) fn encode_chunks(parts: &Parts) -> impl Iterator<Item = Vec<u8>> {
         .recently_ended
         .iter()
         .map(|(sequence, id)| pb::EndedJob { sequence: *sequence, job: job_bytes(*id) });
+    let mut tokens = parts.tokens.iter().map(|record| token(record));
     let mut crons = parts.crons.iter().map(|record| cron(record));
     let mut configs = parts.action_configs.iter().map(|record| action_config(record));
     std::iter::from_fn(move || {
@@ -116,6 +123,7 @@ pub(crate) fn encode_chunks(parts: &Parts) -> impl Iterator<Item = Vec<u8>> {
         room.fill(&mut chunk.recently_ended, &mut ended);
         room.fill(&mut chunk.crons, &mut crons);
         room.fill(&mut chunk.action_configs, &mut configs);
+        room.fill(&mut chunk.tokens, &mut tokens);
         (room.bytes > 0).then(|| chunk.encode_to_vec())
     })
 }

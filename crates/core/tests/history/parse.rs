@@ -17,19 +17,22 @@
 //! config ACTION [with=a:x,b:y] [id=1]
 //! no-config ACTION
 //! settings [compaction=on] [keep=5] [age=24h]
+//! close N | token USER ROLE N [expires=5s] [for=backups] | revoke N
 //! show | why JOB | deadline | parameters JOB     questions
 //! ```
 //!
 //! A worker is its 12 digits. A job is a word; the retry of `a` is `a'`, and that of `a'` is `a''`.
 //! Epochs, renewals and leases that are not said are the current ones. NEXT is a time from now.
+//! N stands for the secret of a token; `expires` is a time from now.
 //! `with=nothing` is an empty map, `keep=all` and `age=any` are no bound.
 
 use std::collections::BTreeMap;
 
 use stint_core::{
     ActionConfig, ActionConfigId, ActionTraits, CapacityMap, Change, Command, CronId, Epoch, Exit,
-    ExitCause, Finished, Incarnation, JobId, JobSpec, LeaseId, NewCron, NewJob, OnWorkerLoss,
-    Parameters, Registration, SettingsChange, Span, State, Stream, Timeout, Timestamp, WorkerId,
+    ExitCause, Finished, Incarnation, JobId, JobSpec, LeaseId, NewCron, NewJob, NewToken,
+    OnWorkerLoss, Parameters, Registration, Role, SettingsChange, Span, State, Stream, Timeout,
+    Timestamp, TokenHash, TokenId, WorkerId,
 };
 
 use super::print::Names;
@@ -156,6 +159,9 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "config" => Line::Entry(config(&mut words)?),
         "no-config" => Line::Entry(Command::DeleteActionConfig { action: words.action()? }),
         "settings" => Line::Entry(settings(&mut words)?),
+        "close" => Line::Entry(Command::Close { hash: hash(&mut words)? }),
+        "token" => Line::Entry(token(&mut words, state)?),
+        "revoke" => Line::Entry(Command::RevokeToken { id: TokenId::of(hash(&mut words)?) }),
         "tick" => Line::Entry(Command::Tick),
         "submit" => Line::Entry(submit(&mut words, state, names)?),
         "cancel" => Line::Entry(Command::Cancel { job: words.job(names)? }),
@@ -230,6 +236,26 @@ fn settings(words: &mut Words<'_>) -> Result<Command, String> {
         change.job_history_max_age = Change::To(age);
     }
     Ok(Command::PutSettings(change))
+}
+
+/// The hash of the secret that has this number.
+fn hash(words: &mut Words<'_>) -> Result<TokenHash, String> {
+    let mut hash = [0; 32];
+    hash[24..].copy_from_slice(&words.number("the number of the secret")?.to_be_bytes());
+    Ok(TokenHash(hash))
+}
+
+fn token(words: &mut Words<'_>, state: &State) -> Result<Command, String> {
+    let user = words.word("the user")?.to_owned();
+    let role = words.word("the role")?;
+    let expires_in = words.named_span("expires")?;
+    Ok(Command::CreateToken(Box::new(NewToken {
+        user,
+        role: Role::of_name(role).ok_or_else(|| format!("{role} is no role"))?,
+        hash: hash(words)?,
+        expires_at: expires_in.map(|ms| state.now().plus(Span::from_ms(ms))),
+        description: words.named("for").unwrap_or_default().to_owned(),
+    })))
 }
 
 fn register(words: &mut Words<'_>) -> Result<Command, String> {

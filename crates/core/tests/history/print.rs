@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stint_core::{
     ActionConfig, AttemptEnd, CapacityMap, Cron, Event, Job, JobId, Outcome, Parameters, Refusal,
-    Reply, Settings, State, Timestamp, Worker,
+    Reply, Settings, State, Timestamp, Token, Worker,
 };
 
 /// The names that a story has for jobs.
@@ -118,6 +118,8 @@ impl Names {
             Event::ActionConfigChanged(config) => format!("config {}", configured(config)),
             Event::ActionConfigDeleted(config) => format!("deleted config {}", configured(config)),
             Event::SettingsChanged(settings) => format!("settings {}", set(settings)),
+            Event::TokenCreated(token) => format!("token {}", given(token)),
+            Event::TokenRevoked(token) => format!("revoked token {}", given(token)),
         }
     }
 
@@ -146,6 +148,7 @@ impl Names {
         if *state.settings() != Settings::default() {
             lines.push(format!("settings {}\n", set(state.settings())));
         }
+        lines.extend(state.tokens().map(|token| format!("token {}\n", given(token))));
         lines.extend(state.workers().map(|worker| format!("worker {}\n", described(worker))));
         lines.concat()
     }
@@ -185,6 +188,13 @@ fn set(settings: &Settings) -> String {
     let age = settings.job_history_max_age.as_ref();
     let age = age.map_or("any".to_owned(), ToString::to_string);
     format!("compaction {compaction}, keep {keep}, age {age}")
+}
+
+fn given(token: &Token) -> String {
+    let Token { id, user, role, description, .. } = token;
+    let created = Names::time(token.created_at);
+    let expires = token.expires_at.map_or("never".to_owned(), Names::time);
+    format!("{id} of {user}: {role}, created {created}, expires {expires}, for {description:?}")
 }
 
 fn list(map: &CapacityMap) -> String {

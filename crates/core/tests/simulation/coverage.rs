@@ -13,10 +13,16 @@ pub(crate) struct Coverage {
 }
 
 /// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
-const REFUSED_IN_BOUNDS: [&str; 5] =
-    ["QueueFull", "TooManyShapes", "TooManyWorkers", "TooManyCrons", "TooManyActionConfigs"];
+const REFUSED_IN_BOUNDS: [&str; 6] = [
+    "QueueFull",
+    "TooManyShapes",
+    "TooManyWorkers",
+    "TooManyCrons",
+    "TooManyActionConfigs",
+    "TooManyTokens",
+];
 
-const REFUSALS: [&str; 16] = [
+const REFUSALS: [&str; 22] = [
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
@@ -33,12 +39,18 @@ const REFUSALS: [&str; 16] = [
     "NoSuchCron",
     "NoSuchActionConfig",
     "NextRunTooEarly",
+    "NoSuchToken",
+    "TokenTaken",
+    "LastAdmin",
+    "TokenExpiresTooEarly",
+    "BadUser",
+    "ClusterIsOpen",
 ];
 
 const REPLIES: [&str; 7] =
     ["Ok", "Submitted", "SubmittedBefore", "Registered", "Claimed", "LinesAppended", "Finished"];
 
-const EVENTS: [&str; 15] = [
+const EVENTS: [&str; 17] = [
     "+Submitted",
     "+Due",
     "+Claimed",
@@ -54,6 +66,8 @@ const EVENTS: [&str; 15] = [
     "+ActionConfigChanged",
     "+ActionConfigDeleted",
     "+SettingsChanged",
+    "+TokenCreated",
+    "+TokenRevoked",
 ];
 
 const ENDS: [&str; 7] = [
@@ -202,6 +216,13 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::TooManyCrons { .. } => "TooManyCrons",
         Refusal::TooManyActionConfigs { .. } => "TooManyActionConfigs",
         Refusal::NextRunTooEarly { .. } => "NextRunTooEarly",
+        Refusal::NoSuchToken(_) => "NoSuchToken",
+        Refusal::TokenTaken(_) => "TokenTaken",
+        Refusal::TooManyTokens { .. } => "TooManyTokens",
+        Refusal::LastAdmin(_) => "LastAdmin",
+        Refusal::TokenExpiresTooEarly { .. } => "TokenExpiresTooEarly",
+        Refusal::BadUser(_) => "BadUser",
+        Refusal::ClusterIsOpen => "ClusterIsOpen",
     }
 }
 
@@ -222,6 +243,8 @@ fn event_word(event: &Event) -> &'static str {
         Event::ActionConfigChanged(_) => "+ActionConfigChanged",
         Event::ActionConfigDeleted(_) => "+ActionConfigDeleted",
         Event::SettingsChanged(_) => "+SettingsChanged",
+        Event::TokenCreated(_) => "+TokenCreated",
+        Event::TokenRevoked(_) => "+TokenRevoked",
     }
 }
 

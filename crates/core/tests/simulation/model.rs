@@ -12,12 +12,14 @@ use stint_core::{
 };
 
 use self::configuration::Configuration;
+use self::tokens::Tokens;
 use super::table;
 
 mod claims;
 pub(crate) mod configuration;
 mod questions;
 mod runs;
+mod tokens;
 mod workers;
 
 pub(crate) type Answer = Result<Reply, Refusal>;
@@ -48,6 +50,7 @@ pub(crate) struct Model {
     /// The entry that ended the last job that was forgotten before this model's time.
     forgotten_before: u64,
     pub(crate) configuration: Configuration,
+    pub(crate) tokens: Tokens,
     /// The rows of the table that were taken.
     pub(crate) rows: BTreeSet<(Status, Status)>,
     events: Vec<Event>,
@@ -96,6 +99,9 @@ impl Model {
             Command::PutActionConfig(config) => self.put_action_config(config),
             Command::DeleteActionConfig { action } => self.delete_action_config(action),
             Command::PutSettings(change) => self.put_settings(change),
+            Command::Close { hash } => Ok(self.close_cluster(*hash)),
+            Command::CreateToken(new) => self.create_token(new),
+            Command::RevokeToken { id } => self.revoke_token(*id),
         };
         Outcome { reply, events: std::mem::take(&mut self.events) }
     }

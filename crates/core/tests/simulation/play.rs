@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use stint_core::{
     ActionConfig, Command, Cron, Event, Filter, JobId, LeaseId, ListKey, Outcome, Parts, Refusal,
-    Reply, State, Timestamp, invariant, limits,
+    Reply, State, Timestamp, Token, invariant, limits,
 };
 
 use super::coverage::Coverage;
@@ -176,6 +176,11 @@ impl Play {
         expected.sort_by_key(|config| config.action.clone());
         let configs = self.state.action_configs().map(|config| ActionConfig::clone(config));
         same("the action configs", &configs.collect::<Vec<_>>(), &expected)?;
+        let mut expected = self.model.tokens.all.clone();
+        expected.sort_by_key(|token| token.id);
+        let tokens: Vec<_> = self.state.tokens().map(|token| Token::clone(token)).collect();
+        same("the tokens", &tokens, &expected)?;
+        same("whether it is closed", &self.state.is_closed(), &self.model.tokens.is_closed)?;
         same("the settings", self.state.settings(), &self.model.configuration.settings)
     }
 
@@ -228,6 +233,8 @@ fn is_once(command: &Command) -> bool {
             | Command::PutCron(_)
             | Command::PutActionConfig(_)
             | Command::PutSettings(_)
+            | Command::Close { .. }
+            | Command::CreateToken(_)
     )
 }
 

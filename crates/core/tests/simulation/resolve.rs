@@ -13,6 +13,7 @@ use super::rng::scramble;
 use super::script::{First, Lie, Life, Op, Scheduled, Speaker, WORKERS, Whose};
 
 mod configuration;
+mod tokens;
 
 /// The command; nothing if the step is a question.
 pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
@@ -58,6 +59,10 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         | Op::PutActionConfigAgain(_)
         | Op::DeleteActionConfig(_)
         | Op::PutSettings(_) => return configuration::resolve(op, model),
+        Op::Close(_)
+        | Op::CreateToken { .. }
+        | Op::CreateTokenAgain { .. }
+        | Op::RevokeToken(_) => return tokens::resolve(op, model),
         Op::Ask { .. } => return None,
     })
 }

@@ -138,6 +138,20 @@ pub(crate) enum Op {
     PutActionConfigAgain(u64),
     DeleteActionConfig(u64),
     PutSettings(u64),
+    Close(u64),
+    /// A token, by the number of its secret; it expires so long after a little while ago.
+    CreateToken {
+        secret: u64,
+        user: u64,
+        role: u64,
+        expires: Option<u64>,
+    },
+    /// A token that is there is created again, as it is or not quite.
+    CreateTokenAgain {
+        number: u64,
+        is_altered: bool,
+    },
+    RevokeToken(u64),
     /// A client asks; nothing is applied.
     Ask {
         action: u64,
@@ -198,7 +212,7 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-    let kinds: [(u64, Draw); 17] = [
+    let kinds: [(u64, Draw); 18] = [
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
@@ -216,6 +230,7 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         (4, |rng, _| cron(rng)),
         (3, |rng, _| action_config(rng)),
         (1, |rng, _| Op::PutSettings(rng.next())),
+        (4, |rng, _| token(rng)),
     ];
     rng.weighted(&kinds)(rng, worker)
 }
@@ -249,6 +264,18 @@ fn action_config(rng: &mut Rng) -> Op {
         0 | 1 => Op::DeleteActionConfig(rng.next()),
         2 => Op::PutActionConfigAgain(rng.next()),
         _ => Op::PutActionConfig { id: rng.next(), kind: rng.next(), parameters: rng.next() },
+    }
+}
+
+fn token(rng: &mut Rng) -> Op {
+    match rng.below(10) {
+        0 => Op::Close(rng.next()),
+        1 | 2 => Op::CreateTokenAgain { number: rng.next(), is_altered: rng.one_in(2) },
+        3..6 => Op::RevokeToken(rng.next()),
+        _ => {
+            let expires = if rng.one_in(2) { Some(rng.below(500)) } else { None };
+            Op::CreateToken { secret: rng.next(), user: rng.next(), role: rng.next(), expires }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use stint_core::{ActionConfig, ActionConfigId, Command, Parameters};
 use uuid::Uuid;
 
 use super::jobs::{action_is_named, at_most, bytes_of_parameters, done};
-use super::{Api, ApiError};
+use super::{Api, ApiError, Caller};
 use crate::parse::shown_action;
 
 /// What every job of an action is to be told.
@@ -39,6 +39,7 @@ impl Api {
     /// What is given back is what was put, whatever others have put since.
     pub(crate) async fn put_action_config(
         &self,
+        caller: &Caller,
         form: ActionConfigForm,
     ) -> Result<ActionConfig, ApiError> {
         let ActionConfigForm { action, parameters } = form;
@@ -46,18 +47,22 @@ impl Api {
         at_most("action config", action.len() + bytes_of_parameters(parameters.as_ref()))?;
         let id = ActionConfigId::from_bytes(Uuid::now_v7().into_bytes());
         let config = ActionConfig { id, action, parameters };
-        let reply = self.replica.propose(Command::PutActionConfig(config.clone())).await??;
+        let reply = self.propose(caller, Command::PutActionConfig(config.clone())).await??;
         done("an action config", &reply)?;
         Ok(config)
     }
 
     /// Removes the config of an action. Jobs that are submitted already keep what they have.
-    pub(crate) async fn delete_action_config(&self, action: String) -> Result<(), ApiError> {
+    pub(crate) async fn delete_action_config(
+        &self,
+        caller: &Caller,
+        action: String,
+    ) -> Result<(), ApiError> {
         // No action has such a name, and the log is no place for it.
         if action.len() > NAME_BYTES_MAX {
             return Err(ApiError::NoSuchActionConfig(shown_action(&action).to_owned()));
         }
-        let reply = self.replica.propose(Command::DeleteActionConfig { action }).await??;
+        let reply = self.propose(caller, Command::DeleteActionConfig { action }).await??;
         done("the deletion of an action config", &reply)
     }
 }

@@ -7,7 +7,7 @@ use stint_core::{Command, Cron, CronId, JobSpec, NewCron, Schedule, Timestamp};
 use uuid::Uuid;
 
 use super::jobs::{done, within_reason};
-use super::{Api, ApiError};
+use super::{Api, ApiError, Caller};
 use crate::parse::shown_action;
 
 /// What a client wants to be run by a schedule.
@@ -78,7 +78,11 @@ impl Api {
 
     /// Creates the cron of an action under a new id, or puts it in the place of the former one.
     /// What is given back is what was put, whatever others have put since.
-    pub(crate) async fn put_cron(&self, form: CronForm) -> Result<NewCron, ApiError> {
+    pub(crate) async fn put_cron(
+        &self,
+        caller: &Caller,
+        form: CronForm,
+    ) -> Result<NewCron, ApiError> {
         within_reason("cron", &form.spec)?;
         let CronForm { spec, retries, schedule, time_zone } = form;
         let time_zone = Some(time_zone).filter(|name| !name.is_empty());
@@ -86,18 +90,22 @@ impl Api {
         let next_run = Schedule::first_run(&schedule, time_zone.as_deref(), anchor)?;
         let id = CronId::from_bytes(Uuid::now_v7().into_bytes());
         let new = NewCron { id, spec, retries, schedule, time_zone, anchor, next_run };
-        let reply = self.replica.propose(Command::PutCron(Box::new(new.clone()))).await??;
+        let reply = self.propose(caller, Command::PutCron(Box::new(new.clone()))).await??;
         done("a cron", &reply)?;
         Ok(new)
     }
 
     /// Removes the cron of an action. The jobs that it has created stay.
-    pub(crate) async fn delete_cron(&self, action: String) -> Result<(), ApiError> {
+    pub(crate) async fn delete_cron(
+        &self,
+        caller: &Caller,
+        action: String,
+    ) -> Result<(), ApiError> {
         // No action has such a name, and the log is no place for it.
         if action.len() > NAME_BYTES_MAX {
             return Err(ApiError::NoSuchCron(shown_action(&action).to_owned()));
         }
-        let reply = self.replica.propose(Command::DeleteCron { action }).await??;
+        let reply = self.propose(caller, Command::DeleteCron { action }).await??;
         done("the deletion of a cron", &reply)
     }
 }

@@ -26,6 +26,14 @@ pub(crate) enum ApiError {
     NoSuchWorker(String),
     #[error("{0}")]
     NoSuchAction(String),
+    #[error("token {0}: no such token")]
+    NoSuchToken(String),
+    /// Nobody knows who asks.
+    #[error("{0}")]
+    NotAuthenticated(&'static str),
+    /// It is known who asks, and that user may not.
+    #[error("{0}")]
+    NotAuthorized(String),
     #[error("action \"{0}\": it has no cron")]
     NoSuchCron(String),
     #[error("action \"{0}\": it has no action config")]
@@ -81,6 +89,9 @@ impl ApiError {
             Self::NoSuchJob(_) => "NO_SUCH_JOB",
             Self::NoSuchWorker(_) => "NO_SUCH_WORKER",
             Self::NoSuchAction(_) => "NO_SUCH_ACTION",
+            Self::NoSuchToken(_) => "NO_SUCH_TOKEN",
+            Self::NotAuthenticated(_) => "NOT_AUTHENTICATED",
+            Self::NotAuthorized(_) => "NOT_AUTHORIZED",
             Self::NoSuchCron(_) => "NO_SUCH_CRON",
             Self::NoSuchActionConfig(_) => "NO_SUCH_ACTION_CONFIG",
             Self::NotFound(_) => "NOT_FOUND",
@@ -112,6 +123,7 @@ impl ApiError {
             Self::NoSuchJob(id) => vec![("jobID", id.clone())],
             Self::NoSuchWorker(id) => vec![("workerID", id.clone())],
             Self::Compacted { oldest, .. } => vec![("oldest", oldest.to_string())],
+            Self::NoSuchToken(id) => vec![("tokenID", id.clone())],
             Self::NoSuchCron(action) | Self::NoSuchActionConfig(action) => {
                 vec![("action", action.clone())]
             }
@@ -122,6 +134,8 @@ impl ApiError {
             Self::InvalidJson(_)
             | Self::InvalidParameters(_)
             | Self::NoSuchAction(_)
+            | Self::NotAuthenticated(_)
+            | Self::NotAuthorized(_)
             | Self::NotFound(_)
             | Self::NotAllowed(_)
             | Self::NotAcceptable
@@ -222,10 +236,17 @@ impl From<Refusal> for ApiError {
             Refusal::QueueFull { .. }
             | Refusal::TooManyShapes { .. }
             | Refusal::TooManyCrons { .. }
-            | Refusal::TooManyActionConfigs { .. } => Self::TooManyRequests(message),
+            | Refusal::TooManyActionConfigs { .. }
+            | Refusal::TooManyTokens { .. } => Self::TooManyRequests(message),
             Refusal::NoSuchCron(action) => Self::NoSuchCron(action),
             Refusal::NoSuchActionConfig(action) => Self::NoSuchActionConfig(action),
-            Refusal::OverLimit { .. } => Self::InvalidParameters(message),
+            Refusal::NoSuchToken(id) => Self::NoSuchToken(id.to_string()),
+            Refusal::TokenTaken(_) | Refusal::LastAdmin(_) | Refusal::ClusterIsOpen => {
+                Self::Conflict(message)
+            }
+            Refusal::OverLimit { .. }
+            | Refusal::BadUser(_)
+            | Refusal::TokenExpiresTooEarly { .. } => Self::InvalidParameters(message),
             Refusal::LeaseTooShort { .. }
             | Refusal::StaleLease { .. }
             | Refusal::StaleEpoch { .. }

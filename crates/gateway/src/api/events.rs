@@ -206,7 +206,9 @@ impl Topics {
             Event::LinesAppended { .. }
             | Event::ActionConfigChanged(_)
             | Event::ActionConfigDeleted(_)
-            | Event::SettingsChanged(_) => false,
+            | Event::SettingsChanged(_)
+            | Event::TokenCreated(_)
+            | Event::TokenRevoked(_) => false,
         }
     }
 }
@@ -242,7 +244,9 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
         Event::LinesAppended { .. }
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
-        | Event::SettingsChanged(_) => return None,
+        | Event::SettingsChanged(_)
+        | Event::TokenCreated(_)
+        | Event::TokenRevoked(_) => return None,
     };
     Some(Message { place: Place { index, number }, next: index, at, kind, name, subject })
 }

@@ -123,7 +123,9 @@ impl Hub {
             | Event::CronDeleted(_)
             | Event::ActionConfigChanged(_)
             | Event::ActionConfigDeleted(_)
-            | Event::SettingsChanged(_) => return,
+            | Event::SettingsChanged(_)
+            | Event::TokenCreated(_)
+            | Event::TokenRevoked(_) => return,
         };
         if let Some(follower) = self.followed().get(&id) {
             follower.send_replace(news);

@@ -8,7 +8,7 @@ use stint_core::{
 };
 use uuid::Uuid;
 
-use super::{Api, ApiError};
+use super::{Api, ApiError, Caller};
 use crate::limits;
 
 /// A job as clients see it.
@@ -58,11 +58,7 @@ impl Api {
         };
         let filter = Filter { action: query.action, worker, is_running: query.is_running };
         let start = usize::try_from(query.start).unwrap_or(usize::MAX);
-        let limit = match query.limit.unwrap_or(limits::PAGE_DEFAULT) {
-            0 => limits::PAGE_MAX,
-            limit => limit.min(limits::PAGE_MAX),
-        };
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let limit = page_limit(query.limit);
         let jobs = self.replica.list_jobs(&filter, start, limit).await;
         let jobs = jobs.map_err(ApiError::of_read)?;
         Ok(self.replica.with_state(|state| {
@@ -73,7 +69,11 @@ impl Api {
     }
 
     /// Schedules a job under a new id.
-    pub(crate) async fn submit_job(&self, new: Submission) -> Result<JobView, ApiError> {
+    pub(crate) async fn submit_job(
+        &self,
+        caller: &Caller,
+        new: Submission,
+    ) -> Result<JobView, ApiError> {
         within_reason("submission", &new.spec)?;
         // Version 7 (RFC 9562): ids that are drawn one after the other stand together on disk.
         let id = JobId::from_bytes(Uuid::now_v7().into_bytes());
@@ -81,7 +81,7 @@ impl Api {
         let Submission { spec, retries, scheduled_at } = new;
         let command = Command::Submit(NewJob { id, drawn, spec, scheduled_at, retries });
         let of_submission = |error| ApiError::of_submission(error, id);
-        let reply = self.replica.propose(command).await.map_err(of_submission)??;
+        let reply = self.propose(caller, command).await.map_err(of_submission)??;
         if let Reply::Submitted(job) = reply {
             Ok(self.view(job))
         } else if let Reply::SubmittedBefore(id) = reply {
@@ -100,8 +100,8 @@ impl Api {
     }
 
     /// Cancels a job that is not over. Asking twice is asking once.
-    pub(crate) async fn cancel_job(&self, id: JobId) -> Result<(), ApiError> {
-        match self.replica.propose(Command::Cancel { job: id }).await? {
+    pub(crate) async fn cancel_job(&self, caller: &Caller, id: JobId) -> Result<(), ApiError> {
+        match self.propose(caller, Command::Cancel { job: id }).await? {
             Ok(reply) => done("a cancellation", &reply),
             Err(Refusal::NoSuchJob(_)) => {
                 let status = self.existing(id).await?.status;
@@ -114,11 +114,11 @@ impl Api {
     }
 
     /// Cancels a job if need be, and removes it with its output. Asking twice is asking once.
-    pub(crate) async fn delete_job(&self, id: JobId) -> Result<(), ApiError> {
+    pub(crate) async fn delete_job(&self, caller: &Caller, id: JobId) -> Result<(), ApiError> {
         if self.existing(id).await?.status == Status::Deleted {
             return Ok(());
         }
-        let reply = self.replica.propose(Command::Delete { job: id }).await??;
+        let reply = self.propose(caller, Command::Delete { job: id }).await??;
         done("a deletion", &reply)
     }
 
@@ -136,6 +136,15 @@ impl Api {
         };
         JobView { job, wait_reason }
     }
+}
+
+/// How many a page shows: 10 by default, and as many as it may for 0.
+pub(super) fn page_limit(limit: Option<u64>) -> usize {
+    let limit = match limit.unwrap_or(limits::PAGE_DEFAULT) {
+        0 => limits::PAGE_MAX,
+        limit => limit.min(limits::PAGE_MAX),
+    };
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 /// The one reply of commands that have nothing to say.

@@ -3,7 +3,7 @@
 use stint_core::{Change, Command, Settings, SettingsChange, Span, Timeout};
 
 use super::jobs::done;
-use super::{Api, ApiError};
+use super::{Api, ApiError, Caller};
 use crate::{limits, parse};
 
 /// What a client wants of the settings. Those that it does not name stay as they are.
@@ -25,8 +25,12 @@ impl Api {
     }
 
     /// Changes the settings that are named, and gives all as they are then.
-    pub(crate) async fn change_settings(&self, form: SettingsForm) -> Result<Settings, ApiError> {
-        let reply = self.replica.propose(Command::PutSettings(change(&form)?)).await??;
+    pub(crate) async fn change_settings(
+        &self,
+        caller: &Caller,
+        form: SettingsForm,
+    ) -> Result<Settings, ApiError> {
+        let reply = self.propose(caller, Command::PutSettings(change(&form)?)).await??;
         done("a change of settings", &reply)?;
         Ok(self.replica.with_state(|state| state.settings().clone()))
     }

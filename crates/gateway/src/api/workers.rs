@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stint_core::{CapacityMap, Command, Worker, WorkerId};
 
 use super::jobs::{at_most, bytes_of, done};
-use super::{Api, ApiError};
+use super::{Api, ApiError, Caller};
 
 impl Api {
     /// All workers that the cluster remembers, in the order of their ids.
@@ -17,11 +17,12 @@ impl Api {
     /// Changes what a worker has; it stays so when the worker starts anew.
     pub(crate) async fn set_worker_capacity(
         &self,
+        caller: &Caller,
         worker: WorkerId,
         capacity: CapacityMap,
     ) -> Result<(), ApiError> {
         at_most("capacity map", bytes_of(&capacity))?;
-        let reply = self.replica.propose(Command::SetCapacity { worker, capacity }).await??;
+        let reply = self.propose(caller, Command::SetCapacity { worker, capacity }).await??;
         done("a change of capacity", &reply)
     }
 }

@@ -6,7 +6,7 @@ use stint_proto::v0;
 use stint_proto::v0::action_configs_server::ActionConfigs;
 use tonic::{Request, Response, Status};
 
-use super::shape;
+use super::{caller, shape};
 use crate::api::{ActionConfigForm, Api};
 
 pub(super) struct Service(pub(super) Arc<Api>);
@@ -28,9 +28,11 @@ impl ActionConfigs for Service {
         &self,
         request: Request<v0::PutActionConfigRequest>,
     ) -> Result<Response<v0::ActionConfig>, Status> {
+        let caller = caller(&request)?;
         let v0::PutActionConfigRequest { action, parameters } = request.into_inner();
         let parameters = parameters.map(|map| map.entries);
-        let config = self.0.put_action_config(ActionConfigForm { action, parameters }).await?;
+        let config =
+            self.0.put_action_config(&caller, ActionConfigForm { action, parameters }).await?;
         Ok(Response::new(shape::action_config(&config)))
     }
 
@@ -46,7 +48,8 @@ impl ActionConfigs for Service {
         &self,
         request: Request<v0::DeleteActionConfigRequest>,
     ) -> Result<Response<v0::DeleteActionConfigResponse>, Status> {
-        self.0.delete_action_config(request.into_inner().action).await?;
+        let caller = caller(&request)?;
+        self.0.delete_action_config(&caller, request.into_inner().action).await?;
         Ok(Response::new(v0::DeleteActionConfigResponse {}))
     }
 }

@@ -6,7 +6,7 @@ use stint_proto::v0;
 use stint_proto::v0::crons_server::Crons;
 use tonic::{Request, Response, Status};
 
-use super::shape;
+use super::{caller, shape};
 use crate::api::Api;
 
 pub(super) struct Service(pub(super) Arc<Api>);
@@ -27,7 +27,8 @@ impl Crons for Service {
         &self,
         request: Request<v0::PutCronRequest>,
     ) -> Result<Response<v0::Cron>, Status> {
-        let cron = self.0.put_cron(shape::cron_form(request.into_inner())?).await?;
+        let caller = caller(&request)?;
+        let cron = self.0.put_cron(&caller, shape::cron_form(request.into_inner())?).await?;
         Ok(Response::new(shape::cron((&cron).into())))
     }
 
@@ -43,7 +44,8 @@ impl Crons for Service {
         &self,
         request: Request<v0::DeleteCronRequest>,
     ) -> Result<Response<v0::DeleteCronResponse>, Status> {
-        self.0.delete_cron(request.into_inner().action).await?;
+        let caller = caller(&request)?;
+        self.0.delete_cron(&caller, request.into_inner().action).await?;
         Ok(Response::new(v0::DeleteCronResponse {}))
     }
 }

@@ -9,7 +9,7 @@ use stint_proto::v0::jobs_server::Jobs;
 use tonic::{Request, Response, Status};
 
 use super::deadline::Deadline;
-use super::shape;
+use super::{caller, shape};
 use crate::api::{Api, JobsQuery, LogQuery, LogReader};
 use crate::parse;
 
@@ -39,8 +39,9 @@ impl Jobs for Service {
         &self,
         request: Request<v0::SubmitJobRequest>,
     ) -> Result<Response<v0::Job>, Status> {
+        let caller = caller(&request)?;
         let submission = shape::submission(request.into_inner())?;
-        let job = self.0.submit_job(submission).await?;
+        let job = self.0.submit_job(&caller, submission).await?;
         Ok(Response::new(shape::job(&job)))
     }
 
@@ -57,7 +58,8 @@ impl Jobs for Service {
         &self,
         request: Request<v0::DeleteJobRequest>,
     ) -> Result<Response<v0::DeleteJobResponse>, Status> {
-        self.0.delete_job(parse::job_id(&request.get_ref().id)?).await?;
+        let caller = caller(&request)?;
+        self.0.delete_job(&caller, parse::job_id(&request.get_ref().id)?).await?;
         Ok(Response::new(v0::DeleteJobResponse {}))
     }
 
@@ -65,7 +67,8 @@ impl Jobs for Service {
         &self,
         request: Request<v0::CancelJobRequest>,
     ) -> Result<Response<v0::CancelJobResponse>, Status> {
-        self.0.cancel_job(parse::job_id(&request.get_ref().id)?).await?;
+        let caller = caller(&request)?;
+        self.0.cancel_job(&caller, parse::job_id(&request.get_ref().id)?).await?;
         Ok(Response::new(v0::CancelJobResponse {}))
     }
 

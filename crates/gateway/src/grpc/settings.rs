@@ -6,7 +6,7 @@ use stint_proto::v0;
 use stint_proto::v0::settings_server::Settings;
 use tonic::{Request, Response, Status};
 
-use super::shape;
+use super::{caller, shape};
 use crate::api::{Api, SettingsForm};
 
 pub(super) struct Service(pub(super) Arc<Api>);
@@ -24,12 +24,13 @@ impl Settings for Service {
         &self,
         request: Request<v0::ChangeSettingsRequest>,
     ) -> Result<Response<v0::ClusterSettings>, Status> {
+        let caller = caller(&request)?;
         let request = request.into_inner();
         let form = SettingsForm {
             compaction_enabled: request.job_history_compaction_enabled,
             to_keep: request.job_history_to_keep,
             max_age: request.job_history_max_age,
         };
-        Ok(Response::new(shape::settings(&self.0.change_settings(form).await?)))
+        Ok(Response::new(shape::settings(&self.0.change_settings(&caller, form).await?)))
     }
 }

@@ -4,14 +4,17 @@ mod configuration;
 
 use prost::Message;
 use prost_types::Timestamp as ProtoTimestamp;
-use stint_consensus::ClusterStatus;
-use stint_core::{Attempt, CapacityMap, JobSpec, Timeout, Timestamp, Worker};
+use stint_consensus::{AuditRecord, ClusterStatus};
+use stint_core::{Attempt, CapacityMap, JobSpec, Timeout, Timestamp, Token, Worker};
 use stint_proto::v0;
 
 pub(super) use configuration::{action_config, cron, cron_form, settings};
 
 use crate::VERSION;
-use crate::api::{self, ApiError, JobView, Page, Subject, Submission, health, reason, source};
+use crate::api::{
+    self, ApiError, JobView, Page, Subject, Submission, TokenRequest, health, reason, result,
+    source,
+};
 use crate::limits;
 use crate::parse::{self, shown};
 
@@ -34,6 +37,43 @@ pub(super) fn submission(request: v0::SubmitJobRequest) -> Result<Submission, Ap
         retries: request.retries,
         scheduled_at: request.scheduled_at.map(instant).transpose()?,
     })
+}
+
+/// What an administrator wants to give to somebody.
+pub(super) fn token_request(request: v0::CreateTokenRequest) -> Result<TokenRequest, ApiError> {
+    Ok(TokenRequest {
+        role: parse::role(&request.role)?,
+        expires_in: parse::timeout("expiresIn", &request.expires_in)?,
+        user: request.user,
+        description: request.description,
+    })
+}
+
+pub(super) fn audit(record: AuditRecord) -> v0::AuditRecord {
+    let result = result(&record).to_owned();
+    let AuditRecord { index, at, origin, operation, object, refusal: _ } = record;
+    v0::AuditRecord {
+        index,
+        at: Some(timestamp(at)),
+        user: origin.user,
+        token_id: origin.token.map_or_else(String::new, |id| id.to_string()),
+        remote: origin.remote,
+        request_id: origin.request_id,
+        operation,
+        object,
+        result,
+    }
+}
+
+pub(super) fn token(token: &Token) -> v0::Token {
+    v0::Token {
+        id: token.id.to_string(),
+        user: token.user.clone(),
+        role: token.role.name().to_owned(),
+        created_at: Some(timestamp(token.created_at)),
+        expires_at: token.expires_at.map(timestamp),
+        description: token.description.clone(),
+    }
 }
 
 /// Amounts by name, or `None` if nobody set any.

@@ -23,7 +23,10 @@ const fn code(error: &ApiError) -> Code {
         | ApiError::NoSuchWorker(_)
         | ApiError::NoSuchAction(_)
         | ApiError::NoSuchCron(_)
-        | ApiError::NoSuchActionConfig(_) => Code::NotFound,
+        | ApiError::NoSuchActionConfig(_)
+        | ApiError::NoSuchToken(_) => Code::NotFound,
+        ApiError::NotAuthenticated(_) => Code::Unauthenticated,
+        ApiError::NotAuthorized(_) => Code::PermissionDenied,
         ApiError::NotFound(_) | ApiError::NotAllowed(_) => Code::Unimplemented,
         ApiError::Compacted { .. } => Code::OutOfRange,
         ApiError::Conflict(_) => Code::FailedPrecondition,

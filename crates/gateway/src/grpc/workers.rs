@@ -6,7 +6,7 @@ use stint_proto::v0;
 use stint_proto::v0::workers_server::Workers;
 use tonic::{Request, Response, Status};
 
-use super::shape;
+use super::{caller, shape};
 use crate::api::Api;
 use crate::parse;
 
@@ -27,10 +27,11 @@ impl Workers for Service {
         &self,
         request: Request<v0::SetWorkerCapacityRequest>,
     ) -> Result<Response<v0::SetWorkerCapacityResponse>, Status> {
+        let caller = caller(&request)?;
         let request = request.into_inner();
         let worker = parse::worker_id(&request.id)?;
         let capacity = shape::capacity(request.capacity_map)?.unwrap_or_default();
-        self.0.set_worker_capacity(worker, capacity).await?;
+        self.0.set_worker_capacity(&caller, worker, capacity).await?;
         Ok(Response::new(v0::SetWorkerCapacityResponse {}))
     }
 }

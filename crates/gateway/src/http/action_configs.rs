@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::shape::{self, Fields};
 use super::{answer, body, list};
-use crate::api::{Api, ApiError};
+use crate::api::{Api, ApiError, Caller};
 
 pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
     let configs = api.list_action_configs().await?;
@@ -16,9 +16,14 @@ pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
     Ok(answer::json_bytes(StatusCode::OK, configs))
 }
 
-pub(super) async fn put(api: &Api, request: Request) -> Result<Response, ApiError> {
+pub(super) async fn put(
+    api: &Api,
+    caller: &Caller,
+    request: Request,
+) -> Result<Response, ApiError> {
     let body = body::read(request).await?;
-    let config = api.put_action_config(shape::action_config(Fields::parse(&body)?)?).await?;
+    let config =
+        api.put_action_config(caller, shape::action_config(Fields::parse(&body)?)?).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &shape::ActionConfig::of(&config)))
 }
 
@@ -27,7 +32,7 @@ pub(super) async fn get(api: &Api, action: &str) -> Result<Response, ApiError> {
     Ok(answer::json(StatusCode::OK, &shape::ActionConfig::of(&config)))
 }
 
-pub(super) async fn delete(api: &Api, action: &str) -> Result<Response, ApiError> {
-    api.delete_action_config(action.to_owned()).await?;
+pub(super) async fn delete(api: &Api, caller: &Caller, action: &str) -> Result<Response, ApiError> {
+    api.delete_action_config(caller, action.to_owned()).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::shape::{self, Fields};
 use super::{answer, body, list};
-use crate::api::{Api, ApiError};
+use crate::api::{Api, ApiError, Caller};
 
 pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
     let crons = list::body("crons", api.list_crons().await?, |piece, cron| {
@@ -15,9 +15,13 @@ pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
     Ok(answer::json_bytes(StatusCode::OK, crons))
 }
 
-pub(super) async fn put(api: &Api, request: Request) -> Result<Response, ApiError> {
+pub(super) async fn put(
+    api: &Api,
+    caller: &Caller,
+    request: Request,
+) -> Result<Response, ApiError> {
     let body = body::read(request).await?;
-    let cron = api.put_cron(shape::cron(Fields::parse(&body)?)?).await?;
+    let cron = api.put_cron(caller, shape::cron(Fields::parse(&body)?)?).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &shape::Cron::of((&cron).into())))
 }
 
@@ -26,7 +30,7 @@ pub(super) async fn get(api: &Api, action: &str) -> Result<Response, ApiError> {
     Ok(answer::json(StatusCode::OK, &shape::Cron::of((&*cron).into())))
 }
 
-pub(super) async fn delete(api: &Api, action: &str) -> Result<Response, ApiError> {
-    api.delete_cron(action.to_owned()).await?;
+pub(super) async fn delete(api: &Api, caller: &Caller, action: &str) -> Result<Response, ApiError> {
+    api.delete_cron(caller, action.to_owned()).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }

@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::query::Query;
 use super::shape::{self, Fields};
 use super::{answer, body, list};
-use crate::api::{Api, ApiError, JobView, JobsQuery};
+use crate::api::{Api, ApiError, Caller, JobView, JobsQuery};
 use crate::parse;
 
 pub(super) async fn list(api: &Api, query: &str) -> Result<Response, ApiError> {
@@ -27,10 +27,14 @@ fn page(jobs: Vec<JobView>) -> Body {
     list::body("jobs", jobs, |piece, job| serde_json::to_writer(piece, &shape::Job::of(job)))
 }
 
-pub(super) async fn submit(api: &Api, request: Request) -> Result<Response, ApiError> {
+pub(super) async fn submit(
+    api: &Api,
+    caller: &Caller,
+    request: Request,
+) -> Result<Response, ApiError> {
     let body = body::read(request).await?;
     let submission = shape::submission(Fields::parse(&body)?)?;
-    let job = api.submit_job(submission).await?;
+    let job = api.submit_job(caller, submission).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &shape::Job::of(&job)))
 }
 
@@ -39,13 +43,13 @@ pub(super) async fn get(api: &Api, id: &str) -> Result<Response, ApiError> {
     Ok(answer::json(StatusCode::OK, &shape::Job::of(&job)))
 }
 
-pub(super) async fn cancel(api: &Api, id: &str) -> Result<Response, ApiError> {
-    api.cancel_job(parse::job_id(id)?).await?;
+pub(super) async fn cancel(api: &Api, caller: &Caller, id: &str) -> Result<Response, ApiError> {
+    api.cancel_job(caller, parse::job_id(id)?).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 
-pub(super) async fn delete(api: &Api, id: &str) -> Result<Response, ApiError> {
-    api.delete_job(parse::job_id(id)?).await?;
+pub(super) async fn delete(api: &Api, caller: &Caller, id: &str) -> Result<Response, ApiError> {
+    api.delete_job(caller, parse::job_id(id)?).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 

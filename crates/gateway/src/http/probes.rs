@@ -16,14 +16,26 @@ use crate::api::Api;
 /// Where the process says that it lives: answered however busy it is.
 pub(crate) const ALIVE_PATH: &str = "/healthz";
 
+const READY_PATH: &str = "/readyz";
+const VERSION_PATH: &str = "/version";
+
+/// Where the API describes itself.
+const DOCS_PATH: &str = "/api/v0/docs.json";
+
+/// Whether anybody may ask this.
+pub(crate) fn is_public(path: &str) -> bool {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    [ALIVE_PATH, READY_PATH, VERSION_PATH, DOCS_PATH].contains(&path)
+}
+
 pub(super) fn router(api: &Arc<Api>) -> Router {
     let mut router = Router::new();
     for slash in ["", "/"] {
         let api = Arc::clone(api);
         router = router
             .route(&format!("{ALIVE_PATH}{slash}"), get(|| async { "ok\n" }))
-            .route(&format!("/readyz{slash}"), get(move || ready(api)))
-            .route(&format!("/version{slash}"), get(|| async { version() }));
+            .route(&format!("{READY_PATH}{slash}"), get(move || ready(api)))
+            .route(&format!("{VERSION_PATH}{slash}"), get(|| async { version() }));
     }
     router
 }

@@ -6,15 +6,19 @@ use http::StatusCode;
 
 use super::shape::{self, Fields};
 use super::{answer, body};
-use crate::api::{Api, ApiError};
+use crate::api::{Api, ApiError, Caller};
 
 pub(super) async fn get(api: &Api) -> Result<Response, ApiError> {
     let settings = api.settings().await?;
     Ok(answer::json(StatusCode::OK, &shape::Settings::of(&settings)))
 }
 
-pub(super) async fn change(api: &Api, request: Request) -> Result<Response, ApiError> {
+pub(super) async fn change(
+    api: &Api,
+    caller: &Caller,
+    request: Request,
+) -> Result<Response, ApiError> {
     let body = body::read(request).await?;
-    let settings = api.change_settings(shape::settings(Fields::parse(&body)?)?).await?;
+    let settings = api.change_settings(caller, shape::settings(Fields::parse(&body)?)?).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &shape::Settings::of(&settings)))
 }

@@ -5,5 +5,7 @@ mod read;
 mod write;
 
 pub(super) use message::Message;
-pub(super) use read::{Fields, action_config, capacity, cron, settings, submission};
-pub(super) use write::{ActionConfig, Cluster, Cron, Job, LogLine, Settings, Workers};
+pub(super) use read::{Fields, action_config, capacity, cron, settings, submission, token_request};
+pub(super) use write::{
+    ActionConfig, Audit, Cluster, Cron, Job, LogLine, NewToken, Settings, Tokens, Workers,
+};

@@ -17,9 +17,12 @@ const fn status(error: &ApiError) -> StatusCode {
         ApiError::NoSuchJob(_)
         | ApiError::NoSuchWorker(_)
         | ApiError::NoSuchAction(_)
+        | ApiError::NoSuchToken(_)
         | ApiError::NoSuchCron(_)
         | ApiError::NoSuchActionConfig(_)
         | ApiError::NotFound(_) => StatusCode::NOT_FOUND,
+        ApiError::NotAuthenticated(_) => StatusCode::UNAUTHORIZED,
+        ApiError::NotAuthorized(_) => StatusCode::FORBIDDEN,
         ApiError::NotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
         ApiError::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         ApiError::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
@@ -73,6 +76,13 @@ pub(super) fn response(error: &ApiError) -> Response {
     if error.is_passing() {
         let seconds = HeaderValue::from(limits::RETRY_AFTER.as_secs());
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    if let ApiError::NotAuthenticated(_) = error {
+        // Old clients speak Basic, and only once they are asked for it.
+        let ways = [r#"Basic realm="stint", charset="UTF-8""#, r#"Bearer realm="stint""#];
+        for way in ways.map(HeaderValue::from_static) {
+            response.headers_mut().append(header::WWW_AUTHENTICATE, way);
+        }
     }
     response
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::shape::{self, Fields};
 use super::{answer, body};
-use crate::api::{Api, ApiError};
+use crate::api::{Api, ApiError, Caller};
 use crate::parse;
 
 pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
@@ -16,6 +16,7 @@ pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
 
 pub(super) async fn set_capacity(
     api: &Api,
+    caller: &Caller,
     id: &str,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -23,6 +24,6 @@ pub(super) async fn set_capacity(
     let body = body::read(request).await?;
     // A map that is missing has its default like any field, and is the empty one.
     let capacity = shape::capacity(Fields::parse(&body)?)?.unwrap_or_default();
-    api.set_worker_capacity(worker, capacity).await?;
+    api.set_worker_capacity(caller, worker, capacity).await?;
     Ok(answer::empty(StatusCode::ACCEPTED))
 }

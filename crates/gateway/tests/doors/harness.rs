@@ -10,7 +10,7 @@ use stint_core::{
     CapacityMap, Command, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, LeaseId, Line,
     Registration, Reply, Span, Stream, WorkerId,
 };
-use stint_gateway::{Config, Gateway};
+use stint_gateway::{Config, Gateway, Secret};
 use stint_storage::{Identity, Output, Store};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -34,14 +34,26 @@ impl House {
         Self::with(Config::default()).await
     }
 
-    /// The same with other bounds.
+    /// The same with other bounds. It is open: tokens are not what most tests are about.
     pub(crate) async fn with(config: Config) -> Self {
+        Self::ready(Config { is_open: true, ..config }).await
+    }
+
+    /// A closed one, and the secret of its first token.
+    pub(crate) async fn closed() -> (Self, Secret) {
+        let house = Self::ready(Config::default()).await;
+        let secret = Secret::draw().expect("a secret");
+        propose(&house, Command::Close { hash: secret.hash() }).await;
+        (house, secret)
+    }
+
+    async fn ready(config: Config) -> Self {
         let house = Self::open(config, None).await;
         until("the replica to be ready", async || house.get("/readyz").await.status == 200).await;
         house
     }
 
-    /// The same, encrypted if `tls` says how, and perhaps not ready.
+    /// A house as it is, encrypted if `tls` says how, and perhaps not ready.
     pub(crate) async fn open(config: Config, tls: Option<stint_tls::Server>) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         let id = WorkerId::new(0).expect("a small number");
@@ -93,6 +105,14 @@ impl House {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await
     }
 
+    /// Asks other doors than its own.
+    pub(crate) async fn get_at(address: SocketAddr, path: &str) -> Answer {
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("a request");
+        Answer::read(&mut stream).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.ask(&format!("DELETE {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await
     }
@@ -101,6 +121,27 @@ impl House {
         let length = body.len();
         self.ask(&format!(
             "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        ))
+        .await
+    }
+
+    /// Asks with this header `authorization`, if any.
+    pub(crate) async fn ask_as(
+        &self,
+        method: &str,
+        path: &str,
+        authorization: &str,
+        body: &str,
+    ) -> Answer {
+        let line = if authorization.is_empty() {
+            ""
+        } else {
+            &format!("Authorization: {authorization}\r\n")
+        };
+        let length = body.len();
+        self.ask(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{line}\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         ))
         .await
@@ -193,7 +234,7 @@ impl<'a> Puppet<'a> {
     }
 }
 
-async fn propose(house: &House, command: Command) -> Reply {
+pub(crate) async fn propose(house: &House, command: Command) -> Reply {
     let shown = format!("{command:?}");
     let outcome = house.replica.propose(command).await.expect("an outcome");
     outcome.unwrap_or_else(|refusal| panic!("{shown}: {refusal}"))

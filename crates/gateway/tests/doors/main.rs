@@ -1,6 +1,7 @@
 //! Both doors from outside: literal bytes on sockets, against a real replica that is a cluster of
 //! its own.
 
+mod access;
 mod action_configs;
 mod bad_input;
 mod crons;

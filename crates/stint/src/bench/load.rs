@@ -99,9 +99,10 @@ fn kind(error: &Error) -> String {
         Error::Refused { code, message, .. } => format!("{code}: {message}"),
         Error::OutcomeUnknown { reason, .. } => format!("outcome unknown: {reason}"),
         Error::Unreachable { .. } => "no replica answered in time".to_owned(),
-        Error::StillWaiting { .. } | Error::BadEndpoint { .. } | Error::BadCertificate { .. } => {
-            error.to_string()
-        }
+        Error::StillWaiting { .. }
+        | Error::BadEndpoint { .. }
+        | Error::BadCertificate { .. }
+        | Error::BadToken => error.to_string(),
     }
 }
 

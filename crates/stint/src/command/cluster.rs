@@ -32,5 +32,7 @@ async fn ask_leader(
     }
     let leader = status.members.iter().find(|member| member.is_leader)?;
     let address = std::slice::from_ref(&leader.client_address);
-    client(address, caller.ca.as_deref(), Some(LEADER_MAX)).ok()?.cluster_status().await.ok()
+    let (ca, token) = (caller.ca.as_deref(), caller.token.as_deref());
+    let leader = client(address, ca, token, Some(LEADER_MAX)).ok()?;
+    leader.cluster_status().await.ok()
 }

@@ -26,6 +26,7 @@ pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
     let founders = members(source, &cluster.members)?;
     is_member(source, &replica, &founders)?;
     let tls = tls::tls(source, &replica, tls)?;
+    let is_open = is_open(source, &replica, &cluster)?;
     let data_dir = beside(source.file, replica.data_dir.get_ref());
     let worker = actions::worker(source, &data_dir, worker, actions)?;
     Ok(Config {
@@ -33,6 +34,8 @@ pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
         cluster: cluster.id.0,
         data_dir,
         client_address: replica.client_address.get_ref().0,
+        is_open,
+        admin_token_hash: cluster.admin_token_hash.map(|hash| hash.0),
         peer_address: replica.peer_address.get_ref().0,
         tls,
         founders,
@@ -110,6 +113,24 @@ fn is_member(
     };
     same("advertise_client", replica.advertise_client.as_ref(), &member.client_address)?;
     same("advertise_peer", replica.advertise_peer.as_ref(), &member.peer_address)
+}
+
+/// Whether callers need no token. That the cluster is open, and who may manage its tokens, cannot
+/// both be so.
+fn is_open(
+    source: Source<'_>,
+    replica: &file::Replica,
+    cluster: &file::Cluster,
+) -> Result<bool, Error> {
+    let Some(open) = replica.insecure_open.as_ref().filter(|open| *open.get_ref()) else {
+        return Ok(false);
+    };
+    if cluster.admin_token_hash.is_none() {
+        return Ok(true);
+    }
+    let message = "insecure_open = true lets in anybody without a token, and admin_token_hash closes \
+                   the cluster; leave out one of them";
+    Err(source.wrong(&open.span(), message))
 }
 
 fn timing(source: Source<'_>, raft: &file::Raft) -> Result<Timing, Error> {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use stint_core::OnWorkerLoss;
 use toml::Spanned;
 
-use super::text::{Address, ClusterId, Length, Listen, ReplicaId};
+use super::text::{Address, AdminTokenHash, ClusterId, Length, Listen, ReplicaId};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -47,6 +47,7 @@ pub(super) struct Replica {
     pub(super) advertise_peer: Option<Spanned<Address>>,
     #[serde(default)]
     pub(super) insecure_plain_text: bool,
+    pub(super) insecure_open: Option<Spanned<bool>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -68,6 +69,7 @@ fn no_tls() -> Spanned<Tls> {
 #[serde(deny_unknown_fields)]
 pub(super) struct Cluster {
     pub(super) id: ClusterId,
+    pub(super) admin_token_hash: Option<AdminTokenHash>,
     pub(super) members: Spanned<Vec<Member>>,
 }
 

@@ -59,6 +59,8 @@ fn a_good_configuration_means_what_it_says() {
     assert_eq!(config.id.to_string(), "000000000001");
     assert_eq!(config.data_dir, Path::new("/etc/stint/data"), "relative to the file");
     assert_eq!(config.founders.len(), 2);
+    assert!(!config.is_open, "callers need a token unless somebody says otherwise");
+    assert_eq!(config.admin_token_hash, None);
     assert_eq!(config.timing.heartbeat, Duration::from_millis(50));
     assert_eq!(config.timing.election_min, Timing::default().election_min);
     assert_eq!(config.log, Log { format: LogFormat::Text, level: "info".into() });
@@ -70,6 +72,20 @@ fn a_good_configuration_means_what_it_says() {
     assert_eq!(say.deadline, Some(Duration::from_mins(1)));
     assert_eq!(say.traits.on_worker_loss, stint_core::OnWorkerLoss::Abandon);
     assert_eq!(say.environment["A"], "b");
+}
+
+#[test]
+fn a_cluster_is_open_or_has_a_first_token_and_never_both() {
+    let open = GOOD.replacen("[cluster]", "insecure_open = true\n\n[cluster]", 1);
+    assert!(parse(&open).unwrap().is_open);
+    let hash = format!("admin_token_hash = \"{}\"\n\n[[cluster", "0a".repeat(32));
+    let closed = GOOD.replacen("[[cluster", &hash, 1);
+    let config = parse(&closed).unwrap();
+    assert_eq!(config.admin_token_hash, Some(TokenHash([0x0a; 32])));
+    assert!(!config.is_open);
+    let both = open.replacen("[[cluster", &hash, 1);
+    let error = parse(&both).unwrap_err().to_string();
+    assert!(error.contains("leave out one of them"), "{error}");
 }
 
 /// What is replaced in GOOD, by what, and what the error has to say.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
-use stint_core::{Timeout, WorkerId};
+use stint_core::{Timeout, TokenHash, WorkerId};
 
 /// A length of time such as `100ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -71,6 +71,33 @@ impl TryFrom<String> for ClusterId {
     }
 }
 
+/// The hash of the first administrator's token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct AdminTokenHash(pub(crate) TokenHash);
+
+impl TryFrom<String> for AdminTokenHash {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let mut hash = [0; 32];
+        let pairs = text.as_bytes().chunks(2);
+        let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        let is_hash = text.len() == 64 && text.bytes().all(is_digit);
+        for (byte, pair) in hash.iter_mut().zip(pairs) {
+            let digits = std::str::from_utf8(pair).unwrap_or_default();
+            *byte = u8::from_str_radix(digits, 16).unwrap_or_default();
+        }
+        if is_hash {
+            return Ok(Self(TokenHash(hash)));
+        }
+        // What is not shown cannot be the token itself, put here by mistake.
+        Err("this is no hash of a token: it is 64 lower-case hexadecimal digits, as \
+             `printf %s TOKEN | sha256sum` shows them"
+            .to_owned())
+    }
+}
+
 /// Where to listen: an IP address and a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -133,6 +160,17 @@ mod tests {
             ["", "1", "000102030405060708090A0B0C0D0E0F", "+00102030405060708090a0b0c0d0e0f"]
         {
             assert!(ClusterId::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_hash_of_a_token_is_64_digits_and_a_token_is_not_repeated() {
+        let good = format!("0a{}ff", "00".repeat(30));
+        let hash = AdminTokenHash::try_from(good.clone()).unwrap().0.0;
+        assert_eq!((hash.first(), hash.last()), (Some(&0x0a), Some(&0xff)));
+        for text in ["", "0a", &good.to_uppercase(), &format!("{good}0"), "stint_secret"] {
+            let error = AdminTokenHash::try_from(text.to_owned()).unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
         }
     }
 

@@ -125,7 +125,7 @@ impl Plan {
         let mut text = format!(
             "# Written by `stint dev`, anew at each start.\n\n\
              [replica]\nid = \"{}\"\ndata_dir = {}\nclient_address = \"{}\"\n\
-             peer_address = \"{}\"\n\n[cluster]\nid = \"{}\"\n\n",
+             peer_address = \"{}\"\ninsecure_open = true\n\n[cluster]\nid = \"{}\"\n\n",
             place.id,
             quoted(&place.data_dir.to_string_lossy()),
             place.client_address(),

@@ -107,6 +107,55 @@ impl<'a> Attempt<'a> {
 }
 
 #[derive(Serialize)]
+pub(super) struct Tokens<'a> {
+    tokens: Vec<Token<'a>>,
+}
+
+impl<'a> Tokens<'a> {
+    pub(super) fn of(tokens: &'a [v0::Token]) -> Self {
+        Self { tokens: tokens.iter().map(Token::of).collect() }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct NewToken<'a> {
+    token: Option<Token<'a>>,
+    secret: &'a str,
+}
+
+impl<'a> NewToken<'a> {
+    pub(super) fn of(created: &'a v0::CreateTokenResponse) -> Self {
+        Self { token: created.token.as_ref().map(Token::of), secret: &created.secret }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Token<'a> {
+    id: &'a str,
+    user: &'a str,
+    role: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    description: &'a str,
+}
+
+impl<'a> Token<'a> {
+    fn of(token: &'a v0::Token) -> Self {
+        Self {
+            id: &token.id,
+            user: &token.user,
+            role: &token.role,
+            created_at: token.created_at.as_ref().map(time),
+            expires_at: token.expires_at.as_ref().map(time),
+            description: &token.description,
+        }
+    }
+}
+
+#[derive(Serialize)]
 pub(super) struct Workers<'a> {
     workers: Vec<Worker<'a>>,
 }

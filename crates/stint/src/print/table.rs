@@ -56,6 +56,21 @@ pub(super) fn jobs(jobs: &[v0::Job]) -> String {
     text(&table)
 }
 
+pub(super) fn tokens(tokens: &[v0::Token]) -> String {
+    let mut table = new(&["id", "user", "role", "created", "expires", "description"]);
+    for token in tokens {
+        table.add_row([
+            plain(&token.id),
+            plain(&token.user),
+            plain(&token.role),
+            at(token.created_at.as_ref()),
+            token.expires_at.as_ref().map_or_else(|| "never".to_owned(), |end| at(Some(end))),
+            plain(&token.description),
+        ]);
+    }
+    text(&table)
+}
+
 pub(super) fn job(job: &v0::Job) -> String {
     let mut table = bare();
     let mut row = |name: &str, value: String| {

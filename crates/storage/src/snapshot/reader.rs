@@ -7,10 +7,10 @@ use crate::{
     checked::put_bytes,
     database::{Database, Pinned},
     limits::FRAME_BYTES_MAX,
-    state::{Stored, chunk, page, stored},
+    state::{Stored, audit_page, chunk, page, stored},
 };
 
-use super::{CHUNK, END, FRAME_HEAD_BYTES, HEAD, RECORD, Tally, VERSION};
+use super::{AUDITED, CHUNK, END, FRAME_HEAD_BYTES, HEAD, RECORD, Tally, VERSION};
 
 /// A consistent snapshot, read as frames. It never holds more than a few items in memory, and
 /// keeps the disk space of its view until it is dropped.
@@ -29,6 +29,7 @@ enum At {
     Head,
     Chunk(u32),
     Records { after: Option<[u8; 16]> },
+    Audit { after: Option<u64> },
     End,
     Over,
 }
@@ -91,7 +92,19 @@ impl SnapshotReader {
                     item.extend_from_slice(&record.encode());
                     self.put(RECORD, &item);
                 }
-                records.last().map_or(At::End, |last| At::Records { after: Some(last.id) })
+                match records.last() {
+                    Some(last) => At::Records { after: Some(last.id) },
+                    None => At::Audit { after: None },
+                }
+            }
+            At::Audit { after } => {
+                let page = self.pinned.read(|txn| audit_page(txn, after, FRAME_BYTES_MAX))?;
+                for audited in &page {
+                    let mut item = audited.index.to_le_bytes().to_vec();
+                    item.extend_from_slice(&audited.body);
+                    self.put(AUDITED, &item);
+                }
+                page.last().map_or(At::End, |last| At::Audit { after: Some(last.index) })
             }
             At::End => {
                 let end = self.tally.encode();

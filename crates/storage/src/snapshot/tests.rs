@@ -3,7 +3,7 @@
 use std::{fs, sync::Arc};
 
 use crate::{
-    Error, FRAME_BYTES_MAX, Filter, Received, Record, SnapshotWriter, StateStore,
+    Audited, Error, FRAME_BYTES_MAX, Filter, Received, Record, SnapshotWriter, StateStore,
     testing::{Dice, Place},
 };
 
@@ -76,6 +76,24 @@ fn small() -> (Place, StateStore, Vec<Vec<u8>>) {
     state.write_checkpoint(9, b"header", [vec![3; 100_000], vec![]].into_iter()).unwrap();
     let frames = frames(&state);
     (place, state, frames)
+}
+
+#[test]
+fn the_audit_log_arrives_as_it_was_sent() {
+    let (_place, sender) = fresh();
+    let audited = |index: u64| Audited { index, body: vec![index.to_le_bytes()[0]; 300] };
+    let all: Vec<_> = (1..5_000).map(|n| audited(n * 3)).collect();
+    sender.put_batch(&[record(1, vec![1; 10])], &all).unwrap();
+    sender.write_checkpoint(9, b"header", [vec![3; 100]].into_iter()).unwrap();
+
+    let (_place, receiver) = fresh();
+    receiver.put_batch(&[], &[audited(1)]).unwrap();
+    receiver.install(receive(&receiver, &frames(&sender)).unwrap()).unwrap();
+
+    let mut arrived = receiver.audit(None, usize::MAX).unwrap();
+    arrived.reverse();
+    assert_eq!(arrived, all);
+    assert_eq!(receiver.count().unwrap(), sender.count().unwrap());
 }
 
 #[test]

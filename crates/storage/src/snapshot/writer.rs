@@ -3,17 +3,18 @@
 use std::path::Path;
 
 use crate::{
-    CheckpointHeader, Error, Record,
+    Audited, CheckpointHeader, Error, Record,
     checked::{Fields, unseal},
     database::{Commit, Database},
     directory::{check_reserve, remove_file},
     limits::{
-        CHUNK_BYTES_MAX, FRAME_BYTES_MAX, HEADER_BYTES_MAX, RECEIVE_STEP_BYTES, RECORD_BYTES_MAX,
+        AUDIT_BYTES_MAX, CHUNK_BYTES_MAX, FRAME_BYTES_MAX, HEADER_BYTES_MAX, RECEIVE_STEP_BYTES,
+        RECORD_BYTES_MAX,
     },
-    state::{Slot, Tables, check},
+    state::{Slot, Tables, check, put_audit},
 };
 
-use super::{CHUNK, END, HEAD, ITEM_HEAD_BYTES, RECORD, Tally, VERSION};
+use super::{AUDITED, CHUNK, END, HEAD, ITEM_HEAD_BYTES, RECORD, Tally, VERSION};
 
 /// No item is longer: the largest content and room for its fields.
 const ITEM_BYTES_MAX: usize = 64 * 1024 + {
@@ -32,8 +33,10 @@ pub struct SnapshotWriter {
     frames: u32,
     header: Option<CheckpointHeader>,
     records: Vec<Record>,
-    records_bytes: usize,
+    audited: Vec<Audited>,
+    unflushed_bytes: usize,
     last_id: Option<[u8; 16]>,
+    last_audited: Option<u64>,
     is_ended: bool,
     is_broken: bool,
 }
@@ -91,8 +94,10 @@ impl SnapshotWriter {
             frames: 0,
             header: None,
             records: Vec::new(),
-            records_bytes: 0,
+            audited: Vec::new(),
+            unflushed_bytes: 0,
             last_id: None,
+            last_audited: None,
             is_ended: false,
             is_broken: false,
         }
@@ -155,8 +160,11 @@ impl SnapshotWriter {
         let content = content.unwrap_or_default();
         match (kind, &self.header) {
             (HEAD, None) => self.header = Some(head(content)?),
-            (CHUNK, Some(_)) if self.last_id.is_none() => self.take_chunk(content)?,
-            (RECORD, Some(_)) => self.take_record(content)?,
+            (CHUNK, Some(_)) if self.last_id.is_none() && self.last_audited.is_none() => {
+                self.take_chunk(content)?;
+            }
+            (RECORD, Some(_)) if self.last_audited.is_none() => self.take_record(content)?,
+            (AUDITED, Some(_)) => self.take_audited(content)?,
             (END, Some(_)) if content == self.tally.encode() => self.is_ended = true,
             (END, Some(_)) => return Err(bad("the whole does not match its checksum")),
             _ => return Err(bad("an item of unknown kind or in the wrong place")),
@@ -181,19 +189,40 @@ impl SnapshotWriter {
             return Err(bad("the records are out of order"));
         }
         self.last_id = Some(record.id);
-        self.records_bytes += content.len();
         self.records.push(record);
-        if self.records_bytes >= RECEIVE_STEP_BYTES { self.flush() } else { Ok(()) }
+        self.flush_if_full(content.len())
+    }
+
+    fn take_audited(&mut self, content: &[u8]) -> Result<(), Error> {
+        let mut fields = Fields(content);
+        let index = fields.u64().ok_or_else(|| bad("a record of the audit log cannot be read"))?;
+        let body = fields.rest().to_vec();
+        if body.len() > AUDIT_BYTES_MAX {
+            return Err(bad("a record of the audit log is too long"));
+        }
+        if self.last_audited.is_some_and(|last| last >= index) {
+            return Err(bad("the audit log is out of order"));
+        }
+        self.last_audited = Some(index);
+        self.audited.push(Audited { index, body });
+        self.flush_if_full(content.len())
+    }
+
+    fn flush_if_full(&mut self, bytes: usize) -> Result<(), Error> {
+        self.unflushed_bytes += bytes;
+        if self.unflushed_bytes >= RECEIVE_STEP_BYTES { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), Error> {
         let database = self.incoming.database();
         check_reserve(database.path())?;
         let records = std::mem::take(&mut self.records);
-        self.records_bytes = 0;
+        let audited = std::mem::take(&mut self.audited);
+        self.unflushed_bytes = 0;
         database.write(Commit::Lazy, |txn| {
             let mut tables = Tables::open(txn)?;
-            records.iter().try_for_each(|record| tables.put(record))
+            records.iter().try_for_each(|record| tables.put(record))?;
+            put_audit(txn, &audited)
         })
     }
 }

@@ -74,7 +74,9 @@ impl Agent {
                 | Event::CronDeleted(_)
                 | Event::ActionConfigChanged(_)
                 | Event::ActionConfigDeleted(_)
-                | Event::SettingsChanged(_) => {}
+                | Event::SettingsChanged(_)
+                | Event::TokenCreated(_)
+                | Event::TokenRevoked(_) => {}
             }
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use stint_core::{CapacityMap, JobSpec, Parameters, limits::RETRIES_MAX};
 
 use super::super::time;
-use crate::api::{ActionConfigForm, ApiError, CronForm, SettingsForm, Submission};
+use crate::api::{ActionConfigForm, ApiError, CronForm, SettingsForm, Submission, TokenRequest};
 use crate::limits;
 use crate::parse::{self, quoted, shown};
 
@@ -52,6 +52,16 @@ pub(in crate::http) fn settings(mut fields: Fields) -> Result<SettingsForm, ApiE
 /// What a worker is to have.
 pub(in crate::http) fn capacity(mut fields: Fields) -> Result<Option<CapacityMap>, ApiError> {
     fields.amounts("capacityMap")
+}
+
+/// What an administrator wants to give to somebody.
+pub(in crate::http) fn token_request(mut fields: Fields) -> Result<TokenRequest, ApiError> {
+    Ok(TokenRequest {
+        user: fields.text("user")?,
+        role: parse::role(&fields.text("role")?)?,
+        expires_in: parse::timeout("expiresIn", &fields.text("expiresIn")?)?,
+        description: fields.text("description")?,
+    })
 }
 
 impl Fields {

@@ -10,14 +10,16 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use stint_consensus::{ClusterStatus, MemberStatus};
 use stint_core::{
-    Attempt as CoreAttempt, AttemptEnd, CapacityMap, JobId, Line, Parameters, Timeout, WorkerId,
+    Attempt as CoreAttempt, AttemptEnd, CapacityMap, JobId, Line, Parameters, Timeout, TokenId,
+    WorkerId,
 };
 
 pub(in crate::http) use configuration::{ActionConfig, Cron, Settings};
 
 use super::super::time::Rfc3339;
 use crate::VERSION;
-use crate::api::{JobView, health, reason, source};
+use crate::api::{JobView, health, reason, result, source};
+use crate::token::Secret;
 
 /// What has one spelling, as that text.
 struct Text<T>(T);
@@ -130,6 +132,99 @@ impl<'a> Attempt<'a> {
             exit_code: end.and_then(reason::exit_code),
             signal: end.and_then(reason::signal),
             reason: end.map_or(Cow::Borrowed(""), |end: &AttemptEnd| reason::in_words(end)),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(in crate::http) struct Audit<'a> {
+    records: Vec<AuditRecord<'a>>,
+}
+
+impl<'a> Audit<'a> {
+    pub(in crate::http) fn of(records: &'a [stint_consensus::AuditRecord]) -> Self {
+        Self { records: records.iter().map(AuditRecord::of).collect() }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AuditRecord<'a> {
+    index: u64,
+    at: Rfc3339,
+    user: &'a str,
+    #[serde(rename = "tokenID")]
+    token_id: TextOrEmpty<TokenId>,
+    remote: &'a str,
+    #[serde(rename = "requestID")]
+    request_id: &'a str,
+    operation: &'a str,
+    object: &'a str,
+    result: &'static str,
+}
+
+impl<'a> AuditRecord<'a> {
+    fn of(record: &'a stint_consensus::AuditRecord) -> Self {
+        Self {
+            index: record.index,
+            at: Rfc3339(record.at),
+            user: &record.origin.user,
+            token_id: TextOrEmpty(record.origin.token),
+            remote: &record.origin.remote,
+            request_id: &record.origin.request_id,
+            operation: &record.operation,
+            object: &record.object,
+            result: result(record),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(in crate::http) struct Tokens<'a> {
+    tokens: Vec<Token<'a>>,
+}
+
+impl<'a> Tokens<'a> {
+    pub(in crate::http) fn of(tokens: &'a [Arc<stint_core::Token>]) -> Self {
+        Self { tokens: tokens.iter().map(|token| Token::of(token)).collect() }
+    }
+}
+
+/// A token and its secret, which is told this once.
+#[derive(Serialize)]
+pub(in crate::http) struct NewToken<'a> {
+    token: Token<'a>,
+    secret: String,
+}
+
+impl<'a> NewToken<'a> {
+    pub(in crate::http) fn of(token: &'a stint_core::Token, secret: &Secret) -> Self {
+        Self { token: Token::of(token), secret: secret.reveal() }
+    }
+}
+
+/// A token that does not expire has no field that says when.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Token<'a> {
+    id: Text<TokenId>,
+    user: &'a str,
+    role: &'static str,
+    created_at: Rfc3339,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Rfc3339>,
+    description: &'a str,
+}
+
+impl<'a> Token<'a> {
+    fn of(token: &'a stint_core::Token) -> Self {
+        Self {
+            id: Text(token.id),
+            user: &token.user,
+            role: token.role.name(),
+            created_at: Rfc3339(token.created_at),
+            expires_at: token.expires_at.map(Rfc3339),
+            description: &token.description,
         }
     }
 }

@@ -1,0 +1,120 @@
+//! Who changed what: one record for each proposal of a client, refused ones too.
+
+use stint_core::{Command, Refusal, Timestamp, TokenId};
+use stint_storage::Audited;
+
+use crate::codec::{Garbled, decode_audit, encode_audit};
+use crate::error::Error;
+use crate::inner::Inner;
+use crate::limits::AUDIT_PAGE;
+
+/// Who asked for a change, and from where.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The user; empty in an open cluster.
+    pub user: String,
+    /// The token that said so.
+    pub token: Option<TokenId>,
+    /// The address of the client.
+    pub remote: String,
+    /// The id of the request, as the client and the logs know it.
+    pub request_id: String,
+}
+
+/// One change, or an attempt at one that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// The entry of the log.
+    pub index: u64,
+    /// When the leader stamped it.
+    pub at: Timestamp,
+    /// Who asked for it.
+    pub origin: Origin,
+    /// The name of the command.
+    pub operation: String,
+    /// The id of what it is about; empty if it is about the cluster.
+    pub object: String,
+    /// Why it was not carried out, if it was not.
+    pub refusal: Option<Refusal>,
+}
+
+impl AuditRecord {
+    /// What is known before the command is applied.
+    pub(crate) fn begin(index: u64, at: Timestamp, origin: Origin, command: &Command) -> Self {
+        let (operation, object) = subject(command);
+        Self { index, at, origin, operation: operation.to_owned(), object, refusal: None }
+    }
+
+    pub(crate) fn store(&self) -> Audited {
+        Audited { index: self.index, body: encode_audit(self) }
+    }
+
+    pub(crate) fn restore(stored: &Audited) -> Result<Self, Garbled> {
+        decode_audit(stored.index, &stored.body)
+    }
+}
+
+impl Inner {
+    /// See [`crate::Replica::audit`].
+    pub(crate) async fn audit(
+        &self,
+        user: Option<&str>,
+        start: usize,
+        limit: usize,
+    ) -> Result<Vec<AuditRecord>, Error> {
+        self.barrier().await?;
+        let mut left = start;
+        let (mut found, mut before) = (Vec::new(), None);
+        while found.len() < limit {
+            let state = self.applied.store().state.clone();
+            let page = self.blocking(move || state.audit(before, AUDIT_PAGE)).await?;
+            let Some(last) = page.last() else { break };
+            before = Some(last.index);
+            for stored in &page {
+                let record = AuditRecord::restore(stored)
+                    .map_err(|garbled| Error::Failed(garbled.to_string()))?;
+                if user.is_some_and(|user| user != record.origin.user) {
+                    continue;
+                }
+                match left.checked_sub(1) {
+                    Some(less) => left = less,
+                    None => found.push(record),
+                }
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+}
+
+/// What a command does, and to what.
+fn subject(command: &Command) -> (&'static str, String) {
+    match command {
+        Command::Tick => ("Tick", String::new()),
+        Command::Submit(new) => ("Submit", new.id.to_string()),
+        Command::Cancel { job } => ("Cancel", job.to_string()),
+        Command::Delete { job } => ("Delete", job.to_string()),
+        Command::SetCapacity { worker, .. } => ("SetCapacity", worker.to_string()),
+        Command::Register(new) => ("Register", new.worker.to_string()),
+        Command::Confirm { worker, .. } => ("Confirm", worker.to_string()),
+        Command::Heartbeat { worker, .. } => ("Heartbeat", worker.to_string()),
+        Command::Claim { worker, .. } => ("Claim", worker.to_string()),
+        Command::AppendLines { job, .. } => ("AppendLines", job.to_string()),
+        Command::Finish { worker, .. } => ("Finish", worker.to_string()),
+        Command::Leave { worker, .. } => ("Leave", worker.to_string()),
+        Command::Expire { worker, .. } => ("Expire", worker.to_string()),
+        Command::PutCron(new) => ("PutCron", named(&new.spec.action)),
+        Command::DeleteCron { action } => ("DeleteCron", named(action)),
+        Command::PutActionConfig(config) => ("PutActionConfig", named(&config.action)),
+        Command::DeleteActionConfig { action } => ("DeleteActionConfig", named(action)),
+        Command::PutSettings(_) => ("PutSettings", String::new()),
+        Command::Close { hash } => ("Close", TokenId::of(*hash).to_string()),
+        Command::CreateToken(new) => ("CreateToken", TokenId::of(new.hash).to_string()),
+        Command::RevokeToken { id } => ("RevokeToken", id.to_string()),
+    }
+}
+
+/// As much of an action's name as there can be: a client may send more.
+fn named(action: &str) -> String {
+    action.chars().take(stint_core::limits::NAME_BYTES_MAX).collect()
+}

@@ -1,0 +1,50 @@
+//! Who changed what.
+
+use stint_consensus::AuditRecord;
+use stint_core::{Command, Refusal, Reply};
+
+use super::jobs::page_limit;
+use super::{Api, ApiError, Caller};
+use crate::limits;
+
+/// The result of a change that was carried out.
+const CARRIED_OUT: &str = "OK";
+
+/// Which records a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct AuditQuery {
+    /// Only what this user has changed.
+    pub(crate) user: Option<String>,
+    /// So many are left out first.
+    pub(crate) start: u64,
+    /// How many are shown, as in a list of jobs.
+    pub(crate) limit: Option<u64>,
+}
+
+impl Api {
+    /// What clients have changed, the newest first.
+    pub(crate) async fn list_audit(&self, query: AuditQuery) -> Result<Vec<AuditRecord>, ApiError> {
+        if query.start > limits::START_MAX {
+            let expected = format!("an integer of at most {}", limits::START_MAX);
+            return Err(ApiError::field("start", expected, query.start.to_string()));
+        }
+        let start = usize::try_from(query.start).unwrap_or(usize::MAX);
+        let limit = page_limit(query.limit);
+        let found = self.replica.audit(query.user.as_deref(), start, limit).await;
+        found.map_err(ApiError::of_read)
+    }
+
+    /// Has a command carried out for a caller, who is written down with it.
+    pub(super) async fn propose(
+        &self,
+        caller: &Caller,
+        command: Command,
+    ) -> Result<Result<Reply, Refusal>, stint_consensus::Error> {
+        self.replica.propose_for(&caller.origin(), command).await
+    }
+}
+
+/// `OK`, or the code that the client was told.
+pub(crate) fn result(record: &AuditRecord) -> &'static str {
+    record.refusal.clone().map_or(CARRIED_OUT, |refusal| ApiError::from(refusal).code())
+}

@@ -1,0 +1,30 @@
+//! Who changed what.
+
+use std::sync::Arc;
+
+use stint_proto::v0;
+use stint_proto::v0::audit_server::Audit;
+use tonic::{Request, Response, Status};
+
+use super::shape;
+use crate::api::{Api, AuditQuery};
+
+pub(super) struct Service(pub(super) Arc<Api>);
+
+#[tonic::async_trait]
+impl Audit for Service {
+    async fn list_audit(
+        &self,
+        request: Request<v0::ListAuditRequest>,
+    ) -> Result<Response<v0::ListAuditResponse>, Status> {
+        let v0::ListAuditRequest { start, limit, user } = request.into_inner();
+        let query = AuditQuery {
+            user: Some(user).filter(|user| !user.is_empty()),
+            start: u64::from(start),
+            limit: limit.map(u64::from),
+        };
+        let records = self.0.list_audit(query).await?;
+        let records = records.into_iter().map(shape::audit).collect();
+        Ok(Response::new(v0::ListAuditResponse { records }))
+    }
+}

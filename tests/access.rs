@@ -1,0 +1,178 @@
+//! A closed cluster: who gets in, on which replica, and for how long.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::program::stint;
+use crate::harness::{Cluster, Options, http, wait_for};
+
+fn closed(replicas: usize) -> Cluster {
+    Cluster::start(&Options { replicas, is_closed: true, ..Options::default() })
+}
+
+fn admin(cluster: &Cluster) -> &str {
+    cluster.admin.as_deref().expect("a first token")
+}
+
+/// The status and, of a "no", its code, that replica `i` answers to whoever has this token.
+fn status(cluster: &Cluster, i: usize, method: &str, path: &str, token: &str) -> (u16, String) {
+    let bearer = format!("Bearer {token}");
+    let authorization = Some(bearer.as_str()).filter(|_| !token.is_empty());
+    let body = (method == "POST").then_some(r#"{"action":"noop"}"#);
+    let answer = http::ask(&cluster.replicas[i].address, method, path, authorization, body);
+    let answer = answer.expect("an answer");
+    let code = if answer.status < 400 { String::new() } else { answer.error_code() };
+    (answer.status, code)
+}
+
+/// Gives a user a token by the command line at replica `i`, and gives its id and its secret.
+fn give(cluster: &Cluster, i: usize, user: &str, role: &str) -> (String, String) {
+    let address = &cluster.replicas[i].address;
+    let token = admin(cluster);
+    let run = stint(&[
+        "token",
+        "create",
+        "--user",
+        user,
+        "--role",
+        role,
+        "--token",
+        token,
+        "--address",
+        address,
+        "--output",
+        "json",
+    ]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let created: Value = serde_json::from_str(&run.out).expect("JSON");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    (text(&created["token"]["id"]), text(&created["secret"]))
+}
+
+#[test]
+fn a_closed_cluster_lets_in_whoever_has_a_token_on_every_replica_until_it_is_revoked() {
+    let mut cluster = closed(3);
+    let refused = (401, "NOT_AUTHENTICATED".to_owned());
+    for i in 0..3 {
+        assert_eq!(status(&cluster, i, "GET", "/api/v0/jobs", ""), refused);
+        assert_eq!(status(&cluster, i, "GET", "/api/v0/jobs", admin(&cluster)).0, 200);
+        let probe = http::get(&cluster.replicas[i].address, "/readyz").expect("an answer");
+        assert_eq!(probe.status, 200, "a probe needs no token");
+    }
+
+    // A token is good on other replicas as soon as whoever asked for it has it.
+    let (id, ann) = give(&cluster, 0, "ann", "operator");
+    for i in [1, 2, 0] {
+        assert_eq!(status(&cluster, i, "POST", "/api/v0/jobs", &ann).0, 202, "at replica {i}");
+        let not_hers = status(&cluster, i, "GET", "/api/v0/tokens", &ann);
+        assert_eq!(not_hers, (403, "NOT_AUTHORIZED".to_owned()));
+    }
+
+    for i in 0..3 {
+        cluster.stop(i);
+    }
+    for i in 0..3 {
+        cluster.spawn(i);
+    }
+    cluster.wait_until_whole();
+    assert_eq!(status(&cluster, 1, "GET", "/api/v0/jobs", &ann).0, 200);
+    assert_eq!(status(&cluster, 1, "GET", "/api/v0/jobs", ""), refused);
+
+    let revoked = cluster.delete(2, &format!("/api/v0/tokens/{id}")).expect("an answer");
+    assert_eq!(revoked.status, 204, "{revoked:?}");
+    assert_eq!(status(&cluster, 2, "GET", "/api/v0/jobs", &ann), refused);
+    for i in 0..2 {
+        wait_for("the revocation to arrive", || {
+            let seen = status(&cluster, i, "GET", "/api/v0/jobs", &ann);
+            if seen == refused { Ok(()) } else { Err(seen) }
+        });
+    }
+    for i in 0..3 {
+        let log = cluster.log(i);
+        assert!(!log.contains(&ann) && !log.contains(admin(&cluster)), "a token in a log");
+    }
+}
+
+#[test]
+fn the_command_line_takes_a_token_from_a_file_or_an_argument() {
+    let cluster = closed(1);
+    let address = cluster.addresses();
+    let file = cluster.dir().join("token");
+    fs::write(&file, format!("{}\n", admin(&cluster))).expect("a file");
+    let run = |more: &[&str]| stint(&[&["token", "list", "--address", &address], more].concat());
+
+    let by_file = run(&["--token-file", file.to_str().expect("a path")]);
+    assert_eq!(by_file.code, Some(0), "{by_file:?}");
+    assert!(by_file.out.contains("the first token of the cluster"), "{by_file:?}");
+    assert_eq!(run(&["--token", admin(&cluster)]).code, Some(0));
+
+    let nobody = run(&[]);
+    assert_eq!(nobody.code, Some(1), "{nobody:?}");
+    assert!(nobody.err.contains("STINT_TOKEN"), "it says how a token is given: {nobody:?}");
+    assert_eq!(run(&["--token-file", "nowhere"]).code, Some(2));
+    let (id, _) = give(&cluster, 0, "ann", "viewer");
+    let revoke = |id: &str| {
+        stint(&["token", "revoke", id, "--address", &address, "--token", admin(&cluster)]).code
+    };
+    assert_eq!(revoke(&id), Some(0));
+    assert_eq!(revoke(&id), Some(7));
+}
+
+#[test]
+fn a_first_token_is_written_once_and_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let cluster = Cluster::prepare(&Options { replicas: 1, ..Options::default() });
+    let replica = &cluster.replicas[0];
+    fs::remove_dir_all(&replica.data_dir).expect("a directory");
+    let file = cluster.dir().join("first");
+    let config = replica.config.to_str().expect("a path");
+    let args = ["init", "--config", config, "--admin-token-file", file.to_str().expect("a path")];
+    assert_eq!(stint(&args).code, Some(0));
+    let token = fs::read_to_string(&file).expect("a token");
+    assert!(token.starts_with("stint_"), "{token}");
+    let mode = fs::metadata(&file).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
+    let kept = fs::read_to_string(replica.data_dir.join("admin_token_hash")).expect("a hash");
+    assert_eq!(kept.trim().len(), 64);
+
+    let again = stint(&args);
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert_eq!(fs::read_to_string(&file).expect("a token"), token);
+}
+
+#[test]
+fn every_replica_knows_who_changed_what_and_still_does_after_a_restart() {
+    let mut cluster = closed(3);
+    let (id, ann) = give(&cluster, 0, "ann", "operator");
+    assert_eq!(status(&cluster, 1, "POST", "/api/v0/jobs", &ann).0, 202);
+    cluster.delete(2, &format!("/api/v0/tokens/{id}")).expect("an answer");
+    let audit = |cluster: &Cluster, i: usize| {
+        let answer = cluster.get(i, "/api/v0/audit?limit=0").expect("an answer");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["records"].clone()
+    };
+    let before = audit(&cluster, 0);
+    let changes: Vec<_> = before
+        .as_array()
+        .expect("records")
+        .iter()
+        .map(|record| ["user", "operation", "object"].map(|name| record[name].as_str()))
+        .collect();
+    assert_eq!(changes.len(), 3, "{before}");
+    assert_eq!(changes[0], [Some("admin"), Some("RevokeToken"), Some(id.as_str())]);
+    assert_eq!(changes[1][..2], [Some("ann"), Some("Submit")]);
+    assert_eq!(changes[2], [Some("admin"), Some("CreateToken"), Some(id.as_str())]);
+    for i in 0..3 {
+        assert_eq!(audit(&cluster, i), before, "at replica {i}");
+    }
+    (0..3).for_each(|i| cluster.kill(i));
+    for i in 0..3 {
+        cluster.spawn(i);
+    }
+    cluster.wait_until_whole();
+    for i in 0..3 {
+        assert_eq!(audit(&cluster, i), before, "at replica {i}");
+    }
+}
