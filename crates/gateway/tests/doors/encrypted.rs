@@ -42,7 +42,7 @@ impl Encrypted {
         fs::write(&files.certificate, own.pem()).expect("a file");
         fs::write(&files.key, key.serialize_pem()).expect("a file");
         let server = Server::load(files).expect("certificates");
-        let house = House::open(config, Some(server)).await;
+        let house = House::open(Config { is_open: true, ..config }, Some(server)).await;
         let connector = connector(own.der());
         Self { house, connector, _dir: dir }
     }
