@@ -129,9 +129,9 @@ fn viewers_change_nothing_and_only_admins_manage_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn strangers_learn_whether_a_replica_lives_and_nothing_else() {
+async fn strangers_learn_whether_a_replica_lives_and_what_can_be_asked_and_nothing_else() {
     let (house, _) = House::closed().await;
-    for path in ["/healthz", "/readyz", "/version", "/healthz/"] {
+    for path in ["/healthz", "/readyz", "/version", "/healthz/", "/api/v0/docs.json"] {
         assert_eq!(house.get(path).await.status, 200, "{path}");
     }
     for path in ["/", "/nothing", "/api/v0/nothing", "/healthz/x", "/api/v0/jobs/"] {
