@@ -26,11 +26,11 @@ pub(crate) const APPLY_BATCH_MAX: usize = 256;
 pub(crate) const EVENTS_MAX: usize = 1_024;
 
 /// Occurrences that are kept for those who watch the log: each is a job or a worker as it was.
-pub(crate) const WATCH_OCCURRENCES_MAX: usize = 32_768;
+pub(crate) const WATCH_OCCURRENCES_MAX: usize = 16_384;
 
 /// Bytes of them, about: some minutes of a busy cluster, so that a client whose replica has died
 /// finds the rest at another one.
-pub(crate) const WATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub(crate) const WATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Bytes of occurrences that a watcher takes at a time, beyond which it takes no further entry.
 pub(crate) const WATCH_BATCH_BYTES_MAX: usize = 256 * 1024;

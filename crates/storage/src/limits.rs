@@ -35,8 +35,9 @@ pub(crate) const GROUP_BYTES_MAX: usize = 4 * MIB;
 /// Bytes of entries that may wait for the log's writer; beyond it `append` waits.
 pub(crate) const QUEUE_BYTES_MAX: usize = 64 * MIB;
 
-/// Bytes of the latest entries kept in memory: replication and apply read what was just written.
-pub(crate) const RECENT_BYTES_MAX: usize = 4 * MIB;
+/// Bytes of the latest entries kept in memory, for whoever reads them before they are on disk; what
+/// consensus reads it keeps decoded.
+pub(crate) const RECENT_BYTES_MAX: usize = MIB;
 
 /// Entries removed per transaction while the log is purged, so that appends do not wait for it.
 pub(crate) const PURGE_STEP_ENTRIES: usize = 2048;
