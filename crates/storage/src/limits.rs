@@ -43,7 +43,7 @@ pub(crate) const RECENT_BYTES_MAX: usize = MIB;
 pub(crate) const PURGE_STEP_ENTRIES: usize = 2048;
 
 /// Page cache of `log.redb`. Recent entries are in memory already; this holds the tree's branches.
-pub(crate) const LOG_CACHE_BYTES: usize = 8 * MIB;
+pub(crate) const LOG_CACHE_BYTES: usize = 4 * MIB;
 
 /// Page cache of `state.redb`: the branches of five trees over a million records, and the leaves
 /// that a batch touches.
