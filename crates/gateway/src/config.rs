@@ -1,5 +1,6 @@
 //! What an operator may choose about the doors of a replica.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::limits;
@@ -26,6 +27,11 @@ pub struct Config {
     pub requests_max: usize,
     /// Requests at a time that follow the output of a job; more are refused.
     pub followers_max: usize,
+    /// Requests a second of one client, which is the user of a token, or else an address; more are
+    /// refused. Twice as many are taken at once.
+    pub requests_per_second: NonZeroU32,
+    /// Requests at a time of one client; more are refused.
+    pub requests_at_once: NonZeroU32,
     /// Whether callers need no token, as long as the cluster has never had one. A cluster that is
     /// closed stays so, whatever this says.
     pub is_open: bool,
@@ -43,6 +49,8 @@ impl Default for Config {
             connections_max: limits::CONNECTIONS_MAX,
             requests_max: limits::REQUESTS_MAX,
             followers_max: limits::FOLLOWERS_MAX,
+            requests_per_second: limits::REQUESTS_PER_SECOND,
+            requests_at_once: limits::REQUESTS_AT_ONCE,
             is_open: false,
         }
     }

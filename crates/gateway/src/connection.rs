@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
 use crate::api::stopped;
+use crate::clients::Place;
 use crate::config::Config;
 use crate::inbound::LargeBody;
 use crate::limits;
@@ -41,6 +42,7 @@ pub(crate) struct InFlight {
     activity: Arc<Activity>,
     _request: Option<OwnedSemaphorePermit>,
     large_body: OnceLock<LargeBody>,
+    place: OnceLock<Place>,
 }
 
 /// What becomes of a connection.
@@ -94,7 +96,12 @@ impl Activity {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.head_since.store(0, Ordering::Relaxed);
         let activity = Arc::clone(self);
-        Arc::new(InFlight { activity, _request: request, large_body: OnceLock::new() })
+        Arc::new(InFlight {
+            activity,
+            _request: request,
+            large_body: OnceLock::new(),
+            place: OnceLock::new(),
+        })
     }
 
     fn verdict(&self, config: &Config) -> Verdict {
@@ -118,6 +125,12 @@ impl InFlight {
     pub(crate) fn keep(&self, large_body: LargeBody) {
         // A body turns large once, so the place is empty.
         let _unused = self.large_body.set(large_body);
+    }
+
+    /// Holds a place among the requests of the client until the request is over.
+    pub(crate) fn occupy(&self, place: Place) {
+        // A request is admitted once, so there is none yet.
+        let _unused = self.place.set(place);
     }
 }
 

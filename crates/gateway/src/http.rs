@@ -77,7 +77,9 @@ async fn operate(
         Operation::GetJob => jobs::get(api, &id).await,
         Operation::DeleteJob => jobs::delete(api, &caller, &id).await,
         Operation::CancelJob => jobs::cancel(api, &caller, &id).await,
-        Operation::GetJobLogs => logs::get(api, &id, kind, (query, request.headers())).await,
+        Operation::GetJobLogs => {
+            logs::get(api, &caller, &id, kind, (query, request.headers())).await
+        }
         Operation::ListWorkers => workers::list(api).await,
         Operation::SetWorkerCapacity => workers::set_capacity(api, &caller, &id, request).await,
         Operation::ListCrons => crons::list(api).await,
@@ -91,7 +93,7 @@ async fn operate(
         Operation::GetSettings => settings::get(api).await,
         Operation::ChangeSettings => settings::change(api, &caller, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
-        Operation::Watch => watch::get(api, kind, (query, request.headers())).await,
+        Operation::Watch => watch::get(api, &caller, kind, (query, request.headers())).await,
         Operation::ListTokens => tokens::list(api).await,
         Operation::CreateToken => tokens::create(api, &caller, request).await,
         Operation::RevokeToken => tokens::revoke(api, &caller, &id).await,

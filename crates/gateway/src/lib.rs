@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 mod api;
+mod clients;
 mod config;
 mod connection;
 mod credentials;

@@ -1,6 +1,7 @@
 //! Every bound of the gateway, with its reason. What an operator may want to change is in
 //! [`crate::Config`], and has its default here.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Jobs in one page of a list, whatever a client asks for: usually about a megabyte of JSON.
@@ -100,6 +101,26 @@ pub(crate) const REQUESTS_MAX: usize = 4_096;
 /// Default: requests at a time that follow the output of a job, or watch the log.
 pub(crate) const FOLLOWERS_MAX: usize = 1_024;
 
+/// Default: requests a second of one client. A replica serves some ten thousand a second at best, so
+/// that honest load tools are not held up, and a loop gone wild does not keep others waiting long.
+pub(crate) const REQUESTS_PER_SECOND: NonZeroU32 = nonzero(20_000);
+
+/// A client that was quiet may send at once what it may send in so many seconds: those who come
+/// back after an election have saved up as much.
+pub(crate) const BURST_SECONDS: u32 = 2;
+
+/// Default: requests at a time of one client: half of [`REQUESTS_MAX`], so that none takes all, and
+/// twice [`FOLLOWERS_MAX`], so that one that follows all it can still gets other answers.
+pub(crate) const REQUESTS_AT_ONCE: NonZeroU32 = nonzero(2_048);
+
+/// Clients whose requests are counted, about 4 MB: four times [`REQUESTS_MAX`], so that there is
+/// always one without a request under way, which can be forgotten for a new one.
+pub(crate) const CLIENTS_REMEMBERED_MAX: usize = 16_384;
+
+/// How often it is looked whether the token of a caller whose answer goes on is still valid, beside
+/// each time that there is something to send.
+pub(crate) const TOKEN_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// How often those who watch the log are told how far they have come, though nothing happens: so
 /// little is then missing when they go on elsewhere, and so late is a dead connection noticed.
 pub(crate) const BOOKMARK_INTERVAL: Duration = Duration::from_secs(10);
@@ -123,3 +144,8 @@ pub(crate) const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long no connection is accepted after accepting failed: file descriptors may have run out.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A number that is not zero, as the compiler sees.
+const fn nonzero(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("the number is not zero")
+}

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -19,6 +20,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::api::{Api, ApiError, Caller, Whence};
+use crate::clients::{Client, Clients};
 use crate::config::Config;
 use crate::connection::{Activity, InFlight};
 use crate::credentials::Credentials;
@@ -38,6 +40,7 @@ pub(crate) struct Outside {
     grpc: Router,
     config: Config,
     requests: Arc<Semaphore>,
+    clients: Arc<Clients>,
     large_bodies: Arc<Semaphore>,
     ids: RequestIds,
 }
@@ -57,6 +60,7 @@ impl Outside {
             grpc,
             config,
             requests: Arc::new(Semaphore::new(config.requests_max)),
+            clients: Arc::new(Clients::new(&config)),
             large_bodies: Arc::new(Semaphore::new(limits::LARGE_BODIES_MAX)),
             ids: RequestIds::new(),
         }
@@ -118,7 +122,7 @@ impl Outside {
         }
         let (uri, credentials) = (request.uri().clone(), Credentials::of(request.headers()));
         let answer = async {
-            match self.admit(door, uri.path(), whence, credentials).await {
+            match self.admit(door, uri.path(), whence, credentials, in_flight).await {
                 Ok(caller) => {
                     if let Some(caller) = caller {
                         request.extensions_mut().insert(caller);
@@ -145,19 +149,32 @@ impl Outside {
 }
 
 impl Outside {
-    /// Who asks, for all but what anybody may ask. Whether that user may is looked up here for
-    /// gRPC, whose paths are the operations, and where the path is known for HTTP.
+    /// Who asks, for all but what anybody may ask, unless it is more than one client may. Whether
+    /// that user may is looked up here for gRPC, whose paths are the operations, and where the path
+    /// is known for HTTP.
     async fn admit(
         &self,
         door: Door,
         path: &str,
         whence: Whence,
         credentials: Option<Credentials>,
+        in_flight: &InFlight,
     ) -> Result<Option<Caller>, ApiError> {
+        if door.is_probe(path) {
+            return Ok(None);
+        }
+        // Who is not known yet is counted by his address before the cluster is asked about him: to
+        // try out tokens is not free.
+        let known = self.api.recognize(&whence, credentials.as_ref());
+        let client = Client::new(known.as_ref().and_then(Caller::user), whence.remote.ip());
+        in_flight.occupy(self.clients.admit(client, Instant::now())?);
         if door.is_public(path) {
             return Ok(None);
         }
-        let caller = self.api.authenticate(whence, credentials).await?;
+        let caller = match known {
+            Some(caller) => caller,
+            None => self.api.authenticate(whence, credentials).await?,
+        };
         if let (Door::Grpc, Some(operation)) = (door, Operation::of_grpc(path)) {
             caller.may(operation)?;
         }
@@ -166,6 +183,14 @@ impl Outside {
 }
 
 impl Door {
+    /// Whether a path asks how this replica is.
+    fn is_probe(self, path: &str) -> bool {
+        match self {
+            Self::Http => probes::is_probe(path),
+            Self::Grpc => path.starts_with(grpc::HEALTH_PATH),
+        }
+    }
+
     /// Whether a path tells nothing that strangers should not know.
     fn is_public(self, path: &str) -> bool {
         match self {

@@ -36,8 +36,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// Where it listens to clients.
     pub(crate) client_address: SocketAddr,
-    /// Whether callers need no token, as long as the cluster has never had one.
-    pub(crate) is_open: bool,
+    /// How it serves them, and whether they need a token.
+    pub(crate) doors: stint_gateway::Config,
     /// The hash of the first token, which closes the cluster.
     pub(crate) admin_token_hash: Option<TokenHash>,
     /// Where it listens to its peers.

@@ -98,7 +98,7 @@ async fn start(
     store: Store,
 ) -> anyhow::Result<Parts> {
     let first_token = first_token::hash(&config)?;
-    let is_open = config.is_open && first_token.is_none();
+    let is_open = config.doors.is_open && first_token.is_none();
     let (id, data_dir) = (config.id, config.data_dir);
     tracing::info!(replica = %id, data_dir = %data_dir.display(), version = env!("CARGO_PKG_VERSION"), "starting");
     let taking_part = stint_consensus::Config {
@@ -119,7 +119,7 @@ async fn start(
     if !is_open && first_token.is_none() {
         tracing::info!("callers need a token; this replica does not bring the first one");
     }
-    let doors = stint_gateway::Config { is_open, ..stint_gateway::Config::default() };
+    let doors = stint_gateway::Config { is_open, ..config.doors };
     let gateway = Gateway::start(clients, replica.clone(), doors, certificates.clients)?;
     let worker = config.worker.map(|worker| Worker::start(replica.clone(), worker)).transpose()?;
     Ok(Parts { replica, gateway, worker, first_token })

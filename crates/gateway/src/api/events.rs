@@ -8,7 +8,7 @@ use stint_core::{Event, Job, Status, Timestamp, Worker, WorkerStatus};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
-use super::{Api, ApiError, JobView, stopped};
+use super::{Api, ApiError, Caller, JobView, stopped};
 use crate::limits;
 use crate::parse::quoted;
 
@@ -94,6 +94,8 @@ const BOOKMARK: &str = "bookmark";
 /// A place in what happens, from which on it is read. It holds a bounded batch at most.
 pub(crate) struct WatchReader {
     api: Arc<Api>,
+    /// Who reads.
+    caller: Caller,
     watcher: Watcher,
     topics: Topics,
     seen: Option<Place>,
@@ -107,12 +109,14 @@ impl Api {
     /// Watches what happens. What this replica has missed so far it learns first.
     pub(crate) async fn watch(
         self: &Arc<Self>,
+        caller: &Caller,
         query: WatchQuery,
     ) -> Result<WatchReader, ApiError> {
         let permit = self.place()?;
         self.barrier().await?;
         let mut reader = WatchReader {
             api: Arc::clone(self),
+            caller: caller.clone(),
             watcher: self.replica.watch(query.from),
             topics: query.topics,
             seen: query.seen,
@@ -132,8 +136,14 @@ impl Api {
 }
 
 impl WatchReader {
-    /// The next messages, never none. Ends only when the gateway does.
+    /// The next messages, never none. Ends only when the gateway does, or when the caller may not
+    /// read any more.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<Message>>, ApiError> {
+        let (api, caller) = (Arc::clone(&self.api), self.caller.clone());
+        api.while_welcome(&caller, self.next_batch()).await
+    }
+
+    async fn next_batch(&mut self) -> Result<Option<Vec<Message>>, ApiError> {
         loop {
             if let Some(messages) = self.ready.pop_front() {
                 return Ok(Some(messages));

@@ -6,7 +6,7 @@ use stint_core::{Job, JobId, Line, Status, Stream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::follow::{Following, News};
-use super::{Api, ApiError};
+use super::{Api, ApiError, Caller};
 use crate::limits;
 
 /// Which lines are wanted.
@@ -26,6 +26,8 @@ pub(crate) type Page = Vec<(u64, Line)>;
 /// A place in the output of a job, from which on lines are read. It holds a page at most.
 pub(crate) struct LogReader {
     api: Arc<Api>,
+    /// Who reads.
+    caller: Caller,
     job: Arc<Job>,
     /// Nothing will be added to what `job` says.
     is_final: bool,
@@ -46,6 +48,7 @@ impl Api {
     /// The output of a job that exists; none if it was deleted.
     pub(crate) async fn job_logs(
         self: &Arc<Self>,
+        caller: &Caller,
         id: JobId,
         query: LogQuery,
     ) -> Result<LogReader, ApiError> {
@@ -61,7 +64,8 @@ impl Api {
             0 => u64::MAX,
             limit => query.offset.saturating_add(limit),
         };
-        Ok(LogReader { api: Arc::clone(self), job, is_final, at: query.offset, end, follower })
+        let (api, caller) = (Arc::clone(self), caller.clone());
+        Ok(LogReader { api, caller, job, is_final, at: query.offset, end, follower })
     }
 
     async fn follow(&self, id: JobId) -> Result<Follower, ApiError> {
@@ -80,8 +84,14 @@ impl Api {
 }
 
 impl LogReader {
-    /// The next lines, or `None` at the end. Waits for more while the job is followed.
+    /// The next lines, or `None` at the end. Waits for more while the job is followed, and for as
+    /// long as the caller may read.
     pub(crate) async fn next(&mut self) -> Result<Option<Page>, ApiError> {
+        let (api, caller) = (Arc::clone(&self.api), self.caller.clone());
+        api.while_welcome(&caller, self.next_page()).await
+    }
+
+    async fn next_page(&mut self) -> Result<Option<Page>, ApiError> {
         loop {
             let page = self.read().await?;
             if !page.is_empty() {

@@ -9,7 +9,7 @@ use stint_proto::v0::events_server::Events;
 use tonic::{Request, Response, Status};
 
 use super::deadline::Deadline;
-use super::shape;
+use super::{caller, shape};
 use crate::api::{Api, Message, Topics, WatchQuery, WatchReader};
 
 pub(super) struct Service(pub(super) Arc<Api>);
@@ -25,9 +25,11 @@ impl Events for Service {
         request: Request<v0::WatchRequest>,
     ) -> Result<Response<Messages>, Status> {
         let deadline = request.extensions().get::<Deadline>().copied();
+        let caller = caller(&request)?;
         let v0::WatchRequest { from, kinds } = request.into_inner();
         let topics = Topics::named(kinds.iter().map(String::as_str))?;
-        let reader = self.0.watch(WatchQuery { from, seen: None, topics }).await?;
+        let query = WatchQuery { from, seen: None, topics };
+        let reader = self.0.watch(&caller, query).await?;
         let batches = stream::try_unfold(reader, move |reader| next(reader, deadline));
         let messages =
             batches.map_ok(|batch| stream::iter(batch).map(|message| Ok(shape::message(&message))));

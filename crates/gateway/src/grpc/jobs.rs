@@ -79,11 +79,12 @@ impl Jobs for Service {
         request: Request<v0::GetJobLogsRequest>,
     ) -> Result<Response<Lines>, Status> {
         let deadline = request.extensions().get::<Deadline>().copied();
+        let caller = caller(&request)?;
         let request = request.into_inner();
         let id = parse::job_id(&request.id)?;
         let query =
             LogQuery { offset: request.offset, limit: request.limit, is_followed: request.stream };
-        let reader = self.0.job_logs(id, query).await?;
+        let reader = self.0.job_logs(&caller, id, query).await?;
         let lines = stream::try_unfold(reader, move |reader| next(reader, deadline));
         Ok(Response::new(Box::pin(lines)))
     }

@@ -13,13 +13,14 @@ use http::{HeaderMap, StatusCode};
 use super::accept::Kind;
 use super::query::Query;
 use super::{answer, shape, sse};
-use crate::api::{Api, ApiError, LogQuery, LogReader, Page};
+use crate::api::{Api, ApiError, Caller, LogQuery, LogReader, Page};
 use crate::limits::HEARTBEAT_INTERVAL;
 use crate::parse::{self, quoted};
 
 /// Answers with what there is at once if that is a page, and page by page otherwise.
 pub(super) async fn get(
     api: &Arc<Api>,
+    caller: &Caller,
     id: &str,
     kind: Kind,
     (query, headers): (&str, &HeaderMap),
@@ -31,12 +32,12 @@ pub(super) async fn get(
     let limit = query.number("limit")?.unwrap_or(0);
     let query = LogQuery { offset, limit, is_followed };
     match kind {
-        Kind::Events => events(api, id, query, sse::last_id(headers)?).await,
+        Kind::Events => events(api, caller, id, query, sse::last_id(headers)?).await,
         Kind::Json if is_followed => {
-            let reader = api.job_logs(id, query).await?;
+            let reader = api.job_logs(caller, id, query).await?;
             Ok(answer::lines(Body::from_stream(pages(reader, lines))))
         }
-        Kind::Json => array(api.job_logs(id, query).await?).await,
+        Kind::Json => array(api.job_logs(caller, id, query).await?).await,
     }
 }
 
@@ -66,6 +67,7 @@ fn lines(page: &Page) -> Vec<u8> {
 /// come again.
 async fn events(
     api: &Arc<Api>,
+    caller: &Caller,
     id: stint_core::JobId,
     query: LogQuery,
     last_id: &str,
@@ -74,7 +76,7 @@ async fn events(
     let Some(query) = after(query, last_id)? else {
         return Ok(answer::empty(StatusCode::NO_CONTENT));
     };
-    let reader = api.job_logs(id, query).await?;
+    let reader = api.job_logs(caller, id, query).await?;
     if is_back && reader.is_at_end() {
         return Ok(answer::empty(StatusCode::NO_CONTENT));
     }

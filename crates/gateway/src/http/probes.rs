@@ -22,6 +22,12 @@ const VERSION_PATH: &str = "/version";
 /// Where the API describes itself.
 const DOCS_PATH: &str = "/api/v0/docs.json";
 
+/// Whether this asks how the process is, which is answered however much else is asked.
+pub(crate) fn is_probe(path: &str) -> bool {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    [ALIVE_PATH, READY_PATH].contains(&path)
+}
+
 /// Whether anybody may ask this.
 pub(crate) fn is_public(path: &str) -> bool {
     let path = path.strip_suffix('/').unwrap_or(path);

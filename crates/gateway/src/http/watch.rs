@@ -11,13 +11,14 @@ use http::HeaderMap;
 use super::accept::Kind;
 use super::query::Query;
 use super::{answer, shape, sse, status};
-use crate::api::{Api, ApiError, Message, Place, Topics, WatchQuery, WatchReader};
+use crate::api::{Api, ApiError, Caller, Message, Place, Topics, WatchQuery, WatchReader};
 use crate::limits::HEARTBEAT_INTERVAL;
 use crate::parse::quoted;
 
 /// Answers with all that happens. An error after the beginning is the last that is sent.
 pub(super) async fn get(
     api: &Arc<Api>,
+    caller: &Caller,
     kind: Kind,
     (query, headers): (&str, &HeaderMap),
 ) -> Result<Response, ApiError> {
@@ -29,7 +30,7 @@ pub(super) async fn get(
         "" => WatchQuery { from, seen: None, topics },
         id => after(id, topics)?,
     };
-    let reader = api.watch(query).await?;
+    let reader = api.watch(caller, query).await?;
     let pieces = pieces(reader, kind);
     Ok(match kind {
         Kind::Json => answer::lines(Body::from_stream(pieces)),

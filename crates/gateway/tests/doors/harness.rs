@@ -41,7 +41,12 @@ impl House {
 
     /// A closed one, and the secret of its first token.
     pub(crate) async fn closed() -> (Self, Secret) {
-        let house = Self::ready(Config::default()).await;
+        Self::closed_with(Config::default()).await
+    }
+
+    /// The same with other bounds.
+    pub(crate) async fn closed_with(config: Config) -> (Self, Secret) {
+        let house = Self::ready(config).await;
         let secret = Secret::draw().expect("a secret");
         propose(&house, Command::Close { hash: secret.hash() }).await;
         (house, secret)

@@ -5,6 +5,7 @@ mod access;
 mod action_configs;
 mod bad_input;
 mod crons;
+mod crowd;
 mod encrypted;
 mod grpc;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use stint_consensus::{Member, Timing};
@@ -21,12 +22,13 @@ const LEVEL: &str = "info,openraft=error";
 
 /// Reads and checks a whole configuration.
 pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
-    let File { replica, cluster, tls, raft, worker, log, actions } = source.parse()?;
+    let File { replica, cluster, tls, limits, raft, worker, log, actions } = source.parse()?;
     let id = replica.id.get_ref().0;
     let founders = members(source, &cluster.members)?;
     is_member(source, &replica, &founders)?;
     let tls = tls::tls(source, &replica, tls)?;
     let is_open = is_open(source, &replica, &cluster)?;
+    let doors = doors(source, &limits, is_open)?;
     let data_dir = beside(source.file, replica.data_dir.get_ref());
     let worker = actions::worker(source, &data_dir, worker, actions)?;
     Ok(Config {
@@ -34,7 +36,7 @@ pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
         cluster: cluster.id.0,
         data_dir,
         client_address: replica.client_address.get_ref().0,
-        is_open,
+        doors,
         admin_token_hash: cluster.admin_token_hash.map(|hash| hash.0),
         peer_address: replica.peer_address.get_ref().0,
         tls,
@@ -131,6 +133,39 @@ fn is_open(
     let message = "insecure_open = true lets in anybody without a token, and admin_token_hash closes \
                    the cluster; leave out one of them";
     Err(source.wrong(&open.span(), message))
+}
+
+/// How clients are served, with the bounds of each one.
+fn doors(
+    source: Source<'_>,
+    limits: &file::Limits,
+    is_open: bool,
+) -> Result<stint_gateway::Config, Error> {
+    let default = stint_gateway::Config::default();
+    let or = |key: &str, given: Option<&Spanned<u32>>, default: NonZeroU32| {
+        let Some(given) = given else { return Ok(default) };
+        NonZeroU32::new(*given.get_ref()).ok_or_else(|| {
+            let message = format!(
+                "limits.{key}: at least 1, or no client is ever served; leave it out for {default}"
+            );
+            source.wrong(&given.span(), &message)
+        })
+    };
+    let file::Limits { requests_per_second, requests_at_once } = limits;
+    Ok(stint_gateway::Config {
+        requests_per_second: or(
+            "requests_per_second",
+            requests_per_second.as_ref(),
+            default.requests_per_second,
+        )?,
+        requests_at_once: or(
+            "requests_at_once",
+            requests_at_once.as_ref(),
+            default.requests_at_once,
+        )?,
+        is_open,
+        ..default
+    })
 }
 
 fn timing(source: Source<'_>, raft: &file::Raft) -> Result<Timing, Error> {

@@ -19,6 +19,8 @@ pub(super) struct File {
     #[serde(default = "no_tls")]
     pub(super) tls: Spanned<Tls>,
     #[serde(default)]
+    pub(super) limits: Limits,
+    #[serde(default)]
     pub(super) raft: Raft,
     #[serde(default)]
     pub(super) worker: Worker,
@@ -79,6 +81,13 @@ pub(super) struct Member {
     pub(super) id: Spanned<ReplicaId>,
     pub(super) peer_address: Spanned<Address>,
     pub(super) client_address: Spanned<Address>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) requests_per_second: Option<Spanned<u32>>,
+    pub(super) requests_at_once: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

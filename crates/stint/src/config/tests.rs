@@ -59,7 +59,7 @@ fn a_good_configuration_means_what_it_says() {
     assert_eq!(config.id.to_string(), "000000000001");
     assert_eq!(config.data_dir, Path::new("/etc/stint/data"), "relative to the file");
     assert_eq!(config.founders.len(), 2);
-    assert!(!config.is_open, "callers need a token unless somebody says otherwise");
+    assert!(!config.doors.is_open, "callers need a token unless somebody says otherwise");
     assert_eq!(config.admin_token_hash, None);
     assert_eq!(config.timing.heartbeat, Duration::from_millis(50));
     assert_eq!(config.timing.election_min, Timing::default().election_min);
@@ -77,15 +77,36 @@ fn a_good_configuration_means_what_it_says() {
 #[test]
 fn a_cluster_is_open_or_has_a_first_token_and_never_both() {
     let open = GOOD.replacen("[cluster]", "insecure_open = true\n\n[cluster]", 1);
-    assert!(parse(&open).unwrap().is_open);
+    assert!(parse(&open).unwrap().doors.is_open);
     let hash = format!("admin_token_hash = \"{}\"\n\n[[cluster", "0a".repeat(32));
     let closed = GOOD.replacen("[[cluster", &hash, 1);
     let config = parse(&closed).unwrap();
     assert_eq!(config.admin_token_hash, Some(TokenHash([0x0a; 32])));
-    assert!(!config.is_open);
+    assert!(!config.doors.is_open);
     let both = open.replacen("[[cluster", &hash, 1);
     let error = parse(&both).unwrap_err().to_string();
     assert!(error.contains("leave out one of them"), "{error}");
+}
+
+#[test]
+fn the_bounds_of_a_client_are_what_is_written_or_the_defaults() {
+    let default = stint_gateway::Config::default();
+    assert_eq!(parse(GOOD).unwrap().doors, default);
+    let limits = "[limits]\nrequests_per_second = 7\n\n[raft]";
+    let doors = parse(&GOOD.replacen("[raft]", limits, 1)).unwrap().doors;
+    assert_eq!(doors.requests_per_second.get(), 7);
+    assert_eq!(doors.requests_at_once, default.requests_at_once);
+    for (key, value, expected) in [
+        ("requests_per_second", "0", "at least 1"),
+        ("requests_at_once", "0", "at least 1"),
+        ("requests_at_once", "-1", "-1"),
+        ("requests_per_minute", "1", "unknown key \"requests_per_minute\""),
+    ] {
+        let limits = format!("[limits]\n{key} = {value}\n\n[raft]");
+        let (error, line) = wrong("[raft]", &limits);
+        assert!(error.contains(expected) && error.contains(key), "{error}");
+        assert!(error.contains(&format!("stint.toml:{}:", line + 1)), "{error}");
+    }
 }
 
 /// What is replaced in GOOD, by what, and what the error has to say.
