@@ -2,5 +2,6 @@
 
 mod followers;
 mod leader_killed;
+mod repeated;
 mod watch;
 mod worker_lost;

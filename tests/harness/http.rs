@@ -120,6 +120,13 @@ pub(crate) fn get(address: &str, path: &str) -> Result<Answer, String> {
     read(agent().get(format!("http://{address}{path}")).call())
 }
 
+/// Submits a job with a header `Idempotency-Key`.
+pub(crate) fn submit_once(address: &str, key: &str, body: &str) -> Result<Answer, String> {
+    let request = agent().post(format!("http://{address}/api/v0/jobs"));
+    let request = request.header("Content-Type", "application/json");
+    read(request.header("Idempotency-Key", key).send(body))
+}
+
 /// POST a body as `application/json` to `path`.
 pub(crate) fn post(address: &str, path: &str, body: &str) -> Result<Answer, String> {
     let request = agent().post(format!("http://{address}{path}"));

@@ -24,12 +24,18 @@ impl Client {
     /// # }
     /// ```
     ///
+    /// With an `idempotency_key` (1 to 255 visible ASCII characters) the same submission is the same
+    /// job, however often it is made, and so it is repeated until a replica answers.
+    ///
     /// # Errors
-    /// [`Error::OutcomeUnknown`] if the submission was sent and there is no answer: it is never
-    /// repeated then, since that could make two jobs of it.
+    /// [`Error::OutcomeUnknown`] if a submission without a key was sent and there is no answer: it
+    /// is never repeated then, since that could make two jobs of it. [`Code::Conflict`] if another
+    /// submission has the key, or the job of the key was deleted.
     pub async fn submit_job(&self, submission: v0::SubmitJobRequest) -> Result<v0::Job, Error> {
         let submission = &submission;
-        self.call(Repeat::Harmful, |channel| async {
+        let has_key = !submission.idempotency_key.is_empty();
+        let repeat = if has_key { Repeat::Harmless } else { Repeat::Harmful };
+        self.call(repeat, |channel| async {
             client::jobs(channel).submit_job(submission.clone()).await
         })
         .await

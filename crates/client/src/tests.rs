@@ -89,6 +89,22 @@ async fn a_submission_whose_outcome_is_unknown_is_never_repeated() {
 }
 
 #[tokio::test]
+async fn a_submission_with_a_key_is_repeated_whatever_happened() {
+    for unknown in [
+        fake::unknown,
+        || Answer::No(Status::unavailable("the connection was reset")),
+        || Answer::No(Status::internal("h2 protocol error")),
+    ] {
+        let first = Fake::start(move |_| unknown());
+        let second = Fake::start(|_| job("waiting"));
+        let client = client(&[first.address, second.address]);
+        let job = v0::SubmitJobRequest { idempotency_key: "a".into(), ..sleep() };
+        assert_eq!(client.submit_job(job).await.unwrap().id, "a");
+        assert_eq!((first.calls("submit"), second.calls("submit")), (1, 1));
+    }
+}
+
+#[tokio::test]
 async fn a_submission_that_a_dying_replica_took_is_never_repeated() {
     let first = Fake::start(|_| Answer::Silence);
     let second = Fake::start(|_| job("waiting"));

@@ -138,9 +138,10 @@ pub enum Command {
 /// A job that a client wants to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewJob {
-    /// Drawn by the gateway.
+    /// Drawn by the gateway, or derived there from a key of the client.
     pub id: JobId,
-    /// [`crate::State::sequence`] on the gateway's replica when the id was drawn. The submission
+    /// [`crate::State::sequence`] on the gateway's replica when the id was drawn, and of a derived
+    /// one before the gateway found that no job has it, live or over. The submission
     /// is refused if more than [`crate::limits::RECENTLY_ENDED_MAX`] jobs have ended since: the
     /// state could not tell any more whether it has had it.
     pub drawn: u64,

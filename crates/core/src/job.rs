@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::ActionTraits;
 use crate::capacity::CapacityMap;
+use crate::command::NewJob;
 use crate::id::{Epoch, JobId, LeaseId, WorkerId};
 use crate::limits;
 use crate::status::Status;
@@ -136,6 +137,15 @@ impl Job {
             && self.spec.capacity_map == spec.capacity_map
             && self.spec.deadline == spec.deadline
             && self.spec.stop_timeout == spec.stop_timeout
+    }
+
+    /// Whether `new` asks for what this job is, to be run from the same time on.
+    ///
+    /// A submission that names no time gives its job the time of its creation.
+    pub fn is_asked_for_by(&self, new: &NewJob) -> bool {
+        self.is_submitted_as(&new.spec)
+            && self.retries_total == new.retries
+            && self.scheduled_at == new.scheduled_at.unwrap_or(self.created_at)
     }
 
     /// Whether it waits for a claim: it is in the queue, due or not.

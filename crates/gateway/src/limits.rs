@@ -53,6 +53,9 @@ pub(crate) const LOG_PAGE_LINES_MAX: usize = 1_000;
 /// Bytes of a request id that is taken from the client; longer ones are replaced.
 pub(crate) const REQUEST_ID_BYTES_MAX: usize = 64;
 
+/// Characters of an idempotency key: what other services allow, so that their clients' keys fit.
+pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
 /// Bytes of the head of a request: line and headers.
 pub(crate) const HEAD_BYTES_MAX: usize = 32 * 1024;
 

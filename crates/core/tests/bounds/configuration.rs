@@ -302,3 +302,28 @@ fn the_first_run_of_a_schedule_is_its_first_tick_after_the_anchor() {
     let never = Schedule::first_run("0 0 0 30 2 *", None, anchor);
     assert!(matches!(never, Err(ScheduleError::NeverFires { .. })), "{never:?}");
 }
+
+#[test]
+fn a_job_is_asked_for_by_its_own_submission_and_by_no_other() {
+    let mut cluster = Cluster::with_worker(&[]);
+    let config = Some(of_bytes("a", 100));
+    cluster.ok(Command::PutActionConfig(config_of(ACTION, config)));
+    // A time that is not the one of its creation.
+    let at = cluster.state.now().plus(Span::from_ms(60_000));
+    let later = NewJob { scheduled_at: Some(at), retries: 2, ..new_job(1) };
+    let job = cluster.submit(later.clone());
+    assert!(job.is_asked_for_by(&later), "the config has completed it: {job:?}");
+    let parameters = Some(of_bytes("b", 100));
+    for other in [
+        NewJob { scheduled_at: None, ..later.clone() },
+        NewJob { scheduled_at: Some(at.plus(Span::from_ms(1))), ..later.clone() },
+        NewJob { retries: 1, ..later.clone() },
+        NewJob { spec: JobSpec { parameters, ..spec(None) }, ..later.clone() },
+        NewJob { spec: JobSpec { action: "noop".to_owned(), ..spec(None) }, ..later },
+    ] {
+        assert!(!job.is_asked_for_by(&other), "{other:?}");
+    }
+    let at_once = cluster.submit(new_job(2));
+    assert!(at_once.is_asked_for_by(&new_job(2)));
+    cluster.check();
+}

@@ -31,12 +31,16 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// The user; empty where no token is needed, and no user is called so.
+    pub(crate) fn user(&self) -> &str {
+        self.token.as_ref().map_or("", |token| &token.user)
+    }
+
     /// What the audit log keeps.
     pub(crate) fn origin(&self) -> Origin {
-        let token = self.token.as_ref();
         Origin {
-            user: token.map(|token| token.user.clone()).unwrap_or_default(),
-            token: token.map(|token| token.id),
+            user: self.user().to_owned(),
+            token: self.token.as_ref().map(|token| token.id),
             remote: self.whence.remote.to_string(),
             request_id: self.whence.request_id.clone(),
         }
@@ -58,7 +62,7 @@ impl Caller {
         if role >= needed {
             return Ok(());
         }
-        let user = self.token.as_ref().map_or("", |token| &token.user);
+        let user = self.user();
         Err(ApiError::NotAuthorized(format!(
             "user {user}: this takes the role {needed}, and the token has the role {role}"
         )))

@@ -8,7 +8,7 @@ use stint_core::{
 };
 use uuid::Uuid;
 
-use super::{Api, ApiError, Caller};
+use super::{Api, ApiError, Caller, IdempotencyKey};
 use crate::limits;
 
 /// A job as clients see it.
@@ -44,6 +44,8 @@ pub(crate) struct Submission {
     pub(crate) retries: u32,
     /// From when on it can be claimed; `None` is now.
     pub(crate) scheduled_at: Option<Timestamp>,
+    /// By what the client tells a repetition from another submission, if it does.
+    pub(crate) key: Option<IdempotencyKey>,
 }
 
 impl Api {
@@ -68,17 +70,22 @@ impl Api {
         }))
     }
 
-    /// Schedules a job under a new id.
+    /// Schedules a job under a new id, or finds the one that its key has scheduled.
     pub(crate) async fn submit_job(
         &self,
         caller: &Caller,
         new: Submission,
     ) -> Result<JobView, ApiError> {
         within_reason("submission", &new.spec)?;
+        let drawn = self.replica.with_state(stint_core::State::sequence);
+        let Submission { spec, retries, scheduled_at, key } = new;
+        if let Some(key) = key {
+            let id = key.job_of(caller.user());
+            let new = NewJob { id, drawn, spec, scheduled_at, retries };
+            return self.submit_once(caller, new).await.map(|job| self.view(job));
+        }
         // Version 7 (RFC 9562): ids that are drawn one after the other stand together on disk.
         let id = JobId::from_bytes(Uuid::now_v7().into_bytes());
-        let drawn = self.replica.with_state(stint_core::State::sequence);
-        let Submission { spec, retries, scheduled_at } = new;
         let command = Command::Submit(NewJob { id, drawn, spec, scheduled_at, retries });
         let of_submission = |error| ApiError::of_submission(error, id);
         let reply = self.propose(caller, command).await.map_err(of_submission)??;
@@ -153,7 +160,7 @@ pub(super) fn done(what: &str, reply: &Reply) -> Result<(), ApiError> {
 }
 
 /// A reply to another command than the one that was proposed.
-fn impossible(what: &str, reply: &Reply) -> ApiError {
+pub(super) fn impossible(what: &str, reply: &Reply) -> ApiError {
     ApiError::internal(&format!("{what} was answered with {reply:?}"))
 }
 

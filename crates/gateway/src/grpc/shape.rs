@@ -12,8 +12,8 @@ pub(super) use configuration::{action_config, cron, cron_form, settings};
 
 use crate::VERSION;
 use crate::api::{
-    self, ApiError, JobView, Page, Subject, Submission, TokenRequest, health, reason, result,
-    source,
+    self, ApiError, IdempotencyKey, JobView, Page, Subject, Submission, TokenRequest, health,
+    reason, result, source,
 };
 use crate::limits;
 use crate::parse::{self, shown};
@@ -36,6 +36,10 @@ pub(super) fn submission(request: v0::SubmitJobRequest) -> Result<Submission, Ap
         },
         retries: request.retries,
         scheduled_at: request.scheduled_at.map(instant).transpose()?,
+        key: Some(request.idempotency_key.as_bytes())
+            .filter(|key| !key.is_empty())
+            .map(|key| IdempotencyKey::parse("idempotencyKey", key))
+            .transpose()?,
     })
 }
 

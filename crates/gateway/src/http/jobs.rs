@@ -3,13 +3,16 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use super::query::Query;
 use super::shape::{self, Fields};
 use super::{answer, body, list};
-use crate::api::{Api, ApiError, Caller, JobView, JobsQuery};
+use crate::api::{Api, ApiError, Caller, IdempotencyKey, JobView, JobsQuery, Submission};
 use crate::parse;
+
+/// By what a client tells the repetition of a submission from another one.
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 pub(super) async fn list(api: &Api, query: &str) -> Result<Response, ApiError> {
     let query = Query::parse(query)?;
@@ -32,10 +35,21 @@ pub(super) async fn submit(
     caller: &Caller,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let key = idempotency_key(request.headers());
     let body = body::read(request).await?;
-    let submission = shape::submission(Fields::parse(&body)?)?;
+    let submission = Submission { key: key?, ..shape::submission(Fields::parse(&body)?)? };
     let job = api.submit_job(caller, submission).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &shape::Job::of(&job)))
+}
+
+/// The header `Idempotency-Key`. Of two it would be unclear which is meant.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiError> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(ApiError::field(IDEMPOTENCY_KEY, "one such header", "more than one"));
+    }
+    IdempotencyKey::parse(IDEMPOTENCY_KEY, value.as_bytes()).map(Some)
 }
 
 pub(super) async fn get(api: &Api, id: &str) -> Result<Response, ApiError> {

@@ -28,7 +28,12 @@ async fn with_roles() -> (House, [(Role, String); 3]) {
 }
 
 /// Gives a user a token.
-async fn give(house: &House, user: &str, role: Role, expires_at: Option<Timestamp>) -> Secret {
+pub(crate) async fn give(
+    house: &House,
+    user: &str,
+    role: Role,
+    expires_at: Option<Timestamp>,
+) -> Secret {
     let secret = Secret::draw().expect("a secret");
     let new = NewToken {
         user: user.to_owned(),
@@ -41,7 +46,7 @@ async fn give(house: &House, user: &str, role: Role, expires_at: Option<Timestam
     secret
 }
 
-fn bearer(secret: &Secret) -> String {
+pub(crate) fn bearer(secret: &Secret) -> String {
     format!("Bearer {}", secret.reveal())
 }
 

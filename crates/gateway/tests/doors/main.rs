@@ -10,6 +10,7 @@ mod encrypted;
 mod grpc;
 #[cfg(test)]
 mod harness;
+mod idempotency;
 mod jobs;
 mod logs;
 mod settings;

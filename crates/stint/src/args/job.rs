@@ -1,5 +1,6 @@
 //! The words of `stint job`.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use stint_client::Timestamp;
 
@@ -56,6 +57,10 @@ pub(crate) struct Submit {
     /// Not before this time, such as 2030-01-31T12:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub(crate) at: Option<Timestamp>,
+    /// The same key with the same submission is the same job, however often it is submitted: 1 to
+    /// 255 visible ASCII characters.
+    #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) idempotency_key: Option<String>,
     /// Wait until it is over, for at most --timeout. The exit code says how it ended.
     #[arg(long)]
     pub(crate) wait: bool,

@@ -71,6 +71,7 @@ fn submission(args: Submit) -> Result<v0::SubmitJobRequest, Usage> {
         deadline: args.deadline.unwrap_or_default(),
         stop_timeout: args.stop_timeout.unwrap_or_default(),
         scheduled_at: args.at,
+        idempotency_key: args.idempotency_key.unwrap_or_default(),
     })
 }
 
@@ -167,9 +168,12 @@ mod tests {
             "5s",
             "--at",
             "2030-01-31T12:00:00Z",
+            "--idempotency-key",
+            "build-42",
         ])
         .unwrap();
         assert_eq!(job.action, "scan");
+        assert_eq!(job.idempotency_key, "build-42");
         let parameters = [("A".to_owned(), "b=c".to_owned()), ("B".to_owned(), String::new())];
         assert_eq!(job.parameters.unwrap().entries, parameters.into());
         let capacity = [("scan".to_owned(), 1), ("io".to_owned(), 2)];
@@ -198,6 +202,7 @@ mod tests {
             (&["noop", "--deadline", "5"], "duration"),
             (&["noop", "--at", "soon"], "2030-01-31T12:00:00Z"),
             (&["noop", "--retries=-1"], "--retries"),
+            (&["noop", "--idempotency-key", ""], "--idempotency-key"),
             (&[], "ACTION"),
         ] {
             let error = submission_of(args).unwrap_err();

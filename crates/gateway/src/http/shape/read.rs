@@ -15,12 +15,13 @@ use crate::parse::{self, quoted, shown};
 #[derive(Debug)]
 pub(in crate::http) struct Fields(Map<String, Value>);
 
-/// What a client wants to run.
+/// What a client wants to run. Its key is in a header.
 pub(in crate::http) fn submission(mut fields: Fields) -> Result<Submission, ApiError> {
     Ok(Submission {
         spec: fields.spec()?,
         retries: fields.count("retries", RETRIES_MAX)?,
         scheduled_at: time::parse("scheduledAt", &fields.text("scheduledAt")?)?,
+        key: None,
     })
 }
 
