@@ -31,22 +31,17 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// The user; empty where no token is needed, and no user is called so.
-    pub(crate) fn user(&self) -> &str {
-        self.token.as_ref().map_or("", |token| &token.user)
-    }
-
     /// What the audit log keeps.
     pub(crate) fn origin(&self) -> Origin {
         Origin {
-            user: self.user().to_owned(),
+            user: self.user().unwrap_or_default().to_owned(),
             token: self.token.as_ref().map(|token| token.id),
             remote: self.whence.remote.to_string(),
             request_id: self.whence.request_id.clone(),
         }
     }
 
-    /// The user of the token that was sent.
+    /// The user of the token that was sent; no user has the empty name.
     pub(crate) fn user(&self) -> Option<&str> {
         self.token.as_ref().map(|token| token.user.as_str())
     }
@@ -62,7 +57,7 @@ impl Caller {
         if role >= needed {
             return Ok(());
         }
-        let user = self.user();
+        let user = self.user().unwrap_or_default();
         Err(ApiError::NotAuthorized(format!(
             "user {user}: this takes the role {needed}, and the token has the role {role}"
         )))

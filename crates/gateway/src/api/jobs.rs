@@ -80,7 +80,7 @@ impl Api {
         let drawn = self.replica.with_state(stint_core::State::sequence);
         let Submission { spec, retries, scheduled_at, key } = new;
         if let Some(key) = key {
-            let id = key.job_of(caller.user());
+            let id = key.job_of(caller.user().unwrap_or_default());
             let new = NewJob { id, drawn, spec, scheduled_at, retries };
             return self.submit_once(caller, new).await.map(|job| self.view(job));
         }
