@@ -263,6 +263,7 @@ pub(crate) async fn eventually<T>(
             return found;
         }
         assert!(Instant::now() < deadline, "waited in vain for {}", what());
+        // Between two looks; the deadline above bounds them.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

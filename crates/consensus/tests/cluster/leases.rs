@@ -35,6 +35,7 @@ async fn a_lease_is_expired_after_ttl_and_margin_from_its_last_renewal_and_not_b
     while born.elapsed() < lease(&cluster.timing) + Duration::from_secs(1) {
         renewed = Instant::now();
         puppet.heartbeat(replica).await;
+        // Passing time is what this is about: it renews as a worker does, well within its ttl.
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let died = dead(replica, puppet.id).await;

@@ -17,7 +17,7 @@ use crate::operation::Operation;
 pub(super) const API_VERSION: &str = "2.6.0";
 
 /// Where the document is, beside the paths that it describes.
-const PATH: &str = "/docs.json";
+pub(super) const PATH: &str = "/api/v0/docs.json";
 
 /// What stands under `paths`, `definitions` and `responses`, by topic.
 const TOPICS: &[&str] = &[
@@ -49,8 +49,7 @@ static DOCUMENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
 pub(super) fn router() -> Router {
     let mut router = Router::new();
     for slash in ["", "/"] {
-        let path = format!("{}{PATH}{slash}", Operation::BASE_PATH);
-        router = router.route(&path, get(|| async { serve() }));
+        router = router.route(&format!("{PATH}{slash}"), get(|| async { serve() }));
     }
     router
 }

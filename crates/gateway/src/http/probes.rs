@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::answer;
-use super::docs::API_VERSION;
+use super::docs::{self, API_VERSION};
 use crate::VERSION;
 use crate::api::Api;
 
@@ -18,9 +18,6 @@ pub(crate) const ALIVE_PATH: &str = "/healthz";
 
 const READY_PATH: &str = "/readyz";
 const VERSION_PATH: &str = "/version";
-
-/// Where the API describes itself.
-const DOCS_PATH: &str = "/api/v0/docs.json";
 
 /// Whether this asks how the process is, which is answered however much else is asked.
 pub(crate) fn is_probe(path: &str) -> bool {
@@ -31,7 +28,7 @@ pub(crate) fn is_probe(path: &str) -> bool {
 /// Whether anybody may ask this.
 pub(crate) fn is_public(path: &str) -> bool {
     let path = path.strip_suffix('/').unwrap_or(path);
-    [ALIVE_PATH, READY_PATH, VERSION_PATH, DOCS_PATH].contains(&path)
+    [ALIVE_PATH, READY_PATH, VERSION_PATH, docs::PATH].contains(&path)
 }
 
 pub(super) fn router(api: &Arc<Api>) -> Router {

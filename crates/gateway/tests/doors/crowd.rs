@@ -146,8 +146,10 @@ async fn one_that_shouts_is_refused_until_it_has_waited_and_another_is_served() 
     let probes = join_all((0..20).map(|_| house.get("/readyz"))).await;
     assert!(probes.iter().all(|probe| probe.status == 200), "{probes:?}");
 
+    // As long as `Retry-After` said: the promise is about time, so the test waits for time.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(list(&house, &ann).await.status, 200, "after the wait that it was told");
+    // The same, by what `RetryInfo` says.
     tokio::time::sleep(Duration::from_secs(1)).await;
     list_by_grpc(&channel, &ann).await.expect("after the wait that it was told");
     house.stop().await;
