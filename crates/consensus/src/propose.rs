@@ -71,6 +71,10 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::Leave { .. }
         | Command::Expire { .. }
         | Command::PutCron(_)
+        | Command::Fire(_)
+        | Command::PauseCron { .. }
+        | Command::ResumeCron { .. }
+        | Command::RunCron { .. }
         | Command::PutActionConfig(_)
         | Command::PutSettings(_)
         | Command::Close { .. } => true,

@@ -186,6 +186,7 @@ impl Applied {
                 | Event::WorkerChanged(_)
                 | Event::CronChanged(_)
                 | Event::CronDeleted(_)
+                | Event::CronTicked(_)
                 | Event::ActionConfigChanged(_)
                 | Event::ActionConfigDeleted(_)
                 | Event::SettingsChanged(_)

@@ -68,7 +68,10 @@ pub use action::{ActionTraits, BUILT_IN_ACTIONS, OnWorkerLoss};
 pub use action_config::ActionConfig;
 pub use capacity::CapacityMap;
 pub use command::{Command, Exit, ExitCause, Finished, NewJob, Registration};
-pub use cron::{Cron, NewCron};
+pub use cron::{
+    Cron, CronPolicy, Fate, Firing, Missed, NewCron, Overlap, Passed, Pause, Skip, SkipReason,
+    TickCounts, TickHistory, TickRecord, Ticked,
+};
 pub use id::{
     ActionConfigId, CronId, Epoch, Generation, Incarnation, JobId, LeaseId, ParseIdError, TokenId,
     WorkerId,

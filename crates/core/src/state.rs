@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::action_config::ActionConfig;
 use crate::command::Command;
-use crate::cron::Cron;
+use crate::cron::{Cron, Crons};
 use crate::id::{Epoch, Generation, JobId, LeaseId, TokenId, WorkerId};
 use crate::index::Index;
 use crate::invariant::{self, Violation};
@@ -41,8 +41,7 @@ pub struct State {
     pub(crate) due_mark: ListKey,
     pub(crate) workers: BTreeMap<WorkerId, Arc<Worker>>,
     pub(crate) recent: Recent,
-    /// By action.
-    pub(crate) crons: BTreeMap<String, Arc<Cron>>,
+    pub(crate) crons: Crons,
     pub(crate) last_generation: Generation,
     /// By action.
     pub(crate) action_configs: BTreeMap<String, Arc<ActionConfig>>,
@@ -131,6 +130,10 @@ impl State {
             }
             Command::PutCron(new) => cron::put(self, t, *new),
             Command::DeleteCron { action } => cron::delete(self, t, &action),
+            Command::Fire(firings) => cron::fire(self, t, firings),
+            Command::PauseCron { action } => cron::pause(self, t, &action),
+            Command::ResumeCron { action } => cron::resume(self, t, &action),
+            Command::RunCron { action, job, drawn } => cron::run(self, t, &action, (job, drawn)),
             Command::PutActionConfig(config) => action_config::put(self, t, config),
             Command::DeleteActionConfig { action } => action_config::delete(self, t, &action),
             Command::PutSettings(change) => settings::put(self, t, change),
@@ -145,6 +148,16 @@ impl State {
     /// [`Command::Tick`] then.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         self.later.first().map(|key| key.scheduled_at)
+    }
+
+    /// When the first cron is due; the leader proposes [`Command::Fire`] then.
+    pub fn next_cron_due(&self) -> Option<Timestamp> {
+        self.crons.first_due()
+    }
+
+    /// The crons that are due at `now`, the first first.
+    pub fn crons_due(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Cron>> {
+        self.crons.due(now)
     }
 
     /// What a checkpoint has to keep.
@@ -178,13 +191,17 @@ impl State {
             due_mark: parts.due_mark,
             workers: parts.workers.into_iter().map(|worker| (worker.id, worker)).collect(),
             recent: Recent::from_parts(parts.recently_ended_floor, parts.recently_ended),
-            crons: by_action(parts.crons, |cron| &cron.spec.action)?,
             last_generation: parts.last_generation,
             action_configs: by_action(parts.action_configs, |config| &config.action)?,
             settings: parts.settings,
             is_closed: parts.is_closed,
             ..Self::default()
         };
+        for cron in parts.crons {
+            if let Some(twin) = state.crons.put(cron) {
+                return Err(Violation::TwoOfAction(twin.spec.action.clone()));
+            }
+        }
         for token in parts.tokens {
             if let Some(twin) = state.tokens.insert(token.id, token) {
                 return Err(Violation::Token(twin.id));

@@ -17,7 +17,7 @@ use crate::time::{Span, Timestamp};
 pub(crate) fn submit(
     state: &mut State,
     transition: &mut Transition,
-    mut new: NewJob,
+    new: NewJob,
 ) -> Result<Reply, Refusal> {
     if let Some(job) = state.jobs.get(&new.id) {
         let is_same = job.is_submitted_as(&new.spec) && job.retries_total == new.retries;
@@ -33,6 +33,16 @@ pub(crate) fn submit(
     if !state.recent.reaches_back_to(new.drawn) {
         return Err(Refusal::SubmitTooLate(new.id));
     }
+    admit(state, transition, new, None).map(Reply::Submitted)
+}
+
+/// Creates a job that no job is known to be, of a client or of a cron, if it is within the limits.
+pub(crate) fn admit(
+    state: &mut State,
+    transition: &mut Transition,
+    mut new: NewJob,
+    cron: Option<CronLink>,
+) -> Result<Arc<Job>, Refusal> {
     within_limits(state, &new)?;
     let from_config = action_config::complete(state, &mut new.spec);
     if !from_config.is_empty() {
@@ -45,9 +55,9 @@ pub(crate) fn submit(
         from_config,
         new.scheduled_at.unwrap_or(state.now),
         (new.retries, new.retries),
-        None,
+        cron,
     );
-    Ok(Reply::Submitted(state.insert(transition, job)))
+    Ok(state.insert(transition, job))
 }
 
 /// The next try of a failed job, `backoff` from now. It has the parameters of the failed one: what

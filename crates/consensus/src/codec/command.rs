@@ -9,9 +9,8 @@ use stint_proto::log::v1 as pb;
 use stint_proto::log::v1::proposal::Command as Wire;
 
 use super::audit::origin_of;
-use super::configuration::{
-    action_config, action_config_of, change, change_of, new_cron, new_cron_of,
-};
+use super::configuration::{action_config, action_config_of, change, change_of};
+use super::cron::{fire, fire_of, new_cron, new_cron_of};
 use super::job::{line, line_of, spec, spec_of, traits, traits_of};
 use super::token::{hash_of, new_token, new_token_of, token_id, token_ref};
 use super::{
@@ -119,6 +118,14 @@ fn to_wire(command: &Command) -> Wire {
         }
         Command::PutCron(new) => Wire::PutCron(new_cron(new)),
         Command::DeleteCron { action } => Wire::DeleteCron(action_ref(action)),
+        Command::Fire(firings) => Wire::Fire(fire(firings)),
+        Command::PauseCron { action } => Wire::PauseCron(action_ref(action)),
+        Command::ResumeCron { action } => Wire::ResumeCron(action_ref(action)),
+        Command::RunCron { action, job, drawn } => Wire::RunCron(pb::RunCron {
+            action: action.clone(),
+            job: job_bytes(*job),
+            drawn: *drawn,
+        }),
         Command::PutActionConfig(config) => Wire::PutActionConfig(action_config(config)),
         Command::DeleteActionConfig { action } => Wire::DeleteActionConfig(action_ref(action)),
         Command::PutSettings(settings) => Wire::PutSettings(change(settings)),
@@ -176,6 +183,14 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         },
         Wire::PutCron(new) => Command::PutCron(Box::new(new_cron_of(new)?)),
         Wire::DeleteCron(of) => Command::DeleteCron { action: of.action },
+        Wire::Fire(fire) => Command::Fire(fire_of(fire)),
+        Wire::PauseCron(of) => Command::PauseCron { action: of.action },
+        Wire::ResumeCron(of) => Command::ResumeCron { action: of.action },
+        Wire::RunCron(run) => Command::RunCron {
+            job: job_id(&run.job)?,
+            action: run.action,
+            drawn: run.drawn,
+        },
         Wire::PutActionConfig(config) => Command::PutActionConfig(action_config_of(config)?),
         Wire::DeleteActionConfig(of) => Command::DeleteActionConfig { action: of.action },
         Wire::PutSettings(settings) => Command::PutSettings(change_of(settings)?),

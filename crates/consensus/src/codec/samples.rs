@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use stint_core::{
     ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, CapacityMap, Change, Command,
-    CronId, CronLink, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId,
-    Line, ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parts, Refusal, Registration, Reply,
+    CronId, CronLink, CronPolicy, Epoch, Exit, ExitCause, Finished, Firing, Generation, Incarnation, Job, JobId, JobSpec, LeaseId,
+    Line, ListKey, Missed, NewCron, NewJob, NewToken, OnWorkerLoss, Overlap, Parts, Passed, Refusal, Registration, Reply,
     Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker,
     WorkerId, WorkerStatus,
 };
@@ -57,6 +57,10 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::Expire { .. } => "expire",
         Command::PutCron(_) => "put_cron",
         Command::DeleteCron { .. } => "delete_cron",
+        Command::Fire(_) => "fire",
+        Command::PauseCron { .. } => "pause_cron",
+        Command::ResumeCron { .. } => "resume_cron",
+        Command::RunCron { .. } => "run_cron",
         Command::PutActionConfig(_) => "put_action_config",
         Command::DeleteActionConfig { .. } => "delete_action_config",
         Command::PutSettings(_) => "put_settings",
@@ -66,7 +70,7 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
     }
 }
 
-pub(crate) const COMMANDS: usize = 21;
+pub(crate) const COMMANDS: usize = 25;
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_the_cluster()].concat()
@@ -156,10 +160,23 @@ fn settings() -> Vec<Command> {
             retries: 2,
             schedule: "57 54 3 * * *".to_owned(),
             time_zone: Some("Europe/Berlin".to_owned()),
+            policy: policy(),
             anchor: Timestamp::from_ms(1_700_000_000_000),
             next_run: Timestamp::from_ms(1_700_000_001_000),
         })),
         Command::DeleteCron { action: "encode".to_owned() },
+        Command::Fire(vec![Firing {
+            action: "encode".to_owned(),
+            generation: Generation(4),
+            mark: Timestamp::from_ms(1_700_000_000_000),
+            passed: Some(Passed { last: Timestamp::from_ms(1_700_000_001_000), count: 2 }),
+            ticks: vec![Timestamp::from_ms(1_700_000_002_000)],
+            has_more: true,
+            next_run: Some(Timestamp::from_ms(1_700_000_003_000)),
+        }]),
+        Command::PauseCron { action: "encode".to_owned() },
+        Command::ResumeCron { action: "encode".to_owned() },
+        Command::RunCron { action: "encode".to_owned(), job: JOB, drawn: 300 },
         Command::PutActionConfig(ActionConfig {
             id: ActionConfigId::from_bytes([3; 16]),
             action: "encode".to_owned(),
@@ -167,6 +184,15 @@ fn settings() -> Vec<Command> {
         }),
         Command::DeleteActionConfig { action: "encode".to_owned() },
     ]
+}
+
+pub(crate) fn policy() -> CronPolicy {
+    CronPolicy {
+        missed: Missed::All,
+        window: Timeout::parse("90s").expect("a duration"),
+        overlap: Overlap::Replace,
+        jitter: Timeout::parse("1.5m").expect("a duration"),
+    }
 }
 
 pub(crate) fn job() -> Job {

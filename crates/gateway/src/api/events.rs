@@ -212,7 +212,7 @@ impl Topics {
             | Event::Ended(_)
             | Event::Deleted(_) => self.jobs,
             Event::WorkerChanged(_) => self.workers,
-            Event::CronChanged(_) | Event::CronDeleted(_) => self.crons,
+            Event::CronChanged(_) | Event::CronDeleted(_) | Event::CronTicked(_) => self.crons,
             Event::LinesAppended { .. }
             | Event::ActionConfigChanged(_)
             | Event::ActionConfigDeleted(_)
