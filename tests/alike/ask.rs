@@ -90,10 +90,7 @@ pub(super) fn by_grpc(methods: &Methods, method: &MethodDescriptor, example: &Ex
                     .is_some_and(|answer| shape::of_items(&answer.descriptor()).is_some());
             let mut values: Vec<_> = answers.iter().map(shape::json).collect();
             if is_of_items {
-                let inner = |value| match value {
-                    Value::Object(fields) => fields.into_iter().map(|(_, items)| items).next(),
-                    _ => None,
-                };
+                let inner = |value: Value| value.as_object()?.values().next().cloned();
                 let lists = values.into_iter().filter_map(inner);
                 values =
                     lists.flat_map(|list| list.as_array().cloned().unwrap_or_default()).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use prost_reflect::{Kind, MessageDescriptor};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::Value;
 
 use super::shape;
@@ -19,7 +19,7 @@ pub(super) fn of_request(operation: &Described, message: &MessageDescriptor) -> 
     let id = operation.path.contains("{id}").then(|| shape::id_field(message));
     there.extend(id.as_deref());
     let fields: Vec<_> = message.fields().collect();
-    let mut here: BTreeSet<_> = fields.iter().map(|field| field.json_name()).collect();
+    let mut here: BTreeSet<_> = fields.iter().map(FieldDescriptor::json_name).collect();
     here.remove(OF_A_HEADER);
     (there != here).then(|| format!("{}: asked with {there:?} and {here:?}", operation.name))
 }
@@ -55,7 +55,7 @@ fn compare(
     let properties = schema["properties"].as_object().unwrap_or(&none);
     let there: BTreeSet<_> = properties.keys().map(String::as_str).collect();
     let fields: Vec<_> = message.fields().collect();
-    let here: BTreeSet<_> = fields.iter().map(|field| field.json_name()).collect();
+    let here: BTreeSet<_> = fields.iter().map(FieldDescriptor::json_name).collect();
     if there != here {
         wrong.push(format!("{place}: answers {there:?} and {here:?}"));
         return;

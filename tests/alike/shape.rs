@@ -95,7 +95,18 @@ fn value(kind: &Kind, json: &Json) -> Value {
             }
             Value::Message(made)
         }
-        other => panic!("no request has had a field of the kind {other:?}: say here how it reads"),
+        other @ (Kind::Double
+        | Kind::Float
+        | Kind::Sint32
+        | Kind::Sint64
+        | Kind::Fixed32
+        | Kind::Fixed64
+        | Kind::Sfixed32
+        | Kind::Sfixed64
+        | Kind::Bytes
+        | Kind::Enum(_)) => {
+            panic!("no request has had a field of the kind {other:?}: say here how it reads")
+        }
     }
 }
 
@@ -116,7 +127,7 @@ pub(super) fn json(message: &DynamicMessage) -> Json {
 fn of_value(value: &Value) -> Json {
     match value {
         Value::Bool(is) => Json::from(*is),
-        Value::I32(number) => Json::from(*number),
+        Value::I32(number) | Value::EnumNumber(number) => Json::from(*number),
         Value::I64(number) => Json::from(*number),
         Value::U32(number) => Json::from(*number),
         Value::U64(number) => Json::from(*number),
@@ -124,7 +135,6 @@ fn of_value(value: &Value) -> Json {
         Value::F64(number) => Json::from(*number),
         Value::String(text) => Json::from(text.as_str()),
         Value::Bytes(bytes) => Json::from(bytes.to_vec()),
-        Value::EnumNumber(number) => Json::from(*number),
         Value::Message(message) => json(message),
         Value::List(list) => list.iter().map(of_value).collect(),
         Value::Map(map) => {

@@ -20,7 +20,7 @@ use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse};
 
 /// Longer than any call of a test takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A connection that says who calls.
 type Line = InterceptedService<Channel, Bearer>;
@@ -117,11 +117,11 @@ fn path(method: &MethodDescriptor) -> String {
 /// All files that describe our services.
 async fn files(line: Line) -> Vec<FileDescriptorProto> {
     let mut client = ServerReflectionClient::new(line);
-    let services = match ask(&mut client, MessageRequest::ListServices(String::new())).await {
-        MessageResponse::ListServicesResponse(services) => services.service,
-        other => panic!("no services: {other:?}"),
+    let answer = ask(&mut client, MessageRequest::ListServices(String::new())).await;
+    let MessageResponse::ListServicesResponse(services) = answer else {
+        panic!("no services: {answer:?}");
     };
-    let ours = services.into_iter().filter(|one| one.name.starts_with("stint."));
+    let ours = services.service.into_iter().filter(|one| one.name.starts_with("stint."));
     let mut wanted: Vec<_> =
         ours.map(|one| MessageRequest::FileContainingSymbol(one.name)).collect();
     let mut found: BTreeMap<String, FileDescriptorProto> = BTreeMap::new();
