@@ -1,13 +1,12 @@
 //! From a command to its entry: stamped here if this replica leads, else sent to the one that does.
-//! The one place where a wall clock is read.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use openraft::errors::ClientWriteError;
-use stint_core::{Command, Refusal, Reply, Timestamp};
+use stint_core::{Command, Refusal, Reply};
 use stint_proto::peer::v1 as pb;
 use tokio::sync::{mpsc, oneshot};
 
@@ -40,11 +39,6 @@ pub(crate) enum Proposed {
 pub(crate) struct Forward {
     command: Bytes,
     answer: oneshot::Sender<Proposed>,
-}
-
-pub(crate) fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    Timestamp::from_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Whether proposing it again cannot do anything twice: ids, lease numbers and line numbers see to
@@ -165,7 +159,10 @@ impl Inner {
         if let Err(error) = self.room() {
             return vec![Proposed::Refused(error); count];
         }
-        let at = wall_clock();
+        let Some(at) = self.clock.wait(self.timing.request).await else {
+            let why = "the clocks of most replicas are not known yet".to_owned();
+            return vec![Proposed::Refused(Error::Unavailable(why)); count];
+        };
         let entries: Vec<_> =
             commands.into_iter().map(|command| Payload(stamp(at, &command))).collect();
         let Ok(mut answers) = self.raft.client_write_many(entries).await else {

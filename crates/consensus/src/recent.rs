@@ -2,9 +2,7 @@
 
 use std::collections::VecDeque;
 
-use stint_core::{
-    AttemptEnd, CapacityMap, Event, Job, JobSpec, TickRecord, Timestamp, Worker,
-};
+use stint_core::{AttemptEnd, CapacityMap, Event, Job, JobSpec, TickRecord, Timestamp, Worker};
 
 use crate::limits::{WATCH_BATCH_BYTES_MAX, WATCH_BYTES_MAX, WATCH_OCCURRENCES_MAX};
 

@@ -116,16 +116,9 @@ impl Cron {
         self.next_run.filter(|_| !self.is_paused()).map(|tick| self.put_off(tick))
     }
 
-    /// When a tick is due. Each cron has a share of the jitter that follows from its action, so
-    /// that it is the same each time, and the time between two ticks is what the schedule says.
+    /// When a tick is due: see [`CronPolicy::put_off`].
     pub fn put_off(&self, tick: Timestamp) -> Timestamp {
-        match self.policy.jitter.as_ref().map_or(0, |jitter| jitter.span().as_ms()) {
-            0 => tick,
-            jitter_ms => {
-                let share = CronId::share_of(&self.spec.action);
-                tick.plus(Span::from_ms(share % (jitter_ms + 1)))
-            }
-        }
+        self.policy.put_off(&self.spec.action, tick)
     }
 
     /// Whether a tick that is carried out at `now` has missed its window.
@@ -215,12 +208,7 @@ pub(crate) fn delete(
 }
 
 /// A cron that goes with a tick that is due takes it along, which is told.
-fn tell_of_lost_tick(
-    state: &State,
-    transition: &mut Transition,
-    cron: &Cron,
-    reason: SkipReason,
-) {
+fn tell_of_lost_tick(state: &State, transition: &mut Transition, cron: &Cron, reason: SkipReason) {
     let Some(tick) = cron.next_run else { return };
     if cron.due().is_some_and(|due| due <= state.now) {
         let fate = skip(reason);

@@ -65,9 +65,7 @@ pub enum Violation {
     #[error("the crons are not rightly in the order in which they are due, or too large")]
     Crons,
     /// A cron's instants contradict each other.
-    #[error(
-        "cron of \"{0}\": its anchor, its last ticks and its next run are not in this order"
-    )]
+    #[error("cron of \"{0}\": its anchor, its last ticks and its next run are not in this order")]
     Ticks(String),
     /// An action has two crons or two configs.
     #[error("action \"{0}\": it has two crons or two configs")]

@@ -152,3 +152,9 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const fn nonzero(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("the number is not zero")
 }
+
+/// Ticks of a schedule that are foretold, unless a client says how many.
+pub(crate) const PREVIEW_DEFAULT: u64 = 10;
+
+/// The most that one can be told: some milliseconds of work.
+pub(crate) const PREVIEW_MAX: u64 = 1_000;

@@ -30,6 +30,16 @@ pub enum Operation {
     GetCron,
     /// Removes the cron of an action.
     DeleteCron,
+    /// Lets the ticks of a cron wait.
+    PauseCron,
+    /// Lets the ticks of a cron go on.
+    ResumeCron,
+    /// Creates a job of a cron at once.
+    RunCron,
+    /// What became of the latest ticks of a cron.
+    GetCronHistory,
+    /// The next ticks of a schedule or of a cron.
+    PreviewSchedule,
     /// All action configs.
     ListActionConfigs,
     /// Creates the config of an action, or puts it in the place of the former one.
@@ -61,7 +71,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -74,6 +84,11 @@ impl Operation {
         Self::PutCron,
         Self::GetCron,
         Self::DeleteCron,
+        Self::PauseCron,
+        Self::ResumeCron,
+        Self::RunCron,
+        Self::GetCronHistory,
+        Self::PreviewSchedule,
         Self::ListActionConfigs,
         Self::PutActionConfig,
         Self::GetActionConfig,
@@ -103,6 +118,11 @@ impl Operation {
             Self::PutCron => (Method::POST, "/crons"),
             Self::GetCron => (Method::GET, "/crons/{id}"),
             Self::DeleteCron => (Method::DELETE, "/crons/{id}"),
+            Self::PauseCron => (Method::POST, "/crons/{id}/pause"),
+            Self::ResumeCron => (Method::POST, "/crons/{id}/resume"),
+            Self::RunCron => (Method::POST, "/crons/{id}/run"),
+            Self::GetCronHistory => (Method::GET, "/crons/{id}/history"),
+            Self::PreviewSchedule => (Method::GET, "/schedules/next"),
             Self::ListActionConfigs => (Method::GET, "/action_configs"),
             Self::PutActionConfig => (Method::POST, "/action_configs"),
             Self::GetActionConfig => (Method::GET, "/action_configs/{id}"),
@@ -133,6 +153,11 @@ impl Operation {
             Self::PutCron => ("stint.v0.Crons", "PutCron"),
             Self::GetCron => ("stint.v0.Crons", "GetCron"),
             Self::DeleteCron => ("stint.v0.Crons", "DeleteCron"),
+            Self::PauseCron => ("stint.v0.Crons", "PauseCron"),
+            Self::ResumeCron => ("stint.v0.Crons", "ResumeCron"),
+            Self::RunCron => ("stint.v0.Crons", "RunCron"),
+            Self::GetCronHistory => ("stint.v0.Crons", "GetCronHistory"),
+            Self::PreviewSchedule => ("stint.v0.Crons", "PreviewSchedule"),
             Self::ListActionConfigs => ("stint.v0.ActionConfigs", "ListActionConfigs"),
             Self::PutActionConfig => ("stint.v0.ActionConfigs", "PutActionConfig"),
             Self::GetActionConfig => ("stint.v0.ActionConfigs", "GetActionConfig"),
@@ -163,6 +188,8 @@ impl Operation {
             | Self::ListWorkers
             | Self::ListCrons
             | Self::GetCron
+            | Self::GetCronHistory
+            | Self::PreviewSchedule
             | Self::ListActionConfigs
             | Self::GetActionConfig
             | Self::GetSettings
@@ -174,6 +201,9 @@ impl Operation {
             | Self::SetWorkerCapacity
             | Self::PutCron
             | Self::DeleteCron
+            | Self::PauseCron
+            | Self::ResumeCron
+            | Self::RunCron
             | Self::PutActionConfig
             | Self::DeleteActionConfig => Role::Operator,
             Self::ChangeSettings

@@ -186,11 +186,9 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         Wire::Fire(fire) => Command::Fire(fire_of(fire)),
         Wire::PauseCron(of) => Command::PauseCron { action: of.action },
         Wire::ResumeCron(of) => Command::ResumeCron { action: of.action },
-        Wire::RunCron(run) => Command::RunCron {
-            job: job_id(&run.job)?,
-            action: run.action,
-            drawn: run.drawn,
-        },
+        Wire::RunCron(run) => {
+            Command::RunCron { job: job_id(&run.job)?, action: run.action, drawn: run.drawn }
+        }
         Wire::PutActionConfig(config) => Command::PutActionConfig(action_config_of(config)?),
         Wire::DeleteActionConfig(of) => Command::DeleteActionConfig { action: of.action },
         Wire::PutSettings(settings) => Command::PutSettings(change_of(settings)?),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use stint_core::{
     ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, CapacityMap, Change, Command,
-    CronId, CronLink, CronPolicy, Epoch, Exit, ExitCause, Finished, Firing, Generation, Incarnation, Job, JobId, JobSpec, LeaseId,
-    Line, ListKey, Missed, NewCron, NewJob, NewToken, OnWorkerLoss, Overlap, Parts, Passed, Refusal, Registration, Reply,
-    Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker,
-    WorkerId, WorkerStatus,
+    CronId, CronLink, CronPolicy, Epoch, Exit, ExitCause, Finished, Firing, Generation,
+    Incarnation, Job, JobId, JobSpec, LeaseId, Line, ListKey, Missed, NewCron, NewJob, NewToken,
+    OnWorkerLoss, Overlap, Parts, Passed, Refusal, Registration, Reply, Role, SettingsChange, Span,
+    Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
 };
 
 const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");

@@ -119,11 +119,8 @@ fn carry_out(state: &mut State, transition: &mut Transition, cron: &Cron, firing
             Missed::One => is_last && number == late,
             Missed::All => true,
         };
-        let fate = if fires {
-            start(state, transition, cron, *tick)
-        } else {
-            skip(cron.why_late(*tick))
-        };
+        let fate =
+            if fires { start(state, transition, cron, *tick) } else { skip(cron.why_late(*tick)) };
         add(&mut records, TickRecord { first: *tick, last: *tick, count: 1, at: now, fate });
     }
     let ticked = |record: &TickRecord| {
@@ -155,12 +152,7 @@ fn add(records: &mut Vec<TickRecord>, record: TickRecord) {
 }
 
 /// Makes a job of a tick, if nothing is in its way.
-fn start(
-    state: &mut State,
-    transition: &mut Transition,
-    cron: &Cron,
-    tick: Timestamp,
-) -> Fate {
+fn start(state: &mut State, transition: &mut Transition, cron: &Cron, tick: Timestamp) -> Fate {
     if let Some(fate) = make_room(state, transition, cron) {
         return fate;
     }

@@ -1,7 +1,8 @@
 //! What a cron does with ticks that are late, and with a job that is not over at the next tick.
 
+use crate::id::CronId;
 use crate::limits;
-use crate::time::{Span, Timeout};
+use crate::time::{Span, Timeout, Timestamp};
 
 /// What becomes of ticks that were missed: nothing could carry them out within the window after
 /// their time. Ticks within the window all become jobs, however many there are.
@@ -74,5 +75,17 @@ impl CronPolicy {
     /// How late a tick may be before it is missed.
     pub fn window(&self) -> Span {
         self.window.as_ref().map_or(limits::WINDOW_DEFAULT, Timeout::span)
+    }
+
+    /// When a tick is due. Each action has a share of the jitter that is the same each time, so
+    /// that the time between two ticks is what the schedule says.
+    pub fn put_off(&self, action: &str, tick: Timestamp) -> Timestamp {
+        match self.jitter.as_ref().map_or(0, |jitter| jitter.span().as_ms()) {
+            0 => tick,
+            jitter_ms => {
+                let spread = CronId::share_of(action) % jitter_ms.saturating_add(1);
+                tick.plus(Span::from_ms(spread))
+            }
+        }
     }
 }

@@ -13,7 +13,10 @@
 //! lines WORKER JOB FIRST COUNT [lease=1] [epoch=1]
 //! finish WORKER JOB exit=0 | signal=9 | canceled | deadline | shutdown | not-started [lease=1] [epoch=1]
 //! cron ACTION NEXT [schedule=@hourly] [zone=Europe/Berlin] [retries=2] [id=1]
-//! no-cron ACTION
+//!     [missed=skip|one|all] [window=5s] [overlap=allow|skip|replace] [jitter=5s]
+//! no-cron ACTION | pause ACTION | resume ACTION
+//! run ACTION JOB
+//! fire ACTION TICK... [next=20s] [passed=10s:3] [more=yes] [mark=5s] [generation=1]
 //! config ACTION [with=a:x,b:y] [id=1]
 //! no-config ACTION
 //! settings [compaction=on] [keep=5] [age=24h]
@@ -24,15 +27,17 @@
 //! A worker is its 12 digits. A job is a word; the retry of `a` is `a'`, and that of `a'` is `a''`.
 //! Epochs, renewals and leases that are not said are the current ones. NEXT is a time from now.
 //! N stands for the secret of a token; `expires` is a time from now.
+//! TICK, `next`, `passed` (the last of so many) and `mark` are instants of the story; without `mark`
+//! it is the tick that is next, and without `next` the schedule has ended.
 //! `with=nothing` is an empty map, `keep=all` and `age=any` are no bound.
 
 use std::collections::BTreeMap;
 
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionTraits, CapacityMap, Change, Command, CronId, Epoch, Exit,
-    ExitCause, Finished, Incarnation, JobId, JobSpec, LeaseId, NewCron, NewJob, NewToken,
-    OnWorkerLoss, Parameters, Registration, Role, SettingsChange, Span, State, Stream, Timeout,
-    Timestamp, TokenHash, TokenId, WorkerId,
+    ActionConfig, ActionConfigId, ActionTraits, CapacityMap, Change, Command, CronId, CronPolicy,
+    Epoch, Exit, ExitCause, Finished, Firing, Generation, Incarnation, JobId, JobSpec, LeaseId,
+    Missed, NewCron, NewJob, NewToken, OnWorkerLoss, Overlap, Parameters, Passed, Registration,
+    Role, SettingsChange, Span, State, Stream, Timeout, Timestamp, TokenHash, TokenId, WorkerId,
 };
 
 use super::print::Names;
@@ -156,6 +161,13 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "deadline" => Line::Deadline,
         "cron" => Line::Entry(cron(&mut words, state)?),
         "no-cron" => Line::Entry(Command::DeleteCron { action: words.action()? }),
+        "pause" => Line::Entry(Command::PauseCron { action: words.action()? }),
+        "resume" => Line::Entry(Command::ResumeCron { action: words.action()? }),
+        "run" => {
+            let (action, job) = (words.action()?, words.job(names)?);
+            Line::Entry(Command::RunCron { action, job, drawn: state.sequence() })
+        }
+        "fire" => Line::Entry(fire(&mut words, state)?),
         "config" => Line::Entry(config(&mut words)?),
         "no-config" => Line::Entry(Command::DeleteActionConfig { action: words.action()? }),
         "settings" => Line::Entry(settings(&mut words)?),
@@ -208,9 +220,57 @@ fn cron(words: &mut Words<'_>, state: &State) -> Result<Command, String> {
         retries: u32::try_from(words.named_number("retries", 0)?).map_err(|e| e.to_string())?,
         schedule: words.named("schedule").unwrap_or("@hourly").to_owned(),
         time_zone: words.named("zone").map(str::to_owned),
+        policy: policy(words)?,
         anchor,
         next_run: anchor.plus(Span::from_ms(span_ms(words.word("the next run")?)?)),
     })))
+}
+
+fn policy(words: &mut Words<'_>) -> Result<CronPolicy, String> {
+    let span = |text: Option<&str>| {
+        Timeout::parse(text.unwrap_or_default()).map_err(|error| error.to_string())
+    };
+    let unknown = |word: &str| format!("{word} is no policy");
+    let missed = match words.named("missed") {
+        None => Missed::default(),
+        Some(word) => {
+            let found = Missed::ALL.into_iter().find(|one| one.name() == word);
+            found.ok_or_else(|| unknown(word))?
+        }
+    };
+    let overlap = match words.named("overlap") {
+        None => Overlap::default(),
+        Some(word) => {
+            let found = Overlap::ALL.into_iter().find(|one| one.name() == word);
+            found.ok_or_else(|| unknown(word))?
+        }
+    };
+    let (window, jitter) = (span(words.named("window"))?, span(words.named("jitter"))?);
+    Ok(CronPolicy { missed, window, overlap, jitter })
+}
+
+fn fire(words: &mut Words<'_>, state: &State) -> Result<Command, String> {
+    let instant = |text: &str| span_ms(text).map(Timestamp::from_ms);
+    let action = words.action()?;
+    let cron = state.cron(&action);
+    let generation = cron.map_or(0, |cron| cron.generation.0);
+    let generation = Generation(words.named_number("generation", generation)?);
+    let mark = match words.named("mark") {
+        Some(text) => instant(text)?,
+        None => cron.and_then(|cron| cron.next_run).unwrap_or_default(),
+    };
+    let passed = match words.named("passed") {
+        None => None,
+        Some(text) => {
+            let (last, count) = text.split_once(':').ok_or("passed: how many?")?;
+            Some(Passed { last: instant(last)?, count: number(count)? })
+        }
+    };
+    let next_run = words.named("next").map(instant).transpose()?;
+    let has_more = words.named("more").is_some();
+    let ticks = words.plain.by_ref().map(instant).collect::<Result<_, _>>()?;
+    let firing = Firing { action, generation, mark, passed, ticks, has_more, next_run };
+    Ok(Command::Fire(vec![firing]))
 }
 
 fn config(words: &mut Words<'_>) -> Result<Command, String> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use stint_core::{AttemptEnd, Command, Event, Outcome, Refusal, Reply, Status, WaitReason};
+use stint_core::{AttemptEnd, Command, Event, Fate, Outcome, Refusal, Reply, Status, WaitReason};
 
 use super::table;
 
@@ -50,7 +50,7 @@ const REFUSALS: [&str; 22] = [
 const REPLIES: [&str; 7] =
     ["Ok", "Submitted", "SubmittedBefore", "Registered", "Claimed", "LinesAppended", "Finished"];
 
-const EVENTS: [&str; 17] = [
+const EVENTS: [&str; 18] = [
     "+Submitted",
     "+Due",
     "+Claimed",
@@ -63,6 +63,7 @@ const EVENTS: [&str; 17] = [
     "+WorkerChanged",
     "+CronChanged",
     "+CronDeleted",
+    "+CronTicked",
     "+ActionConfigChanged",
     "+ActionConfigDeleted",
     "+SettingsChanged",
@@ -82,8 +83,12 @@ const ENDS: [&str; 7] = [
 
 const WAITS: [&str; 5] = ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
 
+/// Reasons of skipped ticks that a simulation has jobs and parameters enough for.
+const SKIPS: [&str; 7] =
+    ["missed", "paused", "too_many", "overlap", "no_such_action", "replaced", "deleted"];
+
 /// Paths that no other word names.
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 10] = [
     "failed by its reclaims",
     "abandoned",
     "retried",
@@ -92,6 +97,8 @@ const PATHS: [&str; 8] = [
     "had a parameter of a config",
     "had a parameter that a config has as well",
     "put the same cron again",
+    "a tick became a job",
+    "a firing was void",
 ];
 
 impl Coverage {
@@ -130,6 +137,12 @@ impl Coverage {
         {
             self.words.insert("put the same cron again");
         }
+        let is_tick = |event: &Event| matches!(event, Event::CronTicked(_));
+        if let (Command::Fire(_), Ok(_)) = (command, &outcome.reply)
+            && !outcome.events.iter().any(is_tick)
+        {
+            self.words.insert("a firing was void");
+        }
         for event in &outcome.events {
             self.words.insert(event_word(event));
             match event {
@@ -143,6 +156,12 @@ impl Coverage {
                         Status::WorkerDead => self.words.insert("abandoned"),
                         _ => false,
                     };
+                }
+                Event::CronTicked(ticked) => {
+                    self.words.insert(match ticked.record.fate {
+                        Fate::Fired(_) => "a tick became a job",
+                        Fate::Skipped(skip) => skip.reason.name(),
+                    });
                 }
                 Event::Submitted(job) if job.retry_from != job.id => {
                     self.words.insert("retried");
@@ -182,7 +201,7 @@ impl Coverage {
     pub(crate) fn missing(&self) -> Vec<String> {
         let rows = table::ROWS.iter().filter(|(from, to, _)| !self.rows.contains(&(*from, *to)));
         let rows = rows.map(|(from, to, by)| format!("{from} to {to} by {by}"));
-        let words = [&REFUSALS[..], &REPLIES, &EVENTS, &ENDS, &WAITS, &PATHS].concat();
+        let words = [&REFUSALS[..], &REPLIES, &EVENTS, &ENDS, &WAITS, &SKIPS, &PATHS].concat();
         let words = words.into_iter().filter(|word| !self.words.contains(word));
         rows.chain(words.map(str::to_owned)).collect()
     }
@@ -240,6 +259,7 @@ fn event_word(event: &Event) -> &'static str {
         Event::WorkerChanged(_) => "+WorkerChanged",
         Event::CronChanged(_) => "+CronChanged",
         Event::CronDeleted(_) => "+CronDeleted",
+        Event::CronTicked(_) => "+CronTicked",
         Event::ActionConfigChanged(_) => "+ActionConfigChanged",
         Event::ActionConfigDeleted(_) => "+ActionConfigDeleted",
         Event::SettingsChanged(_) => "+SettingsChanged",

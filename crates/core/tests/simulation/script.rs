@@ -130,6 +130,18 @@ pub(crate) enum Op {
         is_altered: bool,
     },
     DeleteCron(u64),
+    /// Ticks of a few crons, and how what is said of the first is wrong, if it is.
+    Fire {
+        numbers: Vec<u64>,
+        lie: Option<u64>,
+    },
+    PauseCron(u64),
+    ResumeCron(u64),
+    RunCron {
+        number: u64,
+        id: u64,
+        lag: u64,
+    },
     PutActionConfig {
         id: u64,
         kind: u64,
@@ -183,6 +195,7 @@ pub(crate) fn history(seed: u64, length: usize) -> Vec<Step> {
         match rng.below(100) {
             0 if seed % 3 == 1 => ops.extend(hard_luck(&mut rng)),
             1..4 => ops.extend(return_of(&mut rng)),
+            4..6 => ops.extend(late_ticks(&mut rng)),
             _ => ops.push(op(&mut rng, seed % 3)),
         }
     }
@@ -212,7 +225,7 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-    let kinds: [(u64, Draw); 18] = [
+    let kinds: [(u64, Draw); 19] = [
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
@@ -228,9 +241,10 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         (death, |rng, worker| leave_or_expire(rng, worker)),
         (5, |rng, worker| Op::Ask { action: rng.next(), worker, number: rng.next() }),
         (4, |rng, _| cron(rng)),
+        (9, |rng, _| of_ticks(rng)),
         (3, |rng, _| action_config(rng)),
         (1, |rng, _| Op::PutSettings(rng.next())),
-        (4, |rng, _| token(rng)),
+        (6, |rng, _| token(rng)),
     ];
     rng.weighted(&kinds)(rng, worker)
 }
@@ -255,6 +269,22 @@ fn cron(rng: &mut Rng) -> Op {
             let retries = if rng.one_in(20) { 1_001 } else { 2 };
             let (id, kind, need, ticks) = (rng.next(), rng.next(), rng.next(), rng.next());
             Op::PutCron { id, kind, need, retries, ticks }
+        }
+    }
+}
+
+fn of_ticks(rng: &mut Rng) -> Op {
+    match rng.below(12) {
+        0 => Op::PauseCron(rng.next()),
+        1 => Op::ResumeCron(rng.next()),
+        2 => {
+            let lag = if rng.one_in(10) { rng.next() } else { rng.below(3) };
+            Op::RunCron { number: rng.next(), id: rng.next(), lag }
+        }
+        _ => {
+            let numbers = (0..=rng.below(3)).map(|_| rng.next()).collect();
+            let lie = if rng.one_in(6) { Some(rng.below(10)) } else { None };
+            Op::Fire { numbers, lie }
         }
     }
 }
@@ -385,5 +415,26 @@ fn hard_luck(rng: &mut Rng) -> Vec<Op> {
             ops.push(Op::Leave(current(worker)));
         }
     }
+    ops
+}
+
+/// A cron whose ticks wait for a while: it is paused, or no worker has its action any more.
+fn late_ticks(rng: &mut Rng) -> Vec<Op> {
+    // Its action is "once", and its number stays the same as long as no cron is put or deleted.
+    let (id, need, ticks, number) = (rng.next(), rng.next(), rng.next(), rng.next());
+    let mut ops = vec![Op::PutCron { id, kind: 2, need, retries: 0, ticks }];
+    let is_pause = rng.one_in(2);
+    if is_pause {
+        ops.push(Op::PauseCron(number));
+    } else {
+        let without =
+            |worker| Op::Register { worker, incarnation: None, actions: 1, capacity: 0, ttl: 2 };
+        ops.extend((0..WORKERS).map(without));
+    }
+    ops.extend((0..rng.below(6)).map(|_| Op::Tick));
+    if is_pause {
+        ops.push(Op::ResumeCron(number));
+    }
+    ops.extend((0..3).map(|_| Op::Fire { numbers: vec![number, rng.next()], lie: None }));
     ops
 }

@@ -7,5 +7,6 @@ mod write;
 pub(super) use message::Message;
 pub(super) use read::{Fields, action_config, capacity, cron, settings, submission, token_request};
 pub(super) use write::{
-    ActionConfig, Audit, Cluster, Cron, Job, LogLine, NewToken, Settings, Tokens, Workers,
+    ActionConfig, Audit, Cluster, Cron, CronHistory, Job, LogLine, NewToken, Preview, Settings,
+    Tokens, Workers,
 };

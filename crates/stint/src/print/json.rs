@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use stint_client::{Timestamp, v0};
 
-pub(super) use configuration::{ActionConfig, ActionConfigs, Cron, Crons, Settings};
+use configuration::CronTick;
+
+pub(super) use configuration::{
+    ActionConfig, ActionConfigs, Cron, CronHistory, Crons, Preview, Settings,
+};
 
 #[derive(Serialize)]
 pub(super) struct Jobs<'a> {
@@ -291,6 +295,8 @@ pub(super) struct Event<'a> {
     worker: Option<Worker<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cron: Option<Cron<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tick: Option<CronTick<'a>>,
 }
 
 impl<'a> Event<'a> {
@@ -305,6 +311,7 @@ impl<'a> Event<'a> {
             job: event.job.as_ref().map(Job::of),
             worker: event.worker.as_ref().map(Worker::of),
             cron: event.cron.as_ref().map(Cron::of),
+            tick: event.tick.as_ref().map(CronTick::of),
         }
     }
 }

@@ -2,17 +2,17 @@
 
 use prost::Message as _;
 use stint_core::{
-    ActionTraits, CapacityMap, Command, CronId, CronPolicy, Firing, Incarnation, JobId, JobSpec, NewCron, NewJob, Parameters, Passed, Refusal,
-    Registration, Span, State, WorkerId,
+    ActionTraits, CapacityMap, Command, CronId, CronPolicy, Firing, Incarnation, JobId, JobSpec,
+    NewCron, NewJob, Parameters, Passed, Refusal, Registration, Span, State, WorkerId,
 };
 
+use super::super::at;
+use super::super::cron::new_cron;
+use super::super::samples::policy;
 use super::super::{
     decode_answer, decode_header, decode_job, decode_proposal, encode_answer, encode_chunks,
     encode_command, encode_header, encode_job, stamp,
 };
-use super::super::at;
-use super::super::cron::new_cron;
-use super::super::samples::policy;
 use super::*;
 
 fn age(text: &str) -> Option<Timeout> {

@@ -14,7 +14,7 @@ use stint_core::{
     TokenId, WorkerId,
 };
 
-pub(in crate::http) use configuration::{ActionConfig, Cron, Settings};
+pub(in crate::http) use configuration::{ActionConfig, Cron, CronHistory, Preview, Settings, Tick};
 
 use super::super::time::Rfc3339;
 use crate::VERSION;

@@ -33,6 +33,15 @@ pub(in crate::print) struct Cron<'a> {
     next_run: Option<String>,
     #[serde(skip_serializing_if = "str::is_empty")]
     time_zone: &'a str,
+    missed: &'a str,
+    missed_window: &'a str,
+    overlap: &'a str,
+    jitter: &'a str,
+    is_paused: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_tick: Option<String>,
+    fired: u64,
+    skipped: &'a BTreeMap<String, u64>,
 }
 
 impl<'a> Cron<'a> {
@@ -48,7 +57,69 @@ impl<'a> Cron<'a> {
             stop_timeout: &cron.stop_timeout,
             next_run: cron.next_run.as_ref().map(time),
             time_zone: &cron.time_zone,
+            missed: &cron.missed,
+            missed_window: &cron.missed_window,
+            overlap: &cron.overlap,
+            jitter: &cron.jitter,
+            is_paused: cron.is_paused,
+            last_tick: cron.last_tick.as_ref().map(time),
+            fired: cron.fired,
+            skipped: &cron.skipped,
         }
+    }
+}
+
+#[derive(Serialize)]
+pub(in crate::print) struct CronHistory<'a> {
+    history: Vec<CronTick<'a>>,
+}
+
+impl<'a> CronHistory<'a> {
+    pub(in crate::print) fn of(ticks: &'a [v0::CronTick]) -> Self {
+        Self { history: ticks.iter().map(CronTick::of).collect() }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::print) struct CronTick<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<String>,
+    count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_at: Option<String>,
+    #[serde(rename = "jobID", skip_serializing_if = "str::is_empty")]
+    job_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    skip_reason: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    detail: &'a str,
+}
+
+impl<'a> CronTick<'a> {
+    pub(in crate::print) fn of(tick: &'a v0::CronTick) -> Self {
+        Self {
+            first: tick.first.as_ref().map(time),
+            last: tick.last.as_ref().map(time),
+            count: tick.count,
+            decided_at: tick.decided_at.as_ref().map(time),
+            job_id: &tick.job_id,
+            skip_reason: &tick.skip_reason,
+            detail: &tick.detail,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(in crate::print) struct Preview {
+    ticks: Vec<String>,
+}
+
+impl Preview {
+    pub(in crate::print) fn of(ticks: &[stint_client::Timestamp]) -> Self {
+        Self { ticks: ticks.iter().map(time).collect() }
     }
 }
 
