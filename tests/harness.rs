@@ -7,6 +7,7 @@ pub(crate) mod http;
 pub(crate) mod program;
 pub(crate) mod reflection;
 pub(crate) mod tls;
+mod trouble;
 pub(crate) mod wait;
 
 pub(crate) use cluster::{Cluster, Options};

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::certificates::{Authority, peer_name};
 use super::http::{self, Answer};
 use super::program::STINT;
+use super::trouble::Trouble;
 use super::{tls, wait_for};
 
 /// What a test wants of its cluster beyond the defaults.
@@ -28,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) tls: bool,
     /// Whether callers need a token; the first one is the cluster's own in all that it asks.
     pub(crate) is_closed: bool,
+    /// Whether clocks may be set and networks cut: takes root, libfaketime and iptables.
+    pub(crate) troubles: bool,
 }
 
 impl Default for Options {
@@ -39,6 +42,7 @@ impl Default for Options {
             lease_ttl: "2s",
             tls: false,
             is_closed: false,
+            troubles: false,
         }
     }
 }
@@ -52,6 +56,8 @@ pub(crate) struct Replica {
     pub(crate) config: PathBuf,
     pub(crate) data_dir: PathBuf,
     log: PathBuf,
+    /// How it is made trouble, if it is to be.
+    trouble: Option<Trouble>,
     child: Option<Child>,
 }
 
@@ -95,6 +101,7 @@ impl Cluster {
                     address: format!("{host}:7400"),
                     config: base.with_extension("toml"),
                     log: base.with_extension("log"),
+                    trouble: options.troubles.then(|| Trouble::new(i, &host, &base)),
                     data_dir: base,
                     child: None,
                 }
@@ -125,7 +132,11 @@ impl Cluster {
         let replica = &mut self.replicas[i];
         assert!(replica.child.is_none(), "replica {i} runs already");
         let log = File::options().create(true).append(true).open(&replica.log).expect("a log file");
-        let child = Command::new(STINT)
+        let mut command = Command::new(STINT);
+        if let Some(trouble) = &replica.trouble {
+            trouble.prepare(&mut command);
+        }
+        let child = command
             .args(["serve", "--stop-on-stdin-eof", "--config", path(&replica.config)])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -276,6 +287,25 @@ impl Cluster {
     pub(crate) fn hang_up(&self, i: usize) {
         let child = self.replicas[i].child.as_ref().expect("the replica runs");
         self.signal(child, rustix::process::Signal::HUP);
+    }
+
+    /// Sets the clock of replica `i` off by so much, as in `+24h` or `-2h`.
+    pub(crate) fn set_clock(&self, i: usize, off_by: &str) {
+        self.trouble(i).set_clock(off_by);
+    }
+
+    /// Cuts replica `i` off from everybody.
+    pub(crate) fn cut(&mut self, i: usize) {
+        self.trouble(i).cut();
+    }
+
+    /// Undoes [`Self::cut`].
+    pub(crate) fn heal(&mut self, i: usize) {
+        self.trouble(i).heal();
+    }
+
+    fn trouble(&self, i: usize) -> &Trouble {
+        self.replicas[i].trouble.as_ref().expect("the options want troubles")
     }
 
     #[expect(clippy::unused_self, reason = "a signal goes to processes of this cluster only")]

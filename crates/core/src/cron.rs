@@ -121,13 +121,16 @@ impl Cron {
         self.policy.put_off(&self.spec.action, tick)
     }
 
-    /// Whether a tick that is carried out at `now` has missed its window.
-    pub fn is_late(&self, tick: Timestamp, now: Timestamp) -> bool {
-        now > self.put_off(tick).plus(self.policy.window())
+    /// Whether a tick that is carried out at `now` is missed: its window is over, or the cron was
+    /// paused when it was due, or after it was.
+    pub fn is_missed(&self, tick: Timestamp, now: Timestamp) -> bool {
+        let due = self.put_off(tick);
+        let resumed = self.pause.and_then(|pause| pause.until);
+        now > due.plus(self.policy.window()) || resumed.is_some_and(|resumed| due <= resumed)
     }
 
-    /// Why a late tick becomes nothing.
-    fn why_late(&self, tick: Timestamp) -> SkipReason {
+    /// Why a tick that is missed becomes nothing.
+    fn why_missed(&self, tick: Timestamp) -> SkipReason {
         let was_paused = self.pause.is_some_and(|Pause { from, until }| {
             let due = self.put_off(tick);
             from <= due && until.is_none_or(|until| due <= until)

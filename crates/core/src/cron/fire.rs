@@ -102,25 +102,28 @@ fn carry_out(state: &mut State, transition: &mut Transition, cron: &Cron, firing
     let mut records = Vec::new();
     let now = state.now;
     if let Some(Passed { last, count }) = firing.passed {
-        let is_late = cron.is_late(last, now);
+        let is_missed = cron.is_missed(last, now);
         let reason = match cron.policy.missed {
-            Missed::Skip | Missed::One if is_late => cron.why_late(last),
+            Missed::Skip | Missed::One if is_missed => cron.why_missed(last),
             Missed::Skip | Missed::One | Missed::All => SkipReason::TooMany,
         };
         let fate = skip(reason);
         records.push(TickRecord { first: firing.mark, last, count, at: now, fate });
     }
-    let late = firing.ticks.partition_point(|tick| cron.is_late(*tick, now));
-    let is_last = late == firing.ticks.len() && !firing.has_more;
+    let missed = firing.ticks.partition_point(|tick| cron.is_missed(*tick, now));
+    let is_last = missed == firing.ticks.len() && !firing.has_more;
     for (tick, number) in firing.ticks.iter().zip(1..) {
         let fires = match cron.policy.missed {
-            _ if number > late => true,
+            _ if number > missed => true,
             Missed::Skip => false,
-            Missed::One => is_last && number == late,
+            Missed::One => is_last && number == missed,
             Missed::All => true,
         };
-        let fate =
-            if fires { start(state, transition, cron, *tick) } else { skip(cron.why_late(*tick)) };
+        let fate = if fires {
+            start(state, transition, cron, *tick)
+        } else {
+            skip(cron.why_missed(*tick))
+        };
         add(&mut records, TickRecord { first: *tick, last: *tick, count: 1, at: now, fate });
     }
     let ticked = |record: &TickRecord| {

@@ -5,7 +5,7 @@ use crate::limits;
 use crate::time::{Span, Timeout, Timestamp};
 
 /// What becomes of ticks that were missed: nothing could carry them out within the window after
-/// their time. Ticks within the window all become jobs, however many there are.
+/// their time, or the cron was paused. Ticks within the window all become jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Missed {
     /// None of them becomes a job.

@@ -89,7 +89,11 @@ impl Model {
         }
         let now = Timestamp::from_ms(self.now);
         let window = cron.policy.window.as_ref().map_or(10_000, |window| window.span().as_ms());
-        let is_late = |tick: Timestamp| cron.put_off(tick).as_ms() + window < self.now;
+        let resumed = cron.pause.and_then(|pause| pause.until);
+        let is_late = |tick: Timestamp| {
+            let due = cron.put_off(tick);
+            due.as_ms() + window < self.now || resumed.is_some_and(|resumed| resumed >= due)
+        };
         let why = |tick: Timestamp| {
             let due = cron.put_off(tick);
             match cron.pause {
