@@ -43,4 +43,9 @@ fn check(time: Duration, with_all_troubles: bool) {
     let put: Vec<_> = crons.into_iter().map(|cron| cron.put(&cluster)).collect();
     trouble::make(&mut cluster, time, with_all_troubles);
     verdict::reach(&cluster, &put, witness, out.path());
+    if with_all_troubles {
+        let has_seen = |what| (0..3).any(|i| cluster.log(i).contains(what));
+        assert!(has_seen("is not that of the others"), "no clock was ever wrong");
+        assert!(has_seen("a peer cannot be reached"), "nobody was ever cut off");
+    }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Put {
     pub(crate) window_ms: u64,
     /// By how much each tick is put off.
     pub(crate) share_ms: u64,
-    first_ms: u64,
+    pub(crate) first_ms: u64,
     ticks: Ticks,
 }
 
@@ -51,11 +51,11 @@ pub(crate) fn now_ms() -> u64 {
 /// Fifty, of which no two are alike: about four ticks a second in all.
 pub(crate) fn crons() -> Vec<Cron> {
     let zones = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"];
-    let schedules: Vec<String> = ["*/2 * * * * *", "1/3 * * * * *", "* * * * * *"]
+    let schedules: Vec<String> = ["*/2 * * * * *", "1-59/3 * * * * *", "* * * * * *"]
         .map(str::to_owned)
         .into_iter()
-        .chain((0..7).map(|n| format!("{n}/7 * * * * *")))
-        .chain((0..10).map(|n| format!("{n}/10 * * * * *")))
+        .chain((0..7).map(|n| format!("{n}-59/7 * * * * *")))
+        .chain((0..10).map(|n| format!("{n}-59/10 * * * * *")))
         .chain((0..10).map(|n| format!("@every {}s", 7 + 3 * n)))
         .chain((0..8).map(|n| format!("{},{} * * * * *", 3 * n, 3 * n + 30)))
         .chain((0..6).map(|n| format!("{}-{} * * * * *", 10 * n, 10 * n + 1)))
