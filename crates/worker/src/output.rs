@@ -53,8 +53,8 @@ impl Output {
     pub(crate) fn new(pipes: Pipes, limits: OutputLimits, line_count: u64) -> io::Result<Self> {
         Ok(Self {
             sources: [
-                Source::new(pipes.out.into(), Stream::Out, limits)?,
-                Source::new(pipes.err.into(), Stream::Err, limits)?,
+                Source::new(pipes.out, Stream::Out, limits)?,
+                Source::new(pipes.err, Stream::Err, limits)?,
             ],
             allowance: Allowance::new(limits, line_count),
             waiting: VecDeque::new(),

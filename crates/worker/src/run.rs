@@ -1,5 +1,6 @@
 //! One run of a job's command, from its claim to how it ended.
 
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,14 +10,16 @@ use stint_core::{Attempt, Exit, ExitCause, Job, Timeout};
 use tokio::sync::{oneshot, watch};
 
 use crate::config::Action;
-use crate::guardian::{Guarded, Guardian};
+use crate::guardian::launch::Launch;
+use crate::guardian::wire::{End, Ended};
 use crate::invocation::Invocation;
-use crate::limits::STOP_TIMEOUT_DEFAULT;
+use crate::lease::{Guarded, Lease};
+use crate::limits::{GONE_MAX, OBEY_MAX, STOP_TIMEOUT_DEFAULT};
 use crate::orders::{self, Orders};
 use crate::orphans::Notes;
 use crate::output::Output;
 use crate::proc::Mark;
-use crate::process::{Ended, Pipes, Process};
+use crate::process::{self, Heard, Pipes, Process};
 use crate::pump::{Channel, Lost, pump};
 use crate::stop::{Due, Stop};
 
@@ -24,8 +27,10 @@ use crate::stop::{Due, Stop};
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) replica: Replica,
-    pub(crate) guardian: Arc<Guardian>,
+    pub(crate) lease: Arc<Lease>,
     pub(crate) notes: Arc<Notes>,
+    /// What guardians are.
+    pub(crate) program: Arc<Path>,
 }
 
 /// Runs the command of `action` for `job` under `attempt`, its lease. Returns when the process is
@@ -54,7 +59,7 @@ pub(crate) async fn command(
         epoch: attempt.epoch,
         mark,
     };
-    let (line_count, limits) = (job.line_count, action.output);
+    let (line_count, limits, notes) = (job.line_count, action.output, Arc::clone(&context.notes));
     // Starting a process blocks until it has become its program, which may be on a slow disk.
     let starting = move || start(&context, &job, &attempt, &action);
     let (process, guarded, pipes) = match tokio::task::spawn_blocking(starting).await {
@@ -72,28 +77,39 @@ pub(crate) async fn command(
     let pump = Box::pin(pump(channel, output, line_count, closed));
     let mut lines = Lines { pump, end: None };
     let mut stop = Stop::new(Instant::now(), deadline, stop_timeout);
-    let is_ours = supervise(&process, &mut stop, &mut orders, &mut lines).await;
-    drop(guarded);
-    let ended = process.reap();
+    let (is_ours, end) = supervise(&process, &mut stop, &mut orders, &mut lines).await;
+    clear(process, guarded, end.is_some(), notes, mark, &mut lines).await;
     // That the receiver is gone means that everything is read already.
     close.send(()).ok();
-    if !is_ours {
+    // What the guardian has killed because the lease was over is nobody's result.
+    let is_ours = is_ours && !end.is_some_and(|end| end.is_lapsed);
+    if !is_ours || lines.flush(&mut orders).await == Err(Lost) {
         return None;
     }
-    if lines.flush(&mut orders).await == Err(Lost) {
-        return None;
-    }
-    Some(match ended {
-        Ok(Ended::Code(code)) => Exit { cause: stop.cause(), code, signal: None },
-        Ok(Ended::Signal(signal)) => {
-            Exit { cause: stop.cause(), code: SIGNALED + signal, signal: Some(signal) }
-        }
-        Err(error) => could_not_start(format!("it was started, but not seen to end: {error}")),
-    })
+    Some(exit(end, &stop))
 }
 
 /// What shells return for a command that a signal has ended: this and the signal's number.
 const SIGNALED: i32 = 128;
+const SIGKILL: i32 = 9;
+
+/// How a run ended, and what made it: its own doing, unless it was sent a signal before.
+fn exit(end: Option<End>, stop: &Stop) -> Exit {
+    let Some(End { how, is_by_order, .. }) = end else {
+        let cause = stop.cause();
+        if cause == ExitCause::Own {
+            let reason =
+                "it was started, but not seen to end: its guardian was killed, and so was it";
+            return could_not_start(reason.to_owned());
+        }
+        return Exit { cause, code: SIGNALED + SIGKILL, signal: Some(SIGKILL) };
+    };
+    let cause = if is_by_order { stop.cause() } else { ExitCause::Own };
+    match how {
+        Ended::Code(code) => Exit { cause, code, signal: None },
+        Ended::Signal(signal) => Exit { cause, code: SIGNALED + signal, signal: Some(signal) },
+    }
+}
 
 enum Start {
     Started(Process, Guarded, Pipes),
@@ -108,75 +124,126 @@ fn start(context: &Context, job: &Job, attempt: &Attempt, action: &Action) -> St
         Err(reason) => return Start::Failed(reason),
     };
     let mark = Mark { lease: attempt.lease, job: job.id };
-    if !context.guardian.is_valid() {
+    let Context { lease, notes, .. } = context;
+    if !lease.is_valid() {
         return Start::TooLate;
     }
-    if let Err(error) = context.notes.begin(mark) {
+    if let Err(error) = notes.begin(mark) {
         return Start::Failed(format!("its worker cannot note that it runs: {error}"));
     }
-    let (process, pipes) = match Process::start(&invocation) {
-        Ok(started) => started,
-        Err(reason) => {
-            context.notes.end(attempt.lease);
-            return Start::Failed(reason);
-        }
+    let failed = |reason| {
+        notes.end(mark.lease);
+        Start::Failed(reason)
     };
-    let Some(guarded) = context.guardian.guard(mark, process.group()) else {
+    let (process, pipes) = match Process::new(&context.program) {
+        Ok(started) => started,
+        Err(error) => return failed(format!("its guardian cannot be started: {error}")),
+    };
+    // Whatever the guardian starts, the next life of this worker can find by this.
+    if let Err(error) = notes.guarded(mark, process.guardian()) {
+        return failed(format!("its worker cannot note its guardian: {error}"));
+    }
+    let Some((guarded, until)) = lease.guard(mark, process.link()) else {
         return Start::TooLate;
     };
-    if let Err(error) = context.notes.started(mark, process.pid()) {
-        // Its mark still tells whose it is, should this worker not see its end.
-        tracing::warn!(job = %job.id, %error, "cannot note which process runs");
+    let launched = Launch::new(invocation, until, attempt.lease, &notes.cgroups)
+        .and_then(|launch| process.launch(&launch));
+    match launched {
+        Ok(pid) => {
+            if let Err(error) = notes.started(mark, pid) {
+                // Its guardian and its mark still tell whose it is.
+                tracing::warn!(job = %job.id, %error, "cannot note which process runs");
+            }
+            Start::Started(process, guarded, pipes)
+        }
+        // Its guardian does not start what comes too late.
+        Err(_) if !lease.is_valid() => Start::TooLate,
+        Err(reason) => failed(reason),
     }
-    Start::Started(process, guarded, pipes)
 }
 
-/// Sends the process what it is due until it has ended, and says whether its lease is still ours.
+/// Sends the process what it is due until it has ended. Says whether its lease is still ours, and
+/// how it ended: nothing if its guardian does not tell.
 async fn supervise(
     process: &Process,
     stop: &mut Stop,
     orders: &mut watch::Receiver<Orders>,
     lines: &mut Lines,
-) -> bool {
+) -> (bool, Option<End>) {
     let mut is_ours = true;
+    let mut obey_by = None;
+    let mut kill = || {
+        process.kill();
+        obey_by.get_or_insert_with(|| Instant::now() + OBEY_MAX);
+        obey_by
+    };
+    let mut dead_by = None;
     loop {
-        // A process that has ended by itself keeps its own result, whatever comes now.
-        let due = if process.has_ended() { Due::Nothing(None) } else { stop.due(Instant::now()) };
-        let until = match due {
+        let until = match stop.due(Instant::now()) {
             Due::Nothing(until) => until,
             Due::Terminate => {
                 process.terminate();
                 continue;
             }
             Due::Kill => {
-                process.kill();
+                dead_by = kill();
                 continue;
             }
         };
         tokio::select! {
             biased;
-            ended = process.ended() => {
-                if let Err(error) = ended {
-                    // Without the watch nobody would see it end.
-                    tracing::error!(%error, "a process cannot be watched and is killed");
-                    process.kill();
-                }
-                return is_ours;
+            heard = process.heard() => return match heard {
+                Heard::Ended(end) => (is_ours, Some(end)),
+                Heard::Gone | Heard::Lost => (is_ours, None),
+            },
+            () = sleep_until(dead_by), if dead_by.is_some() => {
+                tracing::warn!("a guardian does not obey; what it guards is killed without it");
+                return (is_ours, None);
             }
             new = orders::next(orders) => {
                 new.apply(Instant::now(), stop);
                 if new.is_lost {
                     is_ours = false;
-                    process.kill();
+                    dead_by = kill();
                 }
             }
             Lost = lines.lost() => {
                 is_ours = false;
-                process.kill();
+                dead_by = kill();
             }
             () = sleep_until(until) => {}
         }
     }
+}
+
+/// Returns when nothing of the run is left, or only what the kernel holds up; lines are carried
+/// meanwhile.
+async fn clear(
+    process: Process,
+    guarded: Guarded,
+    has_ended: bool,
+    notes: Arc<Notes>,
+    mark: Mark,
+    lines: &mut Lines,
+) {
+    let clearing = async {
+        if has_ended && process::gone(&process, GONE_MAX).await {
+            process.part().await;
+            notes.end(mark.lease);
+        } else {
+            let ending = move || process::end_by_force(&notes, mark);
+            // It panics for no reason that is not a bug, and is looked for again in any case.
+            tokio::task::spawn_blocking(ending).await.ok();
+            drop(process);
+        }
+        drop(guarded);
+    };
+    let mut clearing = std::pin::pin!(clearing);
+    tokio::select! {
+        () = &mut clearing => return,
+        Lost = lines.lost() => {}
+    }
+    clearing.await;
 }
 
 /// The output of a run on its way to the log.
@@ -241,40 +308,24 @@ pub(crate) async fn sleep_until(instant: Option<Instant>) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
-    /// How a script ends, and what made it, if these are the orders once it has ended.
-    async fn ended_before(orders: Orders) -> (bool, Ended, ExitCause) {
-        let invocation = Invocation {
-            name: "sh".to_owned(),
-            program: "/bin/sh".into(),
-            arguments: vec!["-c".to_owned(), "exit 3".to_owned()],
-            environment: BTreeMap::new(),
-            working_dir: "/".into(),
-            confinement: crate::Confinement::default(),
-        };
-        let (process, _pipes) = Process::start(&invocation).unwrap();
-        process.ended().await.unwrap();
-        let (sender, mut receiver) = watch::channel(Orders::default());
-        sender.send_replace(orders);
-        // Its deadline is over too.
-        let mut stop = Stop::new(Instant::now(), Some(Duration::ZERO), Duration::ZERO);
-        let mut lines = Lines { pump: Box::pin(std::future::pending()), end: None };
-        let is_ours = supervise(&process, &mut stop, &mut receiver, &mut lines).await;
-        (is_ours, process.reap().unwrap(), stop.cause())
-    }
-
-    #[tokio::test]
-    async fn a_process_that_has_ended_keeps_its_own_result() {
-        for orders in [
-            Orders::default(),
-            Orders { is_canceled: true, ..Orders::default() },
-            Orders { end_by: Some(Instant::now()), ..Orders::default() },
+    #[test]
+    fn a_process_that_has_ended_by_itself_keeps_its_own_result() {
+        let now = Instant::now();
+        let mut stop = Stop::new(now, Some(Duration::ZERO), Duration::ZERO);
+        assert_eq!(stop.due(now), Due::Terminate);
+        let end = |how, is_by_order| Some(End { how, is_by_order, is_lapsed: false });
+        for (end, cause, code, signal) in [
+            (end(Ended::Code(3), false), ExitCause::Own, 3, None),
+            (end(Ended::Code(3), true), ExitCause::Deadline, 3, None),
+            (end(Ended::Signal(15), true), ExitCause::Deadline, 143, Some(15)),
+            (end(Ended::Signal(11), false), ExitCause::Own, 139, Some(11)),
+            (None, ExitCause::Deadline, 137, Some(9)),
         ] {
-            let expected = (true, Ended::Code(3), ExitCause::Own);
-            assert_eq!(ended_before(orders).await, expected, "{orders:?}");
+            assert_eq!(exit(end, &stop), Exit { cause, code, signal }, "{end:?}");
         }
+        let left_alone = Stop::new(now, None, Duration::ZERO);
+        assert!(matches!(exit(None, &left_alone).cause, ExitCause::CouldNotStart(_)));
     }
 }
