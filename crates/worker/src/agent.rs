@@ -149,7 +149,6 @@ impl Agent {
         self.proposals.shutdown().await;
         self.runs.shutdown().await;
         self.searches.shutdown().await;
-        self.context.notes.cgroups.close();
         self.stopped.take().map_or(Ok(()), Err)
     }
 

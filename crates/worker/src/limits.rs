@@ -110,9 +110,8 @@ pub(crate) const FAREWELL_MAX: Duration = Duration::from_secs(5);
 /// and a guardian that holds one stays small.
 pub(crate) const PACKET_BYTES_MAX: usize = 32 * 1024;
 
-/// How long a guardian and the first process of its run may take to start: the program may be on
-/// a slow disk, and a machine may be busy; beyond this it is as good as lost.
-pub(crate) const START_MAX: Duration = Duration::from_mins(1);
+/// How long a guardian may take to hear what it is to start: it has nothing else to do.
+pub(crate) const LAUNCH_MAX: Duration = Duration::from_secs(10);
 
 /// How long a guardian may take to obey an order to kill, before its worker does it.
 pub(crate) const OBEY_MAX: Duration = Duration::from_millis(500);

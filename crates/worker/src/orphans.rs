@@ -169,6 +169,13 @@ impl Notes {
     }
 }
 
+impl Drop for Notes {
+    /// The worker works no more.
+    fn drop(&mut self) {
+        self.cgroups.close();
+    }
+}
+
 /// The guardians of these runs that are there, dead ones too.
 fn guardians<'a>(processes: &'a [Stat], notes: &[&Note]) -> impl Iterator<Item = &'a Stat> {
     let known: BTreeSet<_> = notes.iter().filter_map(|note| note.guardian).collect();

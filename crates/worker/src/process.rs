@@ -17,7 +17,7 @@ use tokio::io::unix::AsyncFd;
 use crate::guardian::GUARDIAN;
 use crate::guardian::launch::Launch;
 use crate::guardian::wire::{self, End, Order, Report};
-use crate::limits::{GONE_MAX, LEFTOVER_PAUSE, START_MAX};
+use crate::limits::{GONE_MAX, LAUNCH_MAX, LEFTOVER_PAUSE};
 use crate::orphans::Notes;
 use crate::proc::Mark;
 
@@ -56,8 +56,12 @@ pub(crate) struct Process {
 }
 
 /// What is heard of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Heard {
+    /// Its first process has become the job's program.
+    Started(Pid),
+    /// It has not, and why; nothing of it is left, or soon so.
+    Failed(String),
     /// Its first process has ended; the rest is being killed.
     Ended(End),
     /// Nothing of it is left.
@@ -70,8 +74,7 @@ impl Process {
     /// Starts a guardian, with nothing to guard yet. Needs a runtime around it.
     pub(crate) fn new(program: &Path) -> io::Result<(Self, Pipes)> {
         let (ours, theirs) = wire::pair()?;
-        set_socket_timeout(&ours, Timeout::Send, Some(START_MAX))?;
-        set_socket_timeout(&ours, Timeout::Recv, Some(START_MAX))?;
+        set_socket_timeout(&ours, Timeout::Send, Some(LAUNCH_MAX))?;
         let link = Arc::new(Link::new(ours)?);
         let mut guardian = Command::new(program)
             .arg0("stint")
@@ -98,26 +101,9 @@ impl Process {
         Pid::from_child(&self.guardian)
     }
 
-    /// Has the guardian start what it is to guard, and waits until that has become its program.
-    pub(crate) fn launch(&self, launch: &Launch) -> Result<Pid, String> {
-        let lost = |error: &io::Error| format!("cannot start: its guardian is lost: {error}");
-        wire::send_launch(&self.link.0, &launch.encode()).map_err(|error| lost(&error))?;
-        loop {
-            let packet = match wire::take(&self.link.0, true) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Err(format!("cannot start: nothing has happened for {START_MAX:?}"));
-                }
-                packet => packet.map_err(|error| lost(&error))?,
-            };
-            let Some(packet) = packet else {
-                return Err(lost(&io::ErrorKind::UnexpectedEof.into()));
-            };
-            match Report::decode(&packet) {
-                Some(Report::Started(pid)) => return Ok(pid),
-                Some(Report::Failed(reason)) => return Err(reason),
-                Some(Report::Ended(_) | Report::Gone) | None => {}
-            }
-        }
+    /// Has the guardian start what it is to guard.
+    pub(crate) fn launch(&self, launch: &Launch) -> io::Result<()> {
+        wire::send_launch(&self.link.0, &launch.encode())
     }
 
     /// Sends SIGTERM to the group, and wakes it if it is stopped, so that it can obey.
@@ -140,9 +126,11 @@ impl Process {
             match wire::take(&self.link.0, false) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
                 Ok(Some(packet)) => match Report::decode(&packet) {
+                    Some(Report::Started(pid)) => return Heard::Started(pid),
+                    Some(Report::Failed(reason)) => return Heard::Failed(reason),
                     Some(Report::Ended(end)) => return Heard::Ended(end),
                     Some(Report::Gone) => return Heard::Gone,
-                    Some(Report::Started(_) | Report::Failed(_)) | None => {}
+                    None => {}
                 },
                 Ok(None) | Err(_) => return Heard::Lost,
             }
@@ -216,7 +204,7 @@ pub(crate) async fn gone(process: &Process, limit: Duration) -> bool {
     let until_gone = async {
         loop {
             match process.heard().await {
-                Heard::Ended(_) => {}
+                Heard::Started(_) | Heard::Failed(_) | Heard::Ended(_) => {}
                 Heard::Gone => return true,
                 Heard::Lost => return false,
             }

@@ -60,7 +60,7 @@ pub(crate) async fn command(
         mark,
     };
     let (line_count, limits, notes) = (job.line_count, action.output, Arc::clone(&context.notes));
-    // Starting a process blocks until it has become its program, which may be on a slow disk.
+    // It takes files, the user database and a new process, all of which may keep it waiting.
     let starting = move || start(&context, &job, &attempt, &action);
     let (process, guarded, pipes) = match tokio::task::spawn_blocking(starting).await {
         Ok(Start::Started(process, guarded, pipes)) => (process, guarded, pipes),
@@ -77,16 +77,28 @@ pub(crate) async fn command(
     let pump = Box::pin(pump(channel, output, line_count, closed));
     let mut lines = Lines { pump, end: None };
     let mut stop = Stop::new(Instant::now(), deadline, stop_timeout);
-    let (is_ours, end) = supervise(&process, &mut stop, &mut orders, &mut lines).await;
-    clear(process, guarded, end.is_some(), notes, mark, &mut lines).await;
+    let watched = Watched { process: &process, notes: &notes, mark };
+    let (is_ours, end) = watched.supervise(&mut stop, &mut orders, &mut lines).await;
+    let is_told = !matches!(end, Finish::Lost);
+    clear(process, guarded, is_told, notes, mark, &mut lines).await;
     // That the receiver is gone means that everything is read already.
     close.send(()).ok();
     // What the guardian has killed because the lease was over is nobody's result.
-    let is_ours = is_ours && !end.is_some_and(|end| end.is_lapsed);
+    let is_ours = is_ours && !matches!(&end, Finish::Ended(End { is_lapsed: true, .. }));
     if !is_ours || lines.flush(&mut orders).await == Err(Lost) {
         return None;
     }
     Some(exit(end, &stop))
+}
+
+/// How a run finished, as its guardian says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Finish {
+    Ended(End),
+    /// It was never started, and why.
+    Failed(String),
+    /// Its guardian does not say.
+    Lost,
 }
 
 /// What shells return for a command that a signal has ended: this and the signal's number.
@@ -94,15 +106,16 @@ const SIGNALED: i32 = 128;
 const SIGKILL: i32 = 9;
 
 /// How a run ended, and what made it: its own doing, unless it was sent a signal before.
-fn exit(end: Option<End>, stop: &Stop) -> Exit {
-    let Some(End { how, is_by_order, .. }) = end else {
-        let cause = stop.cause();
-        if cause == ExitCause::Own {
+fn exit(finish: Finish, stop: &Stop) -> Exit {
+    let End { how, is_by_order, .. } = match finish {
+        Finish::Ended(end) => end,
+        Finish::Failed(reason) => return could_not_start(reason),
+        Finish::Lost if stop.cause() == ExitCause::Own => {
             let reason =
                 "it was started, but not seen to end: its guardian was killed, and so was it";
             return could_not_start(reason.to_owned());
         }
-        return Exit { cause, code: SIGNALED + SIGKILL, signal: Some(SIGKILL) };
+        Finish::Lost => End { how: Ended::Signal(SIGKILL), is_by_order: true, is_lapsed: false },
     };
     let cause = if is_by_order { stop.cause() } else { ExitCause::Own };
     match how {
@@ -146,72 +159,92 @@ fn start(context: &Context, job: &Job, attempt: &Attempt, action: &Action) -> St
     let Some((guarded, until)) = lease.guard(mark, process.link()) else {
         return Start::TooLate;
     };
-    let launched = Launch::new(invocation, until, attempt.lease, &notes.cgroups)
-        .and_then(|launch| process.launch(&launch));
-    match launched {
-        Ok(pid) => {
-            if let Err(error) = notes.started(mark, pid) {
-                // Its guardian and its mark still tell whose it is.
-                tracing::warn!(job = %job.id, %error, "cannot note which process runs");
-            }
-            Start::Started(process, guarded, pipes)
-        }
-        // Its guardian does not start what comes too late.
-        Err(_) if !lease.is_valid() => Start::TooLate,
-        Err(reason) => failed(reason),
+    let launch = match Launch::new(invocation, until, attempt.lease, &notes.cgroups) {
+        Ok(launch) => launch,
+        Err(reason) => return failed(reason),
+    };
+    match process.launch(&launch) {
+        Ok(()) => Start::Started(process, guarded, pipes),
+        // It has not heard all, and starts nothing.
+        Err(error) => failed(format!("its guardian does not listen: {error}")),
     }
 }
 
-/// Sends the process what it is due until it has ended. Says whether its lease is still ours, and
-/// how it ended: nothing if its guardian does not tell.
-async fn supervise(
-    process: &Process,
-    stop: &mut Stop,
-    orders: &mut watch::Receiver<Orders>,
-    lines: &mut Lines,
-) -> (bool, Option<End>) {
-    let mut is_ours = true;
-    let mut obey_by = None;
-    let mut kill = || {
-        process.kill();
-        obey_by.get_or_insert_with(|| Instant::now() + OBEY_MAX);
-        obey_by
-    };
-    let mut dead_by = None;
-    loop {
-        let until = match stop.due(Instant::now()) {
-            Due::Nothing(until) => until,
-            Due::Terminate => {
-                process.terminate();
-                continue;
-            }
-            Due::Kill => {
-                dead_by = kill();
-                continue;
-            }
-        };
-        tokio::select! {
-            biased;
-            heard = process.heard() => return match heard {
-                Heard::Ended(end) => (is_ours, Some(end)),
-                Heard::Gone | Heard::Lost => (is_ours, None),
-            },
-            () = sleep_until(dead_by), if dead_by.is_some() => {
-                tracing::warn!("a guardian does not obey; what it guards is killed without it");
-                return (is_ours, None);
-            }
-            new = orders::next(orders) => {
-                new.apply(Instant::now(), stop);
-                if new.is_lost {
-                    is_ours = false;
-                    dead_by = kill();
+/// A run that goes on.
+struct Watched<'a> {
+    process: &'a Process,
+    notes: &'a Notes,
+    mark: Mark,
+}
+
+impl Watched<'_> {
+    /// Sends the process what it is due until it has ended. Says whether its lease is still ours,
+    /// and how it ended.
+    async fn supervise(
+        &self,
+        stop: &mut Stop,
+        orders: &mut watch::Receiver<Orders>,
+        lines: &mut Lines,
+    ) -> (bool, Finish) {
+        let mut is_ours = true;
+        // By then its guardian should have obeyed.
+        let mut dead_by = None;
+        loop {
+            let until = match stop.due(Instant::now()) {
+                Due::Nothing(until) => until,
+                Due::Terminate => {
+                    self.process.terminate();
+                    continue;
                 }
+                Due::Kill => {
+                    self.kill(&mut dead_by);
+                    continue;
+                }
+            };
+            tokio::select! {
+                biased;
+                heard = self.process.heard() => if let Some(finish) = self.finish(heard) {
+                    return (is_ours, finish);
+                },
+                () = sleep_until(dead_by), if dead_by.is_some() => {
+                    let job = self.mark.job;
+                    tracing::warn!(%job, "a guardian does not obey; its run is killed without it");
+                    return (is_ours, Finish::Lost);
+                }
+                new = orders::next(orders) => {
+                    new.apply(Instant::now(), stop);
+                    if new.is_lost {
+                        is_ours = false;
+                        self.kill(&mut dead_by);
+                    }
+                }
+                Lost = lines.lost() => {
+                    is_ours = false;
+                    self.kill(&mut dead_by);
+                }
+                () = sleep_until(until) => {}
             }
-            Lost = lines.lost() => {
-                is_ours = false;
-                dead_by = kill();
+        }
+    }
+
+    fn kill(&self, dead_by: &mut Option<Instant>) {
+        self.process.kill();
+        dead_by.get_or_insert_with(|| Instant::now() + OBEY_MAX);
+    }
+
+    /// How the run finished, if it has.
+    fn finish(&self, heard: Heard) -> Option<Finish> {
+        match heard {
+            Heard::Started(pid) => {
+                if let Err(error) = self.notes.started(self.mark, pid) {
+                    // Its guardian and its mark still tell whose it is.
+                    tracing::warn!(job = %self.mark.job, %error, "cannot note which process runs");
+                }
+                None
             }
-            () = sleep_until(until) => {}
+            Heard::Failed(reason) => Some(Finish::Failed(reason)),
+            Heard::Ended(end) => Some(Finish::Ended(end)),
+            Heard::Gone | Heard::Lost => Some(Finish::Lost),
         }
     }
 }
@@ -221,13 +254,13 @@ async fn supervise(
 async fn clear(
     process: Process,
     guarded: Guarded,
-    has_ended: bool,
+    is_told: bool,
     notes: Arc<Notes>,
     mark: Mark,
     lines: &mut Lines,
 ) {
     let clearing = async {
-        if has_ended && process::gone(&process, GONE_MAX).await {
+        if is_told && process::gone(&process, GONE_MAX).await {
             process.part().await;
             notes.end(mark.lease);
         } else {
@@ -315,17 +348,17 @@ mod tests {
         let now = Instant::now();
         let mut stop = Stop::new(now, Some(Duration::ZERO), Duration::ZERO);
         assert_eq!(stop.due(now), Due::Terminate);
-        let end = |how, is_by_order| Some(End { how, is_by_order, is_lapsed: false });
+        let end = |how, is_by_order| Finish::Ended(End { how, is_by_order, is_lapsed: false });
         for (end, cause, code, signal) in [
             (end(Ended::Code(3), false), ExitCause::Own, 3, None),
             (end(Ended::Code(3), true), ExitCause::Deadline, 3, None),
             (end(Ended::Signal(15), true), ExitCause::Deadline, 143, Some(15)),
             (end(Ended::Signal(11), false), ExitCause::Own, 139, Some(11)),
-            (None, ExitCause::Deadline, 137, Some(9)),
+            (Finish::Lost, ExitCause::Deadline, 137, Some(9)),
         ] {
-            assert_eq!(exit(end, &stop), Exit { cause, code, signal }, "{end:?}");
+            assert_eq!(exit(end.clone(), &stop), Exit { cause, code, signal }, "{end:?}");
         }
         let left_alone = Stop::new(now, None, Duration::ZERO);
-        assert!(matches!(exit(None, &left_alone).cause, ExitCause::CouldNotStart(_)));
+        assert!(matches!(exit(Finish::Lost, &left_alone).cause, ExitCause::CouldNotStart(_)));
     }
 }
