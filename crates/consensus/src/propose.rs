@@ -64,6 +64,7 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::Delete { .. }
         | Command::SetCapacity { .. }
         | Command::Register(_)
+        | Command::Offer(_)
         | Command::Confirm { .. }
         | Command::Heartbeat { .. }
         | Command::AppendLines { .. }

@@ -22,10 +22,11 @@ const REFUSED_IN_BOUNDS: [&str; 6] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 22] = [
+const REFUSALS: [&str; 23] = [
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
+    "BadParameter",
     "IdTaken",
     "SubmitTooLate",
     "OverLimit",
@@ -83,13 +84,14 @@ const ENDS: [&str; 7] = [
 const WAITS: [&str; 5] = ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 9] = [
     "failed by its reclaims",
     "abandoned",
     "retried",
     "refused while something became due",
     "forgot an attempt",
     "had a parameter of a config",
+    "had all that its action has for it",
     "had a parameter that a config has as well",
     "put the same cron again",
 ];
@@ -148,6 +150,9 @@ impl Coverage {
                     self.words.insert("retried");
                 }
                 Event::Submitted(job) if !job.from_config.is_empty() => {
+                    if job.left_out.len() == 4 {
+                        self.words.insert("had all that its action has for it");
+                    }
                     self.words.insert("had a parameter of a config");
                     if job.spec.parameters.as_ref().is_some_and(|all| {
                         all.get("a").is_some_and(|value| value == "b") && all.contains_key("c")
@@ -198,6 +203,7 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::NoSuchJob(_) => "NoSuchJob",
         Refusal::NoSuchWorker(_) => "NoSuchWorker",
         Refusal::NoSuchAction(_) => "NoSuchAction",
+        Refusal::BadParameter { .. } => "BadParameter",
         Refusal::IdTaken(_) => "IdTaken",
         Refusal::SubmitTooLate(_) => "SubmitTooLate",
         Refusal::QueueFull { .. } => "QueueFull",
