@@ -127,8 +127,7 @@ mod tests {
     #[test]
     fn a_value_keeps_each_rule_or_is_told_which_not() {
         let length = Declaration { bytes_max: Some(3), ..Declaration::default() };
-        let number =
-            Declaration { minimum: Some(-1), maximum: Some(10), ..Declaration::default() };
+        let number = Declaration { minimum: Some(-1), maximum: Some(10), ..Declaration::default() };
         let one_of =
             Declaration { values: vec!["a".to_owned(), "b".to_owned()], ..Declaration::default() };
         for (declared, value, problem) in [
@@ -154,10 +153,8 @@ mod tests {
     #[test]
     fn what_is_required_is_there_and_what_is_unknown_only_if_it_may_be() {
         let required = Declaration { is_required: true, ..Declaration::default() };
-        let mut declared = Declarations {
-            parameters: [("image".to_owned(), required)].into(),
-            is_closed: false,
-        };
+        let mut declared =
+            Declarations { parameters: [("image".to_owned(), required)].into(), is_closed: false };
         let given = |names: &[&str]| -> Parameters {
             names.iter().map(|name| ((*name).to_owned(), String::new())).collect()
         };

@@ -151,7 +151,8 @@ impl Job {
         };
         has_own
             && self.spec.action == spec.action
-            && self.wrote(LeftOut::CapacityMap, &self.spec.capacity_map) == spec.capacity_map.as_ref()
+            && self.wrote(LeftOut::CapacityMap, &self.spec.capacity_map)
+                == spec.capacity_map.as_ref()
             && self.wrote(LeftOut::Deadline, &self.spec.deadline) == spec.deadline.as_ref()
             && self.wrote(LeftOut::StopTimeout, &self.spec.stop_timeout)
                 == spec.stop_timeout.as_ref()

@@ -20,7 +20,9 @@ use crate::status::Status;
 use crate::time::Timestamp;
 use crate::token::Token;
 use crate::worker::Worker;
-use crate::{action_config, cancel, claim, cron, finish, lease, lines, offer, settings, submit, token};
+use crate::{
+    action_config, cancel, claim, cron, finish, lease, lines, offer, settings, submit, token,
+};
 
 /// Everything that the cluster agrees on and that is not over yet.
 ///

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use prost::Message as _;
 use stint_core::{
-    Command, Epoch, Exit, ExitCause, Finished, Incarnation, NewJob, Offer, Registration, Span, Timestamp,
+    Command, Epoch, Exit, ExitCause, Finished, Incarnation, NewJob, Offer, Registration, Span,
+    Timestamp,
 };
 use stint_proto::log::v1 as pb;
 use stint_proto::log::v1::proposal::Command as Wire;

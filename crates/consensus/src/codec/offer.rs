@@ -100,16 +100,7 @@ fn declaration_of(declared: pb::Declaration) -> Declaration {
         values,
         pattern,
     } = declared;
-    Declaration {
-        description,
-        is_required,
-        default,
-        bytes_max,
-        minimum,
-        maximum,
-        values,
-        pattern,
-    }
+    Declaration { description, is_required, default, bytes_max, minimum, maximum, values, pattern }
 }
 
 pub(super) fn traits(traits: ActionTraits) -> pb::ActionTraits {

@@ -36,8 +36,8 @@ use std::collections::BTreeMap;
 use stint_core::{
     ActionConfig, ActionConfigId, ActionOffer, CapacityMap, Change, Command, CronId, Declaration,
     Epoch, Exit, ExitCause, Finished, Incarnation, JobId, JobSpec, LeaseId, NewCron, NewJob,
-    NewToken, Offer, OnWorkerLoss, Parameters, Registration, Role, SettingsChange, Span, State, Stream, Timeout,
-    Timestamp, TokenHash, TokenId, WorkerId,
+    NewToken, Offer, OnWorkerLoss, Parameters, Registration, Role, SettingsChange, Span, State,
+    Stream, Timeout, Timestamp, TokenHash, TokenId, WorkerId,
 };
 
 use super::print::Names;
@@ -177,7 +177,9 @@ fn action(text: &str) -> Result<(String, ActionOffer), String> {
             "longest" => of_parameter(&mut offer, &|declared, bytes| {
                 declared.bytes_max = bytes.parse().ok();
             }),
-            "most" => of_parameter(&mut offer, &|declared, most| declared.maximum = most.parse().ok()),
+            "most" => {
+                of_parameter(&mut offer, &|declared, most| declared.maximum = most.parse().ok())
+            }
             _ => return Err(format!("{said} is nothing that an action says")),
         }
     }

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stint_core::{
-    CapacityMap, Command, Event, Job, JobId, JobSpec, LeaseId, LeftOut, NewJob, Outcome, Parts, Refusal,
-    Reply, Status, Timestamp, Worker, limits,
+    CapacityMap, Command, Event, Job, JobId, JobSpec, LeaseId, LeftOut, NewJob, Outcome, Parts,
+    Refusal, Reply, Status, Timestamp, Worker, limits,
 };
 
 use self::configuration::Configuration;

@@ -217,7 +217,7 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-    let kinds: [(u64, Draw); 18] = [
+    let kinds: [(u64, Draw); 19] = [
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),

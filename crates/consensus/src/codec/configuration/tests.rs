@@ -114,7 +114,7 @@ fn state() -> State {
         drawn: 0,
         spec: spec_with(None, None),
         scheduled_at: None,
-        retries: 0,
+        retries: None,
     });
     let spec = JobSpec { action: "sleep".to_owned(), ..spec_with(None, None) };
     let other = Command::PutCron(Box::new(some_cron(spec, None)));

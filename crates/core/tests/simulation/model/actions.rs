@@ -49,8 +49,14 @@ impl Model {
         Self::as_declared(&spec.action, &offer, &all)?;
         for (what, is_missing) in [
             (LeftOut::Deadline, spec.deadline.is_none() && offer.defaults.deadline.is_some()),
-            (LeftOut::StopTimeout, spec.stop_timeout.is_none() && offer.defaults.stop_timeout.is_some()),
-            (LeftOut::CapacityMap, spec.capacity_map.is_none() && offer.defaults.capacity_map.is_some()),
+            (
+                LeftOut::StopTimeout,
+                spec.stop_timeout.is_none() && offer.defaults.stop_timeout.is_some(),
+            ),
+            (
+                LeftOut::CapacityMap,
+                spec.capacity_map.is_none() && offer.defaults.capacity_map.is_some(),
+            ),
             (LeftOut::Retries, new.retries.is_none() && offer.defaults.retries > 0),
         ] {
             if is_missing {
@@ -70,20 +76,18 @@ impl Model {
         let problem = |(name, value): (&String, &String)| match declared.parameters.get(name) {
             Some(rule) if rule.bytes_max.is_some_and(|max| value.len() as u64 > max) => {
                 let most = rule.bytes_max.unwrap_or_default();
-                Some((0, name, format!("has {} bytes, more than {most}", value.len())))
+                Some((0, name.clone(), format!("has {} bytes, more than {most}", value.len())))
             }
             None if declared.is_closed => {
-                Some((1, name, "is none that this action has".to_owned()))
+                Some((1, name.clone(), "is none that this action has".to_owned()))
             }
             Some(_) | None => None,
         };
         // What is declared and wrong is told before what is not declared.
         match all.iter().filter_map(problem).min() {
-            Some((_, name, problem)) => Err(Refusal::BadParameter {
-                action: action.to_owned(),
-                parameter: name.clone(),
-                problem,
-            }),
+            Some((_, parameter, problem)) => {
+                Err(Refusal::BadParameter { action: action.to_owned(), parameter, problem })
+            }
             None => Ok(()),
         }
     }

@@ -15,7 +15,9 @@ pub(super) fn offered(actions: u64) -> BTreeMap<String, ActionOffer> {
     let known = ["scan", "once", "slow", "sleep"].into_iter().enumerate();
     let known = known.filter(|(bit, _)| (actions | (actions >> 32 & 1)) >> bit & 1 == 1);
     let offer = |name| match name {
-        "once" => ActionTraits { on_worker_loss: OnWorkerLoss::Abandon, ..Default::default() }.into(),
+        "once" => {
+            ActionTraits { on_worker_loss: OnWorkerLoss::Abandon, ..Default::default() }.into()
+        }
         "slow" if actions >> 5 & 1 == 1 => tuned(),
         "slow" => ActionTraits { backoff: growing(), ..Default::default() }.into(),
         _ => ActionOffer::default(),
