@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::action::ActionTraits;
 use crate::capacity::CapacityMap;
 use crate::command::NewJob;
-use crate::id::{Epoch, JobId, LeaseId, WorkerId};
+use crate::id::{CronId, Epoch, JobId, LeaseId, WorkerId};
 use crate::limits;
 use crate::status::Status;
 use crate::time::{Timeout, Timestamp};
@@ -70,6 +70,9 @@ pub struct Job {
     pub from_config: BTreeSet<String>,
     /// What else its submitter did not write, and its action gave.
     pub left_out: BTreeSet<LeftOut>,
+    /// The cron that it comes from; `None` if a client has submitted it. A retry has what the job
+    /// had that it retries.
+    pub cron: Option<CronLink>,
 }
 
 /// What a submission need not say, because its action may.
@@ -83,6 +86,15 @@ pub enum LeftOut {
     CapacityMap,
     /// How often it is run again.
     Retries,
+}
+
+/// Where a job of a cron comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CronLink {
+    /// The cron, which may have been replaced or deleted since.
+    pub id: CronId,
+    /// The tick that it carries out; `None` if a client wanted the cron run at once.
+    pub tick: Option<Timestamp>,
 }
 
 /// One run of a job under one lease.
@@ -151,10 +163,10 @@ impl Job {
         };
         has_own
             && self.spec.action == spec.action
-            && self.wrote(LeftOut::CapacityMap, &self.spec.capacity_map)
+            && self.wrote(LeftOut::CapacityMap, self.spec.capacity_map.as_ref())
                 == spec.capacity_map.as_ref()
-            && self.wrote(LeftOut::Deadline, &self.spec.deadline) == spec.deadline.as_ref()
-            && self.wrote(LeftOut::StopTimeout, &self.spec.stop_timeout)
+            && self.wrote(LeftOut::Deadline, self.spec.deadline.as_ref()) == spec.deadline.as_ref()
+            && self.wrote(LeftOut::StopTimeout, self.spec.stop_timeout.as_ref())
                 == spec.stop_timeout.as_ref()
             && if self.left_out.contains(&LeftOut::Retries) {
                 retries.is_none()
@@ -174,8 +186,8 @@ impl Job {
     }
 
     /// What the submitter wrote of what the job has.
-    fn wrote<'a, T>(&self, what: LeftOut, has: &'a Option<T>) -> Option<&'a T> {
-        has.as_ref().filter(|_| !self.left_out.contains(&what))
+    fn wrote<'a, T>(&self, what: LeftOut, has: Option<&'a T>) -> Option<&'a T> {
+        has.filter(|_| !self.left_out.contains(&what))
     }
 
     /// Whether `new` asks for what this job is, to be run from the same time on.

@@ -105,12 +105,12 @@ pub(crate) fn complete(
     })?;
     let defaults = &offer.defaults;
     let left_out = &mut given.left_out;
-    fill(&mut spec.deadline, &defaults.deadline, LeftOut::Deadline, left_out);
-    fill(&mut spec.stop_timeout, &defaults.stop_timeout, LeftOut::StopTimeout, left_out);
-    fill(&mut spec.capacity_map, &defaults.capacity_map, LeftOut::CapacityMap, left_out);
+    fill(&mut spec.deadline, defaults.deadline.as_ref(), LeftOut::Deadline, left_out);
+    fill(&mut spec.stop_timeout, defaults.stop_timeout.as_ref(), LeftOut::StopTimeout, left_out);
+    fill(&mut spec.capacity_map, defaults.capacity_map.as_ref(), LeftOut::CapacityMap, left_out);
     let mut all = retries;
     let default = (defaults.retries > 0).then_some(defaults.retries);
-    fill(&mut all, &default, LeftOut::Retries, left_out);
+    fill(&mut all, default.as_ref(), LeftOut::Retries, left_out);
     Ok((all.unwrap_or(0), given))
 }
 
@@ -126,12 +126,12 @@ fn default_parameters(offer: &ActionOffer, spec: &mut JobSpec, given: &mut BTree
 
 fn fill<T: Clone>(
     own: &mut Option<T>,
-    default: &Option<T>,
+    default: Option<&T>,
     what: LeftOut,
     left_out: &mut BTreeSet<LeftOut>,
 ) {
     if own.is_none() && default.is_some() {
-        own.clone_from(default);
+        *own = default.cloned();
         left_out.insert(what);
     }
 }

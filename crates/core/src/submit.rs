@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::action::BUILT_IN_ACTIONS;
 use crate::command::NewJob;
 use crate::id::JobId;
-use crate::job::{Job, JobSpec, Parameters};
+use crate::job::{CronLink, Job, JobSpec, Parameters};
 use crate::limits;
 use crate::offer::{self, Given};
 use crate::outcome::{Refusal, Reply};
@@ -41,6 +41,7 @@ pub(crate) fn submit(
         given,
         new.scheduled_at.unwrap_or(state.now),
         (retries, retries),
+        None,
     );
     Ok(Reply::Submitted(state.insert(transition, job)))
 }
@@ -61,6 +62,7 @@ pub(crate) fn retry(
         Given::default(),
         state.now.plus(wait),
         (failed.retries_left - 1, failed.retries_total),
+        failed.cron,
     );
     state.insert(transition, job);
     id
@@ -88,6 +90,7 @@ fn create(
     given: Given,
     scheduled_at: Timestamp,
     (retries_left, retries_total): (u32, u32),
+    cron: Option<CronLink>,
 ) -> Job {
     state.last_job += 1;
     Job {
@@ -110,6 +113,7 @@ fn create(
         line_count: 0,
         from_config: given.parameters,
         left_out: given.left_out,
+        cron,
     }
 }
 

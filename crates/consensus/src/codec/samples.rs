@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use stint_core::{
     ActionConfig, ActionConfigId, ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff,
-    CapacityMap, Change, Command, CronId, Declaration, Declarations, Defaults, Epoch, Exit,
-    ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut, Line, ListKey,
+    CapacityMap, Change, Command, CronId, CronLink, Declaration, Declarations, Defaults, Epoch,
+    Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut, Line, ListKey,
     NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parts, Refusal, Registration, Reply, Role,
     SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId,
     WorkerStatus,
@@ -246,6 +246,10 @@ pub(crate) fn job() -> Job {
         worker: Some(worker_id()),
         from_config: ["in".to_owned()].into(),
         left_out: [LeftOut::Deadline, LeftOut::Retries].into(),
+        cron: Some(CronLink {
+            id: CronId::from_bytes([2; 16]),
+            tick: Some(Timestamp::from_ms(1_700_000_000_000)),
+        }),
         delete_requested: true,
         cancel_requested: true,
         reclaims: 2,

@@ -178,7 +178,7 @@ fn action(text: &str) -> Result<(String, ActionOffer), String> {
                 declared.bytes_max = bytes.parse().ok();
             }),
             "most" => {
-                of_parameter(&mut offer, &|declared, most| declared.maximum = most.parse().ok())
+                of_parameter(&mut offer, &|declared, most| declared.maximum = most.parse().ok());
             }
             _ => return Err(format!("{said} is nothing that an action says")),
         }

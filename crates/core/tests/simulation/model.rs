@@ -228,6 +228,7 @@ impl Model {
             line_count: 0,
             from_config: BTreeSet::new(),
             left_out: BTreeSet::new(),
+            cron: None,
         };
         let submitted_retries = Some(retries_total);
         self.jobs.push(Entry { job, is_over: false, submitted, submitted_retries });

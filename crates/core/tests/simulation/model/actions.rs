@@ -26,7 +26,6 @@ impl Model {
     }
 
     /// The spec and the retries of a new job, and what of them its submitter has not written.
-    #[expect(clippy::type_complexity, reason = "one caller takes it apart at once")]
     pub(super) fn whole(
         &self,
         new: &NewJob,
@@ -74,7 +73,11 @@ impl Model {
     fn as_declared(action: &str, offer: &ActionOffer, all: &Parameters) -> Result<(), Refusal> {
         let declared = &offer.declarations;
         let problem = |(name, value): (&String, &String)| match declared.parameters.get(name) {
-            Some(rule) if rule.bytes_max.is_some_and(|max| value.len() as u64 > max) => {
+            Some(rule)
+                if rule
+                    .bytes_max
+                    .is_some_and(|max| value.len() > usize::try_from(max).expect("few")) =>
+            {
                 let most = rule.bytes_max.unwrap_or_default();
                 Some((0, name.clone(), format!("has {} bytes, more than {most}", value.len())))
             }
