@@ -166,6 +166,11 @@ impl Applied {
                     records.push(record(job));
                 }
                 Event::Deleted(id) => self.delete_from_history(*id, records)?,
+                Event::Compacted(ids) => {
+                    self.put(records, &[])?;
+                    let ids: Vec<_> = ids.iter().map(|id| id.to_bytes()).collect();
+                    self.insist("history", || self.store.state.remove_records(&ids))?;
+                }
                 Event::LinesAppended { job, first, lines } => {
                     let mut first = *first;
                     for lines in lines.chunks(OUTPUT_BATCH_LINES_MAX) {

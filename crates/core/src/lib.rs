@@ -42,6 +42,7 @@ mod cancel;
 mod capacity;
 mod claim;
 mod command;
+mod compaction;
 mod cron;
 mod finish;
 mod id;
@@ -68,6 +69,7 @@ pub use action::{ActionTraits, BUILT_IN_ACTIONS, OnWorkerLoss};
 pub use action_config::ActionConfig;
 pub use capacity::CapacityMap;
 pub use command::{Command, Exit, ExitCause, Finished, NewJob, Registration};
+pub use compaction::{COMPACTION_ACTION, Compaction, Retention};
 pub use cron::{Cron, NewCron};
 pub use id::{
     ActionConfigId, CronId, Epoch, Generation, Incarnation, JobId, LeaseId, ParseIdError, TokenId,

@@ -116,6 +116,7 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         }
         Refusal::BadUser(user) => pb::Refusal { kind: 35, text: user.clone(), ..empty },
         Refusal::ClusterIsOpen => pb::Refusal { kind: 36, ..empty },
+        Refusal::OtherRetention => pb::Refusal { kind: 90, ..empty },
     }
 }
 
@@ -163,6 +164,7 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
         },
         35 => Refusal::BadUser(no.text),
         36 => Refusal::ClusterIsOpen,
+        90 => Refusal::OtherRetention,
         other => return Err(Garbled::new("refusal", other)),
     })
 }

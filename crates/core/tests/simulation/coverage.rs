@@ -22,7 +22,7 @@ const REFUSED_IN_BOUNDS: [&str; 6] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 22] = [
+const REFUSALS: [&str; 23] = [
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
@@ -45,12 +45,13 @@ const REFUSALS: [&str; 22] = [
     "TokenExpiresTooEarly",
     "BadUser",
     "ClusterIsOpen",
+    "OtherRetention",
 ];
 
 const REPLIES: [&str; 7] =
     ["Ok", "Submitted", "SubmittedBefore", "Registered", "Claimed", "LinesAppended", "Finished"];
 
-const EVENTS: [&str; 17] = [
+const EVENTS: [&str; 18] = [
     "+Submitted",
     "+Due",
     "+Claimed",
@@ -59,6 +60,7 @@ const EVENTS: [&str; 17] = [
     "+Resurrected",
     "+Ended",
     "+Deleted",
+    "+Compacted",
     "+LinesAppended",
     "+WorkerChanged",
     "+CronChanged",
@@ -83,7 +85,7 @@ const ENDS: [&str; 7] = [
 const WAITS: [&str; 5] = ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 9] = [
     "failed by its reclaims",
     "abandoned",
     "retried",
@@ -92,6 +94,7 @@ const PATHS: [&str; 8] = [
     "had a parameter of a config",
     "had a parameter that a config has as well",
     "put the same cron again",
+    "put the cron of the compaction",
 ];
 
 impl Coverage {
@@ -129,6 +132,9 @@ impl Coverage {
             && !outcome.events.iter().any(is_change)
         {
             self.words.insert("put the same cron again");
+        }
+        if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
+            self.words.insert("put the cron of the compaction");
         }
         for event in &outcome.events {
             self.words.insert(event_word(event));
@@ -223,6 +229,7 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::TokenExpiresTooEarly { .. } => "TokenExpiresTooEarly",
         Refusal::BadUser(_) => "BadUser",
         Refusal::ClusterIsOpen => "ClusterIsOpen",
+        Refusal::OtherRetention => "OtherRetention",
     }
 }
 
@@ -236,6 +243,7 @@ fn event_word(event: &Event) -> &'static str {
         Event::Resurrected(_) => "+Resurrected",
         Event::Ended(_) => "+Ended",
         Event::Deleted(_) => "+Deleted",
+        Event::Compacted(_) => "+Compacted",
         Event::LinesAppended { .. } => "+LinesAppended",
         Event::WorkerChanged(_) => "+WorkerChanged",
         Event::CronChanged(_) => "+CronChanged",

@@ -213,7 +213,8 @@ impl Topics {
             | Event::Deleted(_) => self.jobs,
             Event::WorkerChanged(_) => self.workers,
             Event::CronChanged(_) | Event::CronDeleted(_) => self.crons,
-            Event::LinesAppended { .. }
+            Event::Compacted(_)
+            | Event::LinesAppended { .. }
             | Event::ActionConfigChanged(_)
             | Event::ActionConfigDeleted(_)
             | Event::SettingsChanged(_)
@@ -251,7 +252,8 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
         }
         Event::CronChanged(cron) => ("cron_changed", cron.spec.action.clone(), Subject::Name),
         Event::CronDeleted(cron) => ("cron_deleted", cron.spec.action.clone(), Subject::Name),
-        Event::LinesAppended { .. }
+        Event::Compacted(_)
+        | Event::LinesAppended { .. }
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)
