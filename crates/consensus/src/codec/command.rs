@@ -181,7 +181,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         Wire::PutActionConfig(config) => Command::PutActionConfig(action_config_of(config)?),
         Wire::DeleteActionConfig(of) => Command::DeleteActionConfig { action: of.action },
         Wire::PutSettings(settings) => Command::PutSettings(change_of(settings)?),
-        Wire::Compact(step) => Command::Compact(Box::new(compaction_of(step)?)),
+        Wire::Compact(step) => Command::Compact(Box::new(compaction_of(&step)?)),
         Wire::Close(close) => Command::Close { hash: hash_of(&close.hash)? },
         Wire::CreateToken(new) => Command::CreateToken(Box::new(new_token_of(new)?)),
         Wire::RevokeToken(of) => Command::RevokeToken { id: token_id(&of.token)? },
@@ -218,7 +218,7 @@ fn compaction(step: &Compaction) -> pb::Compact {
     }
 }
 
-fn compaction_of(step: pb::Compact) -> Decoded<Compaction> {
+fn compaction_of(step: &pb::Compact) -> Decoded<Compaction> {
     Ok(Compaction {
         worker: worker_id(step.worker)?,
         epoch: Epoch(step.epoch),
