@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use prost::Message as _;
 use stint_core::{
-    ActionTraits, Attempt, AttemptEnd, Epoch, Job, JobSpec, Line, OnWorkerLoss, Span, Status,
-    Stream, Timeout,
+    ActionTraits, Attempt, AttemptEnd, CronId, CronLink, Epoch, Job, JobSpec, Line, OnWorkerLoss,
+    Span, Status, Stream, Timeout, Timestamp,
 };
 use stint_proto::log::v1 as pb;
 
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
-    strings, worker_id,
+    strings, uuid, worker_id,
 };
 
 pub(crate) fn encode_job(job: &Job) -> Vec<u8> {
@@ -42,6 +42,7 @@ pub(super) fn to_wire(job: &Job) -> pb::Job {
         attempts: job.attempts.iter().map(attempt).collect(),
         line_count: job.line_count,
         from_config: job.from_config.iter().cloned().collect(),
+        cron: job.cron.map(cron_link),
     }
 }
 
@@ -65,6 +66,18 @@ pub(super) fn from_wire(job: pb::Job) -> Decoded<Job> {
         attempts: job.attempts.into_iter().map(attempt_of).collect::<Decoded<_>>()?,
         line_count: job.line_count,
         from_config: names_of(job.from_config)?,
+        cron: job.cron.as_ref().map(cron_link_of).transpose()?,
+    })
+}
+
+fn cron_link(link: CronLink) -> pb::CronLink {
+    pb::CronLink { cron: link.id.to_bytes().to_vec(), tick_ms: link.tick.map(Timestamp::as_ms) }
+}
+
+fn cron_link_of(link: &pb::CronLink) -> Decoded<CronLink> {
+    Ok(CronLink {
+        id: uuid("cron id", &link.cron).map(CronId::from_bytes)?,
+        tick: link.tick_ms.map(at),
     })
 }
 

@@ -218,6 +218,7 @@ impl Model {
             attempts: Vec::new(),
             line_count: 0,
             from_config: BTreeSet::new(),
+            cron: None,
         };
         self.jobs.push(Entry { job, is_over: false, submitted });
         self.jobs.len() - 1

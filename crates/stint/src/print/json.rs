@@ -45,6 +45,10 @@ pub(super) struct Job<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     wait_reason: &'a str,
     line_count: u64,
+    #[serde(rename = "cronID", skip_serializing_if = "str::is_empty")]
+    cron_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron_tick: Option<String>,
 }
 
 impl<'a> Job<'a> {
@@ -67,6 +71,8 @@ impl<'a> Job<'a> {
             attempts: job.attempts.iter().map(Attempt::of).collect(),
             wait_reason: &job.wait_reason,
             line_count: job.line_count,
+            cron_id: &job.cron_id,
+            cron_tick: job.cron_tick.as_ref().map(time),
         }
     }
 }

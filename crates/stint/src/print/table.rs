@@ -100,6 +100,8 @@ pub(super) fn job(job: &v0::Job) -> String {
     row("deadline", plain(&job.deadline));
     row("stop timeout", plain(&job.stop_timeout));
     row("output lines", job.line_count.to_string());
+    row("cron", plain(&job.cron_id));
+    row("tick", at(job.cron_tick.as_ref()));
     let head = text(&table);
     if job.attempts.is_empty() { head } else { format!("{head}\n\n{}", attempts(&job.attempts)) }
 }
