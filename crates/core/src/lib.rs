@@ -43,6 +43,7 @@ mod cancel;
 mod capacity;
 mod claim;
 mod command;
+mod compaction;
 mod cron;
 mod declaration;
 mod finish;
@@ -72,6 +73,7 @@ pub use action_config::ActionConfig;
 pub use backoff::Backoff;
 pub use capacity::CapacityMap;
 pub use command::{Command, Exit, ExitCause, Finished, NewJob, Offer, Registration};
+pub use compaction::{COMPACTION_ACTION, Compaction, Retention};
 pub use cron::{Cron, NewCron};
 pub use declaration::{Declaration, Declarations, Mismatch};
 pub use id::{

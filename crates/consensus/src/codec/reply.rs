@@ -122,6 +122,7 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         }
         Refusal::BadUser(user) => pb::Refusal { kind: 35, text: user.clone(), ..empty },
         Refusal::ClusterIsOpen => pb::Refusal { kind: 36, ..empty },
+        Refusal::OtherRetention => pb::Refusal { kind: 90, ..empty },
     }
 }
 
@@ -174,6 +175,7 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
                 .map_err(|texts| Garbled::new("refusal", format!("{} texts", texts.len())))?;
             Refusal::BadParameter { action: no.text, parameter, problem }
         }
+        90 => Refusal::OtherRetention,
         other => return Err(Garbled::new("refusal", other)),
     })
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use stint_core::{
     ActionConfig, ActionConfigId, ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff,
-    CapacityMap, Change, Command, CronId, CronLink, Declaration, Declarations, Defaults, Epoch,
-    Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut, Line, ListKey,
-    NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parts, Refusal, Registration, Reply, Role,
-    SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId,
-    WorkerStatus,
+    CapacityMap, Change, Command, Compaction, CronId, CronLink, Declaration, Declarations,
+    Defaults, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut,
+    Line, ListKey, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parts, Refusal, Registration,
+    Reply, Retention, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash,
+    TokenId, Worker, WorkerId, WorkerStatus,
 };
 
 const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");
@@ -106,10 +106,11 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::Close { .. } => "close",
         Command::CreateToken(_) => "create_token",
         Command::RevokeToken { .. } => "revoke_token",
+        Command::Compact(_) => "compact",
     }
 }
 
-pub(crate) const COMMANDS: usize = 22;
+pub(crate) const COMMANDS: usize = 23;
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_the_cluster()].concat()
@@ -121,6 +122,7 @@ fn of_the_cluster() -> Vec<Command> {
             job_history_compaction_enabled: Change::To(true),
             job_history_to_keep: Change::To(None),
             job_history_max_age: Change::Keep,
+            compaction_cron: None,
         }),
         Command::Close { hash: TokenHash([4; 32]) },
         Command::CreateToken(Box::new(NewToken {
@@ -131,6 +133,14 @@ fn of_the_cluster() -> Vec<Command> {
             description: "deploys".to_owned(),
         })),
         Command::RevokeToken { id: TokenId::from_bytes([6; 16]) },
+        Command::Compact(Box::new(Compaction {
+            worker: worker_id(),
+            epoch: Epoch(3),
+            job: JOB,
+            lease: LeaseId(7),
+            by: Retention { to_keep: Some(10_000), max_age: Some(Span::from_ms(3_600_000)) },
+            jobs: vec![JobId::from_bytes([1; 16]), JOB],
+        })),
     ]
 }
 
@@ -348,10 +358,11 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::BadUser(_) => 26,
         Refusal::ClusterIsOpen => 27,
         Refusal::BadParameter { .. } => 28,
+        Refusal::OtherRetention => 29,
     }
 }
 
-pub(crate) const REFUSALS: usize = 29;
+pub(crate) const REFUSALS: usize = 30;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -392,5 +403,6 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             parameter: "in".to_owned(),
             problem: "is missing".to_owned(),
         },
+        Refusal::OtherRetention,
     ]
 }

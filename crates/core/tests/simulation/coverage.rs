@@ -22,7 +22,7 @@ const REFUSED_IN_BOUNDS: [&str; 6] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 23] = [
+const REFUSALS: [&str; 24] = [
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
@@ -46,12 +46,13 @@ const REFUSALS: [&str; 23] = [
     "TokenExpiresTooEarly",
     "BadUser",
     "ClusterIsOpen",
+    "OtherRetention",
 ];
 
 const REPLIES: [&str; 7] =
     ["Ok", "Submitted", "SubmittedBefore", "Registered", "Claimed", "LinesAppended", "Finished"];
 
-const EVENTS: [&str; 17] = [
+const EVENTS: [&str; 18] = [
     "+Submitted",
     "+Due",
     "+Claimed",
@@ -60,6 +61,7 @@ const EVENTS: [&str; 17] = [
     "+Resurrected",
     "+Ended",
     "+Deleted",
+    "+Compacted",
     "+LinesAppended",
     "+WorkerChanged",
     "+CronChanged",
@@ -84,7 +86,7 @@ const ENDS: [&str; 7] = [
 const WAITS: [&str; 5] = ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 10] = [
     "failed by its reclaims",
     "abandoned",
     "retried",
@@ -94,6 +96,7 @@ const PATHS: [&str; 9] = [
     "had all that its action has for it",
     "had a parameter that a config has as well",
     "put the same cron again",
+    "put the cron of the compaction",
 ];
 
 impl Coverage {
@@ -131,6 +134,9 @@ impl Coverage {
             && !outcome.events.iter().any(is_change)
         {
             self.words.insert("put the same cron again");
+        }
+        if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
+            self.words.insert("put the cron of the compaction");
         }
         for event in &outcome.events {
             self.words.insert(event_word(event));
@@ -229,6 +235,7 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::TokenExpiresTooEarly { .. } => "TokenExpiresTooEarly",
         Refusal::BadUser(_) => "BadUser",
         Refusal::ClusterIsOpen => "ClusterIsOpen",
+        Refusal::OtherRetention => "OtherRetention",
     }
 }
 
@@ -242,6 +249,7 @@ fn event_word(event: &Event) -> &'static str {
         Event::Resurrected(_) => "+Resurrected",
         Event::Ended(_) => "+Ended",
         Event::Deleted(_) => "+Deleted",
+        Event::Compacted(_) => "+Compacted",
         Event::LinesAppended { .. } => "+LinesAppended",
         Event::WorkerChanged(_) => "+WorkerChanged",
         Event::CronChanged(_) => "+CronChanged",
