@@ -76,6 +76,8 @@ pub(crate) fn job(action: &str, parameters: &[(&str, &str)]) -> Arc<Job> {
         }],
         line_count: 0,
         from_config: std::collections::BTreeSet::new(),
+        left_out: std::collections::BTreeSet::new(),
+        cron: None,
     })
 }
 

@@ -22,10 +22,11 @@ const REFUSED_IN_BOUNDS: [&str; 6] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 22] = [
+const REFUSALS: [&str; 24] = [
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
+    "BadParameter",
     "IdTaken",
     "SubmitTooLate",
     "OverLimit",
@@ -45,12 +46,13 @@ const REFUSALS: [&str; 22] = [
     "TokenExpiresTooEarly",
     "BadUser",
     "ClusterIsOpen",
+    "OtherRetention",
 ];
 
 const REPLIES: [&str; 7] =
     ["Ok", "Submitted", "SubmittedBefore", "Registered", "Claimed", "LinesAppended", "Finished"];
 
-const EVENTS: [&str; 17] = [
+const EVENTS: [&str; 18] = [
     "+Submitted",
     "+Due",
     "+Claimed",
@@ -59,6 +61,7 @@ const EVENTS: [&str; 17] = [
     "+Resurrected",
     "+Ended",
     "+Deleted",
+    "+Compacted",
     "+LinesAppended",
     "+WorkerChanged",
     "+CronChanged",
@@ -83,15 +86,17 @@ const ENDS: [&str; 7] = [
 const WAITS: [&str; 5] = ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 10] = [
     "failed by its reclaims",
     "abandoned",
     "retried",
     "refused while something became due",
     "forgot an attempt",
     "had a parameter of a config",
+    "had all that its action has for it",
     "had a parameter that a config has as well",
     "put the same cron again",
+    "put the cron of the compaction",
 ];
 
 impl Coverage {
@@ -130,6 +135,9 @@ impl Coverage {
         {
             self.words.insert("put the same cron again");
         }
+        if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
+            self.words.insert("put the cron of the compaction");
+        }
         for event in &outcome.events {
             self.words.insert(event_word(event));
             match event {
@@ -148,6 +156,9 @@ impl Coverage {
                     self.words.insert("retried");
                 }
                 Event::Submitted(job) if !job.from_config.is_empty() => {
+                    if job.left_out.len() == 4 {
+                        self.words.insert("had all that its action has for it");
+                    }
                     self.words.insert("had a parameter of a config");
                     if job.spec.parameters.as_ref().is_some_and(|all| {
                         all.get("a").is_some_and(|value| value == "b") && all.contains_key("c")
@@ -198,6 +209,7 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::NoSuchJob(_) => "NoSuchJob",
         Refusal::NoSuchWorker(_) => "NoSuchWorker",
         Refusal::NoSuchAction(_) => "NoSuchAction",
+        Refusal::BadParameter { .. } => "BadParameter",
         Refusal::IdTaken(_) => "IdTaken",
         Refusal::SubmitTooLate(_) => "SubmitTooLate",
         Refusal::QueueFull { .. } => "QueueFull",
@@ -223,6 +235,7 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::TokenExpiresTooEarly { .. } => "TokenExpiresTooEarly",
         Refusal::BadUser(_) => "BadUser",
         Refusal::ClusterIsOpen => "ClusterIsOpen",
+        Refusal::OtherRetention => "OtherRetention",
     }
 }
 
@@ -236,6 +249,7 @@ fn event_word(event: &Event) -> &'static str {
         Event::Resurrected(_) => "+Resurrected",
         Event::Ended(_) => "+Ended",
         Event::Deleted(_) => "+Deleted",
+        Event::Compacted(_) => "+Compacted",
         Event::LinesAppended { .. } => "+LinesAppended",
         Event::WorkerChanged(_) => "+WorkerChanged",
         Event::CronChanged(_) => "+CronChanged",

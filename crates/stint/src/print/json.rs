@@ -45,6 +45,10 @@ pub(super) struct Job<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     wait_reason: &'a str,
     line_count: u64,
+    #[serde(rename = "cronID", skip_serializing_if = "str::is_empty")]
+    cron_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron_tick: Option<String>,
 }
 
 impl<'a> Job<'a> {
@@ -67,6 +71,8 @@ impl<'a> Job<'a> {
             attempts: job.attempts.iter().map(Attempt::of).collect(),
             wait_reason: &job.wait_reason,
             line_count: job.line_count,
+            cron_id: &job.cron_id,
+            cron_tick: job.cron_tick.as_ref().map(time),
         }
     }
 }
@@ -283,6 +289,8 @@ pub(super) struct Event<'a> {
     job: Option<Job<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<Worker<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron: Option<Cron<'a>>,
 }
 
 impl<'a> Event<'a> {
@@ -296,6 +304,7 @@ impl<'a> Event<'a> {
             name: &event.name,
             job: event.job.as_ref().map(Job::of),
             worker: event.worker.as_ref().map(Worker::of),
+            cron: event.cron.as_ref().map(Cron::of),
         }
     }
 }
