@@ -75,6 +75,8 @@ impl Output {
         };
         let mut lines = Vec::new();
         match (source.as_mut(), got) {
+            // Nobody takes it any more: it is not worth splitting.
+            (Some(_), Some(1..)) if self.allowance.is_exhausted() => {}
             (Some(source), Some(count @ 1..)) => {
                 let bytes = source.buffer.get(..count).unwrap_or_default();
                 source.splitter.push(bytes, &mut lines);
