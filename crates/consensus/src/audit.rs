@@ -109,6 +109,7 @@ fn subject(command: &Command) -> (&'static str, String) {
         Command::DeleteActionConfig { action } => ("DeleteActionConfig", named(action)),
         Command::PutSettings(_) => ("PutSettings", String::new()),
         Command::Close { hash } => ("Close", TokenId::of(*hash).to_string()),
+        Command::ResetAdmin { hash } => ("ResetAdmin", TokenId::of(*hash).to_string()),
         Command::CreateToken(new) => ("CreateToken", TokenId::of(new.hash).to_string()),
         Command::RevokeToken { id } => ("RevokeToken", id.to_string()),
     }

@@ -88,8 +88,13 @@ impl Cli {
         let matches = command.try_get_matches_from_mut(args)?;
         let cli = Self::from_arg_matches(&matches)?;
         // They stand anywhere in the line, so that clap itself cannot know which verbs have them.
-        let is_call =
-            !matches!(cli.command, Command::Serve(_) | Command::Init(_) | Command::Dev(_));
+        let is_call = !matches!(
+            cli.command,
+            Command::Serve(_)
+                | Command::Init(_)
+                | Command::Dev(_)
+                | Command::Token(token::Command::ResetAdmin(_))
+        );
         let Some((verb, matches)) = matches.subcommand().filter(|_| !is_call) else {
             return Ok(cli);
         };

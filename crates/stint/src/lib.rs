@@ -16,12 +16,13 @@ mod init;
 mod limits;
 mod logging;
 mod print;
+mod reset_admin;
 mod serve;
 mod stops;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command};
+use args::{Cli, Command, token};
 use exit::Exit;
 use tikv_jemallocator::Jemalloc;
 
@@ -72,6 +73,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             command::runtime()?.block_on(command::cluster::run(&caller()?, args))
         }
         Command::Watch(args) => command::runtime()?.block_on(command::watch::run(&caller()?, args)),
+        Command::Token(token::Command::ResetAdmin(args)) => reset_admin::run(&args),
         Command::Token(args) => command::runtime()?.block_on(command::token::run(&caller()?, args)),
         Command::Bench(args) => bench::run(&global, args),
     }

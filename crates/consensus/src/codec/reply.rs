@@ -116,6 +116,7 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         }
         Refusal::BadUser(user) => pb::Refusal { kind: 35, text: user.clone(), ..empty },
         Refusal::ClusterIsOpen => pb::Refusal { kind: 36, ..empty },
+        Refusal::QueueTooLarge { limit } => pb::Refusal { kind: 37, a: *limit, ..empty },
     }
 }
 
@@ -163,6 +164,7 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
         },
         35 => Refusal::BadUser(no.text),
         36 => Refusal::ClusterIsOpen,
+        37 => Refusal::QueueTooLarge { limit: no.a },
         other => return Err(Garbled::new("refusal", other)),
     })
 }

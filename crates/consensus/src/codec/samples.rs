@@ -61,12 +61,13 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::DeleteActionConfig { .. } => "delete_action_config",
         Command::PutSettings(_) => "put_settings",
         Command::Close { .. } => "close",
+        Command::ResetAdmin { .. } => "reset_admin",
         Command::CreateToken(_) => "create_token",
         Command::RevokeToken { .. } => "revoke_token",
     }
 }
 
-pub(crate) const COMMANDS: usize = 21;
+pub(crate) const COMMANDS: usize = 22;
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_the_cluster()].concat()
@@ -80,6 +81,7 @@ fn of_the_cluster() -> Vec<Command> {
             job_history_max_age: Change::Keep,
         }),
         Command::Close { hash: TokenHash([4; 32]) },
+        Command::ResetAdmin { hash: TokenHash([7; 32]) },
         Command::CreateToken(Box::new(NewToken {
             user: "ann".to_owned(),
             role: Role::Operator,
@@ -302,10 +304,11 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::TokenExpiresTooEarly { .. } => 25,
         Refusal::BadUser(_) => 26,
         Refusal::ClusterIsOpen => 27,
+        Refusal::QueueTooLarge { .. } => 28,
     }
 }
 
-pub(crate) const REFUSALS: usize = 28;
+pub(crate) const REFUSALS: usize = 29;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -341,5 +344,6 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         Refusal::BadUser("a:b".to_owned()),
         Refusal::ClusterIsOpen,
+        Refusal::QueueTooLarge { limit: 268_435_456 },
     ]
 }

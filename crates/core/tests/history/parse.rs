@@ -17,7 +17,7 @@
 //! config ACTION [with=a:x,b:y] [id=1]
 //! no-config ACTION
 //! settings [compaction=on] [keep=5] [age=24h]
-//! close N | token USER ROLE N [expires=5s] [for=backups] | revoke N
+//! close N | reset N | token USER ROLE N [expires=5s] [for=backups] | revoke N
 //! show | why JOB | deadline | parameters JOB     questions
 //! ```
 //!
@@ -160,6 +160,7 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "no-config" => Line::Entry(Command::DeleteActionConfig { action: words.action()? }),
         "settings" => Line::Entry(settings(&mut words)?),
         "close" => Line::Entry(Command::Close { hash: hash(&mut words)? }),
+        "reset" => Line::Entry(Command::ResetAdmin { hash: hash(&mut words)? }),
         "token" => Line::Entry(token(&mut words, state)?),
         "revoke" => Line::Entry(Command::RevokeToken { id: TokenId::of(hash(&mut words)?) }),
         "tick" => Line::Entry(Command::Tick),

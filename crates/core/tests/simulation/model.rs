@@ -100,6 +100,7 @@ impl Model {
             Command::DeleteActionConfig { action } => self.delete_action_config(action),
             Command::PutSettings(change) => self.put_settings(change),
             Command::Close { hash } => Ok(self.close_cluster(*hash)),
+            Command::ResetAdmin { hash } => self.reset_admin(*hash),
             Command::CreateToken(new) => self.create_token(new),
             Command::RevokeToken { id } => self.revoke_token(*id),
         };
