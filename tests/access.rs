@@ -175,6 +175,24 @@ fn every_replica_knows_who_changed_what_and_still_does_after_a_restart() {
     for i in 0..3 {
         assert_eq!(audit(&cluster, i), before, "at replica {i}");
     }
+
+    let (address, token) = (cluster.addresses(), admin(&cluster));
+    let printed = |more: &[&str]| {
+        let args = ["audit", "--address", &address, "--token", token, "--output", "json"];
+        let run = stint(&[&args, more].concat());
+        assert_eq!(run.code, Some(0), "{run:?}");
+        serde_json::from_str::<Value>(&run.out).expect("JSON")["records"].clone()
+    };
+    assert_eq!(printed(&["--since", "1h"]), before, "the names are those of the API");
+    assert_eq!(printed(&["--limit", "1", "--start", "1"]), serde_json::json!([before[1]]));
+    assert_eq!(printed(&["--user", "ann"]), serde_json::json!([before[1]]));
+    let since = before[1]["at"].as_str().expect("a time");
+    assert_eq!(printed(&["--since", since]), serde_json::json!([before[0], before[1]]));
+    assert_eq!(printed(&["--since", "2199-01-01T00:00:00Z"]), serde_json::json!([]));
+    let table = stint(&["audit", "--address", &address, "--token", token]);
+    assert!(table.out.contains("RevokeToken") && table.out.contains(&id), "{table:?}");
+    assert_eq!(stint(&["audit", "--since", "yesterday"]).code, Some(2));
+    assert_eq!(stint(&["audit", "--address", &address, "--token", &ann]).code, Some(1));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::{config, exit};
 
 pub(crate) mod action_config;
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod cron;
 pub(crate) mod job;
@@ -162,6 +163,8 @@ pub(crate) enum Command {
     /// Say who may call the cluster.
     #[command(subcommand)]
     Token(token::Command),
+    /// Print who changed what, the newest first. It takes an administrator's token.
+    Audit(audit::Audit),
     /// Measure a cluster that runs. It makes many jobs there.
     #[command(subcommand)]
     Bench(bench::Command),

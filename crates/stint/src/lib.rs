@@ -75,6 +75,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Watch(args) => command::runtime()?.block_on(command::watch::run(&caller()?, args)),
         Command::Token(token::Command::ResetAdmin(args)) => reset_admin::run(&args),
         Command::Token(args) => command::runtime()?.block_on(command::token::run(&caller()?, args)),
+        Command::Audit(args) => command::runtime()?.block_on(command::audit::run(&caller()?, args)),
         Command::Bench(args) => bench::run(&global, args),
     }
 }
