@@ -17,4 +17,5 @@ mod cluster;
 mod failover;
 mod harness;
 mod hostile;
+mod operations;
 mod tidy;

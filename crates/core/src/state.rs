@@ -20,7 +20,10 @@ use crate::status::Status;
 use crate::time::Timestamp;
 use crate::token::Token;
 use crate::worker::Worker;
-use crate::{action_config, cancel, claim, cron, finish, lease, lines, settings, submit, token};
+use crate::{
+    action_config, cancel, claim, compaction, cron, finish, lease, lines, offer, settings, submit,
+    token,
+};
 
 /// Everything that the cluster agrees on and that is not over yet.
 ///
@@ -120,6 +123,7 @@ impl State {
                 lease::set_capacity(self, t, worker, capacity)
             }
             Command::Register(registration) => lease::register(self, t, registration),
+            Command::Offer(new) => offer::offer(self, t, *new),
             Command::Confirm { worker, epoch } => lease::confirm(self, t, worker, epoch),
             Command::Heartbeat { worker, epoch } => lease::heartbeat(self, worker, epoch),
             Command::Claim { worker, epoch, max } => claim::claim(self, t, worker, epoch, max),
@@ -136,6 +140,7 @@ impl State {
             Command::PutActionConfig(config) => action_config::put(self, t, config),
             Command::DeleteActionConfig { action } => action_config::delete(self, t, &action),
             Command::PutSettings(change) => settings::put(self, t, change),
+            Command::Compact(step) => compaction::compact(self, t, *step),
             Command::Close { hash } => Ok(token::close(self, t, hash)),
             Command::ResetAdmin { hash } => token::reset_admin(self, t, hash),
             Command::CreateToken(new) => token::create(self, t, *new),

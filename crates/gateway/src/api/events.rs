@@ -214,7 +214,8 @@ impl Topics {
             | Event::Deleted(_) => self.jobs,
             Event::WorkerChanged(_) => self.workers,
             Event::CronChanged(_) | Event::CronDeleted(_) => self.crons,
-            Event::LinesAppended { .. }
+            Event::Compacted(_)
+            | Event::LinesAppended { .. }
             | Event::ActionConfigChanged(_)
             | Event::ActionConfigDeleted(_)
             | Event::SettingsChanged(_)
@@ -254,7 +255,8 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
         }
         Event::CronChanged(cron) => of_cron("cron_changed", cron),
         Event::CronDeleted(cron) => of_cron("cron_deleted", cron),
-        Event::LinesAppended { .. }
+        Event::Compacted(_)
+        | Event::LinesAppended { .. }
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)

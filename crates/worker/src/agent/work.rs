@@ -69,6 +69,7 @@ impl Agent {
                 Event::Submitted(_)
                 | Event::Resurrected(_)
                 | Event::Deleted(_)
+                | Event::Compacted(_)
                 | Event::LinesAppended { .. }
                 | Event::CronChanged(_)
                 | Event::CronDeleted(_)

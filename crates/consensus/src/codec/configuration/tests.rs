@@ -2,7 +2,7 @@
 
 use prost::Message as _;
 use stint_core::{
-    ActionTraits, CapacityMap, Command, Incarnation, JobId, JobSpec, NewJob, Parameters, Refusal,
+    ActionOffer, CapacityMap, Command, Incarnation, JobId, JobSpec, NewJob, Parameters, Refusal,
     Registration, Span, State, WorkerId,
 };
 
@@ -69,10 +69,15 @@ fn commands() -> Vec<Command> {
                     job_history_compaction_enabled: enabled,
                     job_history_to_keep: to_keep,
                     job_history_max_age: max_age,
+                    compaction_cron: None,
                 }));
             }
         }
     }
+    commands.push(Command::PutSettings(SettingsChange {
+        compaction_cron: Some(Box::new(some_cron(spec_with(None, None), None))),
+        ..SettingsChange::default()
+    }));
     commands
 }
 
@@ -106,7 +111,7 @@ fn state() -> State {
         worker,
         incarnation: Incarnation(1),
         capacity: CapacityMap::default(),
-        actions: [("scan".to_owned(), ActionTraits::default())].into(),
+        actions: [("scan".to_owned(), ActionOffer::default())].into(),
         ttl: Span::from_ms(10_000),
     });
     let submit = Command::Submit(NewJob {
@@ -114,7 +119,7 @@ fn state() -> State {
         drawn: 0,
         spec: spec_with(None, None),
         scheduled_at: None,
-        retries: 0,
+        retries: None,
     });
     let spec = JobSpec { action: "sleep".to_owned(), ..spec_with(None, None) };
     let other = Command::PutCron(Box::new(some_cron(spec, None)));

@@ -15,7 +15,7 @@ fn hash(byte: u8) -> TokenHash {
 
 fn commands() -> Vec<Command> {
     let mut commands =
-        vec![Command::Close { hash: hash(1) }, Command::ResetAdmin { hash: hash(2) }];
+        vec![Command::Close { hash: hash(1) }, Command::ResetAdmin { hash: hash(9) }];
     for (number, role) in (2..).zip(Role::ALL) {
         for expires_at in [None, Some(at(9_000))] {
             let hash = TokenHash([if expires_at.is_some() { number } else { number + 10 }; 32]);
