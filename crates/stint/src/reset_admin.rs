@@ -22,7 +22,7 @@ use crate::{init, print};
 const REQUEST_ID: &str = "reset-admin";
 
 pub(crate) fn run(args: &ResetAdmin) -> anyhow::Result<Exit> {
-    let config = Config::load(&args.config)?;
+    let config = Config::load(&args.layered.layers()?)?;
     let (id, dir) = (config.id, &config.data_dir);
     match init::owner(dir)? {
         Some(owner) if owner == config.identity() => {}
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ResetAdmin) -> anyhow::Result<Exit> {
             dir.display(),
             owner.replica,
             init::hex(owner.cluster),
-            args.config.display(),
+            args.layered.config.display(),
             init::hex(config.cluster)
         ),
         None => bail!("{}: there is no data of replica {id}; nothing was changed", dir.display()),

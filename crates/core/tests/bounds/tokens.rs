@@ -138,8 +138,8 @@ fn who_has_the_machine_of_a_replica_gets_an_administrators_token_once_for_each_t
     assert_eq!(again, (Reply::Ok, Vec::new()), "a proposal may come twice");
     assert!(cluster.state.is_closed(), "also a cluster that was open");
     cluster.ok(create(new_token(2)));
-    let taken = cluster.apply(Command::ResetAdmin { hash: hash(2) }).reply;
-    assert_eq!(taken, Err(Refusal::TokenTaken(TokenId::of(hash(2)))));
+    let refused = cluster.apply(Command::ResetAdmin { hash: hash(2) }).reply;
+    assert_eq!(refused, Err(Refusal::TokenTaken(TokenId::of(hash(2)))));
     cluster.check();
 }
 

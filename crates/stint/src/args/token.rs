@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::Layered;
 use crate::config;
 
 /// What can be asked about who may call.
@@ -42,9 +43,8 @@ pub(crate) enum Command {
 /// `stint token reset-admin`.
 #[derive(Debug, Args)]
 pub(crate) struct ResetAdmin {
-    /// The configuration of the replica.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) layered: Layered,
     /// A new file for the token; `-` is standard output.
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub(crate) admin_token_file: PathBuf,
