@@ -18,4 +18,5 @@ mod crons;
 mod failover;
 mod harness;
 mod hostile;
+mod operations;
 mod tidy;

@@ -10,6 +10,7 @@ mod cron;
 #[cfg(test)]
 mod golden;
 mod job;
+mod offer;
 mod reply;
 #[cfg(test)]
 mod samples;

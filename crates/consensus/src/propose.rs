@@ -44,20 +44,22 @@ pub(crate) struct Forward {
 /// Whether proposing it again cannot do anything twice: ids, lease numbers and line numbers see to
 /// that. A claim asks for more each time; of two deletions the second would say that there was
 /// nothing, or delete what was put in between; a token that is created twice may have been revoked
-/// in between.
+/// in between; a job that was compacted may have been submitted anew under its key.
 fn may_be_repeated(command: &Command) -> bool {
     match command {
         Command::Claim { .. }
         | Command::DeleteCron { .. }
         | Command::DeleteActionConfig { .. }
         | Command::CreateToken(_)
-        | Command::RevokeToken { .. } => false,
+        | Command::RevokeToken { .. }
+        | Command::Compact(_) => false,
         Command::Tick
         | Command::Submit(_)
         | Command::Cancel { .. }
         | Command::Delete { .. }
         | Command::SetCapacity { .. }
         | Command::Register(_)
+        | Command::Offer(_)
         | Command::Confirm { .. }
         | Command::Heartbeat { .. }
         | Command::AppendLines { .. }
@@ -71,13 +73,29 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::RunCron { .. }
         | Command::PutActionConfig(_)
         | Command::PutSettings(_)
-        | Command::Close { .. } => true,
+        | Command::Close { .. }
+        | Command::ResetAdmin { .. } => true,
     }
 }
 
 impl Inner {
     /// Has the command carried out, wherever the leader is, within the time of a request.
     pub(crate) async fn propose(
+        &self,
+        command: Command,
+        origin: Option<&Origin>,
+    ) -> Result<Result<Reply, Refusal>, Error> {
+        let began = Instant::now();
+        let outcome = self.propose_until_answered(command, origin).await;
+        if outcome.is_ok() {
+            self.counts.proposals.note(began.elapsed());
+        } else {
+            self.counts.proposals_failed.add_one();
+        }
+        outcome
+    }
+
+    async fn propose_until_answered(
         &self,
         command: Command,
         origin: Option<&Origin>,

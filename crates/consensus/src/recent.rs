@@ -126,7 +126,8 @@ fn is_watched(event: &Event) -> bool {
         | Event::CronChanged(_)
         | Event::CronDeleted(_)
         | Event::CronTicked(_) => true,
-        Event::LinesAppended { .. }
+        Event::Compacted(_)
+        | Event::LinesAppended { .. }
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)
@@ -154,6 +155,7 @@ fn bytes_of(event: &Event) -> usize {
         }
         Event::CronTicked(ticked) => size_of_val(&**ticked) + ticked.action.len(),
         Event::Deleted(_)
+        | Event::Compacted(_)
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)

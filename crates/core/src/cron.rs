@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::id::{CronId, Generation};
 use crate::job::JobSpec;
 use crate::limits;
+use crate::offer;
 use crate::outcome::{Event, Refusal, Reply};
 use crate::state::{State, Transition};
 use crate::submit::{action_is_known, at_most, count, run_within_limits, shown};
@@ -34,7 +35,7 @@ pub struct NewCron {
     pub id: CronId,
     /// What each of its jobs is.
     pub spec: JobSpec,
-    /// How often each of its jobs is run again after a failure.
+    /// How often each of its jobs is run again after a failure; 0 is as often as its action says.
     pub retries: u32,
     /// When it is due, in the dialect of [`crate::Schedule`].
     pub schedule: String,
@@ -57,7 +58,7 @@ pub struct Cron {
     pub generation: Generation,
     /// What each of its jobs is.
     pub spec: JobSpec,
-    /// How often each of its jobs is run again after a failure.
+    /// How often each of its jobs is run again after a failure; 0 is as often as its action says.
     pub retries: u32,
     /// When it is due, as its client wrote it.
     pub schedule: String,
@@ -103,6 +104,11 @@ impl Cron {
             pause: None,
             history: TickHistory::default(),
         }
+    }
+
+    /// What it says of the retries of its jobs; nothing leaves it to the action.
+    fn retries_of_jobs(&self) -> Option<u32> {
+        Some(self.retries).filter(|retries| *retries > 0)
     }
 
     /// Whether its ticks wait until it is resumed.
@@ -230,11 +236,11 @@ fn within_limits(state: &State, new: &NewCron) -> Result<(), Refusal> {
     let CronPolicy { window, jitter, missed: _, overlap: _ } = &new.policy;
     span_within("milliseconds of the window", window.as_ref(), limits::WINDOW_MAX)?;
     span_within("milliseconds of the jitter", jitter.as_ref(), limits::JITTER_MAX)?;
-    if new.next_run > new.anchor {
-        Ok(())
-    } else {
-        Err(Refusal::NextRunTooEarly { next_run: new.next_run, anchor: new.anchor })
+    if new.next_run <= new.anchor {
+        return Err(Refusal::NextRunTooEarly { next_run: new.next_run, anchor: new.anchor });
     }
+    // Whether its jobs would be jobs; of what the action has for them nothing is kept.
+    offer::complete(state, &mut new.spec.clone(), Some(new.retries)).map(drop)
 }
 
 fn span_within(what: &'static str, span: Option<&Timeout>, max: Span) -> Result<(), Refusal> {

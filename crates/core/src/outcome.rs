@@ -66,6 +66,16 @@ pub enum Refusal {
         "action \"{0}\": no worker of this cluster offers it; check its name, or add it to the configuration of a replica"
     )]
     NoSuchAction(String),
+    /// A parameter is not as the action declares it.
+    #[error("action \"{action}\": the parameter {parameter:?} {problem}")]
+    BadParameter {
+        /// The action.
+        action: String,
+        /// The name of the parameter.
+        parameter: String,
+        /// The rule that it breaks, in words that follow the name.
+        problem: String,
+    },
     /// The id is taken by a different job.
     #[error("job {0}: another job has this id already")]
     IdTaken(JobId),
@@ -77,6 +87,15 @@ pub enum Refusal {
     QueueFull {
         /// [`crate::limits::LIVE_JOBS_MAX`].
         limit: usize,
+    },
+    /// The jobs that are not over have too many bytes of parameters in all.
+    #[error(
+        "the queue is full: the parameters of the jobs that are not over may have {limit} bytes in all; \
+         wait, or cancel some"
+    )]
+    QueueTooLarge {
+        /// [`crate::limits::LIVE_PARAMETER_BYTES_MAX`].
+        limit: u64,
     },
     /// Too many different capacity maps among the jobs that are not over.
     #[error(
@@ -185,6 +204,9 @@ pub enum Refusal {
         /// The instant that it has to be after.
         anchor: Timestamp,
     },
+    /// The settings have changed since the jobs that were to go were chosen.
+    #[error("the settings of the job history have changed, or it is not compacted any more")]
+    OtherRetention,
     /// There is no such token, or it has been revoked.
     #[error("token {0}: no such token")]
     NoSuchToken(TokenId),
@@ -246,6 +268,8 @@ pub enum Event {
     Ended(Arc<Job>),
     /// The job and its output are to be removed from history; a tombstone stays.
     Deleted(JobId),
+    /// These jobs are over, and are to go from history with their output; nothing of them stays.
+    Compacted(Vec<JobId>),
     /// The job has more output.
     LinesAppended {
         /// The job, with its new line count.
@@ -287,7 +311,8 @@ impl Event {
             | Self::Resurrected(job)
             | Self::Ended(job) => Some(job.status),
             Self::Deleted(_) => Some(Status::Deleted),
-            Self::LinesAppended { .. }
+            Self::Compacted(_)
+            | Self::LinesAppended { .. }
             | Self::WorkerChanged(_)
             | Self::CronChanged(_)
             | Self::CronDeleted(_)

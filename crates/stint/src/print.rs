@@ -38,6 +38,13 @@ pub(crate) fn line(text: &str) -> Result<(), Error> {
     Ok(out.flush()?)
 }
 
+/// Prints this text as it is.
+pub(crate) fn text(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
 /// Prints this as JSON: indented for a terminal, else in one line.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Error> {
     let text = if io::stdout().is_terminal() {
@@ -186,6 +193,18 @@ impl Printer {
             }
             Output::Table => line(&table::tokens(tokens)),
             Output::Json => json(&json::Tokens::of(tokens)),
+        }
+    }
+
+    /// Who changed what.
+    pub(crate) fn audit(self, records: &[stint_client::v0::AuditRecord]) -> Result<(), Error> {
+        match self.0 {
+            Output::Table if records.is_empty() => {
+                note("no changes");
+                Ok(())
+            }
+            Output::Table => line(&table::audit(records)),
+            Output::Json => json(&json::Audit::of(records)),
         }
     }
 

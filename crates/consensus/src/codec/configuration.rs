@@ -3,6 +3,7 @@
 use stint_core::{ActionConfig, ActionConfigId, Change, Settings, SettingsChange, Timeout};
 use stint_proto::log::v1 as pb;
 
+use super::cron::{new_cron, new_cron_of};
 use super::job::timeout_of;
 use super::{Decoded, strings, uuid};
 
@@ -45,6 +46,7 @@ pub(super) fn change(change: &SettingsChange) -> pb::PutSettings {
         job_history_to_keep: named(&change.job_history_to_keep)
             .map(|count| pb::ToKeep { count: *count }),
         job_history_max_age: named(&change.job_history_max_age).map(age),
+        compaction_cron: change.compaction_cron.as_deref().map(new_cron),
     }
 }
 
@@ -54,6 +56,7 @@ pub(super) fn change_of(change: pb::PutSettings) -> Decoded<SettingsChange> {
         job_history_compaction_enabled: change_to(change.job_history_compaction_enabled),
         job_history_to_keep: change_to(change.job_history_to_keep.map(|keep| keep.count)),
         job_history_max_age: change_to(age),
+        compaction_cron: change.compaction_cron.map(new_cron_of).transpose()?.map(Box::new),
     })
 }
 

@@ -190,6 +190,7 @@ const fn reason(reason: SkipReason) -> u32 {
         SkipReason::TooManyParameters => 8,
         SkipReason::Replaced => 9,
         SkipReason::Deleted => 10,
+        SkipReason::BadParameters => 11,
     }
 }
 

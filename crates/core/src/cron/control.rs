@@ -65,7 +65,7 @@ pub(crate) fn run(
         return Err(Refusal::SubmitTooLate(id));
     }
     let cron = state.crons.get(action).ok_or_else(|| Refusal::NoSuchCron(shown(action)))?;
-    let (spec, retries) = (cron.spec.clone(), cron.retries);
+    let (spec, retries) = (cron.spec.clone(), cron.retries_of_jobs());
     let link = CronLink { id: cron.id, tick: None };
     let new = NewJob { id, drawn, spec, scheduled_at: None, retries };
     submit::admit(state, transition, new, Some(link)).map(Reply::Submitted)

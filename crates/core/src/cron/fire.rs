@@ -164,7 +164,7 @@ fn start(state: &mut State, transition: &mut Transition, cron: &Cron, tick: Time
         drawn: state.sequence,
         spec: cron.spec.clone(),
         scheduled_at: Some(cron.put_off(tick)),
-        retries: cron.retries,
+        retries: cron.retries_of_jobs(),
     };
     let link = CronLink { id: cron.id, tick: Some(tick) };
     match submit::admit(state, transition, new, Some(link)) {

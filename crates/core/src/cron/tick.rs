@@ -61,6 +61,8 @@ pub enum SkipReason {
     TooManyShapes,
     /// With those of its action's config the job would have too many parameters.
     TooManyParameters,
+    /// Its action does not take the parameters as they are.
+    BadParameters,
     /// Another cron took the place of this one when the tick was due.
     Replaced,
     /// The cron was deleted when the tick was due.
@@ -69,7 +71,7 @@ pub enum SkipReason {
 
 impl SkipReason {
     /// All there are.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Missed,
         Self::Paused,
         Self::TooMany,
@@ -78,6 +80,7 @@ impl SkipReason {
         Self::NoSuchAction,
         Self::TooManyShapes,
         Self::TooManyParameters,
+        Self::BadParameters,
         Self::Replaced,
         Self::Deleted,
     ];
@@ -93,6 +96,7 @@ impl SkipReason {
             Self::NoSuchAction => "no_such_action",
             Self::TooManyShapes => "too_many_shapes",
             Self::TooManyParameters => "too_many_parameters",
+            Self::BadParameters => "bad_parameters",
             Self::Replaced => "replaced",
             Self::Deleted => "deleted",
         }
@@ -104,6 +108,7 @@ impl SkipReason {
             Refusal::NoSuchAction(_) => Self::NoSuchAction,
             Refusal::QueueFull { .. } => Self::QueueFull,
             Refusal::TooManyShapes { .. } => Self::TooManyShapes,
+            Refusal::BadParameter { .. } => Self::BadParameters,
             _ => Self::TooManyParameters,
         }
     }
@@ -126,6 +131,9 @@ impl fmt::Display for Skip {
             }
             (SkipReason::TooManyParameters, _) => {
                 f.write_str("with those of its action config it had too many parameters")
+            }
+            (SkipReason::BadParameters, _) => {
+                f.write_str("its action does not take its parameters as they are")
             }
             (SkipReason::Replaced, _) => f.write_str("another cron took the place of this one"),
             (SkipReason::Deleted, _) => f.write_str("the cron was deleted"),

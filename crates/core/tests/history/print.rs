@@ -119,6 +119,10 @@ impl Names {
             Event::Resurrected(job) => format!("resurrected {}", self.job(job)),
             Event::Ended(job) => format!("ended {}", self.job(job)),
             Event::Deleted(id) => format!("deleted {}", self.of(*id)),
+            Event::Compacted(ids) => {
+                let names: Vec<_> = ids.iter().map(|id| self.of(*id)).collect();
+                format!("compacted {}", names.join(", "))
+            }
             Event::LinesAppended { job, first, lines } => {
                 let texts: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
                 format!("lines of {} from {first}: {}", self.of(job.id), texts.join(", "))
@@ -205,6 +209,18 @@ pub(crate) fn parameters(map: Option<&Parameters>) -> String {
     let Some(map) = map else { return "null".to_owned() };
     let pairs: Vec<_> = map.iter().map(|(name, value)| format!("{name}:{value}")).collect();
     if pairs.is_empty() { "nothing".to_owned() } else { pairs.join(",") }
+}
+
+/// What a job has, whoever has said so.
+pub(crate) fn spec(job: &Job) -> String {
+    let text = |time: &Option<stint_core::Timeout>| {
+        time.as_ref().map_or("none".to_owned(), ToString::to_string)
+    };
+    let (deadline, stop) = (text(&job.spec.deadline), text(&job.spec.stop_timeout));
+    let needs = job.spec.capacity_map.as_ref().map_or("null".to_owned(), list);
+    let (left, total) = (job.retries_left, job.retries_total);
+    let told = parameters(job.spec.parameters.as_ref());
+    format!("deadline {deadline}, stop {stop}, retries {left}/{total}, needs {needs}, told {told}")
 }
 
 fn set(settings: &Settings) -> String {

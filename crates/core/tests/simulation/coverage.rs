@@ -13,8 +13,9 @@ pub(crate) struct Coverage {
 }
 
 /// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
-const REFUSED_IN_BOUNDS: [&str; 6] = [
+const REFUSED_IN_BOUNDS: [&str; 7] = [
     "QueueFull",
+    "QueueTooLarge",
     "TooManyShapes",
     "TooManyWorkers",
     "TooManyCrons",
@@ -22,10 +23,11 @@ const REFUSED_IN_BOUNDS: [&str; 6] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 22] = [
+const REFUSALS: [&str; 24] = [
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
+    "BadParameter",
     "IdTaken",
     "SubmitTooLate",
     "OverLimit",
@@ -45,12 +47,13 @@ const REFUSALS: [&str; 22] = [
     "TokenExpiresTooEarly",
     "BadUser",
     "ClusterIsOpen",
+    "OtherRetention",
 ];
 
 const REPLIES: [&str; 7] =
     ["Ok", "Submitted", "SubmittedBefore", "Registered", "Claimed", "LinesAppended", "Finished"];
 
-const EVENTS: [&str; 18] = [
+const EVENTS: [&str; 19] = [
     "+Submitted",
     "+Due",
     "+Claimed",
@@ -59,6 +62,7 @@ const EVENTS: [&str; 18] = [
     "+Resurrected",
     "+Ended",
     "+Deleted",
+    "+Compacted",
     "+LinesAppended",
     "+WorkerChanged",
     "+CronChanged",
@@ -88,17 +92,19 @@ const SKIPS: [&str; 7] =
     ["missed", "paused", "too_many", "overlap", "no_such_action", "replaced", "deleted"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 10] = [
+const PATHS: [&str; 12] = [
     "failed by its reclaims",
     "abandoned",
     "retried",
     "refused while something became due",
     "forgot an attempt",
     "had a parameter of a config",
+    "had all that its action has for it",
     "had a parameter that a config has as well",
     "put the same cron again",
     "a tick became a job",
     "a firing was void",
+    "put the cron of the compaction",
 ];
 
 impl Coverage {
@@ -143,6 +149,9 @@ impl Coverage {
         {
             self.words.insert("a firing was void");
         }
+        if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
+            self.words.insert("put the cron of the compaction");
+        }
         for event in &outcome.events {
             self.words.insert(event_word(event));
             match event {
@@ -167,6 +176,9 @@ impl Coverage {
                     self.words.insert("retried");
                 }
                 Event::Submitted(job) if !job.from_config.is_empty() => {
+                    if job.left_out.len() == 4 {
+                        self.words.insert("had all that its action has for it");
+                    }
                     self.words.insert("had a parameter of a config");
                     if job.spec.parameters.as_ref().is_some_and(|all| {
                         all.get("a").is_some_and(|value| value == "b") && all.contains_key("c")
@@ -217,9 +229,11 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::NoSuchJob(_) => "NoSuchJob",
         Refusal::NoSuchWorker(_) => "NoSuchWorker",
         Refusal::NoSuchAction(_) => "NoSuchAction",
+        Refusal::BadParameter { .. } => "BadParameter",
         Refusal::IdTaken(_) => "IdTaken",
         Refusal::SubmitTooLate(_) => "SubmitTooLate",
         Refusal::QueueFull { .. } => "QueueFull",
+        Refusal::QueueTooLarge { .. } => "QueueTooLarge",
         Refusal::TooManyShapes { .. } => "TooManyShapes",
         Refusal::OverLimit { .. } => "OverLimit",
         Refusal::LeaseTooShort { .. } => "LeaseTooShort",
@@ -242,6 +256,7 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::TokenExpiresTooEarly { .. } => "TokenExpiresTooEarly",
         Refusal::BadUser(_) => "BadUser",
         Refusal::ClusterIsOpen => "ClusterIsOpen",
+        Refusal::OtherRetention => "OtherRetention",
     }
 }
 
@@ -255,6 +270,7 @@ fn event_word(event: &Event) -> &'static str {
         Event::Resurrected(_) => "+Resurrected",
         Event::Ended(_) => "+Ended",
         Event::Deleted(_) => "+Deleted",
+        Event::Compacted(_) => "+Compacted",
         Event::LinesAppended { .. } => "+LinesAppended",
         Event::WorkerChanged(_) => "+WorkerChanged",
         Event::CronChanged(_) => "+CronChanged",

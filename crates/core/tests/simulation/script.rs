@@ -76,7 +76,7 @@ pub(crate) enum Op {
         id: u64,
         kind: u64,
         need: u64,
-        retries: u32,
+        retries: Option<u32>,
         scheduled: Scheduled,
         lag: u64,
     },
@@ -96,6 +96,11 @@ pub(crate) enum Op {
         actions: u64,
         capacity: u64,
         ttl: u64,
+    },
+    Offer {
+        speaker: Speaker,
+        actions: u64,
+        capacity: u64,
     },
     Confirm(Speaker),
     Heartbeat(Speaker),
@@ -150,7 +155,16 @@ pub(crate) enum Op {
     PutActionConfigAgain(u64),
     DeleteActionConfig(u64),
     PutSettings(u64),
+    /// A run removes jobs from history, by the rule that holds or by another one.
+    Compact {
+        run: u64,
+        lie: Lie,
+        jobs: Vec<Whose>,
+        is_other_rule: bool,
+    },
     Close(u64),
+    /// A lasting token of an administrator, by the number of its secret.
+    ResetAdmin(u64),
     /// A token, by the number of its secret; it expires so long after a little while ago.
     CreateToken {
         secret: u64,
@@ -225,7 +239,7 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-    let kinds: [(u64, Draw); 19] = [
+    let kinds: [(u64, Draw); 21] = [
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
@@ -236,6 +250,11 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         (death, |rng, worker| Op::Confirm(speaker(rng, worker))),
         (4, |rng, worker| Op::Heartbeat(speaker(rng, worker))),
         (18, |rng, worker| Op::Claim(speaker(rng, worker), max(rng))),
+        (2, |rng, worker| Op::Offer {
+            speaker: speaker(rng, worker),
+            actions: rng.next(),
+            capacity: rng.next(),
+        }),
         (8, |rng, _| append(rng)),
         (end, |rng, _| finish(rng)),
         (death, |rng, worker| leave_or_expire(rng, worker)),
@@ -243,7 +262,8 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         (4, |rng, _| cron(rng)),
         (9, |rng, _| of_ticks(rng)),
         (3, |rng, _| action_config(rng)),
-        (1, |rng, _| Op::PutSettings(rng.next())),
+        (2, |rng, _| Op::PutSettings(rng.next())),
+        (2, |rng, _| compact(rng)),
         (6, |rng, _| token(rng)),
     ];
     rng.weighted(&kinds)(rng, worker)
@@ -256,7 +276,11 @@ fn submit(rng: &mut Rng) -> Op {
         7 | 8 => Scheduled::In(rng.below(200)),
         _ => Scheduled::In(rng.below(10_000)),
     };
-    let retries = if rng.one_in(40) { 1_001 } else { u32::try_from(rng.below(4)).expect("few") };
+    let retries = match rng.below(40) {
+        0 => Some(1_001),
+        1..10 => None,
+        number => Some(u32::try_from(number % 4).expect("few")),
+    };
     let lag = if rng.one_in(10) { rng.next() } else { rng.below(3) };
     Op::Submit { id: rng.next(), kind: rng.next(), need: rng.next(), retries, scheduled, lag }
 }
@@ -298,8 +322,9 @@ fn action_config(rng: &mut Rng) -> Op {
 }
 
 fn token(rng: &mut Rng) -> Op {
-    match rng.below(10) {
+    match rng.below(11) {
         0 => Op::Close(rng.next()),
+        10 => Op::ResetAdmin(rng.next()),
         1 | 2 => Op::CreateTokenAgain { number: rng.next(), is_altered: rng.one_in(2) },
         3..6 => Op::RevokeToken(rng.next()),
         _ => {
@@ -329,6 +354,12 @@ fn finish(rng: &mut Rng) -> Op {
     let count = 1 + rng.below(3);
     let runs = (0..count).map(|_| (rng.next(), rng.next())).collect();
     Op::Finish { runs, lie: lie(rng), is_twice: rng.one_in(6) }
+}
+
+fn compact(rng: &mut Rng) -> Op {
+    let jobs = if rng.one_in(60) { 257 } else { rng.below(4) };
+    let jobs = (0..jobs).map(|_| whose(rng)).collect();
+    Op::Compact { run: rng.next(), lie: lie(rng), jobs, is_other_rule: rng.one_in(4) }
 }
 
 fn leave_or_expire(rng: &mut Rng, worker: u64) -> Op {
@@ -427,14 +458,22 @@ fn late_ticks(rng: &mut Rng) -> Vec<Op> {
     if is_pause {
         ops.push(Op::PauseCron(number));
     } else {
-        let without =
-            |worker| Op::Register { worker, incarnation: None, actions: 1, capacity: 0, ttl: 2 };
+        let without = |worker| Op::Register {
+            worker,
+            incarnation: Some(Incarnation(rng.next())),
+            actions: 1,
+            capacity: 0,
+            ttl: 2,
+        };
         ops.extend((0..WORKERS).map(without));
     }
     ops.extend((0..rng.below(6)).map(|_| Op::Tick));
     if is_pause {
         ops.push(Op::ResumeCron(number));
     }
-    ops.extend((0..3).map(|_| Op::Fire { numbers: vec![number, rng.next()], lie: None }));
+    for _ in 0..3 {
+        let others = (0..5).map(|_| rng.next());
+        ops.push(Op::Fire { numbers: [number].into_iter().chain(others).collect(), lie: None });
+    }
     ops
 }

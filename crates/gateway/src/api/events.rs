@@ -215,7 +215,8 @@ impl Topics {
             | Event::Deleted(_) => self.jobs,
             Event::WorkerChanged(_) => self.workers,
             Event::CronChanged(_) | Event::CronDeleted(_) | Event::CronTicked(_) => self.crons,
-            Event::LinesAppended { .. }
+            Event::Compacted(_)
+            | Event::LinesAppended { .. }
             | Event::ActionConfigChanged(_)
             | Event::ActionConfigDeleted(_)
             | Event::SettingsChanged(_)
@@ -262,7 +263,8 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
             };
             (kind, ticked.action.clone(), Subject::Tick(ticked.record))
         }
-        Event::LinesAppended { .. }
+        Event::Compacted(_)
+        | Event::LinesAppended { .. }
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)

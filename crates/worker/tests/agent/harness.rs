@@ -97,6 +97,7 @@ impl Site {
     /// stalls: a test that wants one to run out asks for a short one.
     pub(crate) fn config(&self, scripts: &[(&str, &str)]) -> Config {
         let mut config = Config::new(self.worker_dir());
+        config.program = env!("CARGO_BIN_EXE_stint-guardian-under-test").into();
         config.drain_limit = PATIENCE;
         for (name, script) in scripts {
             config.actions.insert((*name).to_owned(), shell(script));
@@ -190,7 +191,7 @@ pub(crate) async fn submit(replica: &Replica, spec: JobSpec, retries: u32) -> Jo
     let is_offered = || async { replica.with_state(|s| s.offers(&spec.action)).then_some(()) };
     eventually("the action is offered", is_offered).await;
     let drawn = replica.with_state(State::sequence);
-    let job = NewJob { id, drawn, spec, scheduled_at: None, retries };
+    let job = NewJob { id, drawn, spec, scheduled_at: None, retries: Some(retries) };
     replica.propose(Command::Submit(job)).await.expect("a cluster").expect("no refusal");
     id
 }

@@ -2,12 +2,11 @@
 
 use prost::Message as _;
 use stint_core::{
-    ActionTraits, CapacityMap, Command, CronId, CronPolicy, Firing, Incarnation, JobId, JobSpec,
+    ActionOffer, CapacityMap, Command, CronId, CronPolicy, Firing, Incarnation, JobId, JobSpec,
     NewCron, NewJob, Parameters, Passed, Refusal, Registration, Span, State, WorkerId,
 };
 
 use super::super::at;
-use super::super::cron::new_cron;
 use super::super::samples::policy;
 use super::super::{
     decode_answer, decode_header, decode_job, decode_proposal, encode_answer, encode_chunks,
@@ -73,10 +72,15 @@ fn commands() -> Vec<Command> {
                     job_history_compaction_enabled: enabled,
                     job_history_to_keep: to_keep,
                     job_history_max_age: max_age,
+                    compaction_cron: None,
                 }));
             }
         }
     }
+    commands.push(Command::PutSettings(SettingsChange {
+        compaction_cron: Some(Box::new(some_cron(spec_with(None, None), None))),
+        ..SettingsChange::default()
+    }));
     commands
 }
 
@@ -110,7 +114,7 @@ fn state() -> State {
         worker,
         incarnation: Incarnation(1),
         capacity: CapacityMap::default(),
-        actions: [("scan".to_owned(), ActionTraits::default())].into(),
+        actions: [("scan".to_owned(), ActionOffer::default())].into(),
         ttl: Span::from_ms(10_000),
     });
     let submit = Command::Submit(NewJob {
@@ -118,7 +122,7 @@ fn state() -> State {
         drawn: 0,
         spec: spec_with(None, None),
         scheduled_at: None,
-        retries: 0,
+        retries: None,
     });
     let spec = JobSpec { action: "sleep".to_owned(), ..spec_with(None, None) };
     let other = Command::PutCron(Box::new(some_cron(spec, None)));
@@ -158,9 +162,14 @@ fn a_checkpoint_brings_back_all_that_was_set() {
     let parts = state.parts();
     let fired = parts.crons.iter().find(|cron| cron.spec.action == "scan").unwrap();
     assert_eq!((fired.history.counts.fired, fired.history.records.len()), (1, 2));
-    assert!(fired.is_paused() && fired.next_run.is_none() && parts.jobs[1].cron.is_some());
+    assert!(
+        fired.is_paused()
+            && fired.next_run.is_none()
+            && parts.jobs.iter().any(|job| job.cron.is_some())
+    );
     assert_eq!(parts.settings.job_history_max_age, age("24h"));
-    assert_eq!(parts.jobs[0].from_config.len(), 1);
+    let submitted = parts.jobs.iter().find(|job| job.cron.is_none()).unwrap();
+    assert_eq!(submitted.from_config.len(), 1);
 
     let header = encode_header(&parts, None, pb::StoredMembership::default());
     let state = restored(&header, encode_chunks(&parts)).unwrap();

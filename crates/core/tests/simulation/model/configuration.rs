@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stint_core::{
-    ActionConfig, Change, Cron, Event, Generation, JobSpec, NewCron, Parameters, Refusal, Reply,
-    Settings, SettingsChange, SkipReason, TickHistory, TickRecord, limits,
+    ActionConfig, Change, Compaction, Cron, Event, Generation, JobId, JobSpec, NewCron, NewJob,
+    Parameters, Refusal, Reply, Settings, SettingsChange, SkipReason, TickHistory, TickRecord,
+    Timeout, limits,
 };
 
 use super::{Answer, Model, capacity_limits, over_limit};
@@ -73,6 +74,13 @@ impl Model {
         if new.next_run <= new.anchor {
             return Err(Refusal::NextRunTooEarly { next_run: new.next_run, anchor: new.anchor });
         }
+        self.whole(&NewJob {
+            id: JobId::from_bytes([0; 16]),
+            drawn: 0,
+            spec: new.spec.clone(),
+            scheduled_at: None,
+            retries: Some(new.retries),
+        })?;
         self.configuration.cron_count += 1;
         if let Some(former) = former {
             let former = self.configuration.crons.remove(former);
@@ -129,8 +137,40 @@ impl Model {
         if let Change::To(age) = &change.job_history_max_age {
             settings.job_history_max_age.clone_from(age);
         }
-        if *settings != former {
-            self.events.push(Event::SettingsChanged(settings.clone()));
+        let is_first =
+            settings.job_history_compaction_enabled && !former.job_history_compaction_enabled;
+        let settings = settings.clone();
+        if let Some(new) = &change.compaction_cron
+            && is_first
+            && self.configuration.cron(&new.spec.action).is_none()
+            && let Err(refusal) = self.put_cron(new)
+        {
+            self.configuration.settings = former;
+            return Err(refusal);
+        }
+        if settings != former {
+            self.events.push(Event::SettingsChanged(settings));
+        }
+        Ok(Reply::Ok)
+    }
+
+    pub(super) fn compact(&mut self, step: &Compaction) -> Answer {
+        let size = |n: usize| u64::try_from(n).expect("few");
+        over_limit(size(step.jobs.len()), size(limits::COMPACTED_PER_ENTRY_MAX))?;
+        self.living(step.worker, step.epoch)?;
+        self.held(step.worker, step.job, step.lease)?;
+        let settings = &self.configuration.settings;
+        let age = settings.job_history_max_age.as_ref().map(Timeout::span);
+        let is_in_force = settings.job_history_compaction_enabled
+            && step.by.to_keep == settings.job_history_to_keep
+            && step.by.max_age == age;
+        if !is_in_force {
+            return Err(Refusal::OtherRetention);
+        }
+        let over: Vec<_> =
+            step.jobs.iter().copied().filter(|id| self.live(*id).is_none()).collect();
+        if !over.is_empty() {
+            self.events.push(Event::Compacted(over));
         }
         Ok(Reply::Ok)
     }

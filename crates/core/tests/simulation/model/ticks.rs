@@ -184,11 +184,12 @@ impl Model {
             drawn: self.sequence,
             spec: cron.spec.clone(),
             scheduled_at: Some(cron.put_off(tick)),
-            retries: cron.retries,
+            retries: Some(cron.retries).filter(|retries| *retries != 0),
         };
         match self.create_for(cron, &new, Some(tick)) {
             Ok(_) => Fate::Fired(new.id),
             Err(Refusal::NoSuchAction(_)) => nothing(SkipReason::NoSuchAction),
+            Err(Refusal::BadParameter { .. }) => nothing(SkipReason::BadParameters),
             Err(other) => panic!("a simulation is too small for {other}"),
         }
     }
@@ -200,14 +201,8 @@ impl Model {
         new: &NewJob,
         tick: Option<Timestamp>,
     ) -> Answer {
-        self.admit(new)?;
-        let scheduled_at = new.scheduled_at.unwrap_or(Timestamp::from_ms(self.now));
-        let retries = (new.retries, new.retries);
-        let i = self.create(new.id, new.id, new.spec.clone(), scheduled_at, retries);
-        let (parameters, from_config) = self.told(&new.spec);
-        let job = &mut self.jobs[i].job;
-        (job.spec.parameters, job.from_config) = (parameters, from_config);
-        job.cron = Some(CronLink { id: cron.id, tick });
+        let i = self.create_whole(new)?;
+        self.jobs[i].job.cron = Some(CronLink { id: cron.id, tick });
         self.announce_new(i);
         Ok(Reply::Submitted(Arc::new(self.jobs[i].job.clone())))
     }
@@ -226,7 +221,8 @@ impl Model {
         let c = self.configuration.cron(action);
         let c = c.ok_or_else(|| Refusal::NoSuchCron(action.to_owned()))?;
         let cron = self.configuration.crons[c].clone();
-        let (spec, retries) = (cron.spec.clone(), cron.retries);
+        let spec = cron.spec.clone();
+        let retries = Some(cron.retries).filter(|retries| *retries != 0);
         self.create_for(&cron, &NewJob { id, drawn, spec, scheduled_at: None, retries }, None)
     }
 

@@ -181,12 +181,17 @@ mod tests {
             schedule: "57 54 3 * * *".into(),
             retries: 2,
             next_run: Some("2017-02-22T03:54:57Z".parse().unwrap()),
+            missed: "one".into(),
+            missed_window: "10s".into(),
+            overlap: "allow".into(),
             ..Default::default()
         };
         let documented = concat!(
             r#"{"crons":[{"id":"48875b1b-5006-48f5-9f3c-af9fbdd82255","action":"license_update","#,
             r#""schedule":"57 54 3 * * *","retries":2,"capacityMap":null,"parameters":null,"#,
-            r#""deadline":"","stopTimeout":"","nextRun":"2017-02-22T03:54:57Z"}]}"#
+            r#""deadline":"","stopTimeout":"","nextRun":"2017-02-22T03:54:57Z","#,
+            r#""missed":"one","missedWindow":"10s","overlap":"allow","jitter":"","#,
+            r#""isPaused":false,"fired":0,"skipped":{}}]}"#
         );
         assert_eq!(serde_json::to_string(&Crons::of(&[cron])).unwrap(), documented);
     }
