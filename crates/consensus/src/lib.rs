@@ -6,6 +6,7 @@
 
 mod audit;
 mod codec;
+mod compaction;
 mod consequences;
 mod error;
 mod failure;
@@ -26,6 +27,7 @@ mod replica;
 mod snapshot;
 mod state_machine;
 mod status;
+mod sweep;
 mod ticker;
 mod troubles;
 mod types;
@@ -33,6 +35,7 @@ mod upkeep;
 mod watch;
 
 pub use audit::{AuditRecord, Origin};
+pub use compaction::Outdated;
 pub use error::Error;
 pub use recent::Occurrence;
 pub use replica::{

@@ -18,12 +18,12 @@ pub enum Swept {
     Anew(u64),
     /// It is not there, or not any more.
     Gone,
-    /// It was damaged, or was damaged and replaced meanwhile: to be looked at again.
+    /// It was damaged, or it was time to stop: to be looked at again.
     Interrupted,
 }
 
-/// Which of some jobs are kept.
-pub(super) type Keeps<'a> = dyn Fn(&[[u8; 16]]) -> Result<Vec<bool>, Error> + 'a;
+/// Which of some jobs are kept; nothing if it is time to stop.
+type Keeps<'a> = dyn Fn(&[[u8; 16]]) -> Result<Option<Vec<bool>>, Error> + 'a;
 
 /// Whose the place of a period has become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,14 +40,14 @@ struct Survey {
 }
 
 impl Output {
-    /// Removes the lines of all jobs that `keeps` does not name, in the period that was `seen` to
+    /// Removes the lines of all jobs that `keeps` does not want kept, in the period that was `seen` to
     /// have some. A period without jobs is removed, if it `may_end`: if no new job will have its
-    /// output there. Whoever appends meanwhile waits for some milliseconds at most.
+    /// output there. It ends early where `keeps` has no answer. Whoever appends meanwhile waits for some milliseconds at most.
     pub fn sweep(
         &self,
         seen: Gone,
         may_end: bool,
-        keeps: impl Fn(&[[u8; 16]]) -> Result<Vec<bool>, Error>,
+        keeps: impl Fn(&[[u8; 16]]) -> Result<Option<Vec<bool>>, Error>,
     ) -> Result<Swept, Error> {
         let Some(period) = self.period(seen.period, Absent::Skip)? else { return Ok(Swept::Gone) };
         let Some(survey) = self.survey(&period, &keeps)? else { return Ok(Swept::Interrupted) };
@@ -175,7 +175,8 @@ impl Output {
     }
 
     /// Goes through the jobs of a period, some at a time, and has `work` hear which are kept and
-    /// which are gone, until it says that it is enough. `false` then, or if the period was harmed.
+    /// which are gone, until one of them says that it is enough. `false` then, or if the period was
+    /// harmed.
     fn for_all(
         &self,
         period: &Arc<Period>,
@@ -191,7 +192,7 @@ impl Output {
             };
             let Some(last) = jobs.last() else { return Ok(true) };
             after = Some(*last);
-            let kept = keeps(&jobs)?;
+            let Some(kept) = keeps(&jobs)? else { return Ok(false) };
             let (mut stay, mut go) = (Vec::new(), Vec::new());
             for (job, is_kept) in jobs.iter().zip(kept) {
                 if is_kept { stay.push(*job) } else { go.push(*job) }

@@ -51,9 +51,9 @@ impl StateStore {
     }
 
     /// Writes the file anew, as small as it can be, and says whether it is in force: not if a
-    /// snapshot has taken its place meanwhile. Whoever writes waits for a few milliseconds at a
+    /// snapshot has taken its place meanwhile, or if it was told to stop. Whoever writes waits for a few milliseconds at a
     /// time, and at the end until what is new is synced. Takes the room of both until then.
-    pub fn shrink(&self) -> Result<bool, Error> {
+    pub fn shrink(&self, goes_on: impl Fn() -> bool) -> Result<bool, Error> {
         check_reserve(&self.inner.path)?;
         let number = self.inner.incoming.fetch_add(1, Ordering::Relaxed);
         let path = self.inner.path.with_file_name(format!("{INCOMING}{number}.redb"));
@@ -65,25 +65,25 @@ impl StateStore {
         };
         let mut copy =
             Copy { store: self, _watch: Watch(self), old, new, copied: None, audit_copied: None };
-        copy.copy_most()?;
-        copy.put_in_force()
+        if copy.copy_most(goes_on)? { copy.put_in_force() } else { Ok(false) }
     }
 }
 
 impl Copy<'_> {
-    /// Copies until little is missing.
-    fn copy_most(&mut self) -> Result<(), Error> {
-        loop {
+    /// Copies until little is missing. `false` if it was time to stop.
+    fn copy_most(&mut self, goes_on: impl Fn() -> bool) -> Result<bool, Error> {
+        while goes_on() {
             let start = Instant::now();
             check_reserve(&self.store.inner.path)?;
             let has_more = self.copy_records()?;
             self.copy_touched(self.take_touched())?;
             if !self.copy_audit()? && !has_more {
-                return Ok(());
+                return Ok(true);
             }
             // Others use the same disk and the same cores.
             thread::sleep(start.elapsed());
         }
+        Ok(false)
     }
 
     fn put_in_force(mut self) -> Result<bool, Error> {

@@ -37,7 +37,7 @@ fn sweep(output: &Output, unswept: u64, may_end: bool, kept: &BTreeSet<u64>) -> 
     let seen = Gone { period: DAY, unswept, swept: 0 };
     let kept: BTreeSet<_> = kept.iter().map(|number| job(*number)).collect();
     output
-        .sweep(seen, may_end, |jobs| Ok(jobs.iter().map(|job| kept.contains(job)).collect()))
+        .sweep(seen, may_end, |jobs| Ok(Some(jobs.iter().map(|job| kept.contains(job)).collect())))
         .unwrap()
 }
 
@@ -93,7 +93,7 @@ fn few_jobs_are_deleted_one_by_one_and_counted_until_they_are_many() {
     assert!(has_exactly(&output, &kept));
     assert_eq!(dirs(&place), ["20000"]);
     let seen = Gone { period: DAY, unswept: 1, swept: 30 };
-    let swept = output.sweep(seen, true, |jobs| Ok(vec![true; jobs.len()]));
+    let swept = output.sweep(seen, true, |jobs| Ok(Some(vec![true; jobs.len()])));
     assert_eq!(swept.unwrap(), Swept::Anew(99));
     assert!(has_exactly(&output, &kept));
 }
@@ -106,7 +106,7 @@ fn a_period_that_may_get_new_jobs_is_empty_and_stays() {
     assert_eq!(output.periods().unwrap(), [DAY]);
     assert!(has_exactly(&output, &BTreeSet::new()));
     let absent = Gone { period: DAY + 1, unswept: 1, swept: 0 };
-    assert_eq!(output.sweep(absent, true, |_| Ok(vec![])).unwrap(), Swept::Gone);
+    assert_eq!(output.sweep(absent, true, |_| Ok(Some(vec![]))).unwrap(), Swept::Gone);
     assert_eq!(output.periods().unwrap(), [DAY], "sweeping creates no period");
 }
 
@@ -120,9 +120,10 @@ fn an_error_of_whoever_knows_changes_nothing() {
         if asked.swap(true, Ordering::AcqRel) {
             return Err(Error::DiskFull { path: "history".into() });
         }
-        Ok(vec![false; jobs.len()])
+        Ok(Some(vec![false; jobs.len()]))
     });
     assert!(swept.is_err());
+    assert_eq!(output.sweep(seen, true, |_| Ok(None)).unwrap(), Swept::Interrupted);
     assert!(has_exactly(&output, &(0..10).collect()));
     assert_eq!(dirs(&place), ["20000"]);
 }
@@ -134,8 +135,8 @@ fn whoever_appends_and_deletes_meanwhile_loses_nothing() {
         fill(&output, 500..1_000);
         let is_over = AtomicBool::new(false);
         // Jobs from 500 on are gone; the others come and go meanwhile.
-        let keeps = |jobs: &[[u8; 16]]| -> Result<Vec<bool>, Error> {
-            Ok(jobs.iter().map(|one| *one < job(500)).collect())
+        let keeps = |jobs: &[[u8; 16]]| -> Result<Option<Vec<bool>>, Error> {
+            Ok(Some(jobs.iter().map(|one| *one < job(500)).collect()))
         };
         let kept = thread::scope(|scope| {
             let sweeper = scope.spawn(|| {

@@ -48,7 +48,7 @@ fn the_room_of_removed_records_comes_back() {
     assert_eq!(state.slack().unwrap(), (100, 19_900));
     state.make_durable().unwrap();
     assert!(bytes_of(&place) > before / 2, "nothing else gives it back");
-    assert!(state.shrink().unwrap());
+    assert!(state.shrink(|| true).unwrap());
     let after = bytes_of(&place);
     assert!(after < before / 20, "{after} bytes of {before}");
     assert_eq!(state.slack().unwrap(), (100, 0));
@@ -109,7 +109,7 @@ fn whoever_writes_meanwhile_loses_nothing() {
                 model
             });
             while !writer.is_finished() {
-                assert!(state.shrink().unwrap());
+                assert!(state.shrink(|| true).unwrap());
             }
             writer.join().unwrap()
         });
@@ -131,7 +131,7 @@ fn it_is_known_of_which_periods_jobs_are_gone() {
     remove(&state, 0..5);
     let gone = |period, unswept, swept| Gone { period, unswept, swept };
     assert_eq!(state.gone().unwrap(), [gone(20_000, 3, 0), gone(20_001, 2, 0)]);
-    assert!(state.shrink().unwrap());
+    assert!(state.shrink(|| true).unwrap());
     assert_eq!(state.gone().unwrap(), [gone(20_000, 3, 0), gone(20_001, 2, 0)]);
     // More goes while it is swept.
     remove(&state, 6..7);
@@ -184,7 +184,7 @@ fn a_snapshot_that_is_installed_meanwhile_stands() {
     let state = Arc::new(state);
     let shrinking = thread::spawn({
         let state = Arc::clone(&state);
-        move || state.shrink().unwrap()
+        move || state.shrink(|| true).unwrap()
     });
     state.install(received).unwrap();
     let _either = shrinking.join().unwrap();
