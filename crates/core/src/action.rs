@@ -3,7 +3,7 @@
 use crate::time::Span;
 
 /// The actions that every replica has without configuration.
-pub const BUILT_IN_ACTIONS: [&str; 3] = ["sleep", "false", "noop"];
+pub const BUILT_IN_ACTIONS: [&str; 4] = ["sleep", "false", "noop", crate::COMPACTION_ACTION];
 
 /// How the jobs of an action are treated, as the worker that offers it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -9,6 +9,7 @@ mod agent;
 mod builtin;
 mod clock;
 mod command_line;
+mod compaction;
 mod config;
 mod confinement;
 mod error;
