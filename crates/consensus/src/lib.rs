@@ -34,7 +34,7 @@ mod types;
 mod upkeep;
 mod watch;
 
-pub use audit::{AuditRecord, Origin};
+pub use audit::{AuditFilter, AuditRecord, Origin};
 pub use compaction::Outdated;
 pub use error::Error;
 pub use recent::Occurrence;

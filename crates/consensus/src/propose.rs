@@ -65,6 +65,7 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::Delete { .. }
         | Command::SetCapacity { .. }
         | Command::Register(_)
+        | Command::Offer(_)
         | Command::Confirm { .. }
         | Command::Heartbeat { .. }
         | Command::AppendLines { .. }
@@ -74,7 +75,8 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::PutCron(_)
         | Command::PutActionConfig(_)
         | Command::PutSettings(_)
-        | Command::Close { .. } => true,
+        | Command::Close { .. }
+        | Command::ResetAdmin { .. } => true,
     }
 }
 

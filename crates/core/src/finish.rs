@@ -86,6 +86,7 @@ pub(crate) fn fail(state: &mut State, transition: &mut Transition, id: JobId) {
     state.end(transition, id, Status::Error);
     if job.retries_left > 0 && job.status != Status::CancelRequest {
         let backoff = job.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
-        submit::retry(state, transition, &job, backoff);
+        let wait = backoff.wait(job.retries_total.saturating_sub(job.retries_left), job.id);
+        submit::retry(state, transition, &job, wait);
     }
 }

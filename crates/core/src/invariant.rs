@@ -55,8 +55,8 @@ pub enum Violation {
     /// A job's numbers contradict each other or the state's.
     #[error("job {0}: its numbers contradict each other")]
     Numbers(JobId),
-    /// A parameter that a job has of its action's config is not among its parameters.
-    #[error("job {0}: it does not have what its action's config has given it")]
+    /// A job does not have what its action, or the config of it, has given it.
+    #[error("job {0}: it does not have what its action or its action's config has given it")]
     FromConfig(JobId),
     /// Two crons have one generation, or it was not given yet.
     #[error("generation {0} of crons: given twice, or not given yet")]
@@ -64,6 +64,14 @@ pub enum Violation {
     /// A cron's instants contradict each other.
     #[error("cron of \"{0}\": its anchor, its last tick and its next run are not in this order")]
     Ticks(String),
+    /// The bytes of all parameters were counted wrongly.
+    #[error("the parameters of live jobs have {bytes} bytes, and were counted as {counted}")]
+    ParameterBytes {
+        /// As counted.
+        counted: u64,
+        /// As there are.
+        bytes: u64,
+    },
     /// An action has two crons or two configs.
     #[error("action \"{0}\": it has two crons or two configs")]
     TwoOfAction(String),
@@ -98,6 +106,10 @@ pub fn check(state: &State) -> Result<(), Violation> {
         {
             return Err(Violation::Lease(lease));
         }
+    }
+    let bytes = state.jobs.values().map(|job| job.parameter_bytes()).sum();
+    if bytes != state.parameter_bytes {
+        return Err(Violation::ParameterBytes { counted: state.parameter_bytes, bytes });
     }
     let queued = state.queue.len() + state.later.len();
     if queued != claimable {
@@ -153,7 +165,7 @@ fn check_job(state: &State, job: &Job) -> Result<(), Violation> {
         return Err(Violation::Numbers(job.id));
     }
     let has = |name| job.spec.parameters.as_ref().is_some_and(|all| all.contains_key(name));
-    let has_all = job.from_config.iter().all(has);
+    let has_all = job.from_config.iter().all(has) && job.left_out.iter().all(|what| job.has(*what));
     if has_all { Ok(()) } else { Err(Violation::FromConfig(job.id)) }
 }
 
@@ -192,7 +204,7 @@ fn check_tokens(state: &State) -> Result<(), Violation> {
     let tokens = state.tokens.len();
     let has_admin = state.tokens.values().any(|token| token.is_lasting_admin());
     let are_right = if state.is_closed { has_admin } else { tokens == 0 };
-    if are_right && tokens <= limits::TOKENS_MAX {
+    if are_right && tokens <= limits::TOKENS_MAX + limits::TOKENS_RESERVED {
         Ok(())
     } else {
         Err(Violation::Tokens { tokens })

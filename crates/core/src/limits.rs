@@ -5,6 +5,10 @@ use crate::time::{Span, Timestamp};
 /// Jobs that are not over, in all. Each takes about a kilobyte of memory on every replica.
 pub const LIVE_JOBS_MAX: usize = 500_000;
 
+/// Bytes of the parameters of all jobs that are not over, names included: they are in memory on every
+/// replica, and in every checkpoint. So many jobs as there may be have half a kilobyte each.
+pub const LIVE_PARAMETER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
 /// Different capacity maps among the live jobs of one action. A claim looks at the head of each
 /// that waits, so this bounds the work of one claim; jobs that run or are scheduled for later
 /// count, because they can all come to wait at once.
@@ -59,6 +63,19 @@ pub const LINES_PER_ENTRY_MAX: usize = 4_096;
 /// Workers that the state remembers, dead ones included.
 pub const WORKERS_MAX: usize = 1_024;
 
+/// Parameters that one action may declare.
+pub const DECLARATIONS_MAX: usize = 64;
+
+/// Bytes of all texts that a worker says of its actions: one entry of the log holds them, and each
+/// replica keeps them of each worker.
+pub const OFFERS_BYTES_MAX: usize = 256 * 1024;
+
+/// The longest wait before a retry, a week: what has failed for so long is seen to by people.
+pub const BACKOFF_MAX: Span = Span::from_ms(7 * 24 * 60 * 60 * 1_000);
+
+/// What one wait before a retry can be of the one before, in percent.
+pub const BACKOFF_FACTOR_MAX: u32 = 10_000;
+
 /// Actions that one worker may offer.
 pub const ACTIONS_PER_WORKER_MAX: usize = 4_096;
 
@@ -82,6 +99,10 @@ pub const COMPACTED_PER_ENTRY_MAX: usize = 256;
 /// Tokens, expired ones included. Each has less than a kilobyte, so all of them are at most a
 /// megabyte, on every replica and in every checkpoint.
 pub const TOKENS_MAX: usize = 1_024;
+
+/// Tokens beyond them that can only be drawn on the machines of replicas: a cluster whose tokens are
+/// all lost must not be too full for a new one.
+pub const TOKENS_RESERVED: usize = 16;
 
 /// Bytes of what an administrator writes about a token.
 pub const DESCRIPTION_BYTES_MAX: usize = 256;

@@ -72,6 +72,7 @@ pub(crate) fn job(action: &str, parameters: &[(&str, &str)]) -> Arc<Job> {
         }],
         line_count: 0,
         from_config: std::collections::BTreeSet::new(),
+        left_out: std::collections::BTreeSet::new(),
         cron: None,
     })
 }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use prost::Message as _;
 use stint_core::{
-    Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, NewJob, Registration,
-    Retention, Span, Timestamp,
+    Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, NewJob, Offer,
+    Registration, Retention, Span, Timestamp,
 };
 use stint_proto::log::v1 as pb;
 use stint_proto::log::v1::proposal::Command as Wire;
@@ -13,7 +13,8 @@ use super::audit::origin_of;
 use super::configuration::{
     action_config, action_config_of, change, change_of, new_cron, new_cron_of,
 };
-use super::job::{line, line_of, spec, spec_of, traits, traits_of};
+use super::job::{line, line_of, spec, spec_of};
+use super::offer::{offers, offers_of};
 use super::token::{hash_of, new_token, new_token_of, token_id, token_ref};
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
@@ -79,7 +80,8 @@ fn to_wire(command: &Command) -> Wire {
             drawn: new.drawn,
             spec: Some(spec(&new.spec)),
             scheduled_at_ms: new.scheduled_at.map(Timestamp::as_ms),
-            retries: new.retries,
+            retries: new.retries.unwrap_or(0),
+            no_retries_said: new.retries.is_none(),
         }),
         Command::Cancel { job } => Wire::Cancel(pb::JobRef { job: job_bytes(*job) }),
         Command::Delete { job } => Wire::Delete(pb::JobRef { job: job_bytes(*job) }),
@@ -87,13 +89,8 @@ fn to_wire(command: &Command) -> Wire {
             worker: worker.get(),
             capacity: Some(capacity(map)),
         }),
-        Command::Register(new) => Wire::Register(pb::Register {
-            worker: new.worker.get(),
-            incarnation: new.incarnation.0,
-            capacity: Some(capacity(&new.capacity)),
-            actions: new.actions.iter().map(|(name, t)| (name.clone(), traits(*t))).collect(),
-            ttl_ms: new.ttl.as_ms(),
-        }),
+        Command::Register(new) => Wire::Register(registration(new)),
+        Command::Offer(new) => Wire::Offer(offer(new)),
         Command::Confirm { worker, epoch } => Wire::Confirm(worker_ref(*worker, *epoch)),
         Command::Heartbeat { worker, epoch } => Wire::Heartbeat(worker_ref(*worker, *epoch)),
         Command::Claim { worker, epoch, max } => {
@@ -123,6 +120,7 @@ fn to_wire(command: &Command) -> Wire {
         Command::PutActionConfig(config) => Wire::PutActionConfig(action_config(config)),
         Command::DeleteActionConfig { action } => Wire::DeleteActionConfig(action_ref(action)),
         Command::PutSettings(settings) => Wire::PutSettings(change(settings)),
+        Command::ResetAdmin { hash } => Wire::ResetAdmin(pb::ResetAdmin { hash: hash.0.to_vec() }),
         Command::Compact(step) => Wire::Compact(compaction(step)),
         Command::Close { hash } => Wire::Close(pb::Close { hash: hash.0.to_vec() }),
         Command::CreateToken(new) => Wire::CreateToken(new_token(new)),
@@ -139,7 +137,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
             drawn: new.drawn,
             spec: spec_of(new.spec.ok_or_else(|| missing("job spec"))?)?,
             scheduled_at: new.scheduled_at_ms.map(at),
-            retries: new.retries,
+            retries: (!new.no_retries_said).then_some(new.retries),
         }),
         Wire::Cancel(of) => Command::Cancel { job: job_id(&of.job)? },
         Wire::Delete(of) => Command::Delete { job: job_id(&of.job)? },
@@ -148,6 +146,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
             capacity: capacity_of(set.capacity.unwrap_or_default()),
         },
         Wire::Register(new) => Command::Register(registration_of(new)?),
+        Wire::Offer(new) => Command::Offer(Box::new(offer_of(new)?)),
         Wire::Confirm(of) => by(&of).map(|(worker, epoch)| Command::Confirm { worker, epoch })?,
         Wire::Heartbeat(of) => {
             by(&of).map(|(worker, epoch)| Command::Heartbeat { worker, epoch })?
@@ -181,6 +180,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         Wire::PutActionConfig(config) => Command::PutActionConfig(action_config_of(config)?),
         Wire::DeleteActionConfig(of) => Command::DeleteActionConfig { action: of.action },
         Wire::PutSettings(settings) => Command::PutSettings(change_of(settings)?),
+        Wire::ResetAdmin(reset) => Command::ResetAdmin { hash: hash_of(&reset.hash)? },
         Wire::Compact(step) => Command::Compact(Box::new(compaction_of(&step)?)),
         Wire::Close(close) => Command::Close { hash: hash_of(&close.hash)? },
         Wire::CreateToken(new) => Command::CreateToken(Box::new(new_token_of(new)?)),
@@ -192,16 +192,44 @@ fn action_ref(action: &str) -> pb::ActionRef {
     pb::ActionRef { action: action.to_owned() }
 }
 
+fn registration(new: &Registration) -> pb::Register {
+    let (actions, offers) = offers(&new.actions);
+    pb::Register {
+        worker: new.worker.get(),
+        incarnation: new.incarnation.0,
+        capacity: Some(capacity(&new.capacity)),
+        actions,
+        offers,
+        ttl_ms: new.ttl.as_ms(),
+    }
+}
+
+fn offer(new: &Offer) -> pb::Offer {
+    let (actions, offers) = offers(&new.actions);
+    pb::Offer {
+        worker: new.worker.get(),
+        epoch: new.epoch.0,
+        capacity: Some(capacity(&new.capacity)),
+        actions,
+        offers,
+    }
+}
+
+fn offer_of(new: pb::Offer) -> Decoded<Offer> {
+    Ok(Offer {
+        worker: worker_id(new.worker)?,
+        epoch: Epoch(new.epoch),
+        capacity: capacity_of(new.capacity.unwrap_or_default()),
+        actions: offers_of((new.actions, new.offers))?,
+    })
+}
+
 fn registration_of(new: pb::Register) -> Decoded<Registration> {
     Ok(Registration {
         worker: worker_id(new.worker)?,
         incarnation: Incarnation(new.incarnation),
         capacity: capacity_of(new.capacity.unwrap_or_default()),
-        actions: new
-            .actions
-            .into_iter()
-            .map(|(name, traits)| Ok((name, traits_of(traits)?)))
-            .collect::<Decoded<_>>()?,
+        actions: offers_of((new.actions, new.offers))?,
         ttl: Span::from_ms(new.ttl_ms),
     })
 }

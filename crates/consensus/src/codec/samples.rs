@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, CapacityMap, Change, Command,
-    Compaction, CronId, CronLink, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
-    JobSpec, LeaseId, Line, ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parts, Refusal,
-    Registration, Reply, Retention, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp,
-    TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
+    ActionConfig, ActionConfigId, ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff,
+    CapacityMap, Change, Command, Compaction, CronId, CronLink, Declaration, Declarations,
+    Defaults, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut,
+    Line, ListKey, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parts, Refusal, Registration,
+    Reply, Retention, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash,
+    TokenId, Worker, WorkerId, WorkerStatus,
 };
 
 const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");
@@ -36,7 +37,48 @@ fn exit(cause: ExitCause) -> Finished {
 }
 
 fn traits() -> ActionTraits {
-    ActionTraits { on_worker_loss: OnWorkerLoss::Abandon, backoff: Span::from_ms(1_500) }
+    ActionTraits {
+        on_worker_loss: OnWorkerLoss::Abandon,
+        backoff: Backoff::constant(Span::from_ms(1_500)),
+    }
+}
+
+/// An action of which all is said that can be.
+fn whole_offer() -> ActionOffer {
+    let declared = Declaration {
+        description: "a file".to_owned(),
+        is_required: true,
+        default: Some(String::new()),
+        bytes_max: Some(200),
+        minimum: Some(-5),
+        maximum: Some(i64::MAX),
+        values: vec!["a".to_owned(), String::new()],
+        pattern: Some("[a-z]+".to_owned()),
+    };
+    let backoff = Backoff {
+        factor_percent: 200,
+        max: Some(Span::from_ms(60_000)),
+        jitter_percent: 50,
+        ..traits().backoff
+    };
+    ActionOffer {
+        traits: ActionTraits { backoff, ..traits() },
+        description: "encodes".to_owned(),
+        defaults: Defaults {
+            deadline: Timeout::parse("1h").expect("a duration"),
+            stop_timeout: Timeout::parse("5s").expect("a duration"),
+            retries: 3,
+            capacity_map: Some(capacity()),
+        },
+        declarations: Declarations {
+            parameters: [("in".to_owned(), declared)].into(),
+            is_closed: true,
+        },
+    }
+}
+
+fn actions() -> std::collections::BTreeMap<String, ActionOffer> {
+    [("encode".to_owned(), traits().into()), ("mix".to_owned(), whole_offer())].into()
 }
 
 /// The name of a command; add a sample below for each that is new.
@@ -48,6 +90,7 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::Delete { .. } => "delete",
         Command::SetCapacity { .. } => "set_capacity",
         Command::Register(_) => "register",
+        Command::Offer(_) => "offer",
         Command::Confirm { .. } => "confirm",
         Command::Heartbeat { .. } => "heartbeat",
         Command::Claim { .. } => "claim",
@@ -61,13 +104,14 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::DeleteActionConfig { .. } => "delete_action_config",
         Command::PutSettings(_) => "put_settings",
         Command::Close { .. } => "close",
+        Command::ResetAdmin { .. } => "reset_admin",
         Command::CreateToken(_) => "create_token",
         Command::RevokeToken { .. } => "revoke_token",
         Command::Compact(_) => "compact",
     }
 }
 
-pub(crate) const COMMANDS: usize = 22;
+pub(crate) const COMMANDS: usize = 24;
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_the_cluster()].concat()
@@ -82,6 +126,7 @@ fn of_the_cluster() -> Vec<Command> {
             compaction_cron: None,
         }),
         Command::Close { hash: TokenHash([4; 32]) },
+        Command::ResetAdmin { hash: TokenHash([7; 32]) },
         Command::CreateToken(Box::new(NewToken {
             user: "ann".to_owned(),
             role: Role::Operator,
@@ -111,7 +156,7 @@ fn of_jobs() -> Vec<Command> {
             drawn: 300,
             spec: spec(),
             scheduled_at: Some(Timestamp::from_ms(0)),
-            retries: 2,
+            retries: Some(2),
         }),
         Command::Cancel { job },
         Command::Delete { job },
@@ -120,9 +165,10 @@ fn of_jobs() -> Vec<Command> {
             worker,
             incarnation: Incarnation(u64::MAX),
             capacity: capacity(),
-            actions: [("encode".to_owned(), traits())].into(),
+            actions: [("encode".to_owned(), traits().into())].into(),
             ttl: Span::from_ms(10_000),
         }),
+        Command::Offer(Box::new(Offer { worker, epoch, capacity: capacity(), actions: actions() })),
         Command::Confirm { worker, epoch },
         Command::Heartbeat { worker, epoch },
         Command::Claim { worker, epoch, max: 16 },
@@ -211,6 +257,7 @@ pub(crate) fn job() -> Job {
         retries_total: 3,
         worker: Some(worker_id()),
         from_config: ["in".to_owned()].into(),
+        left_out: [LeftOut::Deadline, LeftOut::Retries].into(),
         cron: Some(CronLink {
             id: CronId::from_bytes([2; 16]),
             tick: Some(Timestamp::from_ms(1_700_000_000_000)),
@@ -232,7 +279,7 @@ pub(crate) fn parts() -> Parts {
         incarnation: Incarnation(5),
         status,
         is_confirmed: true,
-        actions: [("encode".to_owned(), traits())].into(),
+        actions: actions(),
         capacity_declared: capacity(),
         capacity_set: Some(CapacityMap::default()),
         capacity_in_use: capacity(),
@@ -312,11 +359,13 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::TokenExpiresTooEarly { .. } => 25,
         Refusal::BadUser(_) => 26,
         Refusal::ClusterIsOpen => 27,
-        Refusal::OtherRetention => 28,
+        Refusal::BadParameter { .. } => 28,
+        Refusal::OtherRetention => 29,
+        Refusal::QueueTooLarge { .. } => 30,
     }
 }
 
-pub(crate) const REFUSALS: usize = 29;
+pub(crate) const REFUSALS: usize = 31;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -352,6 +401,12 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         Refusal::BadUser("a:b".to_owned()),
         Refusal::ClusterIsOpen,
+        Refusal::BadParameter {
+            action: "encode".to_owned(),
+            parameter: "in".to_owned(),
+            problem: "is missing".to_owned(),
+        },
         Refusal::OtherRetention,
+        Refusal::QueueTooLarge { limit: 268_435_456 },
     ]
 }

@@ -13,8 +13,9 @@ pub(crate) struct Coverage {
 }
 
 /// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
-const REFUSED_IN_BOUNDS: [&str; 6] = [
+const REFUSED_IN_BOUNDS: [&str; 7] = [
     "QueueFull",
+    "QueueTooLarge",
     "TooManyShapes",
     "TooManyWorkers",
     "TooManyCrons",
@@ -22,10 +23,11 @@ const REFUSED_IN_BOUNDS: [&str; 6] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 23] = [
+const REFUSALS: [&str; 24] = [
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
+    "BadParameter",
     "IdTaken",
     "SubmitTooLate",
     "OverLimit",
@@ -85,13 +87,14 @@ const ENDS: [&str; 7] = [
 const WAITS: [&str; 5] = ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 10] = [
     "failed by its reclaims",
     "abandoned",
     "retried",
     "refused while something became due",
     "forgot an attempt",
     "had a parameter of a config",
+    "had all that its action has for it",
     "had a parameter that a config has as well",
     "put the same cron again",
     "put the cron of the compaction",
@@ -154,6 +157,9 @@ impl Coverage {
                     self.words.insert("retried");
                 }
                 Event::Submitted(job) if !job.from_config.is_empty() => {
+                    if job.left_out.len() == 4 {
+                        self.words.insert("had all that its action has for it");
+                    }
                     self.words.insert("had a parameter of a config");
                     if job.spec.parameters.as_ref().is_some_and(|all| {
                         all.get("a").is_some_and(|value| value == "b") && all.contains_key("c")
@@ -204,9 +210,11 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::NoSuchJob(_) => "NoSuchJob",
         Refusal::NoSuchWorker(_) => "NoSuchWorker",
         Refusal::NoSuchAction(_) => "NoSuchAction",
+        Refusal::BadParameter { .. } => "BadParameter",
         Refusal::IdTaken(_) => "IdTaken",
         Refusal::SubmitTooLate(_) => "SubmitTooLate",
         Refusal::QueueFull { .. } => "QueueFull",
+        Refusal::QueueTooLarge { .. } => "QueueTooLarge",
         Refusal::TooManyShapes { .. } => "TooManyShapes",
         Refusal::OverLimit { .. } => "OverLimit",
         Refusal::LeaseTooShort { .. } => "LeaseTooShort",

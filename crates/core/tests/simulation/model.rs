@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stint_core::{
-    CapacityMap, Command, Event, Job, JobId, JobSpec, LeaseId, NewJob, Outcome, Parts, Refusal,
-    Reply, Status, Timestamp, Worker, limits,
+    CapacityMap, Command, Event, Job, JobId, JobSpec, LeaseId, LeftOut, NewJob, Outcome, Parts,
+    Refusal, Reply, Status, Timestamp, Worker, limits,
 };
 
 use self::configuration::Configuration;
 use self::tokens::Tokens;
 use super::table;
 
+mod actions;
 mod claims;
 pub(crate) mod configuration;
 mod questions;
@@ -30,6 +31,8 @@ pub(crate) struct Entry {
     pub(crate) is_over: bool,
     /// What its submitter wrote; of a retry, what the failed job had.
     pub(crate) submitted: JobSpec,
+    /// The retries that its submitter wrote, or nothing if they are its action's.
+    pub(crate) submitted_retries: Option<u32>,
 }
 
 #[derive(Default)]
@@ -85,6 +88,7 @@ impl Model {
             Command::Delete { job } => Ok(self.delete(*job)),
             Command::SetCapacity { worker, capacity } => self.set_capacity(*worker, capacity),
             Command::Register(new) => self.register(new),
+            Command::Offer(new) => self.offer(new),
             Command::Confirm { worker, epoch } => self.confirm(*worker, *epoch),
             Command::Heartbeat { worker, epoch } => self.heartbeat(*worker, *epoch),
             Command::Claim { worker, epoch, max } => self.claim(*worker, *epoch, *max),
@@ -101,6 +105,7 @@ impl Model {
             Command::PutSettings(change) => self.put_settings(change),
             Command::Compact(step) => self.compact(step),
             Command::Close { hash } => Ok(self.close_cluster(*hash)),
+            Command::ResetAdmin { hash } => self.reset_admin(*hash),
             Command::CreateToken(new) => self.create_token(new),
             Command::RevokeToken { id } => self.revoke_token(*id),
         };
@@ -149,8 +154,10 @@ impl Model {
 
     fn submit(&mut self, new: &NewJob) -> Answer {
         if let Some(i) = self.live(new.id) {
-            let job = &self.jobs[i].job;
-            let is_same = self.jobs[i].submitted == new.spec && job.retries_total == new.retries;
+            let (job, written) = (&self.jobs[i].job, self.jobs[i].submitted_retries);
+            // Nobody can tell no retries from nothing said, where the action says nothing either.
+            let retries = new.retries.or(written.filter(|retries| *retries == 0));
+            let is_same = self.jobs[i].submitted == new.spec && written == retries;
             let same = Reply::Submitted(Arc::new(job.clone()));
             return if is_same { Ok(same) } else { Err(Refusal::IdTaken(new.id)) };
         }
@@ -165,11 +172,14 @@ impl Model {
         }
         self.admit(new)?;
         let scheduled_at = new.scheduled_at.unwrap_or(Timestamp::from_ms(self.now));
-        let retries = (new.retries, new.retries);
-        let i = self.create(new.id, new.id, new.spec.clone(), scheduled_at, retries);
-        let (parameters, from_config) = self.told(&new.spec);
-        self.jobs[i].job.spec.parameters = parameters;
+        let (spec, retries, from_config, left_out) = self.whole(new)?;
+        let i = self.create(new.id, new.id, spec, scheduled_at, (retries, retries));
+        self.jobs[i].submitted = new.spec.clone();
+        if left_out.contains(&LeftOut::Retries) {
+            self.jobs[i].submitted_retries = None;
+        }
         self.jobs[i].job.from_config = from_config;
+        self.jobs[i].job.left_out = left_out;
         self.announce_new(i);
         Ok(Reply::Submitted(Arc::new(self.jobs[i].job.clone())))
     }
@@ -177,7 +187,7 @@ impl Model {
     /// The limits that a submission of the simulation can meet.
     fn admit(&self, new: &NewJob) -> Result<(), Refusal> {
         self.known(&new.spec.action)?;
-        over_limit(u64::from(new.retries), u64::from(limits::RETRIES_MAX))?;
+        over_limit(u64::from(new.retries.unwrap_or(0)), u64::from(limits::RETRIES_MAX))?;
         new.spec.capacity_map.as_ref().map_or(Ok(()), capacity_limits)
     }
 
@@ -219,9 +229,11 @@ impl Model {
             attempts: Vec::new(),
             line_count: 0,
             from_config: BTreeSet::new(),
+            left_out: BTreeSet::new(),
             cron: None,
         };
-        self.jobs.push(Entry { job, is_over: false, submitted });
+        let submitted_retries = Some(retries_total);
+        self.jobs.push(Entry { job, is_over: false, submitted, submitted_retries });
         self.jobs.len() - 1
     }
 
@@ -295,9 +307,10 @@ impl Model {
         }
         let now = Timestamp::from_ms(self.now);
         let backoff = failed.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
+        let wait = backoff.wait(failed.retries_total - failed.retries_left, failed.id);
         let id = failed.id.derive(now, "retry");
         let retries = (failed.retries_left - 1, failed.retries_total);
-        let retry = self.create(id, failed.id, failed.spec, now.plus(backoff), retries);
+        let retry = self.create(id, failed.id, failed.spec, now.plus(wait), retries);
         self.announce_new(retry);
     }
 

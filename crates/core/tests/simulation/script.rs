@@ -76,7 +76,7 @@ pub(crate) enum Op {
         id: u64,
         kind: u64,
         need: u64,
-        retries: u32,
+        retries: Option<u32>,
         scheduled: Scheduled,
         lag: u64,
     },
@@ -96,6 +96,11 @@ pub(crate) enum Op {
         actions: u64,
         capacity: u64,
         ttl: u64,
+    },
+    Offer {
+        speaker: Speaker,
+        actions: u64,
+        capacity: u64,
     },
     Confirm(Speaker),
     Heartbeat(Speaker),
@@ -146,6 +151,8 @@ pub(crate) enum Op {
         is_other_rule: bool,
     },
     Close(u64),
+    /// A lasting token of an administrator, by the number of its secret.
+    ResetAdmin(u64),
     /// A token, by the number of its secret; it expires so long after a little while ago.
     CreateToken {
         secret: u64,
@@ -219,7 +226,7 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-    let kinds: [(u64, Draw); 19] = [
+    let kinds: [(u64, Draw); 20] = [
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
@@ -230,6 +237,11 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         (death, |rng, worker| Op::Confirm(speaker(rng, worker))),
         (4, |rng, worker| Op::Heartbeat(speaker(rng, worker))),
         (18, |rng, worker| Op::Claim(speaker(rng, worker), max(rng))),
+        (2, |rng, worker| Op::Offer {
+            speaker: speaker(rng, worker),
+            actions: rng.next(),
+            capacity: rng.next(),
+        }),
         (8, |rng, _| append(rng)),
         (end, |rng, _| finish(rng)),
         (death, |rng, worker| leave_or_expire(rng, worker)),
@@ -250,7 +262,11 @@ fn submit(rng: &mut Rng) -> Op {
         7 | 8 => Scheduled::In(rng.below(200)),
         _ => Scheduled::In(rng.below(10_000)),
     };
-    let retries = if rng.one_in(40) { 1_001 } else { u32::try_from(rng.below(4)).expect("few") };
+    let retries = match rng.below(40) {
+        0 => Some(1_001),
+        1..10 => None,
+        number => Some(u32::try_from(number % 4).expect("few")),
+    };
     let lag = if rng.one_in(10) { rng.next() } else { rng.below(3) };
     Op::Submit { id: rng.next(), kind: rng.next(), need: rng.next(), retries, scheduled, lag }
 }
@@ -276,8 +292,9 @@ fn action_config(rng: &mut Rng) -> Op {
 }
 
 fn token(rng: &mut Rng) -> Op {
-    match rng.below(10) {
+    match rng.below(11) {
         0 => Op::Close(rng.next()),
+        10 => Op::ResetAdmin(rng.next()),
         1 | 2 => Op::CreateTokenAgain { number: rng.next(), is_altered: rng.one_in(2) },
         3..6 => Op::RevokeToken(rng.next()),
         _ => {

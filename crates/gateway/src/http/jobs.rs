@@ -107,6 +107,7 @@ mod tests {
             attempts: Vec::new(),
             line_count: 0,
             from_config: std::collections::BTreeSet::new(),
+            left_out: std::collections::BTreeSet::new(),
             cron: None,
         };
         JobView { job: Arc::new(job), wait_reason: None }

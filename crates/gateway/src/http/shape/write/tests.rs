@@ -46,6 +46,7 @@ fn finished() -> CoreJob {
         }],
         line_count: 3,
         from_config: std::collections::BTreeSet::new(),
+        left_out: std::collections::BTreeSet::new(),
         cron: None,
     }
 }
