@@ -15,6 +15,7 @@ mod inbound;
 mod inner;
 mod limits;
 mod log_store;
+mod measures;
 mod network;
 mod page;
 mod peer_service;
@@ -37,6 +38,7 @@ mod watch;
 pub use audit::{AuditFilter, AuditRecord, Origin};
 pub use compaction::Outdated;
 pub use error::Error;
+pub use measures::Measures;
 pub use recent::Occurrence;
 pub use replica::{
     ClusterStatus, Config, Events, Happening, Keep, Member, MemberStatus, Replica, Timing,
