@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::action::ActionTraits;
 use crate::capacity::CapacityMap;
 use crate::command::NewJob;
+use crate::family::{Children, Ending};
 use crate::id::{Epoch, JobId, LeaseId, WorkerId};
 use crate::limits;
 use crate::status::Status;
 use crate::time::{Timeout, Timestamp};
+use crate::token::TokenHash;
 
 /// Parameters of a job by name.
 pub type Parameters = BTreeMap<String, String>;
@@ -67,6 +69,14 @@ pub struct Job {
     pub line_count: u64,
     /// The names of the parameters that its submitter did not write: its action's config gave them.
     pub from_config: BTreeSet<String>,
+    /// The job whose process submitted it, if one did.
+    pub parent: Option<JobId>,
+    /// The jobs that its own process submitted.
+    pub children: Children,
+    /// What it ends as when the last of its children is over; `None` if it waits for none.
+    pub ending: Option<Ending>,
+    /// The token of its current run, if that was given one.
+    pub token: Option<TokenHash>,
 }
 
 /// One run of a job under one lease.
@@ -108,9 +118,9 @@ pub enum AttemptEnd {
 }
 
 impl Job {
-    /// The current run, if the job is running.
+    /// The current run, if a worker runs the job. Of a job that waits for its children it is over.
     pub fn run(&self) -> Option<&Attempt> {
-        self.attempts.last().filter(|_| self.status.is_running())
+        self.attempts.last().filter(|run| self.status.is_running() && run.end.is_none())
     }
 
     /// The lease under which it runs, if it does.
@@ -145,12 +155,19 @@ impl Job {
     pub fn is_asked_for_by(&self, new: &NewJob) -> bool {
         self.is_submitted_as(&new.spec)
             && self.retries_total == new.retries
+            && self.parent == new.parent.map(|parent| parent.job)
             && self.scheduled_at == new.scheduled_at.unwrap_or(self.created_at)
     }
 
     /// Whether it waits for a claim: it is in the queue, due or not.
     pub fn is_claimable(&self) -> bool {
         matches!(self.status, Status::Waiting | Status::WorkerDead | Status::WorkerShutdown)
+            && self.ending.is_none()
+    }
+
+    /// Whether somebody has asked for its end already, or it comes without that.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.cancel_requested || self.ending.is_some_and(|ending| ending != Ending::Success)
     }
 
     /// Moves the job to `next`. A change that the table does not know is a bug.

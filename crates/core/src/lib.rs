@@ -43,6 +43,7 @@ mod capacity;
 mod claim;
 mod command;
 mod cron;
+mod family;
 mod finish;
 mod id;
 mod index;
@@ -69,6 +70,7 @@ pub use action_config::ActionConfig;
 pub use capacity::CapacityMap;
 pub use command::{Command, Exit, ExitCause, Finished, NewJob, Registration};
 pub use cron::{Cron, NewCron};
+pub use family::{Children, Ending, Parent};
 pub use id::{
     ActionConfigId, CronId, Epoch, Generation, Incarnation, JobId, LeaseId, ParseIdError, TokenId,
     WorkerId,
@@ -76,11 +78,11 @@ pub use id::{
 pub use job::{Attempt, AttemptEnd, Job, JobSpec, Parameters};
 pub use lines::{Line, Stream};
 pub use outcome::{Event, Outcome, Refusal, Reply};
-pub use query::{Filter, ListKey, WaitReason};
+pub use query::{Filter, ListKey, WaitReason, Waits};
 pub use schedule::{Field as ScheduleField, FieldProblem, Schedule, ScheduleError};
 pub use settings::{Change, Settings, SettingsChange};
 pub use state::{Parts, State};
 pub use status::Status;
 pub use time::{ParseTimeoutError, Span, Timeout, Timestamp};
 pub use token::{FIRST_USER, NewToken, Role, Token, TokenHash};
-pub use worker::{Worker, WorkerStatus};
+pub use worker::{Draining, Worker, WorkerStatus};

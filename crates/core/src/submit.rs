@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::action::BUILT_IN_ACTIONS;
 use crate::action_config;
 use crate::command::NewJob;
+use crate::family::{self, Children};
 use crate::id::JobId;
 use crate::job::{Job, JobSpec, Parameters};
 use crate::limits;
@@ -20,7 +21,9 @@ pub(crate) fn submit(
     mut new: NewJob,
 ) -> Result<Reply, Refusal> {
     if let Some(job) = state.jobs.get(&new.id) {
-        let is_same = job.is_submitted_as(&new.spec) && job.retries_total == new.retries;
+        let is_same = job.is_submitted_as(&new.spec)
+            && job.retries_total == new.retries
+            && job.parent == new.parent.map(|parent| parent.job);
         return if is_same {
             Ok(Reply::Submitted(Arc::clone(job)))
         } else {
@@ -34,13 +37,16 @@ pub(crate) fn submit(
         return Err(Refusal::SubmitTooLate(new.id));
     }
     within_limits(state, &new)?;
+    if let Some(parent) = new.parent {
+        family::may_have_child(state, parent)?;
+    }
     let from_config = action_config::complete(state, &mut new.spec);
     if !from_config.is_empty() {
         completed_within_limits(new.spec.parameters.as_ref())?;
     }
     let job = create(
         state,
-        (new.id, new.id),
+        (new.id, new.id, new.parent.map(|parent| parent.job)),
         new.spec,
         from_config,
         new.scheduled_at.unwrap_or(state.now),
@@ -60,7 +66,7 @@ pub(crate) fn retry(
     let id = id_of_retry(state, failed.id);
     let job = create(
         state,
-        (id, failed.id),
+        (id, failed.id, failed.parent),
         failed.spec.clone(),
         BTreeSet::new(),
         state.now.plus(backoff),
@@ -87,7 +93,7 @@ fn id_of_retry(state: &State, failed: JobId) -> JobId {
 
 fn create(
     state: &mut State,
-    (id, retry_from): (JobId, JobId),
+    (id, retry_from, parent): (JobId, JobId, Option<JobId>),
     spec: JobSpec,
     from_config: BTreeSet<String>,
     scheduled_at: Timestamp,
@@ -113,6 +119,10 @@ fn create(
         attempts: Vec::new(),
         line_count: 0,
         from_config,
+        parent,
+        children: Children::default(),
+        ending: None,
+        token: None,
     }
 }
 

@@ -39,7 +39,7 @@ use simulation::table;
 use stint_core::Status;
 
 /// Enough to take every path in a few seconds.
-const SEEDS: u64 = 120;
+const SEEDS: u64 = 200;
 const STEPS: u64 = 150;
 
 #[test]

@@ -72,5 +72,9 @@ pub(crate) fn job(action: &str, parameters: &[(&str, &str)]) -> Arc<Job> {
         }],
         line_count: 0,
         from_config: std::collections::BTreeSet::new(),
+        parent: None,
+        children: stint_core::Children::default(),
+        ending: None,
+        token: None,
     })
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use prost::Message as _;
 use stint_core::{
-    ActionTraits, Attempt, AttemptEnd, Epoch, Job, JobSpec, Line, OnWorkerLoss, Span, Status,
-    Stream, Timeout,
+    ActionTraits, Attempt, AttemptEnd, Children, Ending, Epoch, Job, JobSpec, Line, OnWorkerLoss,
+    Span, Status, Stream, Timeout,
 };
 use stint_proto::log::v1 as pb;
 
+use super::token::hash_of;
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
     strings, worker_id,
@@ -42,6 +43,10 @@ pub(super) fn to_wire(job: &Job) -> pb::Job {
         attempts: job.attempts.iter().map(attempt).collect(),
         line_count: job.line_count,
         from_config: job.from_config.iter().cloned().collect(),
+        parent: job.parent.map(job_bytes).unwrap_or_default(),
+        children: (job.children != Children::default()).then(|| children(job.children)),
+        ending: job.ending.map(ending),
+        token: job.token.map(|hash| hash.0.to_vec()).unwrap_or_default(),
     }
 }
 
@@ -65,6 +70,43 @@ pub(super) fn from_wire(job: pb::Job) -> Decoded<Job> {
         attempts: job.attempts.into_iter().map(attempt_of).collect::<Decoded<_>>()?,
         line_count: job.line_count,
         from_config: names_of(job.from_config)?,
+        parent: some(&job.parent).map(job_id).transpose()?,
+        children: job.children.map(children_of).unwrap_or_default(),
+        ending: job.ending.map(ending_of).transpose()?,
+        token: some(&job.token).map(hash_of).transpose()?,
+    })
+}
+
+/// Bytes that are absent if there are none.
+fn some(bytes: &[u8]) -> Option<&[u8]> {
+    (!bytes.is_empty()).then_some(bytes)
+}
+
+fn children(children: Children) -> pb::Children {
+    let Children { total, left, failed } = children;
+    pb::Children { total, left, failed }
+}
+
+fn children_of(children: pb::Children) -> Children {
+    let pb::Children { total, left, failed } = children;
+    Children { total, left, failed }
+}
+
+fn ending(ending: Ending) -> pb::Ending {
+    let (kind, number) = match ending {
+        Ending::Success => (0, 0),
+        Ending::Failure => (1, 0),
+        Ending::Over(as_what) => (2, status(as_what)),
+    };
+    pb::Ending { kind, status: number }
+}
+
+fn ending_of(ending: pb::Ending) -> Decoded<Ending> {
+    Ok(match ending.kind {
+        0 => Ending::Success,
+        1 => Ending::Failure,
+        2 => Ending::Over(status_of(ending.status)?),
+        other => return Err(Garbled::new("what a job ends as", other)),
     })
 }
 
@@ -131,6 +173,7 @@ pub(super) fn traits(traits: ActionTraits) -> pb::ActionTraits {
             OnWorkerLoss::Abandon => 1,
         },
         backoff_ms: traits.backoff.as_ms(),
+        has_children: traits.has_children,
     }
 }
 
@@ -142,6 +185,7 @@ pub(super) fn traits_of(traits: pb::ActionTraits) -> Decoded<ActionTraits> {
             other => return Err(Garbled::new("on_worker_loss", other)),
         },
         backoff: Span::from_ms(traits.backoff_ms),
+        has_children: traits.has_children,
     })
 }
 

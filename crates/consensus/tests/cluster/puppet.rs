@@ -97,7 +97,7 @@ pub(crate) fn new_job(replica: &Replica) -> (JobId, Command) {
         stop_timeout: None,
     };
     let drawn = replica.with_state(State::sequence);
-    (id, Command::Submit(NewJob { id, drawn, spec, scheduled_at: None, retries: 0 }))
+    (id, Command::Submit(NewJob { id, drawn, spec, scheduled_at: None, retries: 0, parent: None }))
 }
 
 pub(crate) async fn submit(replica: &Replica) -> JobId {

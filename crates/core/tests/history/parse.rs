@@ -3,7 +3,9 @@
 //! ```text
 //! after 5s | back 5s                     the leader's clock moves; nothing is in the log for that
 //! tick
-//! submit JOB ACTION [needs=a:1,b:2] [with=a:x,b:y] [retries=2] [in=5s]
+//! submit JOB ACTION [needs=a:1,b:2] [with=a:x,b:y] [retries=2] [in=5s] [of=JOB [lease=1]]
+//! drain WORKER [limit=5s] | resume WORKER
+//! give-token WORKER JOB N [lease=1] [epoch=1]
 //! cancel JOB | delete JOB
 //! register WORKER actions=a,b(abandon),c(backoff=5s) [has=a:1] [incarnation=1] [ttl=10s]
 //! confirm | heartbeat | leave WORKER [epoch=1]
@@ -31,8 +33,8 @@ use std::collections::BTreeMap;
 use stint_core::{
     ActionConfig, ActionConfigId, ActionTraits, CapacityMap, Change, Command, CronId, Epoch, Exit,
     ExitCause, Finished, Incarnation, JobId, JobSpec, LeaseId, NewCron, NewJob, NewToken,
-    OnWorkerLoss, Parameters, Registration, Role, SettingsChange, Span, State, Stream, Timeout,
-    Timestamp, TokenHash, TokenId, WorkerId,
+    OnWorkerLoss, Parameters, Parent, Registration, Role, SettingsChange, Span, State, Stream,
+    Timeout, Timestamp, TokenHash, TokenId, WorkerId,
 };
 
 use super::print::Names;
@@ -185,7 +187,13 @@ fn submit(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Com
     let in_ms = words.named_span("in")?;
     let scheduled_at = in_ms.map(|ms| Timestamp::from_ms(state.now().as_ms() + ms));
     let retries = u32::try_from(words.named_number("retries", 0)?).map_err(|e| e.to_string())?;
-    Ok(Command::Submit(NewJob { id, drawn: state.sequence(), spec, scheduled_at, retries }))
+    let parent = words.named("of").map(|name| names.id(name));
+    let lease = |job| state.job(job).and_then(|job| job.lease()).unwrap_or_default().0;
+    let parent = match parent {
+        Some(job) => Some(Parent { job, lease: LeaseId(words.named_number("lease", lease(job))?) }),
+        None => None,
+    };
+    Ok(Command::Submit(NewJob { id, drawn: state.sequence(), spec, scheduled_at, retries, parent }))
 }
 
 /// A UUID by its last digits.
@@ -278,6 +286,13 @@ fn of_worker(
 ) -> Result<Command, String> {
     let worker = words.worker()?;
     let record = state.worker(worker);
+    if verb == "drain" {
+        let limit = words.named_span("limit")?.map(Span::from_ms);
+        return Ok(Command::Drain { worker, limit });
+    }
+    if verb == "resume" {
+        return Ok(Command::Resume { worker });
+    }
     if verb == "capacity" {
         let capacity = words.word("the capacity").and_then(amounts)?;
         return Ok(Command::SetCapacity { worker, capacity });
@@ -297,6 +312,10 @@ fn of_worker(
             let max = words.named_number("max", 1)?;
             let max = u32::try_from(max).map_err(|error| error.to_string())?;
             Command::Claim { worker, epoch, max }
+        }
+        "give-token" => {
+            let (job, lease) = run(words, state, names)?;
+            Command::GiveToken { worker, epoch, job, lease, hash: hash(words)? }
         }
         "lines" => {
             let (job, lease) = run(words, state, names)?;

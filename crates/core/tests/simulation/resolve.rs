@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use stint_core::{
     ActionTraits, CapacityMap, Command, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
-    JobSpec, LeaseId, Line, NewJob, OnWorkerLoss, Parameters, Registration, Span, Stream, Timeout,
-    Timestamp, WorkerId, limits,
+    JobSpec, LeaseId, Line, NewJob, OnWorkerLoss, Parameters, Parent, Registration, Span, Stream,
+    Timeout, Timestamp, WorkerId, limits,
 };
 
 use super::model::Model;
@@ -26,6 +26,26 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         Op::Delete(whose) => Command::Delete { job: job_id(model, *whose) },
         Op::SetCapacity { worker, capacity } => {
             Command::SetCapacity { worker: worker_id(*worker), capacity: offer(*capacity) }
+        }
+        Op::Drain { worker, limit } => {
+            let (worker, limit) = (worker_id(*worker), limit.map(Span::from_ms));
+            Command::Drain { worker, limit }
+        }
+        Op::Resume(worker) => Command::Resume { worker: worker_id(*worker) },
+        Op::GiveToken { run, lie, secret } => {
+            let ((worker, epoch), (job, lease)) = of_run(model, None, *run, *lie);
+            Command::GiveToken { worker, epoch, job, lease, hash: tokens::hash(*secret) }
+        }
+        Op::SubmitChild { run, lie, id, kind, need, retries } => {
+            let (_, (job, lease)) = of_run(model, None, *run, *lie);
+            Command::Submit(NewJob {
+                id: numbered(*id),
+                drawn: model.sequence,
+                spec: spec(*kind, *need),
+                scheduled_at: None,
+                retries: *retries,
+                parent: Some(Parent { job, lease }),
+            })
         }
         Op::Register { .. } => Command::Register(registration(op, model)?),
         Op::Confirm(speaker) => {
@@ -143,6 +163,7 @@ fn submission(op: &Op, model: &Model) -> Option<NewJob> {
         spec: spec(*kind, *need),
         scheduled_at: scheduled_at.map(Timestamp::from_ms),
         retries: *retries,
+        parent: None,
     })
 }
 
@@ -156,10 +177,14 @@ pub(crate) fn numbered(number: u64) -> JobId {
 fn again(model: &Model, whose: Whose, is_altered: bool) -> NewJob {
     let id = job_id(model, whose);
     let Some(entry) = model.jobs.iter().rev().find(|entry| entry.job.id == id) else {
-        return NewJob { id, drawn: 0, spec: spec(0, 0), scheduled_at: None, retries: 0 };
+        let spec = spec(0, 0);
+        return NewJob { id, drawn: 0, spec, scheduled_at: None, retries: 0, parent: None };
     };
     let retries = entry.job.retries_total + u32::from(is_altered);
-    NewJob { id, drawn: 0, spec: entry.submitted.clone(), scheduled_at: None, retries }
+    let (spec, scheduled_at) = (entry.submitted.clone(), None);
+    // Only a run's own process knows its lease; whether there still is one does not matter then.
+    let parent = entry.job.parent.map(|job| Parent { job, lease: LeaseId(1) });
+    NewJob { id, drawn: 0, spec, scheduled_at, retries, parent }
 }
 
 fn job_id(model: &Model, whose: Whose) -> JobId {
@@ -208,7 +233,7 @@ fn registration(op: &Op, model: &Model) -> Option<Registration> {
             _ => OnWorkerLoss::Reclaim,
         };
         let backoff = Span::from_ms(if name == "slow" { 250 } else { 0 });
-        ActionTraits { on_worker_loss, backoff }
+        ActionTraits { on_worker_loss, backoff, has_children: name == "scan" }
     };
     let known = ["scan", "once", "slow", "sleep"].into_iter().enumerate();
     // One bit for each; the first is nearly always there.

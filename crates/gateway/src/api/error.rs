@@ -237,13 +237,15 @@ impl From<Refusal> for ApiError {
             | Refusal::TooManyShapes { .. }
             | Refusal::TooManyCrons { .. }
             | Refusal::TooManyActionConfigs { .. }
-            | Refusal::TooManyTokens { .. } => Self::TooManyRequests(message),
+            | Refusal::TooManyTokens { .. }
+            | Refusal::TooManyChildren { .. } => Self::TooManyRequests(message),
             Refusal::NoSuchCron(action) => Self::NoSuchCron(action),
             Refusal::NoSuchActionConfig(action) => Self::NoSuchActionConfig(action),
             Refusal::NoSuchToken(id) => Self::NoSuchToken(id.to_string()),
-            Refusal::TokenTaken(_) | Refusal::LastAdmin(_) | Refusal::ClusterIsOpen => {
-                Self::Conflict(message)
-            }
+            Refusal::TokenTaken(_)
+            | Refusal::LastAdmin(_)
+            | Refusal::ClusterIsOpen
+            | Refusal::NoMoreChildren(_) => Self::Conflict(message),
             Refusal::OverLimit { .. }
             | Refusal::BadUser(_)
             | Refusal::TokenExpiresTooEarly { .. } => Self::InvalidParameters(message),

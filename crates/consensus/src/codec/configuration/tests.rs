@@ -115,6 +115,7 @@ fn state() -> State {
         spec: spec_with(None, None),
         scheduled_at: None,
         retries: 0,
+        parent: None,
     });
     let spec = JobSpec { action: "sleep".to_owned(), ..spec_with(None, None) };
     let other = Command::PutCron(Box::new(some_cron(spec, None)));

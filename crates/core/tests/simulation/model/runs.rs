@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stint_core::{
-    AttemptEnd, Epoch, Event, Exit, ExitCause, Finished, JobId, LeaseId, Line, OnWorkerLoss,
-    Refusal, Reply, Status, Timestamp, WorkerId, limits,
+    AttemptEnd, Ending, Epoch, Event, Exit, ExitCause, Finished, JobId, LeaseId, Line,
+    OnWorkerLoss, Refusal, Reply, Status, Timestamp, WorkerId, limits,
 };
 
 use super::{Answer, Model};
@@ -17,13 +17,19 @@ impl Model {
             .filter(|i| {
                 [Status::Running, Status::CancelRequest].contains(&self.jobs[*i].job.status)
             })
+            .filter(|i| self.jobs[*i].job.ending.is_none())
             .collect();
         places.sort_by_key(|i| self.jobs[*i].job.id);
         places
     }
 
     /// The place of the job that this worker runs under this lease.
-    fn held(&self, worker: WorkerId, job: JobId, lease: LeaseId) -> Result<usize, Refusal> {
+    pub(super) fn held(
+        &self,
+        worker: WorkerId,
+        job: JobId,
+        lease: LeaseId,
+    ) -> Result<usize, Refusal> {
         let is_it = |i: &usize| {
             let job_here = &self.jobs[*i].job;
             job_here.id == job && job_here.attempts.last().is_some_and(|run| run.lease == lease)
@@ -82,7 +88,7 @@ impl Model {
                 };
                 self.close(i, end);
                 if exit.signal.is_none() && exit.code == 0 {
-                    self.end(i, Status::Done);
+                    self.conclude(i, Ending::Success);
                 } else {
                     self.fail(i);
                 }
@@ -138,5 +144,6 @@ impl Model {
     fn close(&mut self, i: usize, end: AttemptEnd) {
         let now = Timestamp::from_ms(self.now);
         self.jobs[i].job.attempts.last_mut().expect("it runs").end = Some((now, end));
+        self.jobs[i].job.token = None;
     }
 }
