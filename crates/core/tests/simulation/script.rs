@@ -367,7 +367,7 @@ fn whose(rng: &mut Rng) -> Whose {
         (6, Whose::Live(number)),
         (6, Whose::In(Running, number)),
         (3, Whose::In(CancelRequest, number)),
-        (3, Whose::In(WorkerDead, number)),
+        (6, Whose::In(WorkerDead, number)),
         (3, Whose::In(WorkerShutdown, number)),
         (4, Whose::In(WorkerResurrection, number)),
         (3, Whose::Over(number)),
