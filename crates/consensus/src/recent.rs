@@ -126,7 +126,8 @@ fn is_watched(event: &Event) -> bool {
         | Event::WorkerChanged(_)
         | Event::CronChanged(_)
         | Event::CronDeleted(_) => true,
-        Event::LinesAppended { .. }
+        Event::Compacted(_)
+        | Event::LinesAppended { .. }
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)
@@ -153,6 +154,7 @@ fn bytes_of(event: &Event) -> usize {
             size_of_val(&**cron) + cron.schedule.len() + bytes_of_spec(&cron.spec)
         }
         Event::Deleted(_)
+        | Event::Compacted(_)
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)

@@ -11,18 +11,15 @@ use futures_util::{Stream, StreamExt as _};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
-use stint_core::{Event, Job, JobId, State, Status};
-use stint_storage::{Audited, Record, Store};
+use stint_core::{Event, Job, JobId, State};
+use stint_storage::Store;
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::audit::AuditRecord;
-use crate::codec::{
-    decode_audited, decode_header, decode_job, encode_chunks, encode_header, encode_job,
-    encode_lines,
-};
+use crate::codec::{decode_audited, decode_header, encode_chunks, encode_header};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::limits::{APPLY_BATCH_MAX, DISK_FULL_PAUSE, EVENTS_MAX, OUTPUT_BATCH_LINES_MAX};
+use crate::limits::{APPLY_BATCH_MAX, DISK_FULL_PAUSE, EVENTS_MAX};
 use crate::recent::Mark;
 use crate::replica::Happening;
 use crate::snapshot::SnapshotData;
@@ -135,12 +132,12 @@ impl Applied {
         &self.store
     }
 
-    fn fail(&self, what: &str, error: &stint_storage::Error) -> io::Error {
+    pub(crate) fn fail(&self, what: &str, error: &stint_storage::Error) -> io::Error {
         self.failure.report(what, error)
     }
 
     /// Does what must be done to go on. A full disk is waited out; any other error is the end.
-    fn insist<T>(
+    pub(crate) fn insist<T>(
         &self,
         what: &str,
         mut work: impl FnMut() -> Result<T, stint_storage::Error>,
@@ -153,98 +150,6 @@ impl Applied {
                 done => return done.map_err(|error| self.fail(what, &error)),
             }
         }
-    }
-
-    /// Moves what the events say to disk. Until it is there, readers find it in `leaving`.
-    fn keep(&self, events: &[Event], records: &mut Vec<Record>) -> Result<(), io::Error> {
-        for event in events {
-            match event {
-                Event::Ended(job) => {
-                    if job.status == Status::Deleted {
-                        self.delete_output(job)?;
-                    }
-                    records.push(record(job));
-                }
-                Event::Deleted(id) => self.delete_from_history(*id, records)?,
-                Event::LinesAppended { job, first, lines } => {
-                    let mut first = *first;
-                    for lines in lines.chunks(OUTPUT_BATCH_LINES_MAX) {
-                        let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
-                        let (period, id) = (job.created_at.day(), job.id.to_bytes());
-                        let bytes = encode_lines(lines);
-                        let output = &self.store.output;
-                        self.insist("output", || output.append(period, &id, first, count, &bytes))?;
-                        first += u64::from(count);
-                    }
-                }
-                Event::Submitted(_)
-                | Event::Due(_)
-                | Event::Claimed(_)
-                | Event::CancelRequested(_)
-                | Event::WorkerLost(_)
-                | Event::Resurrected(_)
-                | Event::AwaitsChildren(_)
-                | Event::WorkerChanged(_)
-                | Event::CronChanged(_)
-                | Event::CronDeleted(_)
-                | Event::ActionConfigChanged(_)
-                | Event::ActionConfigDeleted(_)
-                | Event::SettingsChanged(_)
-                | Event::TokenCreated(_)
-                | Event::TokenRevoked(_) => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn delete_output(&self, job: &Job) -> Result<(), io::Error> {
-        if job.line_count == 0 {
-            return Ok(());
-        }
-        let (period, id) = (job.created_at.day(), job.id.to_bytes());
-        self.insist("output", || self.store.output.delete(period, &id))
-    }
-
-    fn delete_from_history(&self, id: JobId, records: &mut Vec<Record>) -> Result<(), io::Error> {
-        self.put(records, &[])?;
-        let found = self.store.state.get(&id.to_bytes());
-        let Some(body) = found.map_err(|error| self.fail("history", &error))? else {
-            return Ok(());
-        };
-        let mut job = decode_job(&body)?;
-        self.delete_output(&job)?;
-        job.status = Status::Deleted;
-        records.push(record(&job));
-        Ok(())
-    }
-
-    fn put(&self, records: &mut Vec<Record>, audited: &[Audited]) -> Result<(), io::Error> {
-        if !records.is_empty() || !audited.is_empty() {
-            self.insist("history", || self.store.state.put_batch(records, audited))?;
-            records.clear();
-        }
-        Ok(())
-    }
-}
-
-/// A job as history keeps it. Of a deleted one only a tombstone stays.
-fn record(job: &Job) -> Record {
-    let is_deleted = job.status == Status::Deleted;
-    let body = if is_deleted {
-        let mut tombstone = job.clone();
-        tombstone.spec.parameters = None;
-        tombstone.line_count = 0;
-        encode_job(&tombstone)
-    } else {
-        encode_job(job)
-    };
-    Record {
-        id: job.id.to_bytes(),
-        scheduled_at: job.scheduled_at.as_ms(),
-        action: job.spec.action.clone(),
-        worker: job.worker.map(stint_core::WorkerId::get),
-        listed: !is_deleted,
-        body,
     }
 }
 

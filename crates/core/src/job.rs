@@ -6,7 +6,7 @@ use crate::action::ActionTraits;
 use crate::capacity::CapacityMap;
 use crate::command::NewJob;
 use crate::family::{Children, Ending};
-use crate::id::{Epoch, JobId, LeaseId, WorkerId};
+use crate::id::{CronId, Epoch, JobId, LeaseId, WorkerId};
 use crate::limits;
 use crate::status::Status;
 use crate::time::{Timeout, Timestamp};
@@ -77,6 +77,18 @@ pub struct Job {
     pub ending: Option<Ending>,
     /// The token of its current run, if that was given one.
     pub token: Option<TokenHash>,
+    /// The cron that it comes from; `None` if a client has submitted it. A retry has what the job
+    /// had that it retries.
+    pub cron: Option<CronLink>,
+}
+
+/// Where a job of a cron comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CronLink {
+    /// The cron, which may have been replaced or deleted since.
+    pub id: CronId,
+    /// The tick that it carries out; `None` if a client wanted the cron run at once.
+    pub tick: Option<Timestamp>,
 }
 
 /// One run of a job under one lease.

@@ -42,6 +42,7 @@ mod cancel;
 mod capacity;
 mod claim;
 mod command;
+mod compaction;
 mod cron;
 mod family;
 mod finish;
@@ -69,13 +70,14 @@ pub use action::{ActionTraits, BUILT_IN_ACTIONS, OnWorkerLoss};
 pub use action_config::ActionConfig;
 pub use capacity::CapacityMap;
 pub use command::{Command, Exit, ExitCause, Finished, NewJob, Registration};
+pub use compaction::{COMPACTION_ACTION, Compaction, Retention};
 pub use cron::{Cron, NewCron};
 pub use family::{Children, Ending, Parent};
 pub use id::{
     ActionConfigId, CronId, Epoch, Generation, Incarnation, JobId, LeaseId, ParseIdError, TokenId,
     WorkerId,
 };
-pub use job::{Attempt, AttemptEnd, Job, JobSpec, Parameters};
+pub use job::{Attempt, AttemptEnd, CronLink, Job, JobSpec, Parameters};
 pub use lines::{Line, Stream};
 pub use outcome::{Event, Outcome, Refusal, Reply};
 pub use query::{Filter, ListKey, WaitReason, Waits};

@@ -196,6 +196,9 @@ pub enum Refusal {
         /// The instant that it has to be after.
         anchor: Timestamp,
     },
+    /// The settings have changed since the jobs that were to go were chosen.
+    #[error("the settings of the job history have changed, or it is not compacted any more")]
+    OtherRetention,
     /// There is no such token, or it has been revoked.
     #[error("token {0}: no such token")]
     NoSuchToken(TokenId),
@@ -260,6 +263,8 @@ pub enum Event {
     Ended(Arc<Job>),
     /// The job and its output are to be removed from history; a tombstone stays.
     Deleted(JobId),
+    /// These jobs are over, and are to go from history with their output; nothing of them stays.
+    Compacted(Vec<JobId>),
     /// The job has more output.
     LinesAppended {
         /// The job, with its new line count.
@@ -300,7 +305,8 @@ impl Event {
             | Self::AwaitsChildren(job)
             | Self::Ended(job) => Some(job.status),
             Self::Deleted(_) => Some(Status::Deleted),
-            Self::LinesAppended { .. }
+            Self::Compacted(_)
+            | Self::LinesAppended { .. }
             | Self::WorkerChanged(_)
             | Self::CronChanged(_)
             | Self::CronDeleted(_)

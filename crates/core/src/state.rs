@@ -22,7 +22,8 @@ use crate::time::Timestamp;
 use crate::token::Token;
 use crate::worker::Worker;
 use crate::{
-    action_config, cancel, claim, cron, family, finish, lease, lines, settings, submit, token,
+    action_config, cancel, claim, compaction, cron, family, finish, lease, lines, settings, submit,
+    token,
 };
 
 /// Everything that the cluster agrees on and that is not over yet.
@@ -143,6 +144,7 @@ impl State {
             Command::PutActionConfig(config) => action_config::put(self, t, config),
             Command::DeleteActionConfig { action } => action_config::delete(self, t, &action),
             Command::PutSettings(change) => settings::put(self, t, change),
+            Command::Compact(step) => compaction::compact(self, t, *step),
             Command::Close { hash } => Ok(token::close(self, t, hash)),
             Command::CreateToken(new) => token::create(self, t, *new),
             Command::RevokeToken { id } => token::revoke(self, t, id),

@@ -8,7 +8,7 @@ use crate::action_config;
 use crate::command::NewJob;
 use crate::family::{self, Children};
 use crate::id::JobId;
-use crate::job::{Job, JobSpec, Parameters};
+use crate::job::{CronLink, Job, JobSpec, Parameters};
 use crate::limits;
 use crate::outcome::{Refusal, Reply};
 use crate::state::{State, Transition};
@@ -51,6 +51,7 @@ pub(crate) fn submit(
         from_config,
         new.scheduled_at.unwrap_or(state.now),
         (new.retries, new.retries),
+        None,
     );
     Ok(Reply::Submitted(state.insert(transition, job)))
 }
@@ -71,6 +72,7 @@ pub(crate) fn retry(
         BTreeSet::new(),
         state.now.plus(backoff),
         (failed.retries_left - 1, failed.retries_total),
+        failed.cron,
     );
     state.insert(transition, job);
     id
@@ -98,6 +100,7 @@ fn create(
     from_config: BTreeSet<String>,
     scheduled_at: Timestamp,
     (retries_left, retries_total): (u32, u32),
+    cron: Option<CronLink>,
 ) -> Job {
     state.last_job += 1;
     Job {
@@ -123,6 +126,7 @@ fn create(
         children: Children::default(),
         ending: None,
         token: None,
+        cron,
     }
 }
 

@@ -76,5 +76,6 @@ pub(crate) fn job(action: &str, parameters: &[(&str, &str)]) -> Arc<Job> {
         children: stint_core::Children::default(),
         ending: None,
         token: None,
+        cron: None,
     })
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use prost::Message as _;
 use stint_core::{
-    ActionTraits, Attempt, AttemptEnd, Children, Ending, Epoch, Job, JobSpec, Line, OnWorkerLoss,
-    Span, Status, Stream, Timeout,
+    ActionTraits, Attempt, AttemptEnd, Children, CronId, CronLink, Ending, Epoch, Job, JobSpec,
+    Line, OnWorkerLoss, Span, Status, Stream, Timeout, Timestamp,
 };
 use stint_proto::log::v1 as pb;
 
 use super::token::hash_of;
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
-    strings, worker_id,
+    strings, uuid, worker_id,
 };
 
 pub(crate) fn encode_job(job: &Job) -> Vec<u8> {
@@ -47,6 +47,7 @@ pub(super) fn to_wire(job: &Job) -> pb::Job {
         children: (job.children != Children::default()).then(|| children(job.children)),
         ending: job.ending.map(ending),
         token: job.token.map(|hash| hash.0.to_vec()).unwrap_or_default(),
+        cron: job.cron.map(cron_link),
     }
 }
 
@@ -74,6 +75,7 @@ pub(super) fn from_wire(job: pb::Job) -> Decoded<Job> {
         children: job.children.map(children_of).unwrap_or_default(),
         ending: job.ending.map(ending_of).transpose()?,
         token: some(&job.token).map(hash_of).transpose()?,
+        cron: job.cron.as_ref().map(cron_link_of).transpose()?,
     })
 }
 
@@ -107,6 +109,17 @@ fn ending_of(ending: pb::Ending) -> Decoded<Ending> {
         1 => Ending::Failure,
         2 => Ending::Over(status_of(ending.status)?),
         other => return Err(Garbled::new("what a job ends as", other)),
+    })
+}
+
+fn cron_link(link: CronLink) -> pb::CronLink {
+    pb::CronLink { cron: link.id.to_bytes().to_vec(), tick_ms: link.tick.map(Timestamp::as_ms) }
+}
+
+fn cron_link_of(link: &pb::CronLink) -> Decoded<CronLink> {
+    Ok(CronLink {
+        id: uuid("cron id", &link.cron).map(CronId::from_bytes)?,
+        tick: link.tick_ms.map(at),
     })
 }
 

@@ -120,6 +120,7 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         }
         Refusal::BadUser(user) => pb::Refusal { kind: 35, text: user.clone(), ..empty },
         Refusal::ClusterIsOpen => pb::Refusal { kind: 36, ..empty },
+        Refusal::OtherRetention => pb::Refusal { kind: 90, ..empty },
     }
 }
 
@@ -169,6 +170,7 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
         36 => Refusal::ClusterIsOpen,
         50 => Refusal::NoMoreChildren(job()?),
         51 => Refusal::TooManyChildren { root: job()?, limit: size(no.a) },
+        90 => Refusal::OtherRetention,
         other => return Err(Garbled::new("refusal", other)),
     })
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use stint_core::{
     ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, CapacityMap, Change, Children,
-    Command, CronId, Draining, Ending, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
-    JobSpec, LeaseId, Line, ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parent, Parts,
-    Refusal, Registration, Reply, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp,
-    TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
+    Command, Compaction, CronId, CronLink, Draining, Ending, Epoch, Exit, ExitCause, Finished,
+    Incarnation, Job, JobId, JobSpec, LeaseId, Line, ListKey, NewCron, NewJob, NewToken,
+    OnWorkerLoss, Parent, Parts, Refusal, Registration, Reply, Retention, Role, SettingsChange,
+    Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
 };
 
 const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");
@@ -70,10 +70,11 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::Close { .. } => "close",
         Command::CreateToken(_) => "create_token",
         Command::RevokeToken { .. } => "revoke_token",
+        Command::Compact(_) => "compact",
     }
 }
 
-pub(crate) const COMMANDS: usize = 24;
+pub(crate) const COMMANDS: usize = 25;
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_the_cluster(), of_life()].concat()
@@ -101,6 +102,7 @@ fn of_the_cluster() -> Vec<Command> {
             job_history_compaction_enabled: Change::To(true),
             job_history_to_keep: Change::To(None),
             job_history_max_age: Change::Keep,
+            compaction_cron: None,
         }),
         Command::Close { hash: TokenHash([4; 32]) },
         Command::CreateToken(Box::new(NewToken {
@@ -111,6 +113,14 @@ fn of_the_cluster() -> Vec<Command> {
             description: "deploys".to_owned(),
         })),
         Command::RevokeToken { id: TokenId::from_bytes([6; 16]) },
+        Command::Compact(Box::new(Compaction {
+            worker: worker_id(),
+            epoch: Epoch(3),
+            job: JOB,
+            lease: LeaseId(7),
+            by: Retention { to_keep: Some(10_000), max_age: Some(Span::from_ms(3_600_000)) },
+            jobs: vec![JobId::from_bytes([1; 16]), JOB],
+        })),
     ]
 }
 
@@ -225,6 +235,10 @@ pub(crate) fn job() -> Job {
         retries_total: 3,
         worker: Some(worker_id()),
         from_config: ["in".to_owned()].into(),
+        cron: Some(CronLink {
+            id: CronId::from_bytes([2; 16]),
+            tick: Some(Timestamp::from_ms(1_700_000_000_000)),
+        }),
         delete_requested: true,
         cancel_requested: true,
         reclaims: 2,
@@ -332,10 +346,11 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::ClusterIsOpen => 27,
         Refusal::NoMoreChildren(_) => 28,
         Refusal::TooManyChildren { .. } => 29,
+        Refusal::OtherRetention => 30,
     }
 }
 
-pub(crate) const REFUSALS: usize = 30;
+pub(crate) const REFUSALS: usize = 31;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -373,5 +388,6 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         Refusal::ClusterIsOpen,
         Refusal::NoMoreChildren(job),
         Refusal::TooManyChildren { root: job, limit: 6 },
+        Refusal::OtherRetention,
     ]
 }

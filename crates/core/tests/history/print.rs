@@ -109,6 +109,10 @@ impl Names {
             Event::AwaitsChildren(job) => format!("awaits children {}", self.job(job)),
             Event::Ended(job) => format!("ended {}", self.job(job)),
             Event::Deleted(id) => format!("deleted {}", self.of(*id)),
+            Event::Compacted(ids) => {
+                let names: Vec<_> = ids.iter().map(|id| self.of(*id)).collect();
+                format!("compacted {}", names.join(", "))
+            }
             Event::LinesAppended { job, first, lines } => {
                 let texts: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
                 format!("lines of {} from {first}: {}", self.of(job.id), texts.join(", "))

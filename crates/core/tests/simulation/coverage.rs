@@ -23,7 +23,7 @@ const REFUSED_IN_BOUNDS: [&str; 7] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 23] = [
+const REFUSALS: [&str; 24] = [
     "NoMoreChildren",
     "NoSuchJob",
     "NoSuchWorker",
@@ -47,12 +47,13 @@ const REFUSALS: [&str; 23] = [
     "TokenExpiresTooEarly",
     "BadUser",
     "ClusterIsOpen",
+    "OtherRetention",
 ];
 
 const REPLIES: [&str; 7] =
     ["Ok", "Submitted", "SubmittedBefore", "Registered", "Claimed", "LinesAppended", "Finished"];
 
-const EVENTS: [&str; 18] = [
+const EVENTS: [&str; 19] = [
     "+AwaitsChildren",
     "+Submitted",
     "+Due",
@@ -62,6 +63,7 @@ const EVENTS: [&str; 18] = [
     "+Resurrected",
     "+Ended",
     "+Deleted",
+    "+Compacted",
     "+LinesAppended",
     "+WorkerChanged",
     "+CronChanged",
@@ -87,7 +89,7 @@ const WAITS: [&str; 6] =
     ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Draining", "?Soon"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 14] = [
+const PATHS: [&str; 15] = [
     "a parent ended with its last child",
     "a parent failed by a child",
     "a parent was canceled with its last child",
@@ -102,6 +104,7 @@ const PATHS: [&str; 14] = [
     "had a parameter of a config",
     "had a parameter that a config has as well",
     "put the same cron again",
+    "put the cron of the compaction",
 ];
 
 impl Coverage {
@@ -140,6 +143,9 @@ impl Coverage {
             && !outcome.events.iter().any(is_change)
         {
             self.words.insert("put the same cron again");
+        }
+        if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
+            self.words.insert("put the cron of the compaction");
         }
         for event in &outcome.events {
             self.words.insert(event_word(event));
@@ -254,6 +260,7 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::ClusterIsOpen => "ClusterIsOpen",
         Refusal::NoMoreChildren(_) => "NoMoreChildren",
         Refusal::TooManyChildren { .. } => "TooManyChildren",
+        Refusal::OtherRetention => "OtherRetention",
     }
 }
 
@@ -268,6 +275,7 @@ fn event_word(event: &Event) -> &'static str {
         Event::AwaitsChildren(_) => "+AwaitsChildren",
         Event::Ended(_) => "+Ended",
         Event::Deleted(_) => "+Deleted",
+        Event::Compacted(_) => "+Compacted",
         Event::LinesAppended { .. } => "+LinesAppended",
         Event::WorkerChanged(_) => "+WorkerChanged",
         Event::CronChanged(_) => "+CronChanged",

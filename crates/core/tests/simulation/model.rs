@@ -105,6 +105,7 @@ impl Model {
             Command::PutActionConfig(config) => self.put_action_config(config),
             Command::DeleteActionConfig { action } => self.delete_action_config(action),
             Command::PutSettings(change) => self.put_settings(change),
+            Command::Compact(step) => self.compact(step),
             Command::Close { hash } => Ok(self.close_cluster(*hash)),
             Command::CreateToken(new) => self.create_token(new),
             Command::RevokeToken { id } => self.revoke_token(*id),
@@ -233,6 +234,7 @@ impl Model {
             children: Children::default(),
             ending: None,
             token: None,
+            cron: None,
         };
         self.jobs.push(Entry { job, is_over: false, submitted });
         self.jobs.len() - 1

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use stint_consensus::{Occurrence, Watcher};
-use stint_core::{Event, Job, Status, Timestamp, Worker, WorkerStatus};
+use stint_core::{Cron, Event, Job, Status, Timestamp, Worker, WorkerStatus};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
@@ -86,6 +86,7 @@ pub(crate) enum Subject {
     Name,
     Job(JobView),
     Worker(Arc<Worker>),
+    Cron(Arc<Cron>),
 }
 
 /// The kind of a message that says that all up to its index has been sent.
@@ -214,7 +215,8 @@ impl Topics {
             | Event::Deleted(_) => self.jobs,
             Event::WorkerChanged(_) => self.workers,
             Event::CronChanged(_) | Event::CronDeleted(_) => self.crons,
-            Event::LinesAppended { .. }
+            Event::Compacted(_)
+            | Event::LinesAppended { .. }
             | Event::ActionConfigChanged(_)
             | Event::ActionConfigDeleted(_)
             | Event::SettingsChanged(_)
@@ -232,6 +234,8 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
         let view = JobView { job: Arc::clone(job), wait_reason: None };
         (kind, job.id.to_string(), Subject::Job(view))
     };
+    let of_cron =
+        |kind, cron: &Arc<Cron>| (kind, cron.spec.action.clone(), Subject::Cron(Arc::clone(cron)));
     let (kind, name, subject) = match event {
         Event::Submitted(job) => of_job("job_submitted", job),
         Event::Due(job) => of_job("job_due", job),
@@ -251,9 +255,10 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
             };
             (kind, worker.id.to_string(), Subject::Worker(Arc::clone(worker)))
         }
-        Event::CronChanged(cron) => ("cron_changed", cron.spec.action.clone(), Subject::Name),
-        Event::CronDeleted(cron) => ("cron_deleted", cron.spec.action.clone(), Subject::Name),
-        Event::LinesAppended { .. }
+        Event::CronChanged(cron) => of_cron("cron_changed", cron),
+        Event::CronDeleted(cron) => of_cron("cron_deleted", cron),
+        Event::Compacted(_)
+        | Event::LinesAppended { .. }
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)

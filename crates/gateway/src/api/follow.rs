@@ -108,6 +108,13 @@ impl Hub {
     }
 
     fn tell(&self, event: &Event) {
+        if let Event::Compacted(ids) = event {
+            let followed = self.followed();
+            for follower in ids.iter().filter_map(|id| followed.get(id)) {
+                follower.send_replace(News::Gone);
+            }
+            return;
+        }
         let (id, news) = match event {
             Event::Submitted(job)
             | Event::Due(job)
@@ -119,7 +126,8 @@ impl Hub {
             | Event::LinesAppended { job, .. } => (job.id, News::Live(Arc::clone(job))),
             Event::Ended(job) => (job.id, News::Over(Arc::clone(job))),
             Event::Deleted(id) => (*id, News::Gone),
-            Event::WorkerChanged(_)
+            Event::Compacted(_)
+            | Event::WorkerChanged(_)
             | Event::CronChanged(_)
             | Event::CronDeleted(_)
             | Event::ActionConfigChanged(_)

@@ -14,8 +14,8 @@ pub(super) use configuration::{action_config, cron, cron_form, settings};
 
 use crate::VERSION;
 use crate::api::{
-    self, ApiError, IdempotencyKey, JobView, Page, Subject, Submission, TokenRequest, health,
-    reason, result, source,
+    self, ApiError, CronView, IdempotencyKey, JobView, Page, Subject, Submission, TokenRequest,
+    health, reason, result, source,
 };
 use crate::limits;
 use crate::parse::{self, shown};
@@ -145,6 +145,8 @@ pub(super) fn job(view: &JobView) -> v0::Job {
         attempts: job.attempts.iter().map(attempt).collect(),
         wait_reason: view.wait_reason.as_ref().map_or_else(String::new, ToString::to_string),
         line_count: job.line_count,
+        cron_id: job.cron.map_or_else(String::new, |link| link.id.to_string()),
+        cron_tick: job.cron.and_then(|link| link.tick).map(timestamp),
         parent_id: job.parent.map_or_else(String::new, |parent| parent.to_string()),
         children_left: has_children(job).then_some(job.children.left),
         children_failed: has_children(job).then_some(job.children.failed),
@@ -242,11 +244,13 @@ pub(super) fn worker(worker: &Worker) -> v0::Worker {
 }
 
 pub(super) fn message(message: &api::Message) -> v0::WatchResponse {
-    let (job, worker) = match &message.subject {
-        Subject::Name => (None, None),
-        Subject::Job(view) => (Some(job(view)), None),
-        Subject::Worker(found) => (None, Some(worker(found))),
-    };
+    let (mut of_job, mut of_worker, mut of_cron) = (None, None, None);
+    match &message.subject {
+        Subject::Name => {}
+        Subject::Job(view) => of_job = Some(job(view)),
+        Subject::Worker(found) => of_worker = Some(worker(found)),
+        Subject::Cron(found) => of_cron = Some(cron(CronView::from(&**found))),
+    }
     v0::WatchResponse {
         index: message.place.index,
         number: message.place.number,
@@ -254,8 +258,9 @@ pub(super) fn message(message: &api::Message) -> v0::WatchResponse {
         at: Some(timestamp(message.at)),
         kind: message.kind.to_owned(),
         name: message.name.clone(),
-        job,
-        worker,
+        job: of_job,
+        worker: of_worker,
+        cron: of_cron,
     }
 }
 

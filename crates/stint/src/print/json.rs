@@ -56,6 +56,10 @@ pub(super) struct Job<'a> {
     children_failed: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     wait_detail: Option<WaitDetail<'a>>,
+    #[serde(rename = "cronID", skip_serializing_if = "str::is_empty")]
+    cron_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron_tick: Option<String>,
 }
 
 impl<'a> Job<'a> {
@@ -82,6 +86,8 @@ impl<'a> Job<'a> {
             children_left: job.children_left,
             children_failed: job.children_failed,
             wait_detail: job.wait_detail.as_ref().map(WaitDetail::of),
+            cron_id: &job.cron_id,
+            cron_tick: job.cron_tick.as_ref().map(time),
         }
     }
 }
@@ -303,6 +309,8 @@ pub(super) struct Event<'a> {
     job: Option<Job<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<Worker<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron: Option<Cron<'a>>,
 }
 
 impl<'a> Event<'a> {
@@ -316,6 +324,7 @@ impl<'a> Event<'a> {
             name: &event.name,
             job: event.job.as_ref().map(Job::of),
             worker: event.worker.as_ref().map(Worker::of),
+            cron: event.cron.as_ref().map(Cron::of),
         }
     }
 }

@@ -70,6 +70,7 @@ impl Agent {
                 | Event::Resurrected(_)
                 | Event::AwaitsChildren(_)
                 | Event::Deleted(_)
+                | Event::Compacted(_)
                 | Event::LinesAppended { .. }
                 | Event::CronChanged(_)
                 | Event::CronDeleted(_)

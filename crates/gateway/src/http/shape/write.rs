@@ -11,8 +11,8 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use stint_consensus::{ClusterStatus, MemberStatus};
 use stint_core::{
-    Attempt as CoreAttempt, AttemptEnd, CapacityMap, JobId, Line, Parameters, Timeout, TokenId,
-    WorkerId,
+    Attempt as CoreAttempt, AttemptEnd, CapacityMap, CronId, JobId, Line, Parameters, Timeout,
+    TokenId, WorkerId,
 };
 
 pub(in crate::http) use configuration::{ActionConfig, Cron, Settings};
@@ -83,6 +83,10 @@ pub(in crate::http) struct Job<'a> {
     children_failed: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     wait_detail: Option<WaitDetail<'a>>,
+    #[serde(rename = "cronID", skip_serializing_if = "Option::is_none")]
+    cron_id: Option<Text<CronId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron_tick: Option<Rfc3339>,
 }
 
 impl<'a> Job<'a> {
@@ -111,6 +115,8 @@ impl<'a> Job<'a> {
             children_left: children.map(|children| children.left),
             children_failed: children.map(|children| children.failed),
             wait_detail: view.wait_reason.as_ref().map(WaitDetail::of),
+            cron_id: job.cron.map(|link| Text(link.id)),
+            cron_tick: job.cron.and_then(|link| link.tick).map(Rfc3339),
         }
     }
 }

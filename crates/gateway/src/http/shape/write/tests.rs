@@ -50,6 +50,7 @@ fn finished() -> CoreJob {
         children: stint_core::Children::default(),
         ending: None,
         token: None,
+        cron: None,
     }
 }
 
