@@ -12,7 +12,7 @@
 use std::time::{Duration, Instant};
 
 use stint_core::{
-    ActionTraits, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished, Incarnation, Job,
+    ActionOffer, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished, Incarnation, Job,
     JobId, JobSpec, NewJob, Outcome, Registration, Span, State, Timestamp, WorkerId,
 };
 
@@ -88,7 +88,7 @@ fn registration(worker: WorkerId) -> Registration {
         worker,
         incarnation: Incarnation(1),
         capacity: CapacityMap::from_iter([("scan".to_owned(), 1 << 32)]),
-        actions: [("scan".to_owned(), ActionTraits::default())].into(),
+        actions: [("scan".to_owned(), ActionOffer::default())].into(),
         ttl: Span::from_ms(10_000),
     }
 }
@@ -106,7 +106,7 @@ fn submission(number: u64, shapes: u64) -> Command {
             stop_timeout: None,
         },
         scheduled_at: None,
-        retries: 0,
+        retries: None,
         parent: None,
     })
 }

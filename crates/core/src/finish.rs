@@ -95,7 +95,8 @@ pub(crate) fn retry(state: &mut State, transition: &mut Transition, failed: &Job
     let is_due = failed.retries_left > 0 && failed.status != Status::CancelRequest;
     if is_due {
         let backoff = failed.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
-        submit::retry(state, transition, failed, backoff);
+        let before = failed.retries_total.saturating_sub(failed.retries_left);
+        submit::retry(state, transition, failed, backoff.wait(before, failed.id));
     }
     is_due
 }

@@ -22,8 +22,8 @@ use crate::time::Timestamp;
 use crate::token::Token;
 use crate::worker::Worker;
 use crate::{
-    action_config, cancel, claim, compaction, cron, family, finish, lease, lines, settings, submit,
-    token,
+    action_config, cancel, claim, compaction, cron, family, finish, lease, lines, offer, settings,
+    submit, token,
 };
 
 /// Everything that the cluster agrees on and that is not over yet.
@@ -125,6 +125,7 @@ impl State {
             Command::Drain { worker, limit } => lease::drain(self, t, worker, limit),
             Command::Resume { worker } => lease::resume(self, t, worker),
             Command::Register(registration) => lease::register(self, t, registration),
+            Command::Offer(new) => offer::offer(self, t, *new),
             Command::Confirm { worker, epoch } => lease::confirm(self, t, worker, epoch),
             Command::Heartbeat { worker, epoch } => lease::heartbeat(self, worker, epoch),
             Command::Claim { worker, epoch, max } => claim::claim(self, t, worker, epoch, max),

@@ -1,15 +1,14 @@
 //! A job is created: by a client, or as the retry of one that failed.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::action::BUILT_IN_ACTIONS;
-use crate::action_config;
 use crate::command::NewJob;
 use crate::family::{self, Children};
 use crate::id::JobId;
 use crate::job::{CronLink, Job, JobSpec, Parameters};
 use crate::limits;
+use crate::offer::{self, Given};
 use crate::outcome::{Refusal, Reply};
 use crate::state::{State, Transition};
 use crate::status::Status;
@@ -21,8 +20,7 @@ pub(crate) fn submit(
     mut new: NewJob,
 ) -> Result<Reply, Refusal> {
     if let Some(job) = state.jobs.get(&new.id) {
-        let is_same = job.is_submitted_as(&new.spec)
-            && job.retries_total == new.retries
+        let is_same = job.is_submitted_as(&new.spec, new.retries)
             && job.parent == new.parent.map(|parent| parent.job);
         return if is_same {
             Ok(Reply::Submitted(Arc::clone(job)))
@@ -40,37 +38,35 @@ pub(crate) fn submit(
     if let Some(parent) = new.parent {
         family::may_have_child(state, parent)?;
     }
-    let from_config = action_config::complete(state, &mut new.spec);
-    if !from_config.is_empty() {
-        completed_within_limits(new.spec.parameters.as_ref())?;
-    }
+    let (retries, given) = offer::complete(state, &mut new.spec, new.retries)?;
+    fits_shapes(state, &new.spec)?;
     let job = create(
         state,
         (new.id, new.id, new.parent.map(|parent| parent.job)),
         new.spec,
-        from_config,
+        given,
         new.scheduled_at.unwrap_or(state.now),
-        (new.retries, new.retries),
+        (retries, retries),
         None,
     );
     Ok(Reply::Submitted(state.insert(transition, job)))
 }
 
-/// The next try of a failed job, `backoff` from now. It has the parameters of the failed one: what
-/// the config of their action has become meanwhile is for new jobs.
+/// The next try of a failed job, `wait` from now. It has all that the failed one had: what their
+/// action and the config of it have become meanwhile is for new jobs.
 pub(crate) fn retry(
     state: &mut State,
     transition: &mut Transition,
     failed: &Job,
-    backoff: Span,
+    wait: Span,
 ) -> JobId {
     let id = id_of_retry(state, failed.id);
     let job = create(
         state,
         (id, failed.id, failed.parent),
         failed.spec.clone(),
-        BTreeSet::new(),
-        state.now.plus(backoff),
+        Given::default(),
+        state.now.plus(wait),
         (failed.retries_left - 1, failed.retries_total),
         failed.cron,
     );
@@ -97,7 +93,7 @@ fn create(
     state: &mut State,
     (id, retry_from, parent): (JobId, JobId, Option<JobId>),
     spec: JobSpec,
-    from_config: BTreeSet<String>,
+    given: Given,
     scheduled_at: Timestamp,
     (retries_left, retries_total): (u32, u32),
     cron: Option<CronLink>,
@@ -121,7 +117,8 @@ fn create(
         attempt_count: 0,
         attempts: Vec::new(),
         line_count: 0,
-        from_config,
+        from_config: given.parameters,
+        left_out: given.left_out,
         parent,
         children: Children::default(),
         ending: None,
@@ -133,11 +130,16 @@ fn create(
 fn within_limits(state: &State, new: &NewJob) -> Result<(), Refusal> {
     let action = &new.spec.action;
     action_is_known(state, action)?;
-    run_within_limits(&new.spec, new.retries)?;
+    run_within_limits(&new.spec, new.retries.unwrap_or(0))?;
     if state.jobs.len() >= limits::LIVE_JOBS_MAX {
         return Err(Refusal::QueueFull { limit: limits::LIVE_JOBS_MAX });
     }
-    let need = new.spec.capacity_map.clone().unwrap_or_default();
+    Ok(())
+}
+
+fn fits_shapes(state: &State, spec: &JobSpec) -> Result<(), Refusal> {
+    let action = &spec.action;
+    let need = spec.capacity_map.clone().unwrap_or_default();
     if state.index.is_one_shape_too_many(action, &need) {
         let limit = limits::SHAPES_PER_ACTION_MAX;
         return Err(Refusal::TooManyShapes { action: action.clone(), limit });
@@ -181,13 +183,13 @@ pub(crate) fn parameters_within_limits(parameters: Option<&Parameters>) -> Resul
     at_most("name of a parameter", count(longest), count(limits::NAME_BYTES_MAX))
 }
 
-/// Whether a job's own parameters and those of its action's config are not too many together. Each
-/// for itself is within the limits.
-fn completed_within_limits(parameters: Option<&Parameters>) -> Result<(), Refusal> {
+/// Whether a job's own parameters and those that it is given are not too many together. Each for
+/// itself is within the limits.
+pub(crate) fn completed_within_limits(parameters: Option<&Parameters>) -> Result<(), Refusal> {
     let Some(parameters) = parameters else { return Ok(()) };
-    let what = "parameters, with those of its action config,";
+    let what = "parameters, with those of its action and of its action config,";
     at_most(what, count(parameters.len()), count(limits::PARAMETERS_MAX))?;
-    let what = "bytes of parameters, with those of its action config,";
+    let what = "bytes of parameters, with those of its action and of its action config,";
     at_most(what, bytes_of(parameters), count(limits::PARAMETER_BYTES_MAX))
 }
 

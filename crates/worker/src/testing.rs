@@ -76,6 +76,7 @@ pub(crate) fn job(action: &str, parameters: &[(&str, &str)]) -> Arc<Job> {
         children: stint_core::Children::default(),
         ending: None,
         token: None,
+        left_out: std::collections::BTreeSet::new(),
         cron: None,
     })
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message as _;
 use stint_core::{
-    Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, NewJob, Parent,
+    Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, NewJob, Offer, Parent,
     Registration, Retention, Span, Timestamp,
 };
 use stint_proto::log::v1 as pb;
@@ -13,7 +13,8 @@ use super::audit::origin_of;
 use super::configuration::{
     action_config, action_config_of, change, change_of, new_cron, new_cron_of,
 };
-use super::job::{line, line_of, spec, spec_of, traits, traits_of};
+use super::job::{line, line_of, spec, spec_of};
+use super::offer::{offers, offers_of};
 use super::token::{hash_of, new_token, new_token_of, token_id, token_ref};
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
@@ -79,7 +80,8 @@ fn to_wire(command: &Command) -> Wire {
             drawn: new.drawn,
             spec: Some(spec(&new.spec)),
             scheduled_at_ms: new.scheduled_at.map(Timestamp::as_ms),
-            retries: new.retries,
+            retries: new.retries.unwrap_or(0),
+            no_retries_said: new.retries.is_none(),
             parent: new
                 .parent
                 .map(|parent| pb::Parent { job: job_bytes(parent.job), lease: parent.lease.0 }),
@@ -94,13 +96,8 @@ fn to_wire(command: &Command) -> Wire {
             Wire::Drain(pb::Drain { worker: worker.get(), limit_ms: limit.map(Span::as_ms) })
         }
         Command::Resume { worker } => Wire::Resume(pb::Resume { worker: worker.get() }),
-        Command::Register(new) => Wire::Register(pb::Register {
-            worker: new.worker.get(),
-            incarnation: new.incarnation.0,
-            capacity: Some(capacity(&new.capacity)),
-            actions: new.actions.iter().map(|(name, t)| (name.clone(), traits(*t))).collect(),
-            ttl_ms: new.ttl.as_ms(),
-        }),
+        Command::Register(new) => Wire::Register(registration(new)),
+        Command::Offer(new) => Wire::Offer(offer(new)),
         Command::Confirm { worker, epoch } => Wire::Confirm(worker_ref(*worker, *epoch)),
         Command::Heartbeat { worker, epoch } => Wire::Heartbeat(worker_ref(*worker, *epoch)),
         Command::Claim { worker, epoch, max } => {
@@ -153,7 +150,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
             drawn: new.drawn,
             spec: spec_of(new.spec.ok_or_else(|| missing("job spec"))?)?,
             scheduled_at: new.scheduled_at_ms.map(at),
-            retries: new.retries,
+            retries: (!new.no_retries_said).then_some(new.retries),
             parent: new.parent.map(parent_of).transpose()?,
         }),
         Wire::Cancel(of) => Command::Cancel { job: job_id(&of.job)? },
@@ -168,6 +165,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         },
         Wire::Resume(of) => Command::Resume { worker: worker_id(of.worker)? },
         Wire::Register(new) => Command::Register(registration_of(new)?),
+        Wire::Offer(new) => Command::Offer(Box::new(offer_of(new)?)),
         Wire::Confirm(of) => by(&of).map(|(worker, epoch)| Command::Confirm { worker, epoch })?,
         Wire::Heartbeat(of) => {
             by(&of).map(|(worker, epoch)| Command::Heartbeat { worker, epoch })?
@@ -223,16 +221,44 @@ fn parent_of(parent: pb::Parent) -> Decoded<Parent> {
     Ok(Parent { job: job_id(&parent.job)?, lease: lease(parent.lease) })
 }
 
+fn registration(new: &Registration) -> pb::Register {
+    let (actions, offers) = offers(&new.actions);
+    pb::Register {
+        worker: new.worker.get(),
+        incarnation: new.incarnation.0,
+        capacity: Some(capacity(&new.capacity)),
+        actions,
+        offers,
+        ttl_ms: new.ttl.as_ms(),
+    }
+}
+
+fn offer(new: &Offer) -> pb::Offer {
+    let (actions, offers) = offers(&new.actions);
+    pb::Offer {
+        worker: new.worker.get(),
+        epoch: new.epoch.0,
+        capacity: Some(capacity(&new.capacity)),
+        actions,
+        offers,
+    }
+}
+
+fn offer_of(new: pb::Offer) -> Decoded<Offer> {
+    Ok(Offer {
+        worker: worker_id(new.worker)?,
+        epoch: Epoch(new.epoch),
+        capacity: capacity_of(new.capacity.unwrap_or_default()),
+        actions: offers_of((new.actions, new.offers))?,
+    })
+}
+
 fn registration_of(new: pb::Register) -> Decoded<Registration> {
     Ok(Registration {
         worker: worker_id(new.worker)?,
         incarnation: Incarnation(new.incarnation),
         capacity: capacity_of(new.capacity.unwrap_or_default()),
-        actions: new
-            .actions
-            .into_iter()
-            .map(|(name, traits)| Ok((name, traits_of(traits)?)))
-            .collect::<Decoded<_>>()?,
+        actions: offers_of((new.actions, new.offers))?,
         ttl: Span::from_ms(new.ttl_ms),
     })
 }

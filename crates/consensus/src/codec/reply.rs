@@ -69,6 +69,12 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         Refusal::NoSuchJob(id) => pb::Refusal { kind: 1, job: job_bytes(*id), ..empty },
         Refusal::NoSuchWorker(id) => pb::Refusal { kind: 2, worker: id.get(), ..empty },
         Refusal::NoSuchAction(name) => pb::Refusal { kind: 3, text: name.clone(), ..empty },
+        Refusal::BadParameter { action, parameter, problem } => pb::Refusal {
+            kind: 60,
+            text: action.clone(),
+            texts: vec![parameter.clone(), problem.clone()],
+            ..empty
+        },
         Refusal::IdTaken(id) => pb::Refusal { kind: 4, job: job_bytes(*id), ..empty },
         Refusal::SubmitTooLate(id) => pb::Refusal { kind: 5, job: job_bytes(*id), ..empty },
         Refusal::QueueFull { limit } => pb::Refusal { kind: 6, a: number(*limit), ..empty },
@@ -170,6 +176,11 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
         36 => Refusal::ClusterIsOpen,
         50 => Refusal::NoMoreChildren(job()?),
         51 => Refusal::TooManyChildren { root: job()?, limit: size(no.a) },
+        60 => {
+            let [parameter, problem] = <[String; 2]>::try_from(no.texts)
+                .map_err(|texts| Garbled::new("refusal", format!("{} texts", texts.len())))?;
+            Refusal::BadParameter { action: no.text, parameter, problem }
+        }
         90 => Refusal::OtherRetention,
         other => return Err(Garbled::new("refusal", other)),
     })

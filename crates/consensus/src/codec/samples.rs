@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, CapacityMap, Change, Children,
-    Command, Compaction, CronId, CronLink, Draining, Ending, Epoch, Exit, ExitCause, Finished,
-    Incarnation, Job, JobId, JobSpec, LeaseId, Line, ListKey, NewCron, NewJob, NewToken,
+    ActionConfig, ActionConfigId, ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff,
+    CapacityMap, Change, Children, Command, Compaction, CronId, CronLink, Declaration,
+    Declarations, Defaults, Draining, Ending, Epoch, Exit, ExitCause, Finished, Incarnation, Job,
+    JobId, JobSpec, LeaseId, LeftOut, Line, ListKey, NewCron, NewJob, NewToken, Offer,
     OnWorkerLoss, Parent, Parts, Refusal, Registration, Reply, Retention, Role, SettingsChange,
     Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
 };
@@ -38,9 +39,47 @@ fn exit(cause: ExitCause) -> Finished {
 fn traits() -> ActionTraits {
     ActionTraits {
         on_worker_loss: OnWorkerLoss::Abandon,
-        backoff: Span::from_ms(1_500),
+        backoff: Backoff::constant(Span::from_ms(1_500)),
         has_children: true,
     }
+}
+
+/// An action of which all is said that can be.
+fn whole_offer() -> ActionOffer {
+    let declared = Declaration {
+        description: "a file".to_owned(),
+        is_required: true,
+        default: Some(String::new()),
+        bytes_max: Some(200),
+        minimum: Some(-5),
+        maximum: Some(i64::MAX),
+        values: vec!["a".to_owned(), String::new()],
+        pattern: Some("[a-z]+".to_owned()),
+    };
+    let backoff = Backoff {
+        factor_percent: 200,
+        max: Some(Span::from_ms(60_000)),
+        jitter_percent: 50,
+        ..traits().backoff
+    };
+    ActionOffer {
+        traits: ActionTraits { backoff, ..traits() },
+        description: "encodes".to_owned(),
+        defaults: Defaults {
+            deadline: Timeout::parse("1h").expect("a duration"),
+            stop_timeout: Timeout::parse("5s").expect("a duration"),
+            retries: 3,
+            capacity_map: Some(capacity()),
+        },
+        declarations: Declarations {
+            parameters: [("in".to_owned(), declared)].into(),
+            is_closed: true,
+        },
+    }
+}
+
+fn actions() -> std::collections::BTreeMap<String, ActionOffer> {
+    [("encode".to_owned(), traits().into()), ("mix".to_owned(), whole_offer())].into()
 }
 
 /// The name of a command; add a sample below for each that is new.
@@ -55,6 +94,7 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::Resume { .. } => "resume",
         Command::GiveToken { .. } => "give_token",
         Command::Register(_) => "register",
+        Command::Offer(_) => "offer",
         Command::Confirm { .. } => "confirm",
         Command::Heartbeat { .. } => "heartbeat",
         Command::Claim { .. } => "claim",
@@ -74,7 +114,7 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
     }
 }
 
-pub(crate) const COMMANDS: usize = 25;
+pub(crate) const COMMANDS: usize = 26;
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_the_cluster(), of_life()].concat()
@@ -134,7 +174,7 @@ fn of_jobs() -> Vec<Command> {
             drawn: 300,
             spec: spec(),
             scheduled_at: Some(Timestamp::from_ms(0)),
-            retries: 2,
+            retries: Some(2),
             parent: Some(Parent { job: JobId::from_bytes([9; 16]), lease: LeaseId(7) }),
         }),
         Command::Cancel { job },
@@ -144,9 +184,10 @@ fn of_jobs() -> Vec<Command> {
             worker,
             incarnation: Incarnation(u64::MAX),
             capacity: capacity(),
-            actions: [("encode".to_owned(), traits())].into(),
+            actions: [("encode".to_owned(), traits().into())].into(),
             ttl: Span::from_ms(10_000),
         }),
+        Command::Offer(Box::new(Offer { worker, epoch, capacity: capacity(), actions: actions() })),
         Command::Confirm { worker, epoch },
         Command::Heartbeat { worker, epoch },
         Command::Claim { worker, epoch, max: 16 },
@@ -235,6 +276,7 @@ pub(crate) fn job() -> Job {
         retries_total: 3,
         worker: Some(worker_id()),
         from_config: ["in".to_owned()].into(),
+        left_out: [LeftOut::Deadline, LeftOut::Retries].into(),
         cron: Some(CronLink {
             id: CronId::from_bytes([2; 16]),
             tick: Some(Timestamp::from_ms(1_700_000_000_000)),
@@ -260,7 +302,7 @@ pub(crate) fn parts() -> Parts {
         incarnation: Incarnation(5),
         status,
         is_confirmed: true,
-        actions: [("encode".to_owned(), traits())].into(),
+        actions: actions(),
         capacity_declared: capacity(),
         capacity_set: Some(CapacityMap::default()),
         capacity_in_use: capacity(),
@@ -346,11 +388,12 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::ClusterIsOpen => 27,
         Refusal::NoMoreChildren(_) => 28,
         Refusal::TooManyChildren { .. } => 29,
-        Refusal::OtherRetention => 30,
+        Refusal::BadParameter { .. } => 30,
+        Refusal::OtherRetention => 31,
     }
 }
 
-pub(crate) const REFUSALS: usize = 31;
+pub(crate) const REFUSALS: usize = 32;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -388,6 +431,11 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         Refusal::ClusterIsOpen,
         Refusal::NoMoreChildren(job),
         Refusal::TooManyChildren { root: job, limit: 6 },
+        Refusal::BadParameter {
+            action: "encode".to_owned(),
+            parameter: "in".to_owned(),
+            problem: "is missing".to_owned(),
+        },
         Refusal::OtherRetention,
     ]
 }

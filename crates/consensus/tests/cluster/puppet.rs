@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use stint_consensus::Replica;
 use stint_core::{
-    ActionTraits, Command, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec,
+    ActionOffer, Command, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec,
     LeaseId, Line, NewJob, Registration, Reply, Span, State, Stream, WorkerId,
 };
 
@@ -26,7 +26,7 @@ impl Puppet {
             worker: id,
             incarnation: Incarnation(1),
             capacity: [("slots".to_owned(), 1_000)].into_iter().collect(),
-            actions: [("say".to_owned(), ActionTraits::default())].into(),
+            actions: [("say".to_owned(), ActionOffer::default())].into(),
             ttl,
         };
         let Reply::Registered { epoch } = propose(replica, Command::Register(registration)).await
@@ -97,7 +97,17 @@ pub(crate) fn new_job(replica: &Replica) -> (JobId, Command) {
         stop_timeout: None,
     };
     let drawn = replica.with_state(State::sequence);
-    (id, Command::Submit(NewJob { id, drawn, spec, scheduled_at: None, retries: 0, parent: None }))
+    (
+        id,
+        Command::Submit(NewJob {
+            id,
+            drawn,
+            spec,
+            scheduled_at: None,
+            retries: None,
+            parent: None,
+        }),
+    )
 }
 
 pub(crate) async fn submit(replica: &Replica) -> JobId {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stint_core::{
-    ActionTraits, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished, Incarnation, Job,
+    ActionOffer, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished, Incarnation, Job,
     JobId, JobSpec, NewJob, Outcome, Refusal, Registration, Reply, Span, State, Timestamp,
     WorkerId, invariant,
 };
@@ -48,7 +48,7 @@ pub(crate) fn new_job(number: u64) -> NewJob {
         drawn: 0,
         spec: spec(None),
         scheduled_at: None,
-        retries: 0,
+        retries: None,
         parent: None,
     }
 }
@@ -62,7 +62,7 @@ pub(crate) fn registration(number: u64) -> Registration {
         worker: worker(number),
         incarnation: Incarnation(1),
         capacity: CapacityMap::default(),
-        actions: [(ACTION.to_owned(), ActionTraits::default())].into(),
+        actions: [(ACTION.to_owned(), ActionOffer::default())].into(),
         ttl: Span::from_ms(10_000),
     }
 }

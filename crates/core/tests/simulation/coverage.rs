@@ -23,11 +23,12 @@ const REFUSED_IN_BOUNDS: [&str; 7] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 24] = [
+const REFUSALS: [&str; 25] = [
     "NoMoreChildren",
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
+    "BadParameter",
     "IdTaken",
     "SubmitTooLate",
     "OverLimit",
@@ -89,7 +90,7 @@ const WAITS: [&str; 6] =
     ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Draining", "?Soon"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 15] = [
+const PATHS: [&str; 16] = [
     "a parent ended with its last child",
     "a parent failed by a child",
     "a parent was canceled with its last child",
@@ -102,6 +103,7 @@ const PATHS: [&str; 15] = [
     "refused while something became due",
     "forgot an attempt",
     "had a parameter of a config",
+    "had all that its action has for it",
     "had a parameter that a config has as well",
     "put the same cron again",
     "put the cron of the compaction",
@@ -183,6 +185,9 @@ impl Coverage {
                     }
                 }
                 Event::Submitted(job) if !job.from_config.is_empty() => {
+                    if job.left_out.len() == 4 {
+                        self.words.insert("had all that its action has for it");
+                    }
                     self.words.insert("had a parameter of a config");
                     if job.spec.parameters.as_ref().is_some_and(|all| {
                         all.get("a").is_some_and(|value| value == "b") && all.contains_key("c")
@@ -233,6 +238,7 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::NoSuchJob(_) => "NoSuchJob",
         Refusal::NoSuchWorker(_) => "NoSuchWorker",
         Refusal::NoSuchAction(_) => "NoSuchAction",
+        Refusal::BadParameter { .. } => "BadParameter",
         Refusal::IdTaken(_) => "IdTaken",
         Refusal::SubmitTooLate(_) => "SubmitTooLate",
         Refusal::QueueFull { .. } => "QueueFull",

@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stint_core::{
-    CapacityMap, Children, Command, Ending, Event, Job, JobId, JobSpec, LeaseId, NewJob, Outcome,
-    Parts, Refusal, Reply, Status, Timestamp, Worker, limits,
+    CapacityMap, Children, Command, Ending, Event, Job, JobId, JobSpec, LeaseId, LeftOut, NewJob,
+    Outcome, Parts, Refusal, Reply, Status, Timestamp, Worker, limits,
 };
 
 use self::configuration::Configuration;
 use self::tokens::Tokens;
 use super::table;
 
+mod actions;
 mod claims;
 pub(crate) mod configuration;
 mod family;
@@ -31,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) is_over: bool,
     /// What its submitter wrote; of a retry, what the failed job had.
     pub(crate) submitted: JobSpec,
+    /// The retries that its submitter wrote, or nothing if they are its action's.
+    pub(crate) submitted_retries: Option<u32>,
 }
 
 #[derive(Default)]
@@ -91,6 +94,7 @@ impl Model {
                 self.give_token((*worker, *epoch), (*job, *lease), *hash)
             }
             Command::Register(new) => self.register(new),
+            Command::Offer(new) => self.offer(new),
             Command::Confirm { worker, epoch } => self.confirm(*worker, *epoch),
             Command::Heartbeat { worker, epoch } => self.heartbeat(*worker, *epoch),
             Command::Claim { worker, epoch, max } => self.claim(*worker, *epoch, *max),
@@ -156,9 +160,11 @@ impl Model {
 
     fn submit(&mut self, new: &NewJob) -> Answer {
         if let Some(i) = self.live(new.id) {
-            let job = &self.jobs[i].job;
+            let (job, written) = (&self.jobs[i].job, self.jobs[i].submitted_retries);
+            // Nobody can tell no retries from nothing said, where the action says nothing either.
+            let retries = new.retries.or(written.filter(|retries| *retries == 0));
             let is_same = self.jobs[i].submitted == new.spec
-                && job.retries_total == new.retries
+                && written == retries
                 && job.parent == new.parent.map(|parent| parent.job);
             let same = Reply::Submitted(Arc::new(job.clone()));
             return if is_same { Ok(same) } else { Err(Refusal::IdTaken(new.id)) };
@@ -175,12 +181,15 @@ impl Model {
         self.admit(new)?;
         new.parent.map_or(Ok(()), |parent| self.takes_child(parent))?;
         let scheduled_at = new.scheduled_at.unwrap_or(Timestamp::from_ms(self.now));
-        let retries = (new.retries, new.retries);
-        let i = self.create(new.id, new.id, new.spec.clone(), scheduled_at, retries);
-        let (parameters, from_config) = self.told(&new.spec);
-        self.jobs[i].job.spec.parameters = parameters;
+        let (spec, retries, from_config, left_out) = self.whole(new)?;
+        let i = self.create(new.id, new.id, spec, scheduled_at, (retries, retries));
+        self.jobs[i].submitted = new.spec.clone();
+        if left_out.contains(&LeftOut::Retries) {
+            self.jobs[i].submitted_retries = None;
+        }
         self.jobs[i].job.from_config = from_config;
         self.jobs[i].job.parent = new.parent.map(|parent| parent.job);
+        self.jobs[i].job.left_out = left_out;
         self.announce_new(i);
         Ok(Reply::Submitted(Arc::new(self.jobs[i].job.clone())))
     }
@@ -188,7 +197,7 @@ impl Model {
     /// The limits that a submission of the simulation can meet.
     fn admit(&self, new: &NewJob) -> Result<(), Refusal> {
         self.known(&new.spec.action)?;
-        over_limit(u64::from(new.retries), u64::from(limits::RETRIES_MAX))?;
+        over_limit(u64::from(new.retries.unwrap_or(0)), u64::from(limits::RETRIES_MAX))?;
         new.spec.capacity_map.as_ref().map_or(Ok(()), capacity_limits)
     }
 
@@ -234,9 +243,11 @@ impl Model {
             children: Children::default(),
             ending: None,
             token: None,
+            left_out: BTreeSet::new(),
             cron: None,
         };
-        self.jobs.push(Entry { job, is_over: false, submitted });
+        let submitted_retries = Some(retries_total);
+        self.jobs.push(Entry { job, is_over: false, submitted, submitted_retries });
         self.jobs.len() - 1
     }
 
@@ -316,9 +327,10 @@ impl Model {
         let failed = self.jobs[i].job.clone();
         let now = Timestamp::from_ms(self.now);
         let backoff = failed.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
+        let wait = backoff.wait(failed.retries_total - failed.retries_left, failed.id);
         let id = failed.id.derive(now, "retry");
         let retries = (failed.retries_left - 1, failed.retries_total);
-        let retry = self.create(id, failed.id, failed.spec, now.plus(backoff), retries);
+        let retry = self.create(id, failed.id, failed.spec, now.plus(wait), retries);
         self.jobs[retry].job.parent = failed.parent;
         self.announce_new(retry);
     }

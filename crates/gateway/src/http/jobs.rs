@@ -111,6 +111,7 @@ mod tests {
             children: stint_core::Children::default(),
             ending: None,
             token: None,
+            left_out: std::collections::BTreeSet::new(),
             cron: None,
         };
         JobView { job: Arc::new(job), wait_reason: None }

@@ -50,6 +50,7 @@ fn finished() -> CoreJob {
         children: stint_core::Children::default(),
         ending: None,
         token: None,
+        left_out: std::collections::BTreeSet::new(),
         cron: None,
     }
 }
