@@ -175,8 +175,8 @@ pub(crate) fn give_token(
 /// Whether the parent of a new job may have one more child.
 pub(crate) fn may_have_child(state: &State, parent: Parent) -> Result<(), Refusal> {
     let Parent { job: id, lease } = parent;
-    let stale = Refusal::StaleLease { job: id, lease };
-    let job = state.jobs.get(&id).filter(|job| job.lease() == Some(lease)).ok_or(stale)?;
+    let refusal = Refusal::StaleLease { job: id, lease };
+    let job = state.jobs.get(&id).filter(|job| job.lease() == Some(lease)).ok_or(refusal)?;
     if job.status != Status::Running {
         return Err(Refusal::NoMoreChildren(id));
     }
@@ -221,9 +221,12 @@ fn carry_out(state: &mut State, transition: &mut Transition, id: JobId, ending: 
     let is_canceled = job.status == Status::CancelRequest;
     let status = match ending {
         Ending::Success if job.children.failed == 0 => Status::Done,
-        Ending::Success if is_canceled => Status::Cancel,
+        Ending::Success | Ending::Over(Status::WorkerDead | Status::WorkerShutdown)
+            if is_canceled =>
+        {
+            Status::Cancel
+        }
         Ending::Success | Ending::Failure => Status::Error,
-        Ending::Over(Status::WorkerDead | Status::WorkerShutdown) if is_canceled => Status::Cancel,
         Ending::Over(status) => status,
     };
     let job = Arc::clone(job);

@@ -194,8 +194,8 @@ fn check_family(state: &State) -> Result<(), Violation> {
         return Err(Violation::Family(parent));
     }
     let has_token = |job: &JobId| state.jobs.get(job).is_some_and(|job| job.token.is_some());
-    let stale = state.family.tokens().map(|(_, job)| job).find(|job| !has_token(job));
-    stale.map_or(Ok(()), |job| Err(Violation::RunToken(job)))
+    let without = state.family.tokens().map(|(_, job)| job).find(|job| !has_token(job));
+    without.map_or(Ok(()), |job| Err(Violation::RunToken(job)))
 }
 
 /// Crons and action configs, which stand under their actions.

@@ -151,7 +151,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
             spec: spec_of(new.spec.ok_or_else(|| missing("job spec"))?)?,
             scheduled_at: new.scheduled_at_ms.map(at),
             retries: (!new.no_retries_said).then_some(new.retries),
-            parent: new.parent.map(parent_of).transpose()?,
+            parent: new.parent.as_ref().map(parent_of).transpose()?,
         }),
         Wire::Cancel(of) => Command::Cancel { job: job_id(&of.job)? },
         Wire::Delete(of) => Command::Delete { job: job_id(&of.job)? },
@@ -217,7 +217,7 @@ fn action_ref(action: &str) -> pb::ActionRef {
     pb::ActionRef { action: action.to_owned() }
 }
 
-fn parent_of(parent: pb::Parent) -> Decoded<Parent> {
+fn parent_of(parent: &pb::Parent) -> Decoded<Parent> {
     Ok(Parent { job: job_id(&parent.job)?, lease: lease(parent.lease) })
 }
 

@@ -48,6 +48,7 @@ use stint_core::{
 use super::print::Names;
 
 /// What a line of a story asks for.
+#[expect(clippy::large_enum_variant, reason = "there is one line at a time")]
 pub(crate) enum Line {
     Entry(Command),
     After(u64),

@@ -12,6 +12,7 @@ use super::script::{First, Lie, Life, Op, Scheduled, Speaker, WORKERS, Whose};
 
 mod actions;
 mod configuration;
+mod life;
 mod tokens;
 
 /// The command; nothing if the step is a question.
@@ -26,25 +27,8 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         Op::SetCapacity { worker, capacity } => {
             Command::SetCapacity { worker: worker_id(*worker), capacity: offer(*capacity) }
         }
-        Op::Drain { worker, limit } => {
-            let (worker, limit) = (worker_id(*worker), limit.map(Span::from_ms));
-            Command::Drain { worker, limit }
-        }
-        Op::Resume(worker) => Command::Resume { worker: worker_id(*worker) },
-        Op::GiveToken { run, lie, secret } => {
-            let ((worker, epoch), (job, lease)) = of_run(model, None, *run, *lie);
-            Command::GiveToken { worker, epoch, job, lease, hash: tokens::hash(*secret) }
-        }
-        Op::SubmitChild { run, lie, id, kind, need, retries } => {
-            let (_, (job, lease)) = of_run(model, None, *run, *lie);
-            Command::Submit(NewJob {
-                id: numbered(*id),
-                drawn: model.sequence,
-                spec: spec(*kind, *need),
-                scheduled_at: None,
-                retries: Some(*retries),
-                parent: Some(Parent { job, lease }),
-            })
+        Op::Drain { .. } | Op::Resume(_) | Op::GiveToken { .. } | Op::SubmitChild { .. } => {
+            return life::resolve(op, model);
         }
         Op::Register { .. } => Command::Register(registration(op, model)?),
         Op::Offer { speaker, actions, capacity } => {

@@ -235,7 +235,6 @@ impl From<Refusal> for ApiError {
                 field: format!("parameters.{parameter}"),
                 problem: format!("it {problem}, by what the action \"{action}\" declares"),
             },
-            Refusal::IdTaken(_) => Self::Conflict(message),
             Refusal::SubmitTooLate(_) => Self::NoLeader(message),
             Refusal::QueueFull { .. }
             | Refusal::TooManyShapes { .. }
@@ -246,7 +245,8 @@ impl From<Refusal> for ApiError {
             Refusal::NoSuchCron(action) => Self::NoSuchCron(action),
             Refusal::NoSuchActionConfig(action) => Self::NoSuchActionConfig(action),
             Refusal::NoSuchToken(id) => Self::NoSuchToken(id.to_string()),
-            Refusal::TokenTaken(_)
+            Refusal::IdTaken(_)
+            | Refusal::TokenTaken(_)
             | Refusal::LastAdmin(_)
             | Refusal::ClusterIsOpen
             | Refusal::NoMoreChildren(_) => Self::Conflict(message),

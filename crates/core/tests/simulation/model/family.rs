@@ -103,9 +103,10 @@ impl Model {
         let (have_failed, may_be_tried) = (job.children.failed > 0, job.retries_left > 0);
         let as_what = match (ending, was_asked_to_stop) {
             (Ending::Success, _) if !have_failed => Status::Done,
-            (Ending::Success, true) => Status::Cancel,
+            (Ending::Success | Ending::Over(Status::WorkerDead | Status::WorkerShutdown), true) => {
+                Status::Cancel
+            }
             (Ending::Success | Ending::Failure, _) => Status::Error,
-            (Ending::Over(Status::WorkerDead | Status::WorkerShutdown), true) => Status::Cancel,
             (Ending::Over(status), _) => status,
         };
         self.jobs[i].job.ending = None;
