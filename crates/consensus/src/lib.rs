@@ -32,7 +32,7 @@ mod types;
 mod upkeep;
 mod watch;
 
-pub use audit::{AuditRecord, Origin};
+pub use audit::{AuditFilter, AuditRecord, Origin};
 pub use error::Error;
 pub use recent::Occurrence;
 pub use replica::{

@@ -78,7 +78,8 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::PutCron(_)
         | Command::PutActionConfig(_)
         | Command::PutSettings(_)
-        | Command::Close { .. } => true,
+        | Command::Close { .. }
+        | Command::ResetAdmin { .. } => true,
     }
 }
 

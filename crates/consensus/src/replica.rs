@@ -16,7 +16,7 @@ use stint_storage::Store;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::audit::{AuditRecord, Origin};
+use crate::audit::{AuditFilter, AuditRecord, Origin};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::inner::Inner;
@@ -297,15 +297,15 @@ impl Replica {
         self.0.inner.propose(command, Some(origin)).await
     }
 
-    /// What clients have changed, the newest first, from `start` on: all, or what one user has.
+    /// What clients have changed, the newest first, from `start` on, of what the filter wants.
     /// Linearizable; the oldest is forgotten at some bound.
     pub async fn audit(
         &self,
-        user: Option<&str>,
+        filter: &AuditFilter,
         start: usize,
         limit: usize,
     ) -> Result<Vec<AuditRecord>, Error> {
-        self.0.inner.audit(user, start, limit).await
+        self.0.inner.audit(filter, start, limit).await
     }
 
     /// The time as this replica would stamp an entry now: its wall clock, but no instant before the

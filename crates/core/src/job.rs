@@ -9,6 +9,7 @@ use crate::family::{Children, Ending};
 use crate::id::{CronId, Epoch, JobId, LeaseId, WorkerId};
 use crate::limits;
 use crate::status::Status;
+use crate::submit::bytes_of;
 use crate::time::{Timeout, Timestamp};
 use crate::token::TokenHash;
 
@@ -146,6 +147,11 @@ pub enum AttemptEnd {
 }
 
 impl Job {
+    /// Bytes of its parameters, names included.
+    pub(crate) fn parameter_bytes(&self) -> u64 {
+        self.spec.parameters.as_ref().map_or(0, bytes_of)
+    }
+
     /// The current run, if a worker runs the job. Of a job that waits for its children it is over.
     pub fn run(&self) -> Option<&Attempt> {
         self.attempts.last().filter(|run| self.status.is_running() && run.end.is_none())

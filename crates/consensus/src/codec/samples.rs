@@ -108,13 +108,14 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::DeleteActionConfig { .. } => "delete_action_config",
         Command::PutSettings(_) => "put_settings",
         Command::Close { .. } => "close",
+        Command::ResetAdmin { .. } => "reset_admin",
         Command::CreateToken(_) => "create_token",
         Command::RevokeToken { .. } => "revoke_token",
         Command::Compact(_) => "compact",
     }
 }
 
-pub(crate) const COMMANDS: usize = 26;
+pub(crate) const COMMANDS: usize = 27;
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_the_cluster(), of_life()].concat()
@@ -145,6 +146,7 @@ fn of_the_cluster() -> Vec<Command> {
             compaction_cron: None,
         }),
         Command::Close { hash: TokenHash([4; 32]) },
+        Command::ResetAdmin { hash: TokenHash([7; 32]) },
         Command::CreateToken(Box::new(NewToken {
             user: "ann".to_owned(),
             role: Role::Operator,
@@ -390,10 +392,11 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::TooManyChildren { .. } => 29,
         Refusal::BadParameter { .. } => 30,
         Refusal::OtherRetention => 31,
+        Refusal::QueueTooLarge { .. } => 32,
     }
 }
 
-pub(crate) const REFUSALS: usize = 32;
+pub(crate) const REFUSALS: usize = 33;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -437,5 +440,6 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             problem: "is missing".to_owned(),
         },
         Refusal::OtherRetention,
+        Refusal::QueueTooLarge { limit: 268_435_456 },
     ]
 }
