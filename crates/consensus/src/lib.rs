@@ -14,6 +14,7 @@ mod inbound;
 mod inner;
 mod limits;
 mod log_store;
+mod measures;
 mod network;
 mod page;
 mod peer_service;
@@ -34,6 +35,7 @@ mod watch;
 
 pub use audit::{AuditFilter, AuditRecord, Origin};
 pub use error::Error;
+pub use measures::Measures;
 pub use recent::Occurrence;
 pub use replica::{
     ClusterStatus, Config, Events, Happening, Keep, Member, MemberStatus, Replica, Timing,
