@@ -43,6 +43,7 @@ impl Applied {
                 | Event::CancelRequested(_)
                 | Event::WorkerLost(_)
                 | Event::Resurrected(_)
+                | Event::AwaitsChildren(_)
                 | Event::WorkerChanged(_)
                 | Event::CronChanged(_)
                 | Event::CronDeleted(_)
