@@ -171,10 +171,10 @@ fn of_crons_and_configs(operation: &str, cluster: &Cluster) -> Vec<Example> {
         "PreviewSchedule" => {
             cluster.post(0, "/api/v0/crons", YEARLY).expect("an answer");
             vec![
-                same(query([("schedule", "0 0 3 1 1 *"), ("timeZone", "Europe/Berlin")])),
+                same(query([("schedule", "@yearly"), ("timeZone", "Europe/Berlin")])),
                 same(query([("action", "noop"), ("n", "2")])),
                 same(plain()).refused("INVALID_PARAMETERS"),
-                same(query([("schedule", "99 * * * *")])).refused("INVALID_PARAMETERS"),
+                same(query([("schedule", "@never")])).refused("INVALID_PARAMETERS"),
                 same(query([("schedule", "@daily"), ("n", "0")])).refused("INVALID_PARAMETERS"),
                 same(query([("schedule", "@daily"), ("action", "noop")]))
                     .refused("INVALID_PARAMETERS"),

@@ -67,6 +67,6 @@ pub(crate) fn run(
     let cron = state.crons.get(action).ok_or_else(|| Refusal::NoSuchCron(shown(action)))?;
     let (spec, retries) = (cron.spec.clone(), cron.retries_of_jobs());
     let link = CronLink { id: cron.id, tick: None };
-    let new = NewJob { id, drawn, spec, scheduled_at: None, retries };
+    let new = NewJob { id, drawn, spec, scheduled_at: None, retries, parent: None };
     submit::admit(state, transition, new, Some(link)).map(Reply::Submitted)
 }

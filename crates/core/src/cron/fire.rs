@@ -165,6 +165,7 @@ fn start(state: &mut State, transition: &mut Transition, cron: &Cron, tick: Time
         spec: cron.spec.clone(),
         scheduled_at: Some(cron.put_off(tick)),
         retries: cron.retries_of_jobs(),
+        parent: None,
     };
     let link = CronLink { id: cron.id, tick: Some(tick) };
     match submit::admit(state, transition, new, Some(link)) {

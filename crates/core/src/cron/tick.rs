@@ -103,13 +103,18 @@ impl SkipReason {
     }
 
     /// Why a job that was refused like this was not created.
-    pub(super) const fn of(refusal: &Refusal) -> Self {
-        match refusal {
-            Refusal::NoSuchAction(_) => Self::NoSuchAction,
-            Refusal::QueueFull { .. } => Self::QueueFull,
-            Refusal::TooManyShapes { .. } => Self::TooManyShapes,
-            Refusal::BadParameter { .. } => Self::BadParameters,
-            _ => Self::TooManyParameters,
+    pub(super) fn of(refusal: &Refusal) -> Self {
+        if matches!(refusal, Refusal::NoSuchAction(_)) {
+            Self::NoSuchAction
+        } else if matches!(refusal, Refusal::QueueFull { .. } | Refusal::QueueTooLarge { .. }) {
+            Self::QueueFull
+        } else if matches!(refusal, Refusal::TooManyShapes { .. }) {
+            Self::TooManyShapes
+        } else if matches!(refusal, Refusal::BadParameter { .. }) {
+            Self::BadParameters
+        } else {
+            // A cron's own numbers and texts were within the limits when it was put.
+            Self::TooManyParameters
         }
     }
 }

@@ -80,6 +80,7 @@ impl Model {
             spec: new.spec.clone(),
             scheduled_at: None,
             retries: Some(new.retries),
+            parent: None,
         })?;
         self.configuration.cron_count += 1;
         if let Some(former) = former {

@@ -185,6 +185,7 @@ impl Model {
             spec: cron.spec.clone(),
             scheduled_at: Some(cron.put_off(tick)),
             retries: Some(cron.retries).filter(|retries| *retries != 0),
+            parent: None,
         };
         match self.create_for(cron, &new, Some(tick)) {
             Ok(_) => Fate::Fired(new.id),
@@ -223,7 +224,11 @@ impl Model {
         let cron = self.configuration.crons[c].clone();
         let spec = cron.spec.clone();
         let retries = Some(cron.retries).filter(|retries| *retries != 0);
-        self.create_for(&cron, &NewJob { id, drawn, spec, scheduled_at: None, retries }, None)
+        self.create_for(
+            &cron,
+            &NewJob { id, drawn, spec, scheduled_at: None, retries, parent: None },
+            None,
+        )
     }
 
     pub(super) fn pause_cron(&mut self, action: &str, is_paused: bool) -> Answer {
