@@ -74,17 +74,7 @@ pub(crate) fn decode_proposal(bytes: &[u8]) -> Decoded<(Timestamp, Command)> {
 fn to_wire(command: &Command) -> Wire {
     match command {
         Command::Tick => Wire::Tick(pb::Tick {}),
-        Command::Submit(new) => Wire::Submit(pb::Submit {
-            job: job_bytes(new.id),
-            drawn: new.drawn,
-            spec: Some(spec(&new.spec)),
-            scheduled_at_ms: new.scheduled_at.map(Timestamp::as_ms),
-            retries: new.retries.unwrap_or(0),
-            no_retries_said: new.retries.is_none(),
-            parent: new
-                .parent
-                .map(|parent| pb::Parent { job: job_bytes(parent.job), lease: parent.lease.0 }),
-        }),
+        Command::Submit(new) => Wire::Submit(submission(new)),
         Command::Cancel { job } => Wire::Cancel(pb::JobRef { job: job_bytes(*job) }),
         Command::Delete { job } => Wire::Delete(pb::JobRef { job: job_bytes(*job) }),
         Command::SetCapacity { worker, capacity: map } => Wire::SetCapacity(pb::SetCapacity {
@@ -153,14 +143,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
     let by = |by: &pb::WorkerRef| Ok((worker_id(by.worker)?, Epoch(by.epoch)));
     Ok(match command {
         Wire::Tick(_) => Command::Tick,
-        Wire::Submit(new) => Command::Submit(NewJob {
-            id: job_id(&new.job)?,
-            drawn: new.drawn,
-            spec: spec_of(new.spec.ok_or_else(|| missing("job spec"))?)?,
-            scheduled_at: new.scheduled_at_ms.map(at),
-            retries: (!new.no_retries_said).then_some(new.retries),
-            parent: new.parent.as_ref().map(parent_of).transpose()?,
-        }),
+        Wire::Submit(new) => Command::Submit(submission_of(new)?),
         Wire::Cancel(of) => Command::Cancel { job: job_id(&of.job)? },
         Wire::Delete(of) => Command::Delete { job: job_id(&of.job)? },
         Wire::SetCapacity(set) => Command::SetCapacity {
@@ -225,6 +208,31 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         Wire::Close(close) => Command::Close { hash: hash_of(&close.hash)? },
         Wire::CreateToken(new) => Command::CreateToken(Box::new(new_token_of(new)?)),
         Wire::RevokeToken(of) => Command::RevokeToken { id: token_id(&of.token)? },
+    })
+}
+
+fn submission(new: &NewJob) -> pb::Submit {
+    pb::Submit {
+        job: job_bytes(new.id),
+        drawn: new.drawn,
+        spec: Some(spec(&new.spec)),
+        scheduled_at_ms: new.scheduled_at.map(Timestamp::as_ms),
+        retries: new.retries.unwrap_or(0),
+        no_retries_said: new.retries.is_none(),
+        parent: new
+            .parent
+            .map(|parent| pb::Parent { job: job_bytes(parent.job), lease: parent.lease.0 }),
+    }
+}
+
+fn submission_of(new: pb::Submit) -> Decoded<NewJob> {
+    Ok(NewJob {
+        id: job_id(&new.job)?,
+        drawn: new.drawn,
+        spec: spec_of(new.spec.ok_or_else(|| missing("job spec"))?)?,
+        scheduled_at: new.scheduled_at_ms.map(at),
+        retries: (!new.no_retries_said).then_some(new.retries),
+        parent: new.parent.as_ref().map(parent_of).transpose()?,
     })
 }
 

@@ -280,6 +280,10 @@ fn cron(parts: &mut Parts) -> &mut Cron {
     Arc::make_mut(parts.crons.first_mut().expect("a cron"))
 }
 
+fn fired_at(at: Timestamp) -> TickRecord {
+    TickRecord { first: at, last: at, count: 1, at, fate: Fate::Fired(job(1)) }
+}
+
 #[test]
 fn a_checkpoint_with_a_cron_or_a_config_that_cannot_be_is_an_error() {
     let mut cluster = Cluster::with_worker(&[]);
@@ -320,14 +324,8 @@ fn a_checkpoint_with_a_cron_or_a_config_that_cannot_be_is_an_error() {
             Violation::Ticks(ACTION.to_owned())
         },
         |parts| {
-            let record = TickRecord {
-                first: cron(parts).anchor,
-                last: cron(parts).anchor,
-                count: 1,
-                at: cron(parts).anchor,
-                fate: Fate::Fired(job(1)),
-            };
-            cron(parts).history.records.push_back(record);
+            let at = cron(parts).anchor;
+            cron(parts).history.records.push_back(fired_at(at));
             Violation::Ticks(ACTION.to_owned())
         },
         |parts| {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use stint_core::{AttemptEnd, Command, Event, Fate, Outcome, Refusal, Reply, Status, WaitReason};
+use stint_core::{
+    AttemptEnd, Command, Event, Fate, Job, Outcome, Refusal, Reply, Status, WaitReason,
+};
 
 use super::table;
 
@@ -138,16 +140,8 @@ impl Coverage {
         });
     }
 
-    pub(crate) fn see(&mut self, command: &Command, outcome: &Outcome) {
-        match &outcome.reply {
-            Ok(reply) => self.see_reply(reply),
-            Err(refusal) => {
-                self.words.insert(refusal_word(refusal));
-                if !outcome.events.is_empty() {
-                    self.words.insert("refused while something became due");
-                }
-            }
-        }
+    /// What became of commands that may change nothing, or a cron as well.
+    fn see_crons(&mut self, command: &Command, outcome: &Outcome) {
         let is_change = |event: &Event| matches!(event, Event::CronChanged(_));
         if let (Command::PutCron(_), Ok(_)) = (command, &outcome.reply)
             && !outcome.events.iter().any(is_change)
@@ -163,32 +157,23 @@ impl Coverage {
         if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
             self.words.insert("put the cron of the compaction");
         }
+    }
+
+    pub(crate) fn see(&mut self, command: &Command, outcome: &Outcome) {
+        match &outcome.reply {
+            Ok(reply) => self.see_reply(reply),
+            Err(refusal) => {
+                self.words.insert(refusal_word(refusal));
+                if !outcome.events.is_empty() {
+                    self.words.insert("refused while something became due");
+                }
+            }
+        }
+        self.see_crons(command, outcome);
         for event in &outcome.events {
             self.words.insert(event_word(event));
             match event {
-                Event::Ended(job) => {
-                    if let Some((_, end)) = job.attempts.last().and_then(|run| run.end.as_ref()) {
-                        self.words.insert(end_word(end));
-                    }
-                    if job.parent.is_some() && job.children.total > 0 {
-                        self.words.insert("a child with children ended");
-                    }
-                    let is_lost = !matches!(command, Command::Finish { .. });
-                    match job.status {
-                        Status::Error if is_lost => self.words.insert("failed by its reclaims"),
-                        Status::WorkerDead => self.words.insert("abandoned"),
-                        Status::Done if job.children.total > 0 => {
-                            self.words.insert("a parent ended with its last child")
-                        }
-                        Status::Error if job.children.failed > 0 => {
-                            self.words.insert("a parent failed by a child")
-                        }
-                        Status::Cancel if job.children.total > 0 => {
-                            self.words.insert("a parent was canceled with its last child")
-                        }
-                        _ => false,
-                    };
-                }
+                Event::Ended(job) => self.see_end(command, job),
                 Event::CronTicked(ticked) => {
                     self.words.insert(match ticked.record.fate {
                         Fate::Fired(_) => "a tick became a job",
@@ -221,6 +206,30 @@ impl Coverage {
                 _ => {}
             }
         }
+    }
+
+    fn see_end(&mut self, command: &Command, job: &Job) {
+        if let Some((_, end)) = job.attempts.last().and_then(|run| run.end.as_ref()) {
+            self.words.insert(end_word(end));
+        }
+        if job.parent.is_some() && job.children.total > 0 {
+            self.words.insert("a child with children ended");
+        }
+        let is_lost = !matches!(command, Command::Finish { .. });
+        match job.status {
+            Status::Error if is_lost => self.words.insert("failed by its reclaims"),
+            Status::WorkerDead => self.words.insert("abandoned"),
+            Status::Done if job.children.total > 0 => {
+                self.words.insert("a parent ended with its last child")
+            }
+            Status::Error if job.children.failed > 0 => {
+                self.words.insert("a parent failed by a child")
+            }
+            Status::Cancel if job.children.total > 0 => {
+                self.words.insert("a parent was canceled with its last child")
+            }
+            _ => false,
+        };
     }
 
     fn see_reply(&mut self, reply: &Reply) {

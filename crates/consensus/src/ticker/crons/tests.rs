@@ -137,7 +137,8 @@ fn large_jobs_are_few_in_one_entry() {
     );
     let value = "x".repeat(200 * 1024);
     cron.spec.parameters = Some([("a".to_owned(), value)].into());
-    let due = vec![Arc::new(cron); FIRINGS_PER_ENTRY_MAX];
+    let cron = Arc::new(cron);
+    let due: Vec<_> = (0..FIRINGS_PER_ENTRY_MAX).map(|_| Arc::clone(&cron)).collect();
     let plan = plan_all(&due, at(START + SECOND));
     assert!((1..=32).contains(&plan.firings.len()), "{}", plan.firings.len());
 }

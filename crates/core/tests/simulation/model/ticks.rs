@@ -82,7 +82,7 @@ impl Model {
         let last = *all.last().expect("it names some");
         let is_for_it = cron.generation == firing.generation
             && cron.next_run == Some(firing.mark)
-            && !cron.pause.is_some_and(|pause| pause.until.is_none())
+            && cron.pause.is_none_or(|pause| pause.until.is_some())
             && cron.put_off(last).as_ms() <= self.now;
         if !is_for_it {
             return;

@@ -131,7 +131,7 @@ fn firings(op: &Op, model: &Model) -> Option<Vec<Firing>> {
         Some(6) => firing.passed = Some(Passed { last: firing.mark, count: 0 }),
         Some(7) => firing.ticks = vec![firing.mark; 513],
         Some(8) => all = vec![all[0].clone(); 257],
-        Some(_) => firing.action = "unheard".to_owned(),
+        Some(_) => "unheard".clone_into(&mut firing.action),
     }
     Some(all)
 }
