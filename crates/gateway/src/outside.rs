@@ -23,6 +23,7 @@ use crate::api::{Api, ApiError, Caller, Whence};
 use crate::clients::{Client, Clients};
 use crate::config::Config;
 use crate::connection::{Activity, InFlight};
+use crate::cors::Cors;
 use crate::credentials::Credentials;
 use crate::grpc::Deadline;
 use crate::http::probes::{self, ALIVE_PATH};
@@ -42,6 +43,7 @@ pub(crate) struct Outside {
     requests: Arc<Semaphore>,
     clients: Arc<Clients>,
     large_bodies: Arc<Semaphore>,
+    cors: Cors,
     ids: RequestIds,
 }
 
@@ -58,11 +60,12 @@ impl Outside {
             api,
             http,
             grpc,
-            config,
             requests: Arc::new(Semaphore::new(config.requests_max)),
             clients: Arc::new(Clients::new(&config)),
             large_bodies: Arc::new(Semaphore::new(limits::LARGE_BODIES_MAX)),
+            cors: Cors::new(Arc::clone(&config.allowed_origins)),
             ids: RequestIds::new(),
+            config,
         }
     }
 
@@ -87,6 +90,7 @@ impl Outside {
             method = %request.method(),
             path = request.uri().path(),
         );
+        let readable = self.cors.readable_by(request.headers()).filter(|_| door == Door::Http);
         let mut response = if has_place {
             let request_id = id.to_str().unwrap_or_default().to_owned();
             let whence = Whence { remote: activity.peer(), request_id };
@@ -96,6 +100,9 @@ impl Outside {
             door.refusal(&ApiError::TooManyRequests(message.to_owned()))
         };
         response.headers_mut().insert(REQUEST_ID, id);
+        if let Some(readable) = readable {
+            readable.mark(response.headers_mut());
+        }
         Ok(response.map(|body| Outbound { body, _in_flight: in_flight }))
     }
 
@@ -120,8 +127,19 @@ impl Outside {
         if let Some(deadline) = deadline {
             request.extensions_mut().insert(deadline);
         }
+        let preflight = self.cors.preflight(&request).filter(|_| door == Door::Http);
         let (uri, credentials) = (request.uri().clone(), Credentials::of(request.headers()));
         let answer = async {
+            if let Some(preflight) = preflight {
+                let stranger = Client::new(None, whence.remote.ip());
+                return Ok(match self.clients.admit(stranger, Instant::now()) {
+                    Ok(place) => {
+                        in_flight.occupy(place);
+                        preflight
+                    }
+                    Err(error) => door.refusal(&error),
+                });
+            }
             match self.admit(door, uri.path(), whence, credentials, in_flight).await {
                 Ok(caller) => {
                     if let Some(caller) = caller {
