@@ -125,7 +125,7 @@ pub struct ClusterStatus {
     pub applied_index: u64,
     /// All members, in the order of their ids.
     pub members: Vec<MemberStatus>,
-    /// What is wrong with this replica's own disk or Raft, in words.
+    /// What is wrong with this replica's own disk or Raft, and what it was told of, in words.
     pub warnings: Vec<String>,
 }
 
@@ -268,6 +268,7 @@ impl Replica {
             stopping,
             forwards,
             barriers,
+            notices: Mutex::default(),
         });
         let doors = (config.peer_listener, config.peer_tls);
         let tasks = spawn(&inner, doors, config.keep, to_forward, to_answer)?;
@@ -369,6 +370,12 @@ impl Replica {
     /// What this replica knows of its cluster.
     pub fn status(&self) -> ClusterStatus {
         crate::status::of(&self.0.inner)
+    }
+
+    /// Has the status say these things too, in place of those that were said before: what is wrong
+    /// with this process, and not with its disk or Raft.
+    pub fn notice(&self, notices: Vec<String>) {
+        *self.0.inner.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
     }
 
     /// Returns when the replica has failed by itself (disk, Raft, impossible state), with why.

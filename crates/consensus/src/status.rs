@@ -1,5 +1,7 @@
 //! What a replica knows of its cluster.
 
+use std::sync::PoisonError;
+
 use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver as _;
 use stint_core::WorkerId;
@@ -43,6 +45,7 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     for loss in inner.applied.store().output.losses() {
         warnings.push(format!("output of day {} was lost: {}", loss.period, loss.reason));
     }
+    warnings.extend(inner.notices.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
     ClusterStatus {
         id: inner.id,
         leader: metrics.current_leader.and_then(WorkerId::new),

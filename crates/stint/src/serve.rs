@@ -56,9 +56,10 @@ fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
                 return Ok(Exit::Done);
             }
         };
+        let replica = parts.replica.clone();
         tokio::select! {
             outcome = until_stopped(parts, reasons) => outcome,
-            never = certificates::keep_fresh(certificates, hang_ups) => match never {},
+            never = certificates::keep_fresh(certificates, replica, hang_ups) => match never {},
         }
     });
     runtime.shutdown_timeout(LINGER);
