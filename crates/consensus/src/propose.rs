@@ -87,6 +87,21 @@ impl Inner {
         command: Command,
         origin: Option<&Origin>,
     ) -> Result<Result<Reply, Refusal>, Error> {
+        let began = Instant::now();
+        let outcome = self.propose_until_answered(command, origin).await;
+        if outcome.is_ok() {
+            self.counts.proposals.note(began.elapsed());
+        } else {
+            self.counts.proposals_failed.add_one();
+        }
+        outcome
+    }
+
+    async fn propose_until_answered(
+        &self,
+        command: Command,
+        origin: Option<&Origin>,
+    ) -> Result<Result<Reply, Refusal>, Error> {
         self.room()?;
         let repeatable = may_be_repeated(&command);
         let mut command = encode_command(&command);

@@ -81,11 +81,9 @@ fn not_after(certificate: &CertificateDer<'_>) -> Option<Duration> {
     let far = UnixTime::since_unix_epoch(Duration::from_secs(u64::from(u32::MAX) * 50));
     let read = EndEntityCert::try_from(certificate).ok()?;
     let checked = read.verify_for_usage(&[], &[], &[], far, KeyUsage::server_auth(), None, None);
-    match checked.err()? {
-        Error::CertExpired { not_after, .. } => Some(Duration::from_secs(not_after.as_secs())),
-        // It lasts beyond all calendars.
-        _ => None,
-    }
+    // Without that end it lasts beyond all calendars.
+    let Err(Error::CertExpired { not_after, .. }) = checked else { return None };
+    Some(Duration::from_secs(not_after.as_secs()))
 }
 
 #[cfg(test)]
