@@ -308,7 +308,8 @@ impl Replica {
     }
 
     /// Lines of a job's output from `first` on, with the number of the first of them: at least one
-    /// if there are any there, at most `lines_max`, and no more than a bounded number of bytes.
+    /// if there are any there, at most `lines_max`, and no more than a bounded number of bytes. The
+    /// number is larger than `first` if no replica that answers has the lines in between.
     /// What this replica does not have it fetches from a peer. Not a linearizable read by itself:
     /// `job` says up to which line to read.
     pub async fn lines(
