@@ -24,3 +24,6 @@ pub(crate) const CERTIFICATES_TOLD: Duration = Duration::from_hours(24);
 
 /// Origins whose pages may read answers: each request looks through them.
 pub(crate) const ORIGINS_MAX: usize = 64;
+
+/// How often the command line looks whether what it waits for has come about.
+pub(crate) const LOOK_PAUSE: Duration = Duration::from_millis(500);
