@@ -75,6 +75,17 @@ impl Beats {
         assert_eq!(faults, "", "{job}");
     }
 
+    /// The processes of all attempts that live.
+    pub(super) fn alive(&self, id: &str) -> Vec<String> {
+        let is_alive = |line: &&str| {
+            let Some((pid, started)) = line.split_once(' ') else { return false };
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let fields: Vec<_> = stat.split(' ').collect();
+            fields.get(21) == Some(&started) && fields.get(2) != Some(&"Z")
+        };
+        self.read(id, ".pids").lines().filter(is_alive).map(str::to_owned).collect()
+    }
+
     fn read(&self, id: &str, suffix: &str) -> String {
         fs::read_to_string(self.dir.join(format!("{id}{suffix}"))).unwrap_or_default()
     }

@@ -48,9 +48,11 @@ async fn a_job_that_nobody_else_can_run_is_resurrected_with_its_worker_under_a_n
     let job = r#"{"action":"beat","capacityMap":{"only":1}}"#;
     let (id, victim) = beats.start(&cluster, job);
     assert_eq!(victim, only);
+    assert_eq!(beats.alive(&id).len(), 2);
     let before = epoch(&cluster, leader, victim);
     cluster.pause(victim);
     let job = cluster.wait_for_status(leader, &id, "worker_dead");
+    assert_eq!(beats.alive(&id), Vec::<String>::new(), "its lease is over");
     let written = beats.leases(&id).len();
     assert_eq!(index_of(&cluster, &job), victim);
     cluster.resume(victim);

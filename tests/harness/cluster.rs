@@ -336,6 +336,9 @@ impl Drop for Cluster {
                 eprintln!("--- replica {i}\n{}", self.log_tail(i));
             }
         }
+        for replica in &self.replicas {
+            super::freezer::remove_leftovers(&replica.data_dir);
+        }
     }
 }
 

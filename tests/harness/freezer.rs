@@ -1,4 +1,4 @@
-//! Freezing one process by a cgroup, of either version. Needs root.
+//! Cgroups of either version: freezing one process, which needs root, and tidying up.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,22 @@ pub(crate) struct Frozen {
     dir: PathBuf,
     pid: u32,
     thaw: (&'static str, &'static str),
+}
+
+/// Removes the cgroups that the worker of a replica has left, which was killed: one that starts
+/// again has use for them, one of a test that is over has not.
+pub(crate) fn remove_leftovers(data_dir: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(notes) = fs::metadata(data_dir.join("runs")) else { return };
+    let key = format!("stint-{:x}-{:x}", notes.dev(), notes.ino());
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    for line in mounts.lines().filter(|line| line.contains(" cgroup")) {
+        let dir = Path::new(line.split(' ').nth(1).unwrap_or_default()).join(&key);
+        for inner in fs::read_dir(&dir).into_iter().flatten().flatten() {
+            fs::remove_dir(inner.path()).ok();
+        }
+        fs::remove_dir(&dir).ok();
+    }
 }
 
 /// What can freeze a process on this machine: the roots of hierarchies, and whether of version 2.
