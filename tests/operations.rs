@@ -3,3 +3,4 @@
 mod configuration;
 mod metrics;
 mod names;
+mod supervisor;
