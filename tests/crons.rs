@@ -16,7 +16,7 @@ use crate::harness::cluster::{Cluster, Options};
 const SECONDS: u64 = 120;
 
 #[test]
-#[ignore = "takes minutes, root, libfaketime and iptables; .ci/run has them"]
+#[ignore = "takes minutes, root, libfaketime and iproute2; .ci/run has them"]
 fn every_tick_is_one_job_or_is_explained_whatever_happens() {
     let seconds = match std::env::var("STINT_CRONS_SECONDS") {
         Ok(text) => text.parse().expect("STINT_CRONS_SECONDS is a number"),
@@ -36,7 +36,7 @@ fn check(time: Duration, with_all_troubles: bool) {
     let mut cluster = Cluster::start(&Options {
         actions: Box::leak(plan::actions(&crons, out.path()).into_boxed_str()),
         lease_ttl: "5s",
-        troubles: with_all_troubles,
+        has_hosts: with_all_troubles,
         ..Options::default()
     });
     let witness = witness::Witness::watch(&cluster.addresses());

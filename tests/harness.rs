@@ -3,11 +3,12 @@
 pub(crate) mod certificates;
 pub(crate) mod cluster;
 pub(crate) mod document;
+pub(crate) mod freezer;
+pub(crate) mod hosts;
 pub(crate) mod http;
 pub(crate) mod program;
 pub(crate) mod reflection;
 pub(crate) mod tls;
-mod trouble;
 pub(crate) mod wait;
 
 pub(crate) use cluster::{Cluster, Options};

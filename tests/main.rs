@@ -16,6 +16,7 @@ mod cli;
 mod cluster;
 mod crons;
 mod failover;
+mod fencing;
 mod harness;
 mod hostile;
 mod operations;

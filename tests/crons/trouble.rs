@@ -21,13 +21,13 @@ pub(crate) fn make(cluster: &mut Cluster, time: Duration, is_all: bool) {
         cluster.spawn(leader);
         rest(3);
         if is_all {
-            cluster.set_clock(round % count, "+0s");
+            cluster.hosts().set_clock(round % count, 0);
             let other = (leader + round) % count;
             match round % 4 {
                 0 => {
-                    cluster.cut(other);
+                    cluster.hosts().cut(other);
                     rest(4);
-                    cluster.heal(other);
+                    cluster.hosts().mend(other);
                 }
                 1 => {
                     cluster.stop(other);
@@ -47,14 +47,14 @@ pub(crate) fn make(cluster: &mut Cluster, time: Duration, is_all: bool) {
             }
             // Into the next round, at whose beginning a leader dies: perhaps this one.
             round += 1;
-            let jump = if round.is_multiple_of(2) { "-2h" } else { "+24h" };
-            cluster.set_clock(round % count, jump);
+            let hours = if round.is_multiple_of(2) { -2 } else { 24 };
+            cluster.hosts().set_clock(round % count, hours * 3_600);
         }
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
     }
     if is_all {
         for i in 0..count {
-            cluster.set_clock(i, "+0s");
+            cluster.hosts().set_clock(i, 0);
         }
     }
     cluster.wait_until_whole();

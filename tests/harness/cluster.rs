@@ -10,9 +10,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::certificates::{Authority, peer_name};
+use super::hosts::Hosts;
 use super::http::{self, Answer};
 use super::program::STINT;
-use super::trouble::Trouble;
 use super::{tls, wait_for};
 
 /// What a test wants of its cluster beyond the defaults.
@@ -29,8 +29,8 @@ pub(crate) struct Options {
     pub(crate) tls: bool,
     /// Whether callers need a token; the first one is the cluster's own in all that it asks.
     pub(crate) is_closed: bool,
-    /// Whether clocks may be set and networks cut: takes root, libfaketime and iptables.
-    pub(crate) troubles: bool,
+    /// Whether each replica is on a machine of its own, with a network and a clock. Needs root.
+    pub(crate) has_hosts: bool,
 }
 
 impl Default for Options {
@@ -42,7 +42,7 @@ impl Default for Options {
             lease_ttl: "2s",
             tls: false,
             is_closed: false,
-            troubles: false,
+            has_hosts: false,
         }
     }
 }
@@ -56,8 +56,6 @@ pub(crate) struct Replica {
     pub(crate) config: PathBuf,
     pub(crate) data_dir: PathBuf,
     log: PathBuf,
-    /// How it is made trouble, if it is to be.
-    trouble: Option<Trouble>,
     child: Option<Child>,
 }
 
@@ -68,6 +66,7 @@ pub(crate) struct Cluster {
     authority: Option<Authority>,
     /// The first token of a closed cluster.
     pub(crate) admin: Option<String>,
+    hosts: Option<Hosts>,
     dir: TempDir,
 }
 
@@ -92,16 +91,20 @@ impl Cluster {
         // so that no test waits for another's ports.
         let net = 16 + std::process::id() % 200;
         let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
+        let hosts = options.has_hosts.then(|| {
+            let net = (std::process::id() * 8 + u32::from(number)) % 512;
+            Hosts::new(net, options.replicas, dir.path())
+        });
         let replicas: Vec<_> = (1..=options.replicas)
             .map(|i| {
-                let host = format!("127.{net}.{number}.{i}");
+                let own = || format!("127.{net}.{number}.{i}");
+                let host = hosts.as_ref().map_or_else(own, |hosts| hosts.host(i - 1));
                 let base = dir.path().join(i.to_string());
                 Replica {
                     id: format!("{i:012x}"),
                     address: format!("{host}:7400"),
                     config: base.with_extension("toml"),
                     log: base.with_extension("log"),
-                    trouble: options.troubles.then(|| Trouble::new(i, &host, &base)),
                     data_dir: base,
                     child: None,
                 }
@@ -124,7 +127,7 @@ impl Cluster {
                 admin = Some(run.out.trim().to_owned());
             }
         }
-        Self { replicas, authority, admin, dir }
+        Self { replicas, authority, admin, hosts, dir }
     }
 
     /// Starts replica `i`.
@@ -132,11 +135,9 @@ impl Cluster {
         let replica = &mut self.replicas[i];
         assert!(replica.child.is_none(), "replica {i} runs already");
         let log = File::options().create(true).append(true).open(&replica.log).expect("a log file");
-        let mut command = Command::new(STINT);
-        if let Some(trouble) = &replica.trouble {
-            trouble.prepare(&mut command);
-        }
-        let child = command
+        let program = self.hosts.as_ref().map(|hosts| hosts.command(i));
+        let child = program
+            .unwrap_or_else(|| Command::new(STINT))
             .args(["serve", "--stop-on-stdin-eof", "--config", path(&replica.config)])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -248,6 +249,11 @@ impl Cluster {
         self.authority().map(|authority| authority.certificate.as_path())
     }
 
+    /// The machines of its replicas, if it has asked for them.
+    pub(crate) fn hosts(&self) -> &Hosts {
+        self.hosts.as_ref().expect("machines of their own")
+    }
+
     /// The process of a replica that runs.
     pub(crate) fn pid(&self, i: usize) -> u32 {
         self.replicas[i].child.as_ref().expect("the replica runs").id()
@@ -287,25 +293,6 @@ impl Cluster {
     pub(crate) fn hang_up(&self, i: usize) {
         let child = self.replicas[i].child.as_ref().expect("the replica runs");
         self.signal(child, rustix::process::Signal::HUP);
-    }
-
-    /// Sets the clock of replica `i` off by so much, as in `+24h` or `-2h`.
-    pub(crate) fn set_clock(&self, i: usize, off_by: &str) {
-        self.trouble(i).set_clock(off_by);
-    }
-
-    /// Cuts replica `i` off from everybody.
-    pub(crate) fn cut(&mut self, i: usize) {
-        self.trouble(i).cut();
-    }
-
-    /// Undoes [`Self::cut`].
-    pub(crate) fn heal(&mut self, i: usize) {
-        self.trouble(i).heal();
-    }
-
-    fn trouble(&self, i: usize) -> &Trouble {
-        self.replicas[i].trouble.as_ref().expect("the options want troubles")
     }
 
     #[expect(clippy::unused_self, reason = "a signal goes to processes of this cluster only")]
@@ -349,6 +336,9 @@ impl Drop for Cluster {
                 eprintln!("--- replica {i}\n{}", self.log_tail(i));
             }
         }
+        for replica in &self.replicas {
+            super::freezer::remove_leftovers(&replica.data_dir);
+        }
     }
 }
 
@@ -358,12 +348,13 @@ fn config(replica: &Replica, all: &[Replica], options: &Options) -> String {
     };
     let mut text = format!(
         "[replica]\nid = \"{}\"\ndata_dir = \"{}\"\nclient_address = \"{}\"\n\
-         peer_address = \"{}:7500\"\ninsecure_open = {}\n\n[cluster]\nid = \"000102030405060708090a0b0c0d0e0f\"\n",
+         peer_address = \"{}:7500\"\ninsecure_open = {}\ninsecure_plain_text = {}\n\n[cluster]\nid = \"000102030405060708090a0b0c0d0e0f\"\n",
         replica.id,
         replica.data_dir.display(),
         replica.address,
         host(replica),
         !options.is_closed,
+        options.has_hosts && !options.tls,
     );
     if options.tls {
         text.push_str(&tls_table(replica));

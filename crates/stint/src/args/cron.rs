@@ -16,7 +16,7 @@ pub(crate) enum Command {
     /// A schedule is a crontab line with a seconds field first, "0 30 3 * * MON-FRI"; or one
     /// without, "30 3 * * 1-5"; or @yearly, @monthly, @weekly, @daily, @hourly; or "@every 1h30m".
     #[command(visible_alias = "set")]
-    Put(Put),
+    Put(Box<Put>),
     /// Remove the cron of an action. The jobs that it has created stay.
     Delete(One),
     /// Let the ticks of a cron wait until it is resumed.

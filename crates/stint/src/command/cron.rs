@@ -18,7 +18,7 @@ pub(crate) async fn run(caller: &Caller, command: Command) -> anyhow::Result<Exi
             caller.printer.cron(&cron)?;
         }
         Command::Put(args) => {
-            let cron = caller.client.put_cron(wanted(args)?).await?;
+            let cron = caller.client.put_cron(wanted(*args)?).await?;
             caller.printer.cron(&cron)?;
         }
         Command::Delete(one) => caller.client.delete_cron(&one.action).await?,
@@ -86,7 +86,7 @@ mod tests {
         let all = [&["stint", "cron", "put"], args].concat();
         let verb = Cli::try_parse_from(all).map_err(|error| error.to_string())?.command;
         let Verb::Cron(Command::Put(args)) = verb else { panic!("{verb:?}") };
-        wanted(args).map_err(|error| error.to_string())
+        wanted(*args).map_err(|error| error.to_string())
     }
 
     #[test]
