@@ -17,5 +17,6 @@ mod cluster;
 mod failover;
 mod harness;
 mod hostile;
+mod life;
 mod operations;
 mod tidy;

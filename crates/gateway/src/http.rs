@@ -77,7 +77,7 @@ async fn operate(
     match operation {
         Operation::ListJobs => jobs::list(api, query).await,
         Operation::SubmitJob => jobs::submit(api, &caller, request).await,
-        Operation::GetJob => jobs::get(api, &id).await,
+        Operation::GetJob => jobs::get(api, &caller, &id).await,
         Operation::DeleteJob => jobs::delete(api, &caller, &id).await,
         Operation::CancelJob => jobs::cancel(api, &caller, &id).await,
         Operation::GetJobLogs => {

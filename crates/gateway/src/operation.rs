@@ -164,6 +164,12 @@ impl Operation {
         Self::ALL.into_iter().find(|operation| operation.grpc() == (service, method))
     }
 
+    /// Whether the process of a job may do it, with the token of its run: to jobs that descend from
+    /// its own.
+    pub const fn is_for_runs(self) -> bool {
+        matches!(self, Self::SubmitJob | Self::GetJob | Self::CancelJob | Self::GetJobLogs)
+    }
+
     /// The weakest role that may do it.
     pub const fn role(self) -> Role {
         match self {

@@ -6,6 +6,7 @@ use stint_core::{Job, JobId, Line, Status, Stream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::follow::{Following, News};
+use super::access::Reach;
 use super::{Api, ApiError, Caller};
 use crate::limits;
 
@@ -52,6 +53,7 @@ impl Api {
         id: JobId,
         query: LogQuery,
     ) -> Result<LogReader, ApiError> {
+        self.within_reach(caller, id, Reach::Itself).await?;
         let (job, is_final, follower) = if query.is_followed {
             // Following begins before the job is read, so that nothing falls in between.
             let follower = self.follow(id).await?;

@@ -49,8 +49,9 @@ impl Jobs for Service {
         &self,
         request: Request<v0::GetJobRequest>,
     ) -> Result<Response<v0::Job>, Status> {
+        let caller = caller(&request)?;
         let id = parse::job_id(&request.get_ref().id)?;
-        let job = self.0.get_job(id).await?;
+        let job = self.0.get_job(&caller, id).await?;
         Ok(Response::new(shape::job(&job)))
     }
 

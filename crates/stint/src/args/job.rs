@@ -24,7 +24,7 @@ pub(crate) enum Command {
     /// Cancel a job if it is not over, and remove it with its output.
     Delete(One),
     /// Wait until a job is over, for at most --timeout. The exit code says how it ended.
-    Wait(One),
+    Wait(Wait),
 }
 
 /// One job.
@@ -32,6 +32,18 @@ pub(crate) enum Command {
 pub(crate) struct One {
     /// The job's id.
     pub(crate) id: String,
+}
+
+/// `stint job wait`.
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// The job's id; within a job, that job.
+    #[arg(env = "STINT_JOB_ID")]
+    pub(crate) id: String,
+    /// Wait only for the jobs that its process has submitted. Ends like a job that failed if one of
+    /// them did.
+    #[arg(long)]
+    pub(crate) children: bool,
 }
 
 /// `stint job submit`.
