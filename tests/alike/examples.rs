@@ -116,6 +116,11 @@ pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
             same(about(NOBODY)).refused("NO_SUCH_JOB"),
         ],
         "GetJobLogs" => get_job_logs(cluster),
+        "ListJobAttempts" => vec![
+            same(about(ended(cluster))),
+            same(about(waiting(cluster))),
+            same(about(NOBODY)).refused("NO_SUCH_JOB"),
+        ],
         "ListWorkers" => vec![same(plain()).but(&["heartbeatExpiration"])],
         "SetWorkerCapacity" => vec![
             same(about(WORKER).with_body(json!({"capacityMap": {"scan": 3}}))),
@@ -124,6 +129,16 @@ pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
                 .refused("INVALID_PARAMETERS"),
             same(about("00000000ffff").with_body(json!({"capacityMap": {}})))
                 .refused("NO_SUCH_WORKER"),
+        ],
+        "DrainWorker" => vec![
+            same(about(WORKER)),
+            same(about(WORKER).with_body(json!({"limit": "1h"}))),
+            same(about(WORKER).with_body(json!({"limit": "soon"}))).refused("INVALID_PARAMETERS"),
+            same(about("00000000ffff")).refused("NO_SUCH_WORKER"),
+        ],
+        "ResumeWorker" => vec![
+            same(about(WORKER)),
+            same(about("00000000ffff")).refused("NO_SUCH_WORKER"),
         ],
         "Watch" => watch(cluster),
         "GetClusterStatus" => {

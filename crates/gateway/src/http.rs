@@ -83,6 +83,7 @@ async fn operate(
         Operation::GetJobLogs => {
             logs::get(api, &caller, &id, kind, (query, request.headers())).await
         }
+        Operation::ListJobAttempts => jobs::attempts(api, &caller, &id).await,
         Operation::ListWorkers => workers::list(api).await,
         Operation::SetWorkerCapacity => workers::set_capacity(api, &caller, &id, request).await,
         Operation::DrainWorker => workers::drain(api, &caller, &id, request).await,

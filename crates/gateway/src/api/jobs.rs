@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stint_core::{
-    CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Refusal, Reply, Status,
+    Attempt, CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Refusal, Reply, Status,
     Timestamp, WaitReason, Waits,
 };
 use uuid::Uuid;
@@ -148,6 +148,12 @@ impl Api {
         };
         JobView { job, wait_reason }
     }
+}
+
+/// The latest attempts of a job, as many as its own record shows: there may be many jobs in a list.
+pub(crate) fn latest(job: &Job) -> &[Attempt] {
+    let surplus = job.attempts.len().saturating_sub(limits::ATTEMPTS_SHOWN);
+    job.attempts.get(surplus..).unwrap_or_default()
 }
 
 /// Why a submission was refused. That of a run may come too late for its lease.

@@ -73,6 +73,16 @@ impl Jobs for Service {
         Ok(Response::new(v0::CancelJobResponse {}))
     }
 
+    async fn list_job_attempts(
+        &self,
+        request: Request<v0::ListJobAttemptsRequest>,
+    ) -> Result<Response<v0::ListJobAttemptsResponse>, Status> {
+        let caller = caller(&request)?;
+        let id = parse::job_id(&request.get_ref().id)?;
+        let job = self.0.get_job(&caller, id).await?;
+        Ok(Response::new(shape::attempts(&job)))
+    }
+
     type GetJobLogsStream = Lines;
 
     async fn get_job_logs(

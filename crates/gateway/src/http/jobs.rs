@@ -57,6 +57,11 @@ pub(super) async fn get(api: &Api, caller: &Caller, id: &str) -> Result<Response
     Ok(answer::json(StatusCode::OK, &shape::Job::of(&job)))
 }
 
+pub(super) async fn attempts(api: &Api, caller: &Caller, id: &str) -> Result<Response, ApiError> {
+    let job = api.get_job(caller, parse::job_id(id)?).await?;
+    Ok(answer::json(StatusCode::OK, &shape::Attempts::of(&job)))
+}
+
 pub(super) async fn cancel(api: &Api, caller: &Caller, id: &str) -> Result<Response, ApiError> {
     api.cancel_job(caller, parse::job_id(id)?).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))

@@ -19,6 +19,8 @@ pub(crate) enum Command {
     ///
     /// With `--output json` each line is one JSON object with `data`, `lineNum` and `source`.
     Logs(Logs),
+    /// The runs of a job, oldest first.
+    Attempts(One),
     /// Cancel a job: a waiting one at once, of a running one its worker is told.
     Cancel(One),
     /// Cancel a job if it is not over, and remove it with its output.
