@@ -136,10 +136,9 @@ pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
             same(about(WORKER).with_body(json!({"limit": "soon"}))).refused("INVALID_PARAMETERS"),
             same(about("00000000ffff")).refused("NO_SUCH_WORKER"),
         ],
-        "ResumeWorker" => vec![
-            same(about(WORKER)),
-            same(about("00000000ffff")).refused("NO_SUCH_WORKER"),
-        ],
+        "ResumeWorker" => {
+            vec![same(about(WORKER)), same(about("00000000ffff")).refused("NO_SUCH_WORKER")]
+        }
         "Watch" => watch(cluster),
         "GetClusterStatus" => {
             vec![same(plain()).but(&["lastLogIndex", "committedIndex", "appliedIndex"])]

@@ -28,7 +28,10 @@ fn capacity_falls_below_what_runs_and_to_nothing_and_rises_again() {
     }
     set("scan=1");
     let shown = worker(&cluster, 0, &id);
-    assert_eq!((&shown["capacityMap"], &shown["capacityInUse"]), (&json!({"scan":1}), &json!({"scan":3})));
+    assert_eq!(
+        (&shown["capacityMap"], &shown["capacityInUse"]),
+        (&json!({"scan":1}), &json!({"scan":3}))
+    );
     let next = cluster.submit(0, &sleeper("0"));
     let waiting = cluster.job(0, &next);
     let detail = &waiting["waitDetail"];

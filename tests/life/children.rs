@@ -109,8 +109,7 @@ fn a_parent_fails_by_a_child_and_ends_its_children_where_it_fails_itself() {
 
 #[test]
 fn canceling_a_parent_cancels_what_descends_from_it_and_it_is_over_last() {
-    let options =
-        Options { capacity: "{ scan = 1 }", actions: actions(""), ..Options::default() };
+    let options = Options { capacity: "{ scan = 1 }", actions: actions(""), ..Options::default() };
     let cluster = Cluster::start(&options);
     // Three run at most, and the others wait.
     let id = cluster.submit(0, &scan("a b c d e f", "600"));
@@ -131,8 +130,7 @@ fn canceling_a_parent_cancels_what_descends_from_it_and_it_is_over_last() {
 
 #[test]
 fn a_leader_that_dies_takes_neither_parent_nor_children_along() {
-    let options =
-        Options { capacity: "{ scan = 1 }", actions: actions(""), ..Options::default() };
+    let options = Options { capacity: "{ scan = 1 }", actions: actions(""), ..Options::default() };
     let mut cluster = Cluster::start(&options);
     let id = cluster.submit(0, &scan("a b c d e f", "1"));
     let ids = until_it_only_waits(&cluster, 0, &id, 6);

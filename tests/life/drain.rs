@@ -47,7 +47,8 @@ fn a_draining_worker_takes_no_jobs_nor_does_it_when_it_has_started_anew() {
     assert_eq!(job["workerID"], ids[0].as_str(), "{job}");
     let answer = cluster.post(0, "/api/v0/workers/0000000000ff/drain", "").expect("an answer");
     assert_eq!((answer.status, answer.error_code().as_str()), (404, "NO_SUCH_WORKER"));
-    let answer = cluster.post(0, &format!("/api/v0/workers/{}/drain", ids[0]), r#"{"limit":"-1s"}"#);
+    let answer =
+        cluster.post(0, &format!("/api/v0/workers/{}/drain", ids[0]), r#"{"limit":"-1s"}"#);
     assert_eq!(answer.expect("an answer").status, 400);
 }
 

@@ -90,7 +90,10 @@ fn a_cancel_ends_what_waits_runs_or_ignores_it_and_asking_twice_is_asking_once()
         if lines.len() == 1 { Ok(()) } else { Err(lines) }
     });
     for i in 0..2 {
-        assert_eq!(cluster.delete(i, &format!("/api/v0/jobs/{id}")).expect("an answer").status, 204);
+        assert_eq!(
+            cluster.delete(i, &format!("/api/v0/jobs/{id}")).expect("an answer").status,
+            204
+        );
     }
     let job = cluster.wait_for_status(2, &id, "deleted");
     assert_eq!(super::ends(&job), ["canceled"], "{job}");

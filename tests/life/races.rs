@@ -58,7 +58,12 @@ fn of_a_cancel_and_an_end_one_comes_first_and_the_record_says_which() {
         thread::sleep(Duration::from_millis(u64::from(round) * 5));
         let path = format!("/api/v0/jobs/{id}/cancel");
         let answers: Vec<_> = thread::scope(|scope| {
-            let ask = |i| scope.spawn({ let (cluster, path) = (&cluster, &path); move || cluster.post(i, path, "").expect("an answer").status });
+            let ask = |i| {
+                scope.spawn({
+                    let (cluster, path) = (&cluster, &path);
+                    move || cluster.post(i, path, "").expect("an answer").status
+                })
+            };
             let asked: Vec<_> = (0..2).map(ask).collect();
             asked.into_iter().map(|asked| asked.join().expect("an answer")).collect()
         });

@@ -79,7 +79,8 @@ fn a_runs_token_is_worth_nothing_when_the_run_is_over_whoever_has_kept_it() {
     let mut cluster = cluster(dir.path(), false);
     let ids: Vec<_> = (0..2).map(|_| cluster.submit(0, r#"{"action":"tell"}"#)).collect();
     let tokens: Vec<_> = ids.iter().map(|id| token(dir.path(), id)).collect();
-    let submit = |cluster: &Cluster, i: usize, token: &str| ask(cluster, i, token, ("POST", "/jobs"));
+    let submit =
+        |cluster: &Cluster, i: usize, token: &str| ask(cluster, i, token, ("POST", "/jobs"));
     // One is canceled.
     cluster.post(0, &format!("/api/v0/jobs/{}/cancel", ids[0]), "").expect("an answer");
     wait_for("the first to be over", || {

@@ -102,10 +102,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Code::NoSuchJob`] if there is none.
-    pub async fn list_job_attempts(
-        &self,
-        id: &str,
-    ) -> Result<v0::ListJobAttemptsResponse, Error> {
+    pub async fn list_job_attempts(&self, id: &str) -> Result<v0::ListJobAttemptsResponse, Error> {
         self.call(Repeat::Harmless, |channel| async {
             let request = v0::ListJobAttemptsRequest { id: id.to_owned() };
             client::jobs(channel).list_job_attempts(request).await

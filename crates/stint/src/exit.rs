@@ -52,7 +52,11 @@ impl Exit {
 
     /// What the end of all its children means to the process that waited for them.
     pub(crate) fn of_children(parent: &v0::Job) -> Self {
-        if parent.children_failed.is_none_or(|failed| failed == 0) { Self::Done } else { Self::Failed }
+        if parent.children_failed.is_none_or(|failed| failed == 0) {
+            Self::Done
+        } else {
+            Self::Failed
+        }
     }
 
     /// What an error means.

@@ -71,7 +71,7 @@ pub(crate) async fn command(
     };
     let (line_count, limits, notes) = (job.line_count, action.output, Arc::clone(&context.notes));
     // It takes files, the user database and a new process, all of which may keep it waiting.
-    let starting = move || start(&context, (&job, &attempt), &action, access);
+    let starting = move || start(&context, (&*job, &attempt), &action, access);
     let (process, guarded, pipes) = match tokio::task::spawn_blocking(starting).await {
         Ok(Start::Started(process, guarded, pipes)) => (process, guarded, pipes),
         Ok(Start::Failed(reason)) => return Some(could_not_start(reason)),

@@ -15,7 +15,8 @@ use crate::limits::{self, TOKEN_LOOK_INTERVAL};
 use crate::operation::Operation;
 
 /// Why the token of a run lets nobody in.
-pub(super) const RUN_IS_OVER: &str = "the token is not valid: it is that of a run that is over, or of none";
+pub(super) const RUN_IS_OVER: &str =
+    "the token is not valid: it is that of a run that is over, or of none";
 
 /// How far a run sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +100,9 @@ impl Caller {
             Proof::User(token) if token.role >= needed => return Ok(()),
             Proof::Run(_) if operation.is_for_runs() => return Ok(()),
             Proof::User(Token { user, role, .. }) => {
-                format!("user {user}: this takes the role {needed}, and the token has the role {role}")
+                format!(
+                    "user {user}: this takes the role {needed}, and the token has the role {role}"
+                )
             }
             Proof::Run(run) => format!(
                 "{}: the token of a run may submit jobs, and look at and cancel those that descend \

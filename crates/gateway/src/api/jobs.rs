@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stint_core::{
-    Attempt, CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Refusal, Reply, Status,
-    Timestamp, WaitReason, Waits,
+    Attempt, CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Refusal, Reply,
+    Status, Timestamp, WaitReason, Waits,
 };
 use uuid::Uuid;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use stint_core::{Job, JobId, Line, Status, Stream};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::follow::{Following, News};
 use super::access::Reach;
+use super::follow::{Following, News};
 use super::{Api, ApiError, Caller};
 use crate::limits;
 
