@@ -19,4 +19,5 @@ mod harness;
 mod hostile;
 mod life;
 mod operations;
+mod retention;
 mod tidy;
