@@ -58,7 +58,9 @@ pub(crate) async fn give(
     if let Err(error) = getrandom(&mut secret, GetRandomFlags::empty()) {
         return Given::Failed(format!("the system gives no randomness for its token: {error}"));
     }
-    let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digit = |bits| char::from_digit(u32::from(bits), 16).expect("four bits are a digit");
+    let digits: String =
+        secret.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).map(digit).collect();
     let token = format!("{RUN_TOKEN_PREFIX}{digits}");
     let command = Command::GiveToken {
         worker: attempt.worker,

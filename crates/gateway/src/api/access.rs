@@ -99,7 +99,8 @@ impl Caller {
             Proof::Open => return Ok(()),
             Proof::User(token) if token.role >= needed => return Ok(()),
             Proof::Run(_) if operation.is_for_runs() => return Ok(()),
-            Proof::User(Token { user, role, .. }) => {
+            Proof::User(token) => {
+                let (user, role) = (&token.user, token.role);
                 format!(
                     "user {user}: this takes the role {needed}, and the token has the role {role}"
                 )
@@ -117,7 +118,7 @@ impl Caller {
 impl Api {
     /// Whether callers need no token.
     fn is_open(&self) -> bool {
-        self.is_open && !self.replica.with_state(stint_core::State::is_closed)
+        self.is_open && !self.replica.with_state(State::is_closed)
     }
 
     /// The caller, as far as this replica knows without asking the others.
