@@ -107,32 +107,34 @@ impl Cron {
         });
         let next_run = answer["nextRun"].as_str().expect("it has a next run");
         let next_ms = ms_of(next_run);
-        let (ticks, first_ms) = match self.schedule.strip_prefix("@every ") {
-            Some(every) => {
-                let seconds: u64 = every.trim_end_matches('s').parse().expect("seconds");
-                (Ticks::Every(seconds * 1_000), next_ms)
-            }
-            None => {
-                let parser = CronParser::builder().seconds(Seconds::Optional).build();
-                let cron = parser.parse(&self.schedule).expect("croner knows it, too");
-                let zone = self.zone.unwrap_or("UTC").parse().expect("a time zone");
-                // The last tick that can be put off to this one.
-                let mut tick = next_of(&cron, zone, next_ms - self.jitter_ms - 1);
-                loop {
-                    let later = next_of(&cron, zone, tick);
-                    if later > next_ms {
-                        break;
-                    }
-                    tick = later;
-                }
-                (Ticks::Line(Box::new(cron), zone), tick)
-            }
-        };
+        let (ticks, first_ms) = self.ticks(next_ms);
         let share_ms = next_ms - first_ms;
         assert!(share_ms <= self.jitter_ms, "{}: {next_run} is put off too far", self.schedule);
         let id = answer["id"].as_str().expect("an id").to_owned();
         let (action, window_ms) = (self.action, self.window_ms);
         Put { action, id, window_ms, share_ms, first_ms, ticks }
+    }
+}
+
+impl Cron {
+    /// Its ticks, and the one that comes first where the first job is due then.
+    fn ticks(&self, next_ms: u64) -> (Ticks, u64) {
+        if let Some(every) = self.schedule.strip_prefix("@every ") {
+            let seconds: u64 = every.trim_end_matches('s').parse().expect("seconds");
+            return (Ticks::Every(seconds * 1_000), next_ms);
+        }
+        let parser = CronParser::builder().seconds(Seconds::Optional).build();
+        let cron = parser.parse(&self.schedule).expect("croner knows it, too");
+        let zone = self.zone.unwrap_or("UTC").parse().expect("a time zone");
+        // The last tick that can be put off to this one.
+        let mut tick = next_of(&cron, zone, next_ms - self.jitter_ms - 1);
+        loop {
+            let later = next_of(&cron, zone, tick);
+            if later > next_ms {
+                return (Ticks::Line(Box::new(cron), zone), tick);
+            }
+            tick = later;
+        }
     }
 }
 

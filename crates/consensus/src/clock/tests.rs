@@ -1,3 +1,5 @@
+//! Which time it is when clocks disagree.
+
 use super::*;
 
 const HOUR: i64 = 3_600_000;

@@ -1,3 +1,5 @@
+//! Ticks that have come due, as a leader plans them and as they are then carried out.
+
 use stint_core::{CronId, CronPolicy, NewCron, Outcome, SkipReason, State, Timeout};
 
 use super::*;
