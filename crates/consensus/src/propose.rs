@@ -62,6 +62,9 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::Submit(_)
         | Command::Cancel { .. }
         | Command::Delete { .. }
+        | Command::Bulk(_)
+        | Command::PauseQueue { .. }
+        | Command::ResumeQueue { .. }
         | Command::SetCapacity { .. }
         | Command::Register(_)
         | Command::Confirm { .. }

@@ -83,9 +83,13 @@ pub(crate) fn end_run(state: &mut State, id: JobId, end: AttemptEnd) -> Arc<Job>
 /// Ends a job as `error`, and creates its retry if it has one left and nobody wants it gone.
 pub(crate) fn fail(state: &mut State, transition: &mut Transition, id: JobId) {
     let job = Arc::clone(state.expect_job(id));
-    state.end(transition, id, Status::Error);
-    if job.retries_left > 0 && job.status != Status::CancelRequest {
-        let backoff = job.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
-        submit::retry(state, transition, &job, backoff);
+    if job.retries_left == 0 || job.status == Status::CancelRequest {
+        state.end(transition, id, Status::Error);
+        return;
     }
+    let retry = submit::id_of_retry(state, id);
+    state.change(id, |job| job.retried_by = Some(retry));
+    state.end(transition, id, Status::Error);
+    let backoff = job.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
+    submit::retry(state, transition, &job, retry, backoff);
 }

@@ -30,6 +30,8 @@
 //! 4. The capacity that running jobs hold is never more than it was allowed to be at their claim.
 //! 5. A change of status is a row of [`Status::may_become`], or it is a bug and the replica stops.
 //! 6. Whatever a client can send ends in a [`Refusal`], never in a panic.
+//! 7. Of an action and a unique key, at most one job is alive ([`Policy`]).
+//! 8. No attempt of a job begins at or after its `expires_at`.
 //!
 //! [`invariant::check`] states them as code.
 //!
@@ -38,6 +40,7 @@
 
 mod action;
 mod action_config;
+mod bulk;
 mod cancel;
 mod capacity;
 mod claim;
@@ -52,6 +55,8 @@ mod lease;
 pub mod limits;
 mod lines;
 mod outcome;
+mod pause;
+mod policy;
 mod query;
 mod queue;
 mod recent;
@@ -67,7 +72,7 @@ mod worker;
 pub use action::{ActionTraits, BUILT_IN_ACTIONS, OnWorkerLoss};
 pub use action_config::ActionConfig;
 pub use capacity::CapacityMap;
-pub use command::{Command, Exit, ExitCause, Finished, NewJob, Registration};
+pub use command::{Bulk, Command, Exit, ExitCause, Finished, NewJob, Registration};
 pub use cron::{Cron, NewCron};
 pub use id::{
     ActionConfigId, CronId, Epoch, Generation, Incarnation, JobId, LeaseId, ParseIdError, TokenId,
@@ -76,6 +81,8 @@ pub use id::{
 pub use job::{Attempt, AttemptEnd, Job, JobSpec, Parameters};
 pub use lines::{Line, Stream};
 pub use outcome::{Event, Outcome, Refusal, Reply};
+pub use pause::QueueStatus;
+pub use policy::{Policy, Priority};
 pub use query::{Filter, ListKey, WaitReason};
 pub use schedule::{Field as ScheduleField, FieldProblem, Schedule, ScheduleError};
 pub use settings::{Change, Settings, SettingsChange};

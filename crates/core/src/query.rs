@@ -68,6 +68,8 @@ impl Filter {
 pub enum WaitReason {
     /// It is scheduled for later.
     NotDue(Timestamp),
+    /// Its action's queue is paused.
+    Paused(String),
     /// No worker that lives offers its action.
     NoWorkerOffers(String),
     /// No worker that lives and offers its action has as much capacity at all.
@@ -82,6 +84,7 @@ impl fmt::Display for WaitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotDue(_) => f.write_str("it is scheduled for later"),
+            Self::Paused(action) => write!(f, "the queue of the action \"{action}\" is paused"),
             Self::NoWorkerOffers(action) => {
                 write!(f, "no live worker offers the action \"{action}\"")
             }
@@ -225,6 +228,9 @@ impl State {
         }
         if self.later.contains(&ListKey::of(job)) {
             return Some(WaitReason::NotDue(job.scheduled_at));
+        }
+        if self.paused.contains_key(&job.spec.action) {
+            return Some(WaitReason::Paused(job.spec.action.clone()));
         }
         let need = job.need();
         let offering: Vec<_> = self

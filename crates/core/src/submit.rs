@@ -9,7 +9,8 @@ use crate::command::NewJob;
 use crate::id::JobId;
 use crate::job::{Job, JobSpec, Parameters};
 use crate::limits;
-use crate::outcome::{Refusal, Reply};
+use crate::policy::Policy;
+use crate::outcome::{Event, Refusal, Reply};
 use crate::state::{State, Transition};
 use crate::status::Status;
 use crate::time::{Span, Timestamp};
@@ -20,7 +21,10 @@ pub(crate) fn submit(
     mut new: NewJob,
 ) -> Result<Reply, Refusal> {
     if let Some(job) = state.jobs.get(&new.id) {
-        let is_same = job.is_submitted_as(&new.spec) && job.retries_total == new.retries;
+        let is_same = job.is_submitted_as(&new.spec)
+            && job.policy == new.policy
+            && job.retries_total == new.retries
+            && job.retry_from == new.retry_from.unwrap_or(new.id);
         return if is_same {
             Ok(Reply::Submitted(Arc::clone(job)))
         } else {
@@ -33,15 +37,25 @@ pub(crate) fn submit(
     if !state.recent.reaches_back_to(new.drawn) {
         return Err(Refusal::SubmitTooLate(new.id));
     }
+    if let Some(twin) = twin_of(state, &new) {
+        return Ok(Reply::Submitted(Arc::clone(twin)));
+    }
     within_limits(state, &new)?;
-    let from_config = action_config::complete(state, &mut new.spec);
+    // What is run once more has its parameters already.
+    let from_config = match new.retry_from {
+        None => action_config::complete(state, &mut new.spec),
+        Some(_) => BTreeSet::new(),
+    };
     if !from_config.is_empty() {
         completed_within_limits(new.spec.parameters.as_ref())?;
     }
+    if let Some(job) = new.retry_from {
+        transition.announce(Event::Retried { job, by: new.id });
+    }
     let job = create(
         state,
-        (new.id, new.id),
-        new.spec,
+        (new.id, new.retry_from.unwrap_or(new.id)),
+        (new.spec, new.policy),
         from_config,
         new.scheduled_at.unwrap_or(state.now),
         (new.retries, new.retries),
@@ -49,32 +63,39 @@ pub(crate) fn submit(
     Ok(Reply::Submitted(state.insert(transition, job)))
 }
 
+/// The live job that stands in the way of a new one with its unique key.
+fn twin_of<'a>(state: &'a State, new: &NewJob) -> Option<&'a Arc<Job>> {
+    let key = new.policy.unique_key.as_ref()?;
+    let id = state.index.unique(&new.spec.action, key)?;
+    Some(state.expect_job(id))
+}
+
 /// The next try of a failed job, `backoff` from now. It has the parameters of the failed one: what
-/// the config of their action has become meanwhile is for new jobs.
+/// the config of their action has become meanwhile is for new jobs. The failed one is over, so that
+/// its unique key is free.
 pub(crate) fn retry(
     state: &mut State,
     transition: &mut Transition,
     failed: &Job,
+    id: JobId,
     backoff: Span,
-) -> JobId {
-    let id = id_of_retry(state, failed.id);
+) {
     let job = create(
         state,
         (id, failed.id),
-        failed.spec.clone(),
+        (failed.spec.clone(), failed.policy.clone()),
         BTreeSet::new(),
         state.now.plus(backoff),
         (failed.retries_left - 1, failed.retries_total),
     );
     state.insert(transition, job);
-    id
 }
 
 /// An id for the retry of `failed` that no job has.
 ///
 /// The first that is derived is taken only if somebody guessed it, or if the same job failed at
 /// the same instant before; neither may stop the cluster.
-fn id_of_retry(state: &State, failed: JobId) -> JobId {
+pub(crate) fn id_of_retry(state: &State, failed: JobId) -> JobId {
     let mut why = "retry".to_owned();
     loop {
         let id = failed.derive(state.now, &why);
@@ -88,7 +109,7 @@ fn id_of_retry(state: &State, failed: JobId) -> JobId {
 fn create(
     state: &mut State,
     (id, retry_from): (JobId, JobId),
-    spec: JobSpec,
+    (spec, policy): (JobSpec, Policy),
     from_config: BTreeSet<String>,
     scheduled_at: Timestamp,
     (retries_left, retries_total): (u32, u32),
@@ -98,6 +119,7 @@ fn create(
         id,
         retry_from,
         spec,
+        policy,
         status: Status::Waiting,
         sequence: state.last_job,
         created_at: state.now,
@@ -108,6 +130,8 @@ fn create(
         worker: None,
         delete_requested: false,
         cancel_requested: false,
+        is_expired: false,
+        retried_by: None,
         reclaims: 0,
         attempt_count: 0,
         attempts: Vec::new(),
@@ -120,6 +144,7 @@ fn within_limits(state: &State, new: &NewJob) -> Result<(), Refusal> {
     let action = &new.spec.action;
     action_is_known(state, action)?;
     run_within_limits(&new.spec, new.retries)?;
+    policy_within_limits(state, new)?;
     if state.jobs.len() >= limits::LIVE_JOBS_MAX {
         return Err(Refusal::QueueFull { limit: limits::LIVE_JOBS_MAX });
     }
@@ -129,6 +154,21 @@ fn within_limits(state: &State, new: &NewJob) -> Result<(), Refusal> {
         return Err(Refusal::TooManyShapes { action: action.clone(), limit });
     }
     Ok(())
+}
+
+fn policy_within_limits(state: &State, new: &NewJob) -> Result<(), Refusal> {
+    if let Some(live) = new.retry_from.filter(|id| state.jobs.contains_key(id)) {
+        return Err(Refusal::NotOver(live));
+    }
+    let bytes = new.policy.unique_key.as_ref().map_or(0, String::len);
+    at_most("unique key", count(bytes), count(limits::UNIQUE_KEY_BYTES_MAX))?;
+    let due_at = new.scheduled_at.map_or(state.now, |at| at.max(state.now));
+    match new.policy.expires_at {
+        Some(expires_at) if expires_at <= due_at => {
+            Err(Refusal::ExpiresTooEarly { job: new.id, expires_at, due_at })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Whether a worker, alive or not, offers the action, or every replica has it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use stint_consensus::{Config, Keep, Member, Replica, Timing};
 use stint_core::{
-    ActionTraits, Attempt, Epoch, Job, JobId, JobSpec, LeaseId, Parameters, Status, Timestamp,
+    ActionTraits, Attempt, Epoch, Job, JobId, JobSpec, LeaseId, Parameters, Policy, Status, Timestamp,
     WorkerId,
 };
 use stint_storage::{Identity, Store};
@@ -71,6 +71,9 @@ pub(crate) fn job(action: &str, parameters: &[(&str, &str)]) -> Arc<Job> {
             end: None,
         }],
         line_count: 0,
+        policy: Policy::default(),
+        is_expired: false,
+        retried_by: None,
         from_config: std::collections::BTreeSet::new(),
     })
 }

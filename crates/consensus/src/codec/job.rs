@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use prost::Message as _;
 use stint_core::{
-    ActionTraits, Attempt, AttemptEnd, Epoch, Job, JobSpec, Line, OnWorkerLoss, Span, Status,
-    Stream, Timeout,
+    ActionTraits, Attempt, AttemptEnd, Epoch, Job, JobSpec, Line, OnWorkerLoss, Policy, Priority,
+    Span, Status, Stream, Timeout, Timestamp,
 };
 use stint_proto::log::v1 as pb;
 
 use super::{
-    Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
-    strings, worker_id,
+    Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, job_id_if_any, lease,
+    missing, strings, worker_id,
 };
 
 pub(crate) fn encode_job(job: &Job) -> Vec<u8> {
@@ -42,6 +42,9 @@ pub(super) fn to_wire(job: &Job) -> pb::Job {
         attempts: job.attempts.iter().map(attempt).collect(),
         line_count: job.line_count,
         from_config: job.from_config.iter().cloned().collect(),
+        policy: policy(&job.policy),
+        is_expired: job.is_expired,
+        retried_by: job.retried_by.map(job_bytes).unwrap_or_default(),
     }
 }
 
@@ -65,6 +68,32 @@ pub(super) fn from_wire(job: pb::Job) -> Decoded<Job> {
         attempts: job.attempts.into_iter().map(attempt_of).collect::<Decoded<_>>()?,
         line_count: job.line_count,
         from_config: names_of(job.from_config)?,
+        policy: policy_of(job.policy)?,
+        is_expired: job.is_expired,
+        retried_by: job_id_if_any(&job.retried_by)?,
+    })
+}
+
+/// Absent where nobody asked for anything, as in most jobs.
+pub(super) fn policy(policy: &Policy) -> Option<pb::Policy> {
+    let default = Policy::default();
+    let level = |priority: Priority| u32::from(priority.level());
+    (*policy != default).then(|| pb::Policy {
+        priority: Some(policy.priority).filter(|p| *p != default.priority).map(level),
+        unique_key: policy.unique_key.clone(),
+        expires_at_ms: policy.expires_at.map(Timestamp::as_ms),
+    })
+}
+
+pub(super) fn policy_of(policy: Option<pb::Policy>) -> Decoded<Policy> {
+    let policy = policy.unwrap_or_default();
+    let priority = |level: u32| {
+        Priority::new(level.into()).ok_or_else(|| Garbled::new("priority", level))
+    };
+    Ok(Policy {
+        priority: policy.priority.map(priority).transpose()?.unwrap_or_default(),
+        unique_key: policy.unique_key,
+        expires_at: policy.expires_at_ms.map(at),
     })
 }
 

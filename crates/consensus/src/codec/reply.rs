@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use prost::Message as _;
-use stint_core::{Epoch, Refusal, Reply, Timestamp, TokenId};
+use stint_core::{Epoch, JobId, Refusal, Reply, Timestamp, TokenId};
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::answer::Answer as Wire;
 
@@ -25,6 +25,9 @@ pub(crate) fn encode_answer(answer: &Result<Reply, Refusal>) -> Vec<u8> {
                 .map(|run| pb::FinishAnswer { refusal: run.as_ref().err().map(refusal) })
                 .collect(),
         }),
+        Ok(Reply::Bulk(jobs)) => {
+            Wire::Bulk(pb::BulkAnswers { jobs: jobs.iter().map(bulk_answer).collect() })
+        }
         Err(no) => Wire::Refusal(refusal(no)),
     };
     pb::Answer { answer: Some(answer) }.encode_to_vec()
@@ -46,8 +49,25 @@ pub(crate) fn decode_answer(bytes: &[u8]) -> Decoded<Result<Reply, Refusal>> {
             };
             Reply::Finished(answers.runs.into_iter().map(one).collect::<Decoded<_>>()?)
         }
+        Wire::Bulk(answers) => {
+            Reply::Bulk(answers.jobs.into_iter().map(bulk_answer_of).collect::<Decoded<_>>()?)
+        }
         Wire::Refusal(no) => return refusal_of(no).map(Err),
     }))
+}
+
+fn bulk_answer(answer: &Result<JobId, Refusal>) -> pb::BulkAnswer {
+    match answer {
+        Ok(job) => pb::BulkAnswer { job: job_bytes(*job), refusal: None },
+        Err(no) => pb::BulkAnswer { job: Vec::new(), refusal: Some(refusal(no)) },
+    }
+}
+
+fn bulk_answer_of(answer: pb::BulkAnswer) -> Decoded<Result<JobId, Refusal>> {
+    match answer.refusal {
+        None => job_id(&answer.job).map(Ok),
+        Some(no) => refusal_of(no).map(Err),
+    }
 }
 
 /// A refusal alone, as the audit log keeps it.
@@ -116,6 +136,17 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         }
         Refusal::BadUser(user) => pb::Refusal { kind: 35, text: user.clone(), ..empty },
         Refusal::ClusterIsOpen => pb::Refusal { kind: 36, ..empty },
+        Refusal::ExpiresTooEarly { job, expires_at, due_at } => pb::Refusal {
+            kind: 80,
+            job: job_bytes(*job),
+            a: expires_at.as_ms(),
+            b: due_at.as_ms(),
+            ..empty
+        },
+        Refusal::NotOver(id) => pb::Refusal { kind: 81, job: job_bytes(*id), ..empty },
+        Refusal::TooManyPausedQueues { limit } => {
+            pb::Refusal { kind: 82, a: number(*limit), ..empty }
+        }
     }
 }
 
@@ -163,6 +194,13 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
         },
         35 => Refusal::BadUser(no.text),
         36 => Refusal::ClusterIsOpen,
+        80 => Refusal::ExpiresTooEarly {
+            job: job()?,
+            expires_at: Timestamp::from_ms(no.a),
+            due_at: Timestamp::from_ms(no.b),
+        },
+        81 => Refusal::NotOver(job()?),
+        82 => Refusal::TooManyPausedQueues { limit: size(no.a) },
         other => return Err(Garbled::new("refusal", other)),
     })
 }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, CapacityMap, Change, Command,
+    ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, Bulk, CapacityMap, Change, Command,
     CronId, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, Line,
-    ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parts, Refusal, Registration, Reply, Role,
+    ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parts, Policy, Priority, Refusal, Registration, Reply, Role,
     SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId,
     WorkerStatus,
 };
@@ -46,6 +46,13 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::Submit(_) => "submit",
         Command::Cancel { .. } => "cancel",
         Command::Delete { .. } => "delete",
+        Command::Bulk(bulk) => match **bulk {
+            Bulk::Cancel(_) => "bulk_cancel",
+            Bulk::Delete(_) => "bulk_delete",
+            Bulk::Retry(_) => "bulk_retry",
+        },
+        Command::PauseQueue { .. } => "pause_queue",
+        Command::ResumeQueue { .. } => "resume_queue",
         Command::SetCapacity { .. } => "set_capacity",
         Command::Register(_) => "register",
         Command::Confirm { .. } => "confirm",
@@ -66,10 +73,10 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
     }
 }
 
-pub(crate) const COMMANDS: usize = 21;
+pub(crate) const COMMANDS: usize = 26;
 
 pub(crate) fn commands() -> Vec<Command> {
-    [of_jobs(), of_the_cluster()].concat()
+    [of_jobs(), of_queues(), of_the_cluster()].concat()
 }
 
 fn of_the_cluster() -> Vec<Command> {
@@ -91,6 +98,34 @@ fn of_the_cluster() -> Vec<Command> {
     ]
 }
 
+/// What is asked of many jobs at once.
+fn of_queues() -> Vec<Command> {
+    let retry = NewJob {
+        id: JobId::from_bytes([8; 16]),
+        drawn: 301,
+        spec: spec(),
+        scheduled_at: None,
+        retries: 2,
+        policy: policy(),
+        retry_from: Some(JOB),
+    };
+    vec![
+        Command::Bulk(Box::new(Bulk::Cancel(vec![JOB, JobId::from_bytes([1; 16])]))),
+        Command::Bulk(Box::new(Bulk::Delete(vec![JOB]))),
+        Command::Bulk(Box::new(Bulk::Retry(vec![retry]))),
+        Command::PauseQueue { action: "encode".to_owned() },
+        Command::ResumeQueue { action: "encode".to_owned() },
+    ]
+}
+
+fn policy() -> Policy {
+    Policy {
+        priority: Priority::new(70).expect("a level"),
+        unique_key: Some("nightly".to_owned()),
+        expires_at: Some(Timestamp::from_ms(1_700_000_005_000)),
+    }
+}
+
 fn of_jobs() -> Vec<Command> {
     let (worker, epoch, job) = (worker_id(), Epoch(3), JOB);
     let line = |stream, text: &str| Line { stream, text: text.to_owned() };
@@ -102,6 +137,8 @@ fn of_jobs() -> Vec<Command> {
             spec: spec(),
             scheduled_at: Some(Timestamp::from_ms(0)),
             retries: 2,
+            policy: Policy::default(),
+            retry_from: None,
         }),
         Command::Cancel { job },
         Command::Delete { job },
@@ -207,6 +244,9 @@ pub(crate) fn job() -> Job {
         attempt_count: 8,
         attempts: ends.into_iter().map(Some).chain([None]).zip(1..).map(attempt).collect(),
         line_count: 1_000_000,
+        policy: policy(),
+        is_expired: true,
+        retried_by: Some(JobId::from_bytes([8; 16])),
     }
 }
 
@@ -250,10 +290,11 @@ pub(crate) fn reply_number(reply: &Reply) -> usize {
         Reply::Claimed { .. } => 4,
         Reply::LinesAppended { .. } => 5,
         Reply::Finished(_) => 6,
+        Reply::Bulk(_) => 7,
     }
 }
 
-pub(crate) const REPLIES: usize = 7;
+pub(crate) const REPLIES: usize = 8;
 
 pub(crate) fn replies() -> Vec<Reply> {
     vec![
@@ -264,6 +305,7 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Claimed { count: 16 },
         Reply::LinesAppended { line_count: 99 },
         Reply::Finished(vec![Ok(()), Err(Refusal::StaleLease { job: JOB, lease: LeaseId(7) })]),
+        Reply::Bulk(vec![Ok(JOB), Err(Refusal::NoSuchJob(JOB))]),
     ]
 }
 
@@ -298,10 +340,13 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::TokenExpiresTooEarly { .. } => 25,
         Refusal::BadUser(_) => 26,
         Refusal::ClusterIsOpen => 27,
+        Refusal::ExpiresTooEarly { .. } => 28,
+        Refusal::NotOver(_) => 29,
+        Refusal::TooManyPausedQueues { .. } => 30,
     }
 }
 
-pub(crate) const REFUSALS: usize = 28;
+pub(crate) const REFUSALS: usize = 31;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -337,5 +382,12 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         Refusal::BadUser("a:b".to_owned()),
         Refusal::ClusterIsOpen,
+        Refusal::ExpiresTooEarly {
+            job,
+            expires_at: Timestamp::from_ms(1),
+            due_at: Timestamp::from_ms(2),
+        },
+        Refusal::NotOver(job),
+        Refusal::TooManyPausedQueues { limit: 6 },
     ]
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stint_consensus::Replica;
 use stint_core::{
     ActionTraits, Command, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec,
-    LeaseId, Line, NewJob, Registration, Reply, Span, State, Stream, WorkerId,
+    LeaseId, Line, NewJob, Policy, Registration, Reply, Span, State, Stream, WorkerId,
 };
 
 /// The lease of a worker that no test waits for.
@@ -97,7 +97,9 @@ pub(crate) fn new_job(replica: &Replica) -> (JobId, Command) {
         stop_timeout: None,
     };
     let drawn = replica.with_state(State::sequence);
-    (id, Command::Submit(NewJob { id, drawn, spec, scheduled_at: None, retries: 0 }))
+    let policy = Policy::default();
+    let new = NewJob { id, drawn, spec, scheduled_at: None, retries: 0, policy, retry_from: None };
+    (id, Command::Submit(new))
 }
 
 pub(crate) async fn submit(replica: &Replica) -> JobId {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stint_core::{
     ActionTraits, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished, Incarnation, Job,
-    JobId, JobSpec, NewJob, Outcome, Refusal, Registration, Reply, Span, State, Timestamp,
+    JobId, JobSpec, NewJob, Outcome, Policy, Refusal, Registration, Reply, Span, State, Timestamp,
     WorkerId, invariant,
 };
 
@@ -43,7 +43,15 @@ pub(crate) fn spec(need: Option<CapacityMap>) -> JobSpec {
 }
 
 pub(crate) fn new_job(number: u64) -> NewJob {
-    NewJob { id: job(number), drawn: 0, spec: spec(None), scheduled_at: None, retries: 0 }
+    NewJob {
+        id: job(number),
+        drawn: 0,
+        spec: spec(None),
+        scheduled_at: None,
+        retries: 0,
+        policy: Policy::default(),
+        retry_from: None,
+    }
 }
 
 pub(crate) fn needing(number: u64, need: &[(&str, u64)]) -> NewJob {

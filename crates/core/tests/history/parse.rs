@@ -3,8 +3,10 @@
 //! ```text
 //! after 5s | back 5s                     the leader's clock moves; nothing is in the log for that
 //! tick
-//! submit JOB ACTION [needs=a:1,b:2] [with=a:x,b:y] [retries=2] [in=5s]
-//! cancel JOB | delete JOB
+//! submit JOB ACTION [needs=a:1,b:2] [with=a:x,b:y] [retries=2] [in=5s] [priority=50] [unique=KEY] [expires=5s]
+//! retry JOB of=JOB [retries=2]        what a client asks for: a new job that runs the other once more
+//! cancel JOB | delete JOB | cancel-all JOB... | delete-all JOB...
+//! pause ACTION | resume ACTION
 //! register WORKER actions=a,b(abandon),c(backoff=5s) [has=a:1] [incarnation=1] [ttl=10s]
 //! confirm | heartbeat | leave WORKER [epoch=1]
 //! expire WORKER [epoch=1] [renewal=1]
@@ -29,9 +31,9 @@
 use std::collections::BTreeMap;
 
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionTraits, CapacityMap, Change, Command, CronId, Epoch, Exit,
+    ActionConfig, ActionConfigId, ActionTraits, Bulk, CapacityMap, Change, Command, CronId, Epoch, Exit,
     ExitCause, Finished, Incarnation, JobId, JobSpec, LeaseId, NewCron, NewJob, NewToken,
-    OnWorkerLoss, Parameters, Registration, Role, SettingsChange, Span, State, Stream, Timeout,
+    OnWorkerLoss, Parameters, Policy, Priority, Registration, Role, SettingsChange, Span, State, Stream, Timeout,
     Timestamp, TokenHash, TokenId, WorkerId,
 };
 
@@ -78,6 +80,10 @@ impl<'a> Words<'a> {
 
     fn job(&mut self, names: &mut Names) -> Result<JobId, String> {
         Ok(names.id(self.word("the job")?))
+    }
+
+    fn jobs(&mut self, names: &mut Names) -> Result<Vec<JobId>, String> {
+        Ok(self.plain.by_ref().map(|name| names.id(name)).collect())
     }
 
     fn action(&mut self) -> Result<String, String> {
@@ -163,6 +169,11 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "token" => Line::Entry(token(&mut words, state)?),
         "revoke" => Line::Entry(Command::RevokeToken { id: TokenId::of(hash(&mut words)?) }),
         "tick" => Line::Entry(Command::Tick),
+        "pause" => Line::Entry(Command::PauseQueue { action: words.action()? }),
+        "resume" => Line::Entry(Command::ResumeQueue { action: words.action()? }),
+        "retry" => Line::Entry(retry(&mut words, state, names)?),
+        "cancel-all" => Line::Entry(Command::Bulk(Box::new(Bulk::Cancel(words.jobs(names)?)))),
+        "delete-all" => Line::Entry(Command::Bulk(Box::new(Bulk::Delete(words.jobs(names)?)))),
         "submit" => Line::Entry(submit(&mut words, state, names)?),
         "cancel" => Line::Entry(Command::Cancel { job: words.job(names)? }),
         "delete" => Line::Entry(Command::Delete { job: words.job(names)? }),
@@ -185,7 +196,37 @@ fn submit(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Com
     let in_ms = words.named_span("in")?;
     let scheduled_at = in_ms.map(|ms| Timestamp::from_ms(state.now().as_ms() + ms));
     let retries = u32::try_from(words.named_number("retries", 0)?).map_err(|e| e.to_string())?;
-    Ok(Command::Submit(NewJob { id, drawn: state.sequence(), spec, scheduled_at, retries }))
+    let level = words.named_number("priority", 50)?;
+    let policy = Policy {
+        priority: Priority::new(level).ok_or_else(|| format!("{level} is no priority"))?,
+        unique_key: words.named("unique").map(str::to_owned),
+        expires_at: words.named_span("expires")?.map(|ms| state.now().plus(Span::from_ms(ms))),
+    };
+    let drawn = state.sequence();
+    let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from: None };
+    Ok(Command::Submit(new))
+}
+
+/// Of a job that may be over, so that the story has to say what it needs of it: its action is scan.
+fn retry(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Command, String> {
+    let id = words.job(names)?;
+    let of = names.id(words.named("of").ok_or("of= is missing")?);
+    let retries = u32::try_from(words.named_number("retries", 0)?).map_err(|e| e.to_string())?;
+    let spec = JobSpec {
+        action: "scan".to_owned(),
+        parameters: None,
+        capacity_map: None,
+        deadline: None,
+        stop_timeout: None,
+    };
+    let policy = Policy {
+        unique_key: words.named("unique").map(str::to_owned),
+        ..Policy::default()
+    };
+    let drawn = state.sequence();
+    let scheduled_at = None;
+    let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from: Some(of) };
+    Ok(Command::Submit(new))
 }
 
 /// A UUID by its last digits.

@@ -13,7 +13,8 @@ pub(crate) struct Coverage {
 }
 
 /// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
-const REFUSED_IN_BOUNDS: [&str; 6] = [
+const REFUSED_IN_BOUNDS: [&str; 7] = [
+    "TooManyPausedQueues",
     "QueueFull",
     "TooManyShapes",
     "TooManyWorkers",
@@ -22,7 +23,9 @@ const REFUSED_IN_BOUNDS: [&str; 6] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 22] = [
+const REFUSALS: [&str; 24] = [
+    "ExpiresTooEarly",
+    "NotOver",
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
@@ -47,10 +50,21 @@ const REFUSALS: [&str; 22] = [
     "ClusterIsOpen",
 ];
 
-const REPLIES: [&str; 7] =
-    ["Ok", "Submitted", "SubmittedBefore", "Registered", "Claimed", "LinesAppended", "Finished"];
+const REPLIES: [&str; 8] = [
+    "Ok",
+    "Submitted",
+    "SubmittedBefore",
+    "Registered",
+    "Claimed",
+    "LinesAppended",
+    "Finished",
+    "Bulk",
+];
 
-const EVENTS: [&str; 17] = [
+const EVENTS: [&str; 20] = [
+    "+Retried",
+    "+QueuePaused",
+    "+QueueResumed",
     "+Submitted",
     "+Due",
     "+Claimed",
@@ -80,10 +94,14 @@ const ENDS: [&str; 7] = [
     "=WorkerShutdown",
 ];
 
-const WAITS: [&str; 5] = ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
+const WAITS: [&str; 6] = ["?Paused", "?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 12] = [
+    "expired",
+    "a reclaimed job expired",
+    "was the job of its key already",
+    "failed and kept its key",
     "failed by its reclaims",
     "abandoned",
     "retried",
@@ -107,6 +125,7 @@ impl Coverage {
     pub(crate) fn see_wait(&mut self, reason: &WaitReason) {
         self.words.insert(match reason {
             WaitReason::NotDue(_) => "?NotDue",
+            WaitReason::Paused(_) => "?Paused",
             WaitReason::NoWorkerOffers(_) => "?NoWorkerOffers",
             WaitReason::NoWorkerHas(_) => "?NoWorkerHas",
             WaitReason::CapacityInUse(_) => "?CapacityInUse",
@@ -130,12 +149,26 @@ impl Coverage {
         {
             self.words.insert("put the same cron again");
         }
+        if let (Command::Submit(new), Ok(Reply::Submitted(job))) = (command, &outcome.reply)
+            && new.id != job.id
+        {
+            self.words.insert("was the job of its key already");
+        }
         for event in &outcome.events {
             self.words.insert(event_word(event));
             match event {
                 Event::Ended(job) => {
                     if let Some((_, end)) = job.attempts.last().and_then(|run| run.end.as_ref()) {
                         self.words.insert(end_word(end));
+                    }
+                    if job.is_expired {
+                        self.words.insert("expired");
+                    }
+                    if job.is_expired && !job.attempts.is_empty() {
+                        self.words.insert("a reclaimed job expired");
+                    }
+                    if job.retried_by.is_some() && job.policy.unique_key.is_some() {
+                        self.words.insert("failed and kept its key");
                     }
                     let is_lost = !matches!(command, Command::Finish { .. });
                     match job.status {
@@ -172,8 +205,12 @@ impl Coverage {
             Reply::Claimed { .. } => "Claimed",
             Reply::LinesAppended { .. } => "LinesAppended",
             Reply::Finished(_) => "Finished",
+            Reply::Bulk(_) => "Bulk",
         });
         if let Reply::Finished(answers) = reply {
+            self.words.extend(answers.iter().filter_map(|a| a.as_ref().err()).map(refusal_word));
+        }
+        if let Reply::Bulk(answers) = reply {
             self.words.extend(answers.iter().filter_map(|a| a.as_ref().err()).map(refusal_word));
         }
     }
@@ -223,6 +260,9 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::TokenExpiresTooEarly { .. } => "TokenExpiresTooEarly",
         Refusal::BadUser(_) => "BadUser",
         Refusal::ClusterIsOpen => "ClusterIsOpen",
+        Refusal::ExpiresTooEarly { .. } => "ExpiresTooEarly",
+        Refusal::NotOver(_) => "NotOver",
+        Refusal::TooManyPausedQueues { .. } => "TooManyPausedQueues",
     }
 }
 
@@ -236,6 +276,9 @@ fn event_word(event: &Event) -> &'static str {
         Event::Resurrected(_) => "+Resurrected",
         Event::Ended(_) => "+Ended",
         Event::Deleted(_) => "+Deleted",
+        Event::Retried { .. } => "+Retried",
+        Event::QueuePaused(_) => "+QueuePaused",
+        Event::QueueResumed(_) => "+QueueResumed",
         Event::LinesAppended { .. } => "+LinesAppended",
         Event::WorkerChanged(_) => "+WorkerChanged",
         Event::CronChanged(_) => "+CronChanged",

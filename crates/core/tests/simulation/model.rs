@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stint_core::{
-    CapacityMap, Command, Event, Job, JobId, JobSpec, LeaseId, NewJob, Outcome, Parts, Refusal,
+    CapacityMap, Command, Event, Job, JobId, JobSpec, LeaseId, NewJob, Outcome, Parts, Policy, Refusal,
     Reply, Status, Timestamp, Worker, limits,
 };
 
@@ -16,6 +16,7 @@ use self::tokens::Tokens;
 use super::table;
 
 mod claims;
+mod policies;
 pub(crate) mod configuration;
 mod questions;
 mod runs;
@@ -51,6 +52,8 @@ pub(crate) struct Model {
     forgotten_before: u64,
     pub(crate) configuration: Configuration,
     pub(crate) tokens: Tokens,
+    /// The actions whose queues are paused, and since when.
+    pub(crate) paused: BTreeMap<String, u64>,
     /// The rows of the table that were taken.
     pub(crate) rows: BTreeSet<(Status, Status)>,
     events: Vec<Event>,
@@ -77,12 +80,16 @@ impl Model {
     pub(crate) fn apply(&mut self, at: u64, command: &Command) -> Outcome {
         self.sequence += 1;
         self.now = self.now.max(at);
+        self.end_late_ones();
         self.make_due();
         let reply = match command {
             Command::Tick => Ok(Reply::Ok),
             Command::Submit(new) => self.submit(new),
             Command::Cancel { job } => self.cancel(*job),
             Command::Delete { job } => Ok(self.delete(*job)),
+            Command::Bulk(bulk) => self.bulk(bulk),
+            Command::PauseQueue { action } => self.pause(action),
+            Command::ResumeQueue { action } => Ok(self.resume(action)),
             Command::SetCapacity { worker, capacity } => self.set_capacity(*worker, capacity),
             Command::Register(new) => self.register(new),
             Command::Confirm { worker, epoch } => self.confirm(*worker, *epoch),
@@ -149,7 +156,10 @@ impl Model {
     fn submit(&mut self, new: &NewJob) -> Answer {
         if let Some(i) = self.live(new.id) {
             let job = &self.jobs[i].job;
-            let is_same = self.jobs[i].submitted == new.spec && job.retries_total == new.retries;
+            let is_same = self.jobs[i].submitted == new.spec
+                && job.retries_total == new.retries
+                && job.policy == new.policy
+                && job.retry_from == new.retry_from.unwrap_or(new.id);
             let same = Reply::Submitted(Arc::new(job.clone()));
             return if is_same { Ok(same) } else { Err(Refusal::IdTaken(new.id)) };
         }
@@ -162,13 +172,22 @@ impl Model {
         if new.drawn < forgotten_up_to {
             return Err(Refusal::SubmitTooLate(new.id));
         }
+        if let Some(twin) = self.twin(new) {
+            return Ok(Reply::Submitted(Arc::new(self.jobs[twin].job.clone())));
+        }
         self.admit(new)?;
         let scheduled_at = new.scheduled_at.unwrap_or(Timestamp::from_ms(self.now));
         let retries = (new.retries, new.retries);
-        let i = self.create(new.id, new.id, new.spec.clone(), scheduled_at, retries);
-        let (parameters, from_config) = self.told(&new.spec);
-        self.jobs[i].job.spec.parameters = parameters;
-        self.jobs[i].job.from_config = from_config;
+        let retry_from = new.retry_from.unwrap_or(new.id);
+        let i = self.create(new.id, retry_from, new.spec.clone(), scheduled_at, retries);
+        self.jobs[i].job.policy = new.policy.clone();
+        if let Some(job) = new.retry_from {
+            self.events.push(Event::Retried { job, by: new.id });
+        } else {
+            let (parameters, from_config) = self.told(&new.spec);
+            self.jobs[i].job.spec.parameters = parameters;
+            self.jobs[i].job.from_config = from_config;
+        }
         self.announce_new(i);
         Ok(Reply::Submitted(Arc::new(self.jobs[i].job.clone())))
     }
@@ -177,7 +196,8 @@ impl Model {
     fn admit(&self, new: &NewJob) -> Result<(), Refusal> {
         self.known(&new.spec.action)?;
         over_limit(u64::from(new.retries), u64::from(limits::RETRIES_MAX))?;
-        new.spec.capacity_map.as_ref().map_or(Ok(()), capacity_limits)
+        new.spec.capacity_map.as_ref().map_or(Ok(()), capacity_limits)?;
+        self.admit_policy(new)
     }
 
     fn known(&self, action: &str) -> Result<(), Refusal> {
@@ -218,6 +238,9 @@ impl Model {
             attempts: Vec::new(),
             line_count: 0,
             from_config: BTreeSet::new(),
+            policy: Policy::default(),
+            is_expired: false,
+            retried_by: None,
         };
         self.jobs.push(Entry { job, is_over: false, submitted });
         self.jobs.len() - 1
@@ -286,16 +309,19 @@ impl Model {
     /// The job is over as `error`; if it may be tried again, there is a new one.
     fn fail(&mut self, i: usize) {
         let is_wanted = self.jobs[i].job.status != Status::CancelRequest;
+        let now = Timestamp::from_ms(self.now);
+        let id = self.jobs[i].job.id.derive(now, "retry");
+        let is_retried = is_wanted && self.jobs[i].job.retries_left > 0;
+        self.jobs[i].job.retried_by = is_retried.then_some(id);
         self.end(i, Status::Error);
-        let failed = self.jobs[i].job.clone();
-        if failed.retries_left == 0 || !is_wanted {
+        if !is_retried {
             return;
         }
-        let now = Timestamp::from_ms(self.now);
+        let failed = self.jobs[i].job.clone();
         let backoff = failed.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
-        let id = failed.id.derive(now, "retry");
         let retries = (failed.retries_left - 1, failed.retries_total);
         let retry = self.create(id, failed.id, failed.spec, now.plus(backoff), retries);
+        self.jobs[retry].job.policy = failed.policy;
         self.announce_new(retry);
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stint_core::{
     ActionTraits, CapacityMap, Command, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
-    JobSpec, LeaseId, Line, NewJob, OnWorkerLoss, Parameters, Registration, Span, Stream, Timeout,
+    JobSpec, LeaseId, Line, NewJob, OnWorkerLoss, Parameters, Policy, Registration, Span, Stream, Timeout,
     Timestamp, WorkerId, limits,
 };
 
@@ -13,6 +13,7 @@ use super::rng::scramble;
 use super::script::{First, Lie, Life, Op, Scheduled, Speaker, WORKERS, Whose};
 
 mod configuration;
+mod policies;
 mod tokens;
 
 /// The command; nothing if the step is a question.
@@ -63,6 +64,9 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         | Op::CreateToken { .. }
         | Op::CreateTokenAgain { .. }
         | Op::RevokeToken(_) => return tokens::resolve(op, model),
+        Op::Retry { .. } | Op::Bulk { .. } | Op::Pause(_) | Op::Resume(_) => {
+            return policies::resolve(op, model);
+        }
         Op::Ask { .. } => return None,
     })
 }
@@ -131,7 +135,7 @@ fn spec(kind: u64, need_number: u64) -> JobSpec {
 }
 
 fn submission(op: &Op, model: &Model) -> Option<NewJob> {
-    let Op::Submit { id, kind, need, retries, scheduled, lag } = op else { return None };
+    let Op::Submit { id, kind, need, retries, scheduled, lag, policy } = op else { return None };
     let scheduled_at = match scheduled {
         Scheduled::Now => None,
         Scheduled::Before(ms) => Some(model.now.saturating_sub(*ms)),
@@ -143,6 +147,8 @@ fn submission(op: &Op, model: &Model) -> Option<NewJob> {
         spec: spec(*kind, *need),
         scheduled_at: scheduled_at.map(Timestamp::from_ms),
         retries: *retries,
+        policy: policies::policy(model, *policy),
+        retry_from: None,
     })
 }
 
@@ -156,10 +162,12 @@ pub(crate) fn numbered(number: u64) -> JobId {
 fn again(model: &Model, whose: Whose, is_altered: bool) -> NewJob {
     let id = job_id(model, whose);
     let Some(entry) = model.jobs.iter().rev().find(|entry| entry.job.id == id) else {
-        return NewJob { id, drawn: 0, spec: spec(0, 0), scheduled_at: None, retries: 0 };
+        let (spec, policy) = (spec(0, 0), Policy::default());
+        return NewJob { id, drawn: 0, spec, scheduled_at: None, retries: 0, policy, retry_from: None };
     };
     let retries = entry.job.retries_total + u32::from(is_altered);
-    NewJob { id, drawn: 0, spec: entry.submitted.clone(), scheduled_at: None, retries }
+    let (spec, policy) = (entry.submitted.clone(), entry.job.policy.clone());
+    NewJob { id, drawn: 0, spec, scheduled_at: None, retries, policy, retry_from: None }
 }
 
 fn job_id(model: &Model, whose: Whose) -> JobId {

@@ -79,7 +79,21 @@ pub(crate) enum Op {
         retries: u32,
         scheduled: Scheduled,
         lag: u64,
+        policy: u64,
     },
+    /// A client wants a job to be run once more.
+    Retry {
+        whose: Whose,
+        id: u64,
+    },
+    /// A client wants the same of several jobs: by the number canceled, deleted or retried.
+    Bulk {
+        kind: u64,
+        id: u64,
+        jobs: Vec<Whose>,
+    },
+    Pause(u64),
+    Resume(u64),
     Resubmit {
         whose: Whose,
         is_altered: bool,
@@ -212,7 +226,7 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-    let kinds: [(u64, Draw); 18] = [
+    let kinds: [(u64, Draw); 22] = [
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
@@ -231,6 +245,10 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         (3, |rng, _| action_config(rng)),
         (1, |rng, _| Op::PutSettings(rng.next())),
         (4, |rng, _| token(rng)),
+        (3, |rng, _| Op::Retry { whose: over_mostly(rng), id: rng.next() }),
+        (2, |rng, _| bulk(rng)),
+        (1, |rng, _| Op::Pause(rng.next())),
+        (3, |rng, _| Op::Resume(rng.next())),
     ];
     rng.weighted(&kinds)(rng, worker)
 }
@@ -244,7 +262,20 @@ fn submit(rng: &mut Rng) -> Op {
     };
     let retries = if rng.one_in(40) { 1_001 } else { u32::try_from(rng.below(4)).expect("few") };
     let lag = if rng.one_in(10) { rng.next() } else { rng.below(3) };
-    Op::Submit { id: rng.next(), kind: rng.next(), need: rng.next(), retries, scheduled, lag }
+    let (id, kind, need, policy) = (rng.next(), rng.next(), rng.next(), rng.next());
+    Op::Submit { id, kind, need, retries, scheduled, lag, policy }
+}
+
+fn over_mostly(rng: &mut Rng) -> Whose {
+    if rng.one_in(4) { whose(rng) } else { Whose::Over(rng.next()) }
+}
+
+fn bulk(rng: &mut Rng) -> Op {
+    let (kind, id) = (rng.next(), rng.next());
+    let count = rng.below(4);
+    let draw = if kind % 3 == 2 { over_mostly } else { whose };
+    let jobs = (0..count).map(|_| draw(rng)).collect();
+    Op::Bulk { kind, id, jobs }
 }
 
 fn cron(rng: &mut Rng) -> Op {

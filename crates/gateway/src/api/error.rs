@@ -237,13 +237,20 @@ impl From<Refusal> for ApiError {
             | Refusal::TooManyShapes { .. }
             | Refusal::TooManyCrons { .. }
             | Refusal::TooManyActionConfigs { .. }
+            | Refusal::TooManyPausedQueues { .. }
             | Refusal::TooManyTokens { .. } => Self::TooManyRequests(message),
             Refusal::NoSuchCron(action) => Self::NoSuchCron(action),
             Refusal::NoSuchActionConfig(action) => Self::NoSuchActionConfig(action),
             Refusal::NoSuchToken(id) => Self::NoSuchToken(id.to_string()),
-            Refusal::TokenTaken(_) | Refusal::LastAdmin(_) | Refusal::ClusterIsOpen => {
-                Self::Conflict(message)
-            }
+            Refusal::TokenTaken(_)
+            | Refusal::LastAdmin(_)
+            | Refusal::ClusterIsOpen
+            | Refusal::NotOver(_) => Self::Conflict(message),
+            Refusal::ExpiresTooEarly { expires_at, due_at, .. } => Self::field(
+                "expiresAt",
+                format!("a time after the job is due, at {} ms since 1970", due_at.as_ms()),
+                format!("{} ms", expires_at.as_ms()),
+            ),
             Refusal::OverLimit { .. }
             | Refusal::BadUser(_)
             | Refusal::TokenExpiresTooEarly { .. } => Self::InvalidParameters(message),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stint_core::{
-    CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Refusal, Reply, Status,
+    CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Policy, Refusal, Reply, Status,
     Timestamp, WaitReason,
 };
 use uuid::Uuid;
@@ -18,6 +18,15 @@ pub(crate) struct JobView {
     pub(crate) job: Arc<Job>,
     /// Why it waits, if it does.
     pub(crate) wait_reason: Option<WaitReason>,
+    /// Whether it answers a submission that it has stood in the way of, by its unique key.
+    pub(crate) is_existing: bool,
+}
+
+impl JobView {
+    /// The record alone.
+    pub(crate) fn of(job: Arc<Job>) -> Self {
+        Self { job, wait_reason: None, is_existing: false }
+    }
 }
 
 /// Which jobs a list shows.
@@ -44,6 +53,8 @@ pub(crate) struct Submission {
     pub(crate) retries: u32,
     /// From when on it can be claimed; `None` is now.
     pub(crate) scheduled_at: Option<Timestamp>,
+    /// How it is treated while it waits.
+    pub(crate) policy: Policy,
     /// By what the client tells a repetition from another submission, if it does.
     pub(crate) key: Option<IdempotencyKey>,
 }
@@ -65,7 +76,7 @@ impl Api {
         let jobs = jobs.map_err(ApiError::of_read)?;
         Ok(self.replica.with_state(|state| {
             jobs.into_iter()
-                .map(|job| JobView { wait_reason: state.why_waiting(&job), job })
+                .map(|job| JobView { wait_reason: state.why_waiting(&job), ..JobView::of(job) })
                 .collect()
         }))
     }
@@ -78,19 +89,21 @@ impl Api {
     ) -> Result<JobView, ApiError> {
         within_reason("submission", &new.spec)?;
         let drawn = self.replica.with_state(stint_core::State::sequence);
-        let Submission { spec, retries, scheduled_at, key } = new;
+        let Submission { spec, retries, scheduled_at, policy, key } = new;
         if let Some(key) = key {
             let id = key.job_of(caller.user().unwrap_or_default());
-            let new = NewJob { id, drawn, spec, scheduled_at, retries };
-            return self.submit_once(caller, new).await.map(|job| self.view(job));
+            let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from: None };
+            let job = self.submit_once(caller, new).await?;
+            return Ok(JobView { is_existing: job.id != id, ..self.view(job) });
         }
         // Version 7 (RFC 9562): ids that are drawn one after the other stand together on disk.
         let id = JobId::from_bytes(Uuid::now_v7().into_bytes());
-        let command = Command::Submit(NewJob { id, drawn, spec, scheduled_at, retries });
+        let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from: None };
+        let command = Command::Submit(new);
         let of_submission = |error| ApiError::of_submission(error, id);
         let reply = self.propose(caller, command).await.map_err(of_submission)??;
         if let Reply::Submitted(job) = reply {
-            Ok(self.view(job))
+            Ok(JobView { is_existing: job.id != id, ..self.view(job) })
         } else if let Reply::SubmittedBefore(id) = reply {
             self.get_job(id).await.map_err(|error| ApiError::SubmissionUnknown {
                 job: id,
@@ -141,7 +154,7 @@ impl Api {
         } else {
             None
         };
-        JobView { job, wait_reason }
+        JobView { wait_reason, ..JobView::of(job) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use stint_core::AttemptEnd;
+use stint_core::{AttemptEnd, Job};
 
 /// In one word.
 pub(crate) const fn name(end: &AttemptEnd) -> &'static str {
@@ -38,4 +38,9 @@ pub(crate) fn in_words(end: &AttemptEnd) -> Cow<'static, str> {
         AttemptEnd::WorkerDead => "its worker was declared dead".into(),
         AttemptEnd::WorkerShutdown => "its worker was stopped".into(),
     }
+}
+
+/// Why a job ended that nobody asked to end, in one word.
+pub(crate) fn of_end(job: &Job) -> Option<&'static str> {
+    job.is_expired.then_some("expired")
 }

@@ -5,7 +5,7 @@ mod configuration;
 use prost::Message;
 use prost_types::Timestamp as ProtoTimestamp;
 use stint_consensus::{AuditRecord, ClusterStatus};
-use stint_core::{Attempt, CapacityMap, JobSpec, Timeout, Timestamp, Token, Worker};
+use stint_core::{Attempt, CapacityMap, JobSpec, Policy, Timeout, Timestamp, Token, Worker};
 use stint_proto::v0;
 
 pub(super) use configuration::{action_config, cron, cron_form, settings};
@@ -35,7 +35,12 @@ pub(super) fn submission(request: v0::SubmitJobRequest) -> Result<Submission, Ap
             stop_timeout: parse::timeout("stopTimeout", &request.stop_timeout)?,
         },
         retries: request.retries,
-        scheduled_at: request.scheduled_at.map(instant).transpose()?,
+        scheduled_at: request.scheduled_at.map(|at| instant("scheduledAt", at)).transpose()?,
+        policy: Policy {
+            priority: parse::priority(request.priority.map(u64::from))?,
+            unique_key: Some(request.unique_key).filter(|key| !key.is_empty()),
+            expires_at: request.expires_at.map(|at| instant("expiresAt", at)).transpose()?,
+        },
         key: Some(request.idempotency_key.as_bytes())
             .filter(|key| !key.is_empty())
             .map(|key| IdempotencyKey::parse("idempotencyKey", key))
@@ -93,10 +98,10 @@ pub(super) fn capacity(map: Option<v0::CapacityMap>) -> Result<Option<CapacityMa
 }
 
 /// Nanoseconds below a millisecond are cut off.
-fn instant(at: ProtoTimestamp) -> Result<Timestamp, ApiError> {
+pub(super) fn instant(field: &str, at: ProtoTimestamp) -> Result<Timestamp, ApiError> {
     let wrong = || {
         let got = format!("{} s and {} ns", at.seconds, at.nanos);
-        ApiError::field("scheduledAt", "a time from 1970 to 9999", got)
+        ApiError::field(field, "a time from 1970 to 9999", got)
     };
     let seconds = u64::try_from(at.seconds).map_err(|_| wrong())?;
     let nanos = u64::try_from(at.nanos).map_err(|_| wrong())?;
@@ -143,6 +148,12 @@ pub(super) fn job(view: &JobView) -> v0::Job {
         attempts: job.attempts.iter().map(attempt).collect(),
         wait_reason: view.wait_reason.as_ref().map_or_else(String::new, ToString::to_string),
         line_count: job.line_count,
+        priority: u32::from(job.policy.priority.level()),
+        unique_key: job.policy.unique_key.clone().unwrap_or_default(),
+        expires_at: job.policy.expires_at.map(timestamp),
+        end_reason: reason::of_end(job).unwrap_or_default().to_owned(),
+        retried_by_id: job.retried_by.map_or_else(String::new, |id| id.to_string()),
+        existing: view.is_existing,
     }
 }
 
@@ -256,7 +267,7 @@ mod tests {
 
     #[test]
     fn instants_are_read_from_1970_to_9999() {
-        let at = |seconds, nanos| instant(ProtoTimestamp { seconds, nanos });
+        let at = |seconds, nanos| instant("t", ProtoTimestamp { seconds, nanos });
         assert_eq!(at(1_487_293_787, 771_999_999), Ok(Timestamp::from_ms(1_487_293_787_771)));
         assert_eq!(at(LAST_SECOND, 0), Ok(Timestamp::from_ms(253_402_300_799_000)));
         for (seconds, nanos) in [
@@ -275,7 +286,7 @@ mod tests {
     fn an_instant_comes_back_as_it_went() {
         for ms in [0, 1_487_293_787_771, 253_402_300_799_999] {
             let at = Timestamp::from_ms(ms);
-            assert_eq!(instant(timestamp(at)), Ok(at));
+            assert_eq!(instant("t", timestamp(at)), Ok(at));
         }
         assert_eq!(timestamp(Timestamp::from_ms(u64::MAX)).seconds, LAST_SECOND);
     }

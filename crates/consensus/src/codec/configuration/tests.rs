@@ -2,8 +2,8 @@
 
 use prost::Message as _;
 use stint_core::{
-    ActionTraits, CapacityMap, Command, Incarnation, JobId, JobSpec, NewJob, Parameters, Refusal,
-    Registration, Span, State, WorkerId,
+    ActionTraits, CapacityMap, Command, Incarnation, JobId, JobSpec, NewJob, Parameters, Policy,
+    Refusal, Registration, Span, State, WorkerId,
 };
 
 use super::super::{
@@ -115,6 +115,8 @@ fn state() -> State {
         spec: spec_with(None, None),
         scheduled_at: None,
         retries: 0,
+        policy: Policy::default(),
+        retry_from: None,
     });
     let spec = JobSpec { action: "sleep".to_owned(), ..spec_with(None, None) };
     let other = Command::PutCron(Box::new(some_cron(spec, None)));

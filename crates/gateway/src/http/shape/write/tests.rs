@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stint_core::{
-    ActionTraits, Attempt as CoreAttempt, Epoch, Job as CoreJob, JobSpec, LeaseId, Status, Stream,
+    ActionTraits, Attempt as CoreAttempt, Epoch, Job as CoreJob, JobSpec, LeaseId, Policy, Status, Stream,
     Timestamp, WaitReason,
 };
 
@@ -45,12 +45,15 @@ fn finished() -> CoreJob {
             end: Some((Timestamp::from_ms(1_487_293_814_117), AttemptEnd::Exited(0))),
         }],
         line_count: 3,
+        policy: Policy::default(),
+        is_expired: false,
+        retried_by: None,
         from_config: std::collections::BTreeSet::new(),
     }
 }
 
 fn json(job: CoreJob, wait_reason: Option<WaitReason>) -> String {
-    let view = JobView { job: Arc::new(job), wait_reason };
+    let view = JobView { wait_reason, ..JobView::of(Arc::new(job)) };
     serde_json::to_string(&Job::of(&view)).unwrap()
 }
 
