@@ -208,11 +208,7 @@ impl Applied {
     }
 
     /// The record of a job that is over, as it is after all that was kept before.
-    fn from_history(
-        &self,
-        id: JobId,
-        records: &mut Vec<Record>,
-    ) -> Result<Option<Job>, io::Error> {
+    fn from_history(&self, id: JobId, records: &mut Vec<Record>) -> Result<Option<Job>, io::Error> {
         if records.iter().any(|record| record.id == id.to_bytes()) {
             self.put(records, &[])?;
         }
@@ -222,12 +218,7 @@ impl Applied {
     }
 
     /// A job that was deleted meanwhile stays so.
-    fn note_retry(
-        &self,
-        id: JobId,
-        by: JobId,
-        records: &mut Vec<Record>,
-    ) -> Result<(), io::Error> {
+    fn note_retry(&self, id: JobId, by: JobId, records: &mut Vec<Record>) -> Result<(), io::Error> {
         let Some(mut job) = self.from_history(id, records)? else { return Ok(()) };
         job.retried_by = Some(by);
         records.push(record(&job));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::action::ActionTraits;
 use crate::capacity::CapacityMap;
 use crate::command::NewJob;
-use crate::id::{Epoch, JobId, LeaseId, WorkerId};
+use crate::id::{CronId, Epoch, JobId, LeaseId, WorkerId};
 use crate::limits;
 use crate::policy::Policy;
 use crate::status::Status;
@@ -74,6 +74,18 @@ pub struct Job {
     pub line_count: u64,
     /// The names of the parameters that its submitter did not write: its action's config gave them.
     pub from_config: BTreeSet<String>,
+    /// The cron that it comes from; `None` if a client has submitted it. A retry has what the job
+    /// had that it retries.
+    pub cron: Option<CronLink>,
+}
+
+/// Where a job of a cron comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CronLink {
+    /// The cron, which may have been replaced or deleted since.
+    pub id: CronId,
+    /// The tick that it carries out; `None` if a client wanted the cron run at once.
+    pub tick: Option<Timestamp>,
 }
 
 /// One run of a job under one lease.

@@ -78,7 +78,7 @@ pub use id::{
     ActionConfigId, CronId, Epoch, Generation, Incarnation, JobId, LeaseId, ParseIdError, TokenId,
     WorkerId,
 };
-pub use job::{Attempt, AttemptEnd, Job, JobSpec, Parameters};
+pub use job::{Attempt, AttemptEnd, CronLink, Job, JobSpec, Parameters};
 pub use lines::{Line, Stream};
 pub use outcome::{Event, Outcome, Refusal, Reply};
 pub use pause::QueueStatus;

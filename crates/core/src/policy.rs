@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn a_level_is_a_head_start_in_time() {
-        let (low, high) = (Priority::new(10).expect("a level"), Priority::new(12).expect("a level"));
+        let (low, high) =
+            (Priority::new(10).expect("a level"), Priority::new(12).expect("a level"));
         let at = Timestamp::from_ms(1_000_000);
         let later = at.plus(Span::from_ms(2 * limits::PRIORITY_STEP.as_ms()));
         assert_eq!(low.place(at), high.place(later));

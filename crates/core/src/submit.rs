@@ -7,10 +7,10 @@ use crate::action::BUILT_IN_ACTIONS;
 use crate::action_config;
 use crate::command::NewJob;
 use crate::id::JobId;
-use crate::job::{Job, JobSpec, Parameters};
+use crate::job::{CronLink, Job, JobSpec, Parameters};
 use crate::limits;
-use crate::policy::Policy;
 use crate::outcome::{Event, Refusal, Reply};
+use crate::policy::Policy;
 use crate::state::{State, Transition};
 use crate::status::Status;
 use crate::time::{Span, Timestamp};
@@ -59,6 +59,7 @@ pub(crate) fn submit(
         from_config,
         new.scheduled_at.unwrap_or(state.now),
         (new.retries, new.retries),
+        None,
     );
     Ok(Reply::Submitted(state.insert(transition, job)))
 }
@@ -87,6 +88,7 @@ pub(crate) fn retry(
         BTreeSet::new(),
         state.now.plus(backoff),
         (failed.retries_left - 1, failed.retries_total),
+        failed.cron,
     );
     state.insert(transition, job);
 }
@@ -113,6 +115,7 @@ fn create(
     from_config: BTreeSet<String>,
     scheduled_at: Timestamp,
     (retries_left, retries_total): (u32, u32),
+    cron: Option<CronLink>,
 ) -> Job {
     state.last_job += 1;
     Job {
@@ -137,6 +140,7 @@ fn create(
         attempts: Vec::new(),
         line_count: 0,
         from_config,
+        cron,
     }
 }
 

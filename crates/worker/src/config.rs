@@ -7,6 +7,7 @@ use std::time::Duration;
 use stint_core::{ActionTraits, BUILT_IN_ACTIONS, CapacityMap, limits as core_limits};
 
 use crate::command_line::CommandLine;
+use crate::confinement::Confinement;
 use crate::error::Error;
 use crate::limits;
 
@@ -79,6 +80,8 @@ pub struct Action {
     pub traits: ActionTraits,
     /// How much output a job may have.
     pub output: OutputLimits,
+    /// Whom its process runs as, and how much it may use.
+    pub confinement: Confinement,
 }
 
 impl Action {
@@ -92,6 +95,7 @@ impl Action {
             stop_timeout: None,
             traits: ActionTraits::default(),
             output: OutputLimits::default(),
+            confinement: Confinement::default(),
         }
     }
 

@@ -208,6 +208,7 @@ mod tests {
             arguments: vec!["600".to_owned()],
             environment: BTreeMap::new(),
             working_dir: PathBuf::from("/"),
+            confinement: crate::Confinement::default(),
         };
         Process::start(&invocation).unwrap().0
     }

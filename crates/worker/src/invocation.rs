@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use stint_core::{Attempt, Job, Parameters};
 
 use crate::config::Action;
+use crate::confinement::Confinement;
 use crate::limits::PATH_DEFAULT;
 
 /// One process to be started.
@@ -23,6 +24,8 @@ pub(crate) struct Invocation {
     pub(crate) environment: BTreeMap<String, String>,
     /// Where it starts.
     pub(crate) working_dir: PathBuf,
+    /// Whom it runs as, and how much it may use.
+    pub(crate) confinement: Confinement,
 }
 
 impl Invocation {
@@ -36,7 +39,8 @@ impl Invocation {
         let name = action.command.program().to_owned();
         let program = find(&name, path)?;
         let working_dir = action.working_dir.clone().unwrap_or_else(|| PathBuf::from("/"));
-        Ok(Self { name, program, arguments, environment, working_dir })
+        let confinement = action.confinement.clone();
+        Ok(Self { name, program, arguments, environment, working_dir, confinement })
     }
 }
 

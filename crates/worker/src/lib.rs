@@ -10,6 +10,7 @@ mod builtin;
 mod clock;
 mod command_line;
 mod config;
+mod confinement;
 mod error;
 mod guardian;
 mod inventory;
@@ -29,5 +30,6 @@ mod worker;
 
 pub use command_line::CommandLine;
 pub use config::{Action, Config, OutputLimits};
+pub use confinement::Confinement;
 pub use error::Error;
 pub use worker::Worker;

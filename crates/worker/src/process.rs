@@ -187,6 +187,7 @@ mod tests {
             arguments: vec!["-c".to_owned(), script.to_owned()],
             environment: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
             working_dir: PathBuf::from("/"),
+            confinement: crate::Confinement::default(),
         }
     }
 

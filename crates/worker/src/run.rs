@@ -253,6 +253,7 @@ mod tests {
             arguments: vec!["-c".to_owned(), "exit 3".to_owned()],
             environment: BTreeMap::new(),
             working_dir: "/".into(),
+            confinement: crate::Confinement::default(),
         };
         let (process, _pipes) = Process::start(&invocation).unwrap();
         process.ended().await.unwrap();

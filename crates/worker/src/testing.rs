@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use stint_consensus::{Config, Keep, Member, Replica, Timing};
 use stint_core::{
-    ActionTraits, Attempt, Epoch, Job, JobId, JobSpec, LeaseId, Parameters, Policy, Status, Timestamp,
-    WorkerId,
+    ActionTraits, Attempt, Epoch, Job, JobId, JobSpec, LeaseId, Parameters, Policy, Status,
+    Timestamp, WorkerId,
 };
 use stint_storage::{Identity, Store};
 use tempfile::TempDir;
@@ -75,5 +75,6 @@ pub(crate) fn job(action: &str, parameters: &[(&str, &str)]) -> Arc<Job> {
         is_expired: false,
         retried_by: None,
         from_config: std::collections::BTreeSet::new(),
+        cron: None,
     })
 }

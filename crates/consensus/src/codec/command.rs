@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use prost::Message as _;
 use stint_core::{
-    Bulk, Command, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, NewJob, Registration, Span, Timestamp,
+    Bulk, Command, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, NewJob, Registration,
+    Span, Timestamp,
 };
 use stint_proto::log::v1 as pb;
 use stint_proto::log::v1::proposal::Command as Wire;
@@ -15,8 +16,8 @@ use super::configuration::{
 use super::job::{line, line_of, policy, policy_of, spec, spec_of, traits, traits_of};
 use super::token::{hash_of, new_token, new_token_of, token_id, token_ref};
 use super::{
-    Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, job_id_if_any, lease, missing,
-    worker_id, worker_ref,
+    Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, job_id_if_any, lease,
+    missing, worker_id, worker_ref,
 };
 use crate::audit::Origin;
 use crate::limits::PROPOSAL_BYTES_MAX;

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use prost::Message as _;
 use stint_core::{
-    ActionTraits, Attempt, AttemptEnd, Epoch, Job, JobSpec, Line, OnWorkerLoss, Policy, Priority,
-    Span, Status, Stream, Timeout, Timestamp,
+    ActionTraits, Attempt, AttemptEnd, CronId, CronLink, Epoch, Job, JobSpec, Line, OnWorkerLoss,
+    Policy, Priority, Span, Status, Stream, Timeout, Timestamp,
 };
 use stint_proto::log::v1 as pb;
 
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, job_id_if_any, lease,
-    missing, strings, worker_id,
+    missing, strings, uuid, worker_id,
 };
 
 pub(crate) fn encode_job(job: &Job) -> Vec<u8> {
@@ -42,6 +42,7 @@ pub(super) fn to_wire(job: &Job) -> pb::Job {
         attempts: job.attempts.iter().map(attempt).collect(),
         line_count: job.line_count,
         from_config: job.from_config.iter().cloned().collect(),
+        cron: job.cron.map(cron_link),
         policy: policy(&job.policy),
         is_expired: job.is_expired,
         retried_by: job.retried_by.map(job_bytes).unwrap_or_default(),
@@ -68,9 +69,21 @@ pub(super) fn from_wire(job: pb::Job) -> Decoded<Job> {
         attempts: job.attempts.into_iter().map(attempt_of).collect::<Decoded<_>>()?,
         line_count: job.line_count,
         from_config: names_of(job.from_config)?,
+        cron: job.cron.as_ref().map(cron_link_of).transpose()?,
         policy: policy_of(job.policy)?,
         is_expired: job.is_expired,
         retried_by: job_id_if_any(&job.retried_by)?,
+    })
+}
+
+fn cron_link(link: CronLink) -> pb::CronLink {
+    pb::CronLink { cron: link.id.to_bytes().to_vec(), tick_ms: link.tick.map(Timestamp::as_ms) }
+}
+
+fn cron_link_of(link: &pb::CronLink) -> Decoded<CronLink> {
+    Ok(CronLink {
+        id: uuid("cron id", &link.cron).map(CronId::from_bytes)?,
+        tick: link.tick_ms.map(at),
     })
 }
 
@@ -87,9 +100,8 @@ pub(super) fn policy(policy: &Policy) -> Option<pb::Policy> {
 
 pub(super) fn policy_of(policy: Option<pb::Policy>) -> Decoded<Policy> {
     let policy = policy.unwrap_or_default();
-    let priority = |level: u32| {
-        Priority::new(level.into()).ok_or_else(|| Garbled::new("priority", level))
-    };
+    let priority =
+        |level: u32| Priority::new(level.into()).ok_or_else(|| Garbled::new("priority", level));
     Ok(Policy {
         priority: policy.priority.map(priority).transpose()?.unwrap_or_default(),
         unique_key: policy.unique_key,

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, Bulk, CapacityMap, Change, Command,
-    CronId, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, Line,
-    ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parts, Policy, Priority, Refusal, Registration, Reply, Role,
-    SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId,
-    WorkerStatus,
+    ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, Bulk, CapacityMap, Change,
+    Command, CronId, CronLink, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec,
+    LeaseId, Line, ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parts, Policy, Priority,
+    Refusal, Registration, Reply, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp,
+    TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
 };
 
 const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");
@@ -238,6 +238,10 @@ pub(crate) fn job() -> Job {
         retries_total: 3,
         worker: Some(worker_id()),
         from_config: ["in".to_owned()].into(),
+        cron: Some(CronLink {
+            id: CronId::from_bytes([2; 16]),
+            tick: Some(Timestamp::from_ms(1_700_000_000_000)),
+        }),
         delete_requested: true,
         cancel_requested: true,
         reclaims: 2,

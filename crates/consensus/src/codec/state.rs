@@ -116,10 +116,10 @@ pub(crate) fn encode_chunks(parts: &Parts) -> impl Iterator<Item = Vec<u8>> {
         .recently_ended
         .iter()
         .map(|(sequence, id)| pb::EndedJob { sequence: *sequence, job: job_bytes(*id) });
-    let mut paused = parts.paused.iter().map(|(action, since)| pb::PausedQueue {
-        action: action.clone(),
-        at_ms: since.as_ms(),
-    });
+    let mut paused = parts
+        .paused
+        .iter()
+        .map(|(action, since)| pb::PausedQueue { action: action.clone(), at_ms: since.as_ms() });
     let mut tokens = parts.tokens.iter().map(|record| token(record));
     let mut crons = parts.crons.iter().map(|record| cron(record));
     let mut configs = parts.action_configs.iter().map(|record| action_config(record));

@@ -31,10 +31,10 @@
 use std::collections::BTreeMap;
 
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionTraits, Bulk, CapacityMap, Change, Command, CronId, Epoch, Exit,
-    ExitCause, Finished, Incarnation, JobId, JobSpec, LeaseId, NewCron, NewJob, NewToken,
-    OnWorkerLoss, Parameters, Policy, Priority, Registration, Role, SettingsChange, Span, State, Stream, Timeout,
-    Timestamp, TokenHash, TokenId, WorkerId,
+    ActionConfig, ActionConfigId, ActionTraits, Bulk, CapacityMap, Change, Command, CronId, Epoch,
+    Exit, ExitCause, Finished, Incarnation, JobId, JobSpec, LeaseId, NewCron, NewJob, NewToken,
+    OnWorkerLoss, Parameters, Policy, Priority, Registration, Role, SettingsChange, Span, State,
+    Stream, Timeout, Timestamp, TokenHash, TokenId, WorkerId,
 };
 
 use super::print::Names;
@@ -219,10 +219,8 @@ fn retry(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Comm
         deadline: None,
         stop_timeout: None,
     };
-    let policy = Policy {
-        unique_key: words.named("unique").map(str::to_owned),
-        ..Policy::default()
-    };
+    let policy =
+        Policy { unique_key: words.named("unique").map(str::to_owned), ..Policy::default() };
     let drawn = state.sequence();
     let scheduled_at = None;
     let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from: Some(of) };

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stint_core::{
-    CapacityMap, Command, Event, Job, JobId, JobSpec, LeaseId, NewJob, Outcome, Parts, Policy, Refusal,
-    Reply, Status, Timestamp, Worker, limits,
+    CapacityMap, Command, Event, Job, JobId, JobSpec, LeaseId, NewJob, Outcome, Parts, Policy,
+    Refusal, Reply, Status, Timestamp, Worker, limits,
 };
 
 use self::configuration::Configuration;
@@ -16,8 +16,8 @@ use self::tokens::Tokens;
 use super::table;
 
 mod claims;
-mod policies;
 pub(crate) mod configuration;
+mod policies;
 mod questions;
 mod runs;
 mod tokens;
@@ -238,6 +238,7 @@ impl Model {
             attempts: Vec::new(),
             line_count: 0,
             from_config: BTreeSet::new(),
+            cron: None,
             policy: Policy::default(),
             is_expired: false,
             retried_by: None,

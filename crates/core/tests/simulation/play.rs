@@ -290,9 +290,9 @@ fn without_words(reply: Result<Reply, Refusal>) -> Result<Reply, Refusal> {
         other => other,
     };
     match reply {
-        Ok(Reply::Bulk(answers)) => Ok(Reply::Bulk(
-            answers.into_iter().map(|answer| answer.map_err(wordless)).collect(),
-        )),
+        Ok(Reply::Bulk(answers)) => {
+            Ok(Reply::Bulk(answers.into_iter().map(|answer| answer.map_err(wordless)).collect()))
+        }
         other => other.map_err(wordless),
     }
 }

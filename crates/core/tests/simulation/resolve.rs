@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use stint_core::{
     ActionTraits, CapacityMap, Command, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
-    JobSpec, LeaseId, Line, NewJob, OnWorkerLoss, Parameters, Policy, Registration, Span, Stream, Timeout,
-    Timestamp, WorkerId, limits,
+    JobSpec, LeaseId, Line, NewJob, OnWorkerLoss, Parameters, Policy, Registration, Span, Stream,
+    Timeout, Timestamp, WorkerId, limits,
 };
 
 use super::model::Model;
@@ -163,7 +163,15 @@ fn again(model: &Model, whose: Whose, is_altered: bool) -> NewJob {
     let id = job_id(model, whose);
     let Some(entry) = model.jobs.iter().rev().find(|entry| entry.job.id == id) else {
         let (spec, policy) = (spec(0, 0), Policy::default());
-        return NewJob { id, drawn: 0, spec, scheduled_at: None, retries: 0, policy, retry_from: None };
+        return NewJob {
+            id,
+            drawn: 0,
+            spec,
+            scheduled_at: None,
+            retries: 0,
+            policy,
+            retry_from: None,
+        };
     };
     let retries = entry.job.retries_total + u32::from(is_altered);
     let (spec, policy) = (entry.submitted.clone(), entry.job.policy.clone());

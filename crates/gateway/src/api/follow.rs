@@ -118,7 +118,10 @@ impl Hub {
             | Event::LinesAppended { job, .. } => (job.id, News::Live(Arc::clone(job))),
             Event::Ended(job) => (job.id, News::Over(Arc::clone(job))),
             Event::Deleted(id) => (*id, News::Gone),
-            Event::WorkerChanged(_)
+            Event::Retried { .. }
+            | Event::QueuePaused(_)
+            | Event::QueueResumed(_)
+            | Event::WorkerChanged(_)
             | Event::CronChanged(_)
             | Event::CronDeleted(_)
             | Event::ActionConfigChanged(_)

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stint_core::{
-    CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Policy, Refusal, Reply, Status,
-    Timestamp, WaitReason,
+    CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Policy, Refusal, Reply,
+    Status, Timestamp, WaitReason,
 };
 use uuid::Uuid;
 

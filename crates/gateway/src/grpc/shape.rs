@@ -148,6 +148,8 @@ pub(super) fn job(view: &JobView) -> v0::Job {
         attempts: job.attempts.iter().map(attempt).collect(),
         wait_reason: view.wait_reason.as_ref().map_or_else(String::new, ToString::to_string),
         line_count: job.line_count,
+        cron_id: job.cron.map_or_else(String::new, |link| link.id.to_string()),
+        cron_tick: job.cron.and_then(|link| link.tick).map(timestamp),
         priority: u32::from(job.policy.priority.level()),
         unique_key: job.policy.unique_key.clone().unwrap_or_default(),
         expires_at: job.policy.expires_at.map(timestamp),

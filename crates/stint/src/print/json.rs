@@ -45,6 +45,26 @@ pub(super) struct Job<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     wait_reason: &'a str,
     line_count: u64,
+    #[serde(rename = "cronID", skip_serializing_if = "str::is_empty")]
+    cron_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron_tick: Option<String>,
+    priority: u32,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    unique_key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    end_reason: &'a str,
+    #[serde(rename = "retriedByID", skip_serializing_if = "str::is_empty")]
+    retried_by_id: &'a str,
+    #[serde(skip_serializing_if = "is_false")]
+    existing: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl<'a> Job<'a> {
@@ -67,6 +87,14 @@ impl<'a> Job<'a> {
             attempts: job.attempts.iter().map(Attempt::of).collect(),
             wait_reason: &job.wait_reason,
             line_count: job.line_count,
+            cron_id: &job.cron_id,
+            cron_tick: job.cron_tick.as_ref().map(time),
+            priority: job.priority,
+            unique_key: &job.unique_key,
+            expires_at: job.expires_at.as_ref().map(time),
+            end_reason: &job.end_reason,
+            retried_by_id: &job.retried_by_id,
+            existing: job.existing,
         }
     }
 }

@@ -84,6 +84,8 @@ pub(super) fn job(job: &v0::Job) -> String {
     }
     row("action", plain(&job.action));
     row("status", plain(&job.status));
+    row("ended because", plain(&job.end_reason));
+    row("retried by", plain(&job.retried_by_id));
     row("waits because", plain(&job.wait_reason));
     row("worker", plain(&job.worker_id));
     row("scheduled", at(job.scheduled_at.as_ref()));
@@ -100,6 +102,11 @@ pub(super) fn job(job: &v0::Job) -> String {
     row("deadline", plain(&job.deadline));
     row("stop timeout", plain(&job.stop_timeout));
     row("output lines", job.line_count.to_string());
+    row("cron", plain(&job.cron_id));
+    row("tick", at(job.cron_tick.as_ref()));
+    row("priority", job.priority.to_string());
+    row("unique key", plain(&job.unique_key));
+    row("expires", job.expires_at.as_ref().map_or_else(String::new, time));
     let head = text(&table);
     if job.attempts.is_empty() { head } else { format!("{head}\n\n{}", attempts(&job.attempts)) }
 }

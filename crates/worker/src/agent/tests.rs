@@ -62,6 +62,7 @@ fn sleeper(dir: &Path) -> Process {
         arguments: vec!["600".to_owned()],
         environment: BTreeMap::new(),
         working_dir: dir.to_owned(),
+        confinement: crate::Confinement::default(),
     };
     Process::start(&invocation).unwrap().0
 }

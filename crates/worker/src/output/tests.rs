@@ -14,6 +14,7 @@ fn start(script: &str, limits: OutputLimits) -> (Process, Output) {
         arguments: vec!["-c".to_owned(), script.to_owned()],
         environment: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
         working_dir: PathBuf::from("/"),
+        confinement: crate::Confinement::default(),
     };
     let (process, pipes) = Process::start(&invocation).unwrap();
     (process, Output::new(pipes, limits, 0).unwrap())

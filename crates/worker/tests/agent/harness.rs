@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, test_kill_process};
 use stint_consensus::{Config as ReplicaConfig, Events, Member, Replica, Timing};
 use stint_core::{
-    AttemptEnd, CapacityMap, Command, Event, Job, JobId, JobSpec, Line, NewJob, Policy, State, Status,
-    Stream, Timeout, WorkerId,
+    AttemptEnd, CapacityMap, Command, Event, Job, JobId, JobSpec, Line, NewJob, Policy, State,
+    Status, Stream, Timeout, WorkerId,
 };
 use stint_storage::{Identity, Store};
 use stint_worker::{Action, CommandLine, Config, Worker};

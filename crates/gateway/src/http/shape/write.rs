@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use stint_consensus::{ClusterStatus, MemberStatus};
 use stint_core::{
-    Attempt as CoreAttempt, AttemptEnd, CapacityMap, JobId, Line, Parameters, Timeout, TokenId,
-    WorkerId,
+    Attempt as CoreAttempt, AttemptEnd, CapacityMap, CronId, JobId, Line, Parameters, Timeout,
+    TokenId, WorkerId,
 };
 
 pub(in crate::http) use configuration::{ActionConfig, Cron, Settings};
@@ -73,6 +73,10 @@ pub(in crate::http) struct Job<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     wait_reason: Option<String>,
     line_count: u64,
+    #[serde(rename = "cronID", skip_serializing_if = "Option::is_none")]
+    cron_id: Option<Text<CronId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron_tick: Option<Rfc3339>,
     priority: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     unique_key: Option<&'a str>,
@@ -112,6 +116,8 @@ impl<'a> Job<'a> {
             attempts: job.attempts.iter().map(Attempt::of).collect(),
             wait_reason: view.wait_reason.as_ref().map(ToString::to_string),
             line_count: job.line_count,
+            cron_id: job.cron.map(|link| Text(link.id)),
+            cron_tick: job.cron.and_then(|link| link.tick).map(Rfc3339),
             priority: job.policy.priority.level(),
             unique_key: job.policy.unique_key.as_deref(),
             expires_at: job.policy.expires_at.map(Rfc3339),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stint_core::{
-    ActionTraits, Attempt as CoreAttempt, Epoch, Job as CoreJob, JobSpec, LeaseId, Policy, Status, Stream,
-    Timestamp, WaitReason,
+    ActionTraits, Attempt as CoreAttempt, Epoch, Job as CoreJob, JobSpec, LeaseId, Policy, Status,
+    Stream, Timestamp, WaitReason,
 };
 
 use super::*;
@@ -49,6 +49,7 @@ fn finished() -> CoreJob {
         is_expired: false,
         retried_by: None,
         from_config: std::collections::BTreeSet::new(),
+        cron: None,
     }
 }
 
