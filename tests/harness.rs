@@ -2,8 +2,10 @@
 
 pub(crate) mod certificates;
 pub(crate) mod cluster;
+pub(crate) mod document;
 pub(crate) mod http;
 pub(crate) mod program;
+pub(crate) mod reflection;
 pub(crate) mod tls;
 pub(crate) mod wait;
 

@@ -2,12 +2,15 @@
 //! panics nor grows.
 
 mod calls;
+mod credentials;
 mod frames;
 mod requests;
 mod wire;
 
-use crate::harness::{Cluster, Options, http};
-use requests::{Case, Doc};
+use crate::harness::document::Document;
+use crate::harness::reflection::Methods;
+use crate::harness::{Cluster, Options};
+use requests::Case;
 
 /// How much memory a replica may take more after all of it than after a first half: what grows
 /// with requests would be far above it, what a pool of threads or an allocator keeps is below.
@@ -20,9 +23,8 @@ const CASES_MIN: usize = 300;
 fn every_bad_request_gets_the_answer_of_the_contract_by_both_doors() {
     let cluster = Cluster::start(&Options { replicas: 1, ..Options::default() });
     let address = &cluster.replicas[0].address;
-    let doc = Doc::of(&http::get(address, "/api/v0/docs.json").expect("the document").json());
-    let cases = requests::all(&doc);
-    let methods = calls::methods(address);
+    let cases = requests::all(&Document::of(address));
+    let methods: Vec<_> = Methods::of(address, None).paths().collect();
     let mut wrong: Vec<String> = cases.iter().filter_map(|case| ask(address, case)).collect();
     let calls = calls::all(&methods);
     wrong.extend(calls::check(address, &calls));
@@ -38,6 +40,23 @@ fn every_bad_request_gets_the_answer_of_the_contract_by_both_doors() {
     let grown = memory_kib(&cluster).saturating_sub(before);
     assert!(grown < GROWTH_KIB_MAX, "it grew by {grown} KiB");
     still_serves(&cluster);
+}
+
+#[test]
+fn wrong_and_weak_credentials_open_neither_door_to_any_operation() {
+    let options = Options { replicas: 1, is_closed: true, ..Options::default() };
+    let cluster = Cluster::start(&options);
+    let address = &cluster.replicas[0].address;
+    let operations = Document::of(address).operations;
+    let paths = Methods::of(address, cluster.admin.as_deref()).paths_by_name();
+    let everybody = credentials::all(&cluster);
+    let wrong = credentials::check(address, &operations, &paths, &everybody);
+    assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
+    let count = 2 * operations.len() * everybody.len();
+    assert!(count >= 2 * CASES_MIN, "{count} cases are too few");
+    let log = cluster.log(0);
+    assert!(!log.contains("panicked"), "{}", cluster.log_tail(0));
+    assert!(!everybody.iter().any(|somebody| somebody.is_named_in(&log)), "a token in the log");
 }
 
 #[test]

@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod alike;
 mod api_v0;
 mod bad_input;
 mod cli;
@@ -16,4 +17,5 @@ mod cluster;
 mod failover;
 mod harness;
 mod hostile;
+mod operations;
 mod tidy;

@@ -1,6 +1,6 @@
 //! Literal HTTP: a request as an old script sends it, and the answer as it comes.
 
-use std::io::Read;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -78,8 +78,7 @@ fn agent() -> ureq::Agent {
         .into()
 }
 
-fn read(answer: Result<http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, String> {
-    let mut answer = answer.map_err(|error| error.to_string())?;
+fn read(mut answer: http::Response<ureq::Body>) -> Result<Answer, String> {
     let mut body = String::new();
     let reader = answer.body_mut().as_reader();
     reader.take(64 * 1024 * 1024).read_to_string(&mut body).map_err(|error| error.to_string())?;
@@ -101,6 +100,16 @@ pub(crate) fn ask(
     authorization: Option<&str>,
     body: Option<&str>,
 ) -> Result<Answer, String> {
+    read(send(address, method, path, authorization, body)?)
+}
+
+fn send(
+    address: &str,
+    method: &str,
+    path: &str,
+    authorization: Option<&str>,
+    body: Option<&str>,
+) -> Result<http::Response<ureq::Body>, String> {
     let mut request = Request::builder()
         .method(method)
         .uri(format!("http://{address}{path}"))
@@ -109,26 +118,49 @@ pub(crate) fn ask(
         request = request.header("Authorization", authorization);
     }
     let agent = agent();
-    read(match body {
+    let answer = match body {
         Some(body) => agent.run(request.body(body).map_err(|error| error.to_string())?),
         None => agent.run(request.body(()).map_err(|error| error.to_string())?),
-    })
+    };
+    answer.map_err(|error| error.to_string())
+}
+
+/// The same, for an answer that may have no end: its status, and its lines if it is a stream of
+/// them, at most so many; otherwise the whole body as one.
+pub(crate) fn ask_for(
+    address: &str,
+    (method, path): (&str, &str),
+    authorization: Option<&str>,
+    body: Option<&str>,
+    lines_max: usize,
+) -> Result<(u16, Vec<String>), String> {
+    let mut answer = send(address, method, path, authorization, body)?;
+    let status = answer.status().as_u16();
+    let kind = answer.headers().get("content-type").cloned();
+    let reader = BufReader::new(answer.body_mut().as_reader().take(64 * 1024 * 1024));
+    let lines_max = match kind {
+        Some(kind) if kind == "application/x-ndjson" => lines_max,
+        Some(_) => 1,
+        None => 0,
+    };
+    let lines = reader.lines().take(lines_max).collect::<Result<_, _>>();
+    Ok((status, lines.map_err(|error| error.to_string())?))
 }
 
 /// GET `path` of the replica at `address`; an error is a lost connection, never a status.
 pub(crate) fn get(address: &str, path: &str) -> Result<Answer, String> {
-    read(agent().get(format!("http://{address}{path}")).call())
+    ask(address, "GET", path, None, None)
 }
 
 /// Submits a job with a header `Idempotency-Key`.
 pub(crate) fn submit_once(address: &str, key: &str, body: &str) -> Result<Answer, String> {
     let request = agent().post(format!("http://{address}/api/v0/jobs"));
     let request = request.header("Content-Type", "application/json");
-    read(request.header("Idempotency-Key", key).send(body))
+    let answer = request.header("Idempotency-Key", key).send(body);
+    read(answer.map_err(|error| error.to_string())?)
 }
 
 /// POST a body as `application/json` to `path`.
 pub(crate) fn post(address: &str, path: &str, body: &str) -> Result<Answer, String> {
-    let request = agent().post(format!("http://{address}{path}"));
-    read(request.header("Content-Type", "application/json").send(body))
+    ask(address, "POST", path, None, Some(body))
 }

@@ -1,17 +1,10 @@
 //! Bad calls by gRPC, of every method that reflection knows.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use h2::client::SendRequest;
 use http::{HeaderMap, Method, Request};
-use prost::Message as _;
 use prost::bytes::{BufMut as _, Bytes, BytesMut};
-use prost_types::FileDescriptorProto;
-use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
-use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
-use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
-use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse};
 
 /// Longer than any of these calls takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,49 +23,8 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-/// The paths of all methods of the API, by reflection.
-pub(crate) fn methods(address: &str) -> BTreeSet<String> {
-    runtime().block_on(async {
-        let endpoint = tonic::transport::Endpoint::new(format!("http://{address}"));
-        let channel = endpoint.expect("an endpoint").connect().await.expect("a connection");
-        let mut client = ServerReflectionClient::new(channel);
-        let mut found = BTreeSet::new();
-        let services = match ask(&mut client, MessageRequest::ListServices(String::new())).await {
-            Some(MessageResponse::ListServicesResponse(services)) => services.service,
-            other => panic!("no services: {other:?}"),
-        };
-        for service in services.into_iter().filter(|one| one.name.starts_with("stint.")) {
-            let question = MessageRequest::FileContainingSymbol(service.name.clone());
-            let Some(MessageResponse::FileDescriptorResponse(files)) =
-                ask(&mut client, question).await
-            else {
-                panic!("no description of {}", service.name);
-            };
-            for file in files.file_descriptor_proto {
-                let file = FileDescriptorProto::decode(file.as_slice()).expect("a description");
-                for described in &file.service {
-                    let name = format!("{}.{}", file.package(), described.name());
-                    let methods = described.method.iter().filter(|_| name == service.name);
-                    found.extend(methods.map(|method| format!("/{name}/{}", method.name())));
-                }
-            }
-        }
-        found
-    })
-}
-
-async fn ask(
-    client: &mut ServerReflectionClient<tonic::transport::Channel>,
-    question: MessageRequest,
-) -> Option<MessageResponse> {
-    let request = ServerReflectionRequest { host: String::new(), message_request: Some(question) };
-    let answers = client.server_reflection_info(tokio_stream::once(request)).await;
-    let answer = answers.expect("an answer").into_inner().message().await.expect("an answer");
-    answer.and_then(|answer: ServerReflectionResponse| answer.message_response)
-}
-
 /// A message as gRPC frames it.
-fn framed(flag: u8, announced: usize, message: &[u8]) -> Bytes {
+pub(crate) fn framed(flag: u8, announced: usize, message: &[u8]) -> Bytes {
     let mut frame = BytesMut::new();
     frame.put_u8(flag);
     frame.put_u32(u32::try_from(announced).expect("a length of gRPC"));
@@ -84,7 +36,7 @@ const INVALID: &[&str] = &["3", "13"];
 const UNIMPLEMENTED: &[&str] = &["12"];
 
 /// All of them.
-pub(crate) fn all(methods: &BTreeSet<String>) -> Vec<Call> {
+pub(crate) fn all(methods: &[String]) -> Vec<Call> {
     let mut calls = Vec::new();
     let mut call = |name: &str, path: &str, frame: Bytes, headers: &[_], allowed| {
         let (name, path, headers) =
@@ -182,6 +134,6 @@ async fn make(client: &mut SendRequest<Bytes>, call: &Call) -> Result<String, h2
     Ok(status(&trailers).unwrap_or_default())
 }
 
-fn status(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn status(headers: &HeaderMap) -> Option<String> {
     headers.get("grpc-status").and_then(|code| code.to_str().ok()).map(str::to_owned)
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::harness::document::{Described, Document};
+
 /// One bad request, and the answers that the contract allows: a status, and a code where the
 /// answer is ours and not the HTTP library's.
 #[derive(Debug)]
@@ -15,59 +17,6 @@ pub(crate) struct Case {
 
 /// A status, and a code.
 pub(crate) type Allowed = (u16, Option<&'static str>);
-
-/// One operation as `docs.json` describes it.
-#[derive(Debug)]
-struct Operation {
-    method: String,
-    path: String,
-    /// The fields of its body by name, with their schemas.
-    fields: Option<BTreeMap<String, Value>>,
-    /// Its query parameters: name and type.
-    queries: Vec<(String, String)>,
-}
-
-/// What the API says of itself.
-#[derive(Debug)]
-pub(crate) struct Doc(Vec<Operation>);
-
-impl Doc {
-    pub(crate) fn of(document: &Value) -> Self {
-        let mut operations = Vec::new();
-        for (path, methods) in document["paths"].as_object().expect("paths") {
-            for (method, described) in methods.as_object().expect("methods") {
-                let none = Vec::new();
-                let parameters = described["parameters"].as_array().unwrap_or(&none);
-                let body = parameters.iter().find(|parameter| parameter["in"] == "body");
-                let fields = body.map(|body| {
-                    let pointer = body.pointer("/schema/$ref").and_then(Value::as_str);
-                    let pointer =
-                        pointer.and_then(|text| text.strip_prefix('#')).expect("a schema");
-                    let schema = document.pointer(pointer).expect("the schema");
-                    let fields = schema["properties"].as_object().expect("fields");
-                    fields.iter().map(|(name, field)| (name.clone(), field.clone())).collect()
-                });
-                let queries = parameters.iter().filter(|parameter| parameter["in"] == "query");
-                let queries = queries.map(|one| {
-                    let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
-                    (
-                        text("name"),
-                        if one["enum"].is_array() { "enum".into() } else { text("type") },
-                    )
-                });
-                let queries = queries.collect();
-                let (method, path) = (method.to_uppercase(), path.clone());
-                operations.push(Operation { method, path, fields, queries });
-            }
-        }
-        Self(operations)
-    }
-
-    fn methods_of(&self, path: &str) -> Vec<&str> {
-        let same = self.0.iter().filter(|operation| operation.path == path);
-        same.map(|operation| operation.method.as_str()).collect()
-    }
-}
 
 const INVALID: Allowed = (400, Some("INVALID_PARAMETERS"));
 const NOT_JSON: Allowed = (400, Some("INVALID_JSON"));
@@ -89,9 +38,9 @@ const HOSTILE_IDS: &[&str] = &[
 ];
 
 /// All of them.
-pub(crate) fn all(doc: &Doc) -> Vec<Case> {
+pub(crate) fn all(doc: &Document) -> Vec<Case> {
     let mut cases = Vec::new();
-    for operation in &doc.0 {
+    for operation in &doc.operations {
         wrong_accept(operation, &mut cases);
         hostile_ids(operation, &mut cases);
         wrong_queries(operation, &mut cases);
@@ -100,16 +49,13 @@ pub(crate) fn all(doc: &Doc) -> Vec<Case> {
             wrong_fields(operation, fields, &mut cases);
         }
     }
-    let paths: std::collections::BTreeSet<_> = doc.0.iter().map(|one| one.path.as_str()).collect();
+    let paths: std::collections::BTreeSet<_> =
+        doc.operations.iter().map(|one| one.path.as_str()).collect();
     for path in paths {
         wrong_methods(doc, path, &mut cases);
     }
     wrong_heads(&mut cases);
     cases
-}
-
-fn full(path: &str, id: &str) -> String {
-    format!("/api/v0{}", path.replace("{id}", id))
 }
 
 fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
@@ -127,7 +73,7 @@ fn json(method: &str, path: &str, body: &[u8]) -> Vec<u8> {
     request(method, path, "Content-Type: application/json\r\n", body)
 }
 
-fn wrong_methods(doc: &Doc, path: &str, cases: &mut Vec<Case>) {
+fn wrong_methods(doc: &Document, path: &str, cases: &mut Vec<Case>) {
     let there = doc.methods_of(path);
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "get"] {
         if there.contains(&method) {
@@ -135,23 +81,23 @@ fn wrong_methods(doc: &Doc, path: &str, cases: &mut Vec<Case>) {
         }
         cases.push(Case {
             name: format!("{method} {path}"),
-            bytes: json(method, &full(path, "x"), b"{}"),
+            bytes: json(method, &format!("/api/v0{}", path.replace("{id}", "x")), b"{}"),
             allowed: vec![(405, Some("NOT_ALLOWED"))],
         });
     }
 }
 
-fn wrong_accept(operation: &Operation, cases: &mut Vec<Case>) {
-    let Operation { method, path, .. } = operation;
+fn wrong_accept(operation: &Described, cases: &mut Vec<Case>) {
+    let Described { method, path, .. } = operation;
     cases.push(Case {
         name: format!("{method} {path} for text/html only"),
-        bytes: request(method, &full(path, "x"), "Accept: text/html\r\n", b""),
+        bytes: request(method, &operation.path_of("x"), "Accept: text/html\r\n", b""),
         allowed: vec![(406, Some("NOT_ACCEPTABLE"))],
     });
 }
 
-fn hostile_ids(operation: &Operation, cases: &mut Vec<Case>) {
-    let Operation { method, path, .. } = operation;
+fn hostile_ids(operation: &Described, cases: &mut Vec<Case>) {
+    let Described { method, path, .. } = operation;
     if !path.contains("{id}") {
         return;
     }
@@ -160,19 +106,19 @@ fn hostile_ids(operation: &Operation, cases: &mut Vec<Case>) {
         let shown: String = id.chars().take(40).collect();
         cases.push(Case {
             name: format!("{method} {path} of {shown}"),
-            bytes: json(method, &full(path, id), b"{}"),
+            bytes: json(method, &operation.path_of(id), b"{}"),
             allowed: vec![(404, None)],
         });
     }
     cases.push(Case {
         name: format!("{method} {path} of 1 MB"),
-        bytes: json(method, &full(path, &"a".repeat(1 << 20)), b"{}"),
+        bytes: json(method, &operation.path_of(&"a".repeat(1 << 20)), b"{}"),
         allowed: vec![(431, None), (414, None), (400, None)],
     });
 }
 
-fn wrong_queries(operation: &Operation, cases: &mut Vec<Case>) {
-    let Operation { method, path, queries, .. } = operation;
+fn wrong_queries(operation: &Described, cases: &mut Vec<Case>) {
+    let Described { method, path, queries, .. } = operation;
     for (query, kind) in queries {
         let values: &[&str] = match kind.as_str() {
             "integer" => &["-1", "x", "1.5", "99999999999999999999999", "0x10", "%zz", "1%00"],
@@ -182,7 +128,12 @@ fn wrong_queries(operation: &Operation, cases: &mut Vec<Case>) {
         for value in values {
             cases.push(Case {
                 name: format!("{method} {path}?{query}={value}"),
-                bytes: request(method, &format!("{}?{query}={value}", full(path, "x")), "", b""),
+                bytes: request(
+                    method,
+                    &format!("{}?{query}={value}", operation.path_of("x")),
+                    "",
+                    b"",
+                ),
                 allowed: if path.contains("{id}") {
                     vec![INVALID, (404, None)]
                 } else {
@@ -193,8 +144,8 @@ fn wrong_queries(operation: &Operation, cases: &mut Vec<Case>) {
     }
 }
 
-fn wrong_bodies(operation: &Operation, cases: &mut Vec<Case>) {
-    let Operation { method, path, .. } = operation;
+fn wrong_bodies(operation: &Described, cases: &mut Vec<Case>) {
+    let Described { method, path, .. } = operation;
     let deep = |open: &str, close: &str| {
         format!("{{\"action\":{}1{}}}", open.repeat(300), close.repeat(300)).into_bytes()
     };
@@ -213,7 +164,7 @@ fn wrong_bodies(operation: &Operation, cases: &mut Vec<Case>) {
         ("deep objects", deep("{\"a\":", "}"), NOT_JSON),
         ("more than 1 MiB", large, (413, Some("TOO_LARGE"))),
     ];
-    let url = full(path, "000000000001");
+    let url = operation.path_of("000000000001");
     for (what, body, expected) in bodies {
         cases.push(Case {
             name: format!("{method} {path} with {what}"),
@@ -230,8 +181,8 @@ fn wrong_bodies(operation: &Operation, cases: &mut Vec<Case>) {
     }
 }
 
-fn wrong_fields(operation: &Operation, fields: &BTreeMap<String, Value>, cases: &mut Vec<Case>) {
-    let Operation { method, path, .. } = operation;
+fn wrong_fields(operation: &Described, fields: &BTreeMap<String, Value>, cases: &mut Vec<Case>) {
+    let Described { method, path, .. } = operation;
     for (name, schema) in fields {
         let values: &[&str] = match schema["type"].as_str() {
             Some("string") => &["7", "true", "[]", "{}"],
@@ -249,7 +200,7 @@ fn wrong_fields(operation: &Operation, fields: &BTreeMap<String, Value>, cases: 
             let allowed = if *value == "1e400" { vec![INVALID, NOT_JSON] } else { vec![INVALID] };
             cases.push(Case {
                 name: format!("{method} {path} {body}"),
-                bytes: json(method, &full(path, "000000000001"), body.as_bytes()),
+                bytes: json(method, &operation.path_of("000000000001"), body.as_bytes()),
                 allowed,
             });
         }

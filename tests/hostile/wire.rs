@@ -55,6 +55,23 @@ pub(crate) fn exchange(address: &str, bytes: &[u8]) -> Result<Answer, String> {
     Ok(Answer { status, body })
 }
 
+/// Sends the bytes and reads the head of one answer, whose body may have no end.
+pub(crate) fn head(address: &str, bytes: &[u8]) -> Result<String, String> {
+    let mut stream = connect(address);
+    let sent = stream.write_all(bytes);
+    let (mut answer, mut piece) = (Vec::new(), [0; 8192]);
+    loop {
+        let text = String::from_utf8_lossy(&answer);
+        if let Some((head, _)) = text.split_once("\r\n\r\n") {
+            return Ok(head.to_owned());
+        }
+        match stream.read(&mut piece) {
+            Ok(count) if count > 0 => answer.extend(piece.iter().take(count)),
+            other => return Err(format!("half an answer: {text:?}, {other:?} (sent: {sent:?})")),
+        }
+    }
+}
+
 fn unchunked(mut body: &str) -> String {
     let mut whole = String::new();
     while let Some((size, rest)) = body.split_once("\r\n") {

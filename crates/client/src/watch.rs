@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout};
 use tonic::Streaming;
 
 use crate::client::{self, Client};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::limits;
 use crate::retry::{Attempt, Search};
 
@@ -45,6 +45,7 @@ impl Client {
             stream: None,
             opened_at: None,
             has_progressed: false,
+            compacted: Vec::new(),
         }
     }
 }
@@ -63,15 +64,17 @@ pub struct Watch {
     opened_at: Option<Instant>,
     /// Whether a message has come since the stream was opened last.
     has_progressed: bool,
+    /// Replicas that do not have what comes next, and what each said.
+    compacted: Vec<(String, Error)>,
 }
 
 impl Watch {
     /// The next event or bookmark. Waiting can be given up and taken up again without losing one.
     ///
     /// # Errors
-    /// [`Code::Compacted`](crate::Code::Compacted) if what comes next is not kept any more: read
-    /// the jobs and workers there are, and watch from the index that the error says, or from now
-    /// on; [`Error::Unreachable`] if no replica has answered for as long as the client's deadline.
+    /// [`Code::Compacted`](crate::Code::Compacted) if what comes next is not kept any more by any
+    /// replica that answers: read the jobs and workers there are, and watch from the index that the
+    /// error says, or from now on; [`Error::Unreachable`] if no replica has answered for as long as the client's deadline.
     pub async fn next(&mut self) -> Result<v0::WatchResponse, Error> {
         loop {
             let Some(stream) = &mut self.stream else {
@@ -134,6 +137,7 @@ impl Watch {
             return None;
         }
         self.has_progressed = true;
+        self.compacted.clear();
         self.range.from = Some(message.next);
         if !is_bookmark {
             self.seen = place;
@@ -154,11 +158,31 @@ impl Watch {
         match failure {
             Attempt::Answered(code, message) => {
                 let endpoint = self.search.endpoint(self.client.endpoints()).url.clone();
-                Err(Error::Refused { code, message, endpoint, is_repetition: false })
+                let is_compacted = code == Code::Compacted;
+                let reason = message.clone();
+                let refused = Error::Refused { code, message, endpoint, is_repetition: false };
+                if !is_compacted {
+                    return Err(refused);
+                }
+                self.look_elsewhere(refused, reason).await
             }
             Attempt::NotCarriedOut(reason) | Attempt::Unknown(reason) => {
-                self.search.go_on(self.client.endpoints(), reason).await
+                let outcome = self.search.go_on(self.client.endpoints(), reason).await;
+                outcome.map_err(|error| self.compacted.pop().map_or(error, |(_, refused)| refused))
             }
         }
+    }
+
+    /// A replica that has started anew, or was sent a snapshot, has less than the others: only when
+    /// all have been asked is it true that nobody has it.
+    async fn look_elsewhere(&mut self, refused: Error, reason: String) -> Result<(), Error> {
+        let endpoint = self.search.endpoint(self.client.endpoints()).url.clone();
+        self.compacted.retain(|(known, _)| *known != endpoint);
+        self.compacted.push((endpoint, refused));
+        let is_left = self.compacted.len() < self.client.endpoints().len();
+        if is_left && self.search.go_on(self.client.endpoints(), reason).await.is_ok() {
+            return Ok(());
+        }
+        Err(self.compacted.pop().map(|(_, refused)| refused).expect("one has just said so"))
     }
 }

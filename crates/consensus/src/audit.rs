@@ -121,6 +121,7 @@ fn subject(command: &Command) -> (&'static str, String) {
         Command::PutActionConfig(config) => ("PutActionConfig", named(&config.action)),
         Command::DeleteActionConfig { action } => ("DeleteActionConfig", named(action)),
         Command::PutSettings(_) => ("PutSettings", String::new()),
+        Command::Compact(step) => ("Compact", step.job.to_string()),
         Command::Close { hash } => ("Close", TokenId::of(*hash).to_string()),
         Command::CreateToken(new) => ("CreateToken", TokenId::of(new.hash).to_string()),
         Command::RevokeToken { id } => ("RevokeToken", id.to_string()),

@@ -6,6 +6,7 @@
 
 mod audit;
 mod codec;
+mod consequences;
 mod error;
 mod failure;
 mod handover;

@@ -50,14 +50,15 @@ pub(crate) fn wall_clock() -> Timestamp {
 /// Whether proposing it again cannot do anything twice: ids, lease numbers and line numbers see to
 /// that. A claim asks for more each time; of two deletions the second would say that there was
 /// nothing, or delete what was put in between; a token that is created twice may have been revoked
-/// in between.
+/// in between; a job that was compacted may have been submitted anew under its key.
 fn may_be_repeated(command: &Command) -> bool {
     match command {
         Command::Claim { .. }
         | Command::DeleteCron { .. }
         | Command::DeleteActionConfig { .. }
         | Command::CreateToken(_)
-        | Command::RevokeToken { .. } => false,
+        | Command::RevokeToken { .. }
+        | Command::Compact(_) => false,
         Command::Tick
         | Command::Submit(_)
         | Command::Cancel { .. }

@@ -127,8 +127,13 @@ fn is_watched(event: &Event) -> bool {
         | Event::WorkerChanged(_)
         | Event::CronChanged(_)
         | Event::CronDeleted(_) => true,
+<<<<<<< HEAD
         Event::LinesAppended { .. }
         | Event::Retried { .. }
+=======
+        Event::Compacted(_)
+        | Event::LinesAppended { .. }
+>>>>>>> main
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)
@@ -155,7 +160,11 @@ fn bytes_of(event: &Event) -> usize {
         }
         Event::QueuePaused(action) | Event::QueueResumed(action) => action.len(),
         Event::Deleted(_)
+<<<<<<< HEAD
         | Event::Retried { .. }
+=======
+        | Event::Compacted(_)
+>>>>>>> main
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)

@@ -11,18 +11,15 @@ use futures_util::{Stream, StreamExt as _};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
-use stint_core::{Event, Job, JobId, State, Status};
-use stint_storage::{Audited, Record, Store};
+use stint_core::{Event, Job, JobId, State};
+use stint_storage::Store;
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::audit::AuditRecord;
-use crate::codec::{
-    decode_audited, decode_header, decode_job, encode_chunks, encode_header, encode_job,
-    encode_lines,
-};
+use crate::codec::{decode_audited, decode_header, encode_chunks, encode_header};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::limits::{APPLY_BATCH_MAX, DISK_FULL_PAUSE, EVENTS_MAX, OUTPUT_BATCH_LINES_MAX};
+use crate::limits::{APPLY_BATCH_MAX, DISK_FULL_PAUSE, EVENTS_MAX};
 use crate::recent::Mark;
 use crate::replica::Happening;
 use crate::snapshot::SnapshotData;
@@ -135,12 +132,12 @@ impl Applied {
         &self.store
     }
 
-    fn fail(&self, what: &str, error: &stint_storage::Error) -> io::Error {
+    pub(crate) fn fail(&self, what: &str, error: &stint_storage::Error) -> io::Error {
         self.failure.report(what, error)
     }
 
     /// Does what must be done to go on. A full disk is waited out; any other error is the end.
-    fn insist<T>(
+    pub(crate) fn insist<T>(
         &self,
         what: &str,
         mut work: impl FnMut() -> Result<T, stint_storage::Error>,
@@ -154,6 +151,7 @@ impl Applied {
             }
         }
     }
+<<<<<<< HEAD
 
     /// Moves what the events say to disk. Until it is there, readers find it in `leaving`.
     fn keep(&self, events: &[Event], records: &mut Vec<Record>) -> Result<(), io::Error> {
@@ -261,6 +259,8 @@ fn record(job: &Job) -> Record {
         listed: !is_deleted,
         body,
     }
+=======
+>>>>>>> main
 }
 
 fn restore_view(store: &Store, failure: &Failure) -> Result<View, io::Error> {

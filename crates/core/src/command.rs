@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::action::ActionTraits;
 use crate::action_config::ActionConfig;
 use crate::capacity::CapacityMap;
+use crate::compaction::Compaction;
 use crate::cron::NewCron;
 use crate::id::{Epoch, Incarnation, JobId, LeaseId, TokenId, WorkerId};
 use crate::job::JobSpec;
@@ -133,6 +134,9 @@ pub enum Command {
     },
     /// An operator changes settings of the cluster; those that are not named stay.
     PutSettings(SettingsChange),
+    /// A job of [`crate::COMPACTION_ACTION`] removes jobs that are over from history. In a box, because
+    /// it is rare and would make all commands larger.
+    Compact(Box<Compaction>),
     /// A founder's configuration says that the cluster is closed: the first token is an
     /// administrator's, and has this hash. Void if there has ever been a token.
     Close {

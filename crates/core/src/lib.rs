@@ -45,6 +45,7 @@ mod cancel;
 mod capacity;
 mod claim;
 mod command;
+mod compaction;
 mod cron;
 mod finish;
 mod id;
@@ -72,7 +73,12 @@ mod worker;
 pub use action::{ActionTraits, BUILT_IN_ACTIONS, OnWorkerLoss};
 pub use action_config::ActionConfig;
 pub use capacity::CapacityMap;
+<<<<<<< HEAD
 pub use command::{Bulk, Command, Exit, ExitCause, Finished, NewJob, Registration};
+=======
+pub use command::{Command, Exit, ExitCause, Finished, NewJob, Registration};
+pub use compaction::{COMPACTION_ACTION, Compaction, Retention};
+>>>>>>> main
 pub use cron::{Cron, NewCron};
 pub use id::{
     ActionConfigId, CronId, Epoch, Generation, Incarnation, JobId, LeaseId, ParseIdError, TokenId,

@@ -97,6 +97,10 @@ pub const CRONS_MAX: usize = 1_024;
 /// Action configs, of which each action has one at most; bounded as [`CRONS_MAX`] is.
 pub const ACTION_CONFIGS_MAX: usize = 1_024;
 
+/// Jobs that one entry removes from history: each replica removes their records in one transaction,
+/// and whoever proposes something meanwhile waits for it.
+pub const COMPACTED_PER_ENTRY_MAX: usize = 256;
+
 /// Tokens, expired ones included. Each has less than a kilobyte, so all of them are at most a
 /// megabyte, on every replica and in every checkpoint.
 pub const TOKENS_MAX: usize = 1_024;

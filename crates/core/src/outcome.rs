@@ -212,6 +212,9 @@ pub enum Refusal {
         /// The instant that it has to be after.
         anchor: Timestamp,
     },
+    /// The settings have changed since the jobs that were to go were chosen.
+    #[error("the settings of the job history have changed, or it is not compacted any more")]
+    OtherRetention,
     /// There is no such token, or it has been revoked.
     #[error("token {0}: no such token")]
     NoSuchToken(TokenId),
@@ -273,6 +276,7 @@ pub enum Event {
     Ended(Arc<Job>),
     /// The job and its output are to be removed from history; a tombstone stays.
     Deleted(JobId),
+<<<<<<< HEAD
     /// A job of history is retried by another; its record is to say so.
     Retried {
         /// The job that is over.
@@ -284,6 +288,10 @@ pub enum Event {
     QueuePaused(String),
     /// The jobs of the action are claimed again.
     QueueResumed(String),
+=======
+    /// These jobs are over, and are to go from history with their output; nothing of them stays.
+    Compacted(Vec<JobId>),
+>>>>>>> main
     /// The job has more output.
     LinesAppended {
         /// The job, with its new line count.
@@ -323,10 +331,15 @@ impl Event {
             | Self::Resurrected(job)
             | Self::Ended(job) => Some(job.status),
             Self::Deleted(_) => Some(Status::Deleted),
+<<<<<<< HEAD
             Self::LinesAppended { .. }
             | Self::Retried { .. }
             | Self::QueuePaused(_)
             | Self::QueueResumed(_)
+=======
+            Self::Compacted(_)
+            | Self::LinesAppended { .. }
+>>>>>>> main
             | Self::WorkerChanged(_)
             | Self::CronChanged(_)
             | Self::CronDeleted(_)

@@ -1,5 +1,6 @@
 //! What operators set for the cluster as a whole.
 
+use crate::cron::{self, NewCron};
 use crate::limits;
 use crate::outcome::{Event, Refusal, Reply};
 use crate::state::{State, Transition};
@@ -36,6 +37,9 @@ pub struct SettingsChange {
     pub job_history_to_keep: Change<Option<u64>>,
     /// For [`Settings::job_history_max_age`].
     pub job_history_max_age: Change<Option<Timeout>>,
+    /// What runs [`crate::COMPACTION_ACTION`] from now on, if this is what enables compaction and
+    /// no cron does so yet. Its first tick is worked out by whoever proposes it.
+    pub compaction_cron: Option<Box<NewCron>>,
 }
 
 impl<T> Change<T> {
@@ -57,8 +61,16 @@ pub(crate) fn put(
     change.job_history_compaction_enabled.carry_out(&mut settings.job_history_compaction_enabled);
     change.job_history_to_keep.carry_out(&mut settings.job_history_to_keep);
     change.job_history_max_age.carry_out(&mut settings.job_history_max_age);
+    let is_first =
+        settings.job_history_compaction_enabled && !state.settings.job_history_compaction_enabled;
     let bytes = settings.job_history_max_age.as_ref().map_or(0, |age| age.text().len());
     at_most("text of the maximum age", count(bytes), count(limits::TIMEOUT_BYTES_MAX))?;
+    if let Some(new) = change.compaction_cron
+        && is_first
+        && !state.crons.contains_key(&new.spec.action)
+    {
+        cron::put(state, transition, *new)?;
+    }
     if settings != state.settings {
         state.settings = settings.clone();
         transition.announce(Event::SettingsChanged(settings));

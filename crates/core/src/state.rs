@@ -21,7 +21,11 @@ use crate::time::Timestamp;
 use crate::token::Token;
 use crate::worker::Worker;
 use crate::{
+<<<<<<< HEAD
     action_config, bulk, cancel, claim, cron, finish, lease, lines, pause, settings, submit, token,
+=======
+    action_config, cancel, claim, compaction, cron, finish, lease, lines, settings, submit, token,
+>>>>>>> main
 };
 
 /// Everything that the cluster agrees on and that is not over yet.
@@ -145,6 +149,7 @@ impl State {
             Command::PutActionConfig(config) => action_config::put(self, t, config),
             Command::DeleteActionConfig { action } => action_config::delete(self, t, &action),
             Command::PutSettings(change) => settings::put(self, t, change),
+            Command::Compact(step) => compaction::compact(self, t, *step),
             Command::Close { hash } => Ok(token::close(self, t, hash)),
             Command::CreateToken(new) => token::create(self, t, *new),
             Command::RevokeToken { id } => token::revoke(self, t, id),

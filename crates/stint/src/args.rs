@@ -8,7 +8,8 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
-use crate::{config, exit};
+use crate::config::{self, Layers};
+use crate::exit;
 
 pub(crate) mod action_config;
 pub(crate) mod bench;
@@ -88,8 +89,10 @@ impl Cli {
         let matches = command.try_get_matches_from_mut(args)?;
         let cli = Self::from_arg_matches(&matches)?;
         // They stand anywhere in the line, so that clap itself cannot know which verbs have them.
-        let is_call =
-            !matches!(cli.command, Command::Serve(_) | Command::Init(_) | Command::Dev(_));
+        let is_call = !matches!(
+            cli.command,
+            Command::Serve(_) | Command::Init(_) | Command::Dev(_) | Command::Config(_)
+        );
         let Some((verb, matches)) = matches.subcommand().filter(|_| !is_call) else {
             return Ok(cli);
         };
@@ -122,13 +125,16 @@ pub(crate) enum Command {
     ///
     /// A stop is graceful: running jobs get the time of `drain_limit`, leadership is handed over.
     /// A second signal ends the process at once. The environment variable `STINT_LOG` chooses what is
-    /// logged, as in `STINT_LOG=info,stint_consensus=debug`.
+    /// logged, as in `STINT_LOG=info,stint_consensus=debug`; it has precedence over `log.level`.
     Serve(Serve),
     /// Prepare the data directory of a NEW replica of a NEW cluster.
     ///
     /// It is done once in the life of a replica. One that has lost its disk must not be prepared
     /// again under its old id: the others would take it for the one that still has its log.
     Init(Init),
+    /// Look at the configuration of a replica, without starting it.
+    #[command(subcommand)]
+    Config(Config),
     /// Run a cluster of three replicas on this machine, to try things out.
     Dev(Dev),
     /// Submit jobs, look at them, cancel and delete them.
@@ -162,12 +168,52 @@ pub(crate) enum Command {
     Bench(bench::Command),
 }
 
+/// Where the configuration of a replica comes from.
+#[derive(Debug, Args)]
+pub(crate) struct Layered {
+    /// The configuration; deploy/stint.example.toml describes all of it.
+    ///
+    /// Over the file stands the environment, where `STINT_RAFT__HEARTBEAT=50ms` sets
+    /// `heartbeat` in [raft]; over both stands --set.
+    #[arg(long, env = "STINT_CONFIG", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Set one key of the configuration, as in `--set raft.heartbeat=50ms` or
+    /// `--set worker.capacity.scan=2`. What is no TOML is taken as a text.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+impl Layered {
+    /// All layers, to be read.
+    pub(crate) fn layers(&self) -> Result<Layers, config::Error> {
+        Layers::new(&self.config, &self.set)
+    }
+}
+
+/// `stint config ...`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Say whether a replica could start with it, and if not, what is wrong and where.
+    ///
+    /// Certificates and the data directory are looked at; nothing is opened or changed.
+    Check(Layered),
+    /// Print all of it as it holds, defaults included, and where each value comes from.
+    ///
+    /// The environments of actions, and what is called a secret or a password, are left out.
+    Show {
+        #[command(flatten)]
+        layered: Layered,
+        /// Print what is left out otherwise.
+        #[arg(long)]
+        secrets: bool,
+    },
+}
+
 /// `stint serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The configuration; deploy/stint.example.toml describes all of it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) layered: Layered,
     /// Stop gracefully when standard input ends: the replica does not outlive whoever started it.
     #[arg(long, hide = true)]
     pub(crate) stop_on_stdin_eof: bool,
@@ -176,9 +222,8 @@ pub(crate) struct Serve {
 /// `stint init`.
 #[derive(Debug, Args)]
 pub(crate) struct Init {
-    /// The configuration of the replica.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) layered: Layered,
     /// Draw the cluster's first token, an administrator's, and write it to this new file, or to
     /// standard output if it is `-`. For one replica of a cluster only; it brings the token's hash
     /// to the others.

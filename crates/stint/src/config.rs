@@ -1,4 +1,5 @@
-//! The configuration of a replica: read from a TOML file, checked as a whole before anything starts.
+//! The configuration of a replica: a TOML file with the environment and the command line over it,
+//! checked as a whole before anything starts.
 //!
 //! A mistake is answered with its file, line and column, and with what would be right; nothing is
 //! ignored. What an operator can write is in `file.rs`; what it means is [`Config`].
@@ -6,7 +7,10 @@
 mod actions;
 mod check;
 mod file;
+mod keys;
+mod layers;
 mod place;
+mod show;
 mod text;
 mod tls;
 
@@ -19,6 +23,7 @@ use stint_core::{TokenHash, WorkerId};
 use stint_storage::Identity;
 
 pub(crate) use file::LogFormat;
+pub(crate) use layers::{Layers, variables};
 pub(crate) use place::Error;
 pub(crate) use text::{AdminTokenHash, length};
 pub(crate) use tls::Tls;
@@ -63,10 +68,14 @@ pub(crate) struct Log {
 }
 
 impl Config {
-    /// Reads and checks a file.
-    pub(crate) fn load(path: &Path) -> Result<Self, Error> {
-        let text = read(path)?;
-        check::config(Source { file: path, text: &text })
+    /// Reads and checks all layers.
+    pub(crate) fn load(layers: &Layers) -> Result<Self, Error> {
+        check::config(layers.read()?.source())
+    }
+
+    /// The same of a file over which nothing stands.
+    pub(crate) fn of_file(path: &Path) -> Result<Self, Error> {
+        Self::load(&Layers::file(path))
     }
 
     /// Whose data directory is expected.
@@ -75,10 +84,19 @@ impl Config {
     }
 }
 
+/// What the layers say, as one file, with where each value comes from and with the defaults.
+/// Secrets are left out unless they are asked for.
+pub(crate) fn show(layers: &Layers, with_secrets: bool) -> Result<String, Error> {
+    Config::load(layers)?;
+    let mut text = layers.read()?;
+    text.add_defaults();
+    show::text(text.source(), with_secrets)
+}
+
 /// Checks a file of `[actions.NAME]` tables, as `stint dev` takes it, and gives back its text.
 pub(crate) fn read_actions(path: &Path) -> Result<String, Error> {
     let text = read(path)?;
-    let source = Source { file: path, text: &text };
+    let source = Source { file: path, text: &text, parts: &[] };
     let parsed: file::Actions = source.parse()?;
     actions::read(source, parsed.actions)?;
     Ok(text)

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::{first_token, print};
 
 pub(crate) fn run(args: &Init) -> anyhow::Result<Exit> {
-    let config = Config::load(&args.config)?;
+    let config = Config::load(&args.layered.layers()?)?;
     prepare(&config)?;
     if let Some(file) = &args.admin_token_file {
         first_token::draw(file, &config.data_dir)?;
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Init) -> anyhow::Result<Exit> {
         config.data_dir.display(),
         config.id,
         hex(config.cluster),
-        args.config.display()
+        args.layered.config.display()
     ));
     Ok(Exit::Done)
 }

@@ -13,6 +13,7 @@ mod dev;
 mod exit;
 mod first_token;
 mod init;
+mod inspect;
 mod limits;
 mod logging;
 mod print;
@@ -56,6 +57,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     match command {
         Command::Serve(args) => serve::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Config(args) => inspect::run(args),
         Command::Dev(args) => command::runtime()?.block_on(dev::run(args)),
         Command::Job(args) => command::runtime()?.block_on(command::job::run(&caller()?, args)),
         Command::Worker(args) => {

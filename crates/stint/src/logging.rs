@@ -7,23 +7,19 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{Log, LogFormat};
 
-/// The variable that says what is logged, in place of `log.level`.
-const VARIABLE: &str = "STINT_LOG";
-
 /// openraft tells each step of an election and each failed call; what matters of it is said by us.
 /// A level that names it says otherwise.
 const QUIET: &str = "openraft=error";
 
+/// What is logged.
+pub(crate) fn filter(log: &Log) -> anyhow::Result<EnvFilter> {
+    let level = format!("{QUIET},{}", log.level);
+    EnvFilter::builder().parse(level).context("log.level is no filter")
+}
+
 /// Begins to log. To be called once.
 pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
-    let filter = match std::env::var(VARIABLE) {
-        Ok(text) if !text.is_empty() => EnvFilter::builder()
-            .parse(&text)
-            .with_context(|| format!("{VARIABLE}=\"{text}\" is no filter"))?,
-        _ => EnvFilter::builder()
-            .parse(format!("{QUIET},{}", log.level))
-            .context("log.level is no filter")?,
-    };
+    let filter = filter(log)?;
     let lines = fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal());
     match log.format {
         LogFormat::Text => lines.init(),

@@ -38,6 +38,13 @@ pub(crate) fn line(text: &str) -> Result<(), Error> {
     Ok(out.flush()?)
 }
 
+/// Prints this text as it is.
+pub(crate) fn text(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
 /// Prints this as JSON: indented for a terminal, else in one line.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Error> {
     let text = if io::stdout().is_terminal() {

@@ -22,7 +22,7 @@ use crate::{first_token, init, logging};
 const LINGER: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
-    let config = Config::load(&args.config)?;
+    let config = Config::load(&args.layered.layers()?)?;
     logging::start(&config.log)?;
     let format = config.log.format;
     match serve(config, args) {
@@ -162,7 +162,7 @@ fn is_prepared(config: &Config, args: &Serve) -> anyhow::Result<()> {
          or not mounted: bring it back; it must not be prepared anew under its old id, because it \
          would not know what it has promised to the other replicas. If this is a NEW replica of a \
          NEW cluster, prepare it once with: stint init --config {}",
-        args.config.display()
+        args.layered.config.display()
     )
 }
 

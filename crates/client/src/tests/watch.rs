@@ -4,7 +4,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use stint_proto::v0;
 use tonic::{Code as Grpc, Status};
 
-use super::fake::{Answer, Call, Fake, no};
+use super::fake::{Answer, Call, Fake, no, nobody};
 use super::{client, impatient, no_leader};
 use crate::{Code, Error, WatchRange};
 
@@ -67,6 +67,24 @@ async fn what_is_not_kept_any_more_ends_the_watch() {
     let error = client(&[fake.address]).watch(range).next().await.unwrap_err();
     assert_eq!(error.code(), Some(&Code::Compacted));
     assert_eq!(fake.calls("watch"), 1);
+}
+
+#[tokio::test]
+async fn what_one_replica_does_not_keep_any_more_comes_from_another() {
+    let compacted = || no(Grpc::OutOfRange, "COMPACTED", "only from index 7 on");
+    let fresh = Fake::start(move |_| compacted());
+    let old = Fake::start(|call| some(&call, LOG.len(), Status::unavailable("going down")));
+    let expected: Vec<_> = LOG.iter().map(|(index, number, _)| (*index, *number)).collect();
+    assert_eq!(seen(&[fresh.address, old.address], LOG.len()).await, expected);
+
+    let both = [Fake::start(move |_| compacted()), Fake::start(move |_| compacted())];
+    let range = WatchRange { from: Some(1), kinds: Vec::new() };
+    let mut watch = client(&both.each_ref().map(|fake| fake.address)).watch(range.clone());
+    assert_eq!(watch.next().await.unwrap_err().code(), Some(&Code::Compacted));
+    assert_eq!(both.each_ref().map(|fake| fake.calls("watch")), [1, 1]);
+
+    let error = impatient(&[fresh.address, nobody()]).watch(range).next().await.unwrap_err();
+    assert_eq!(error.code(), Some(&Code::Compacted), "whoever answers says so");
 }
 
 #[tokio::test]

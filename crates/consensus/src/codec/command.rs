@@ -3,8 +3,13 @@
 use bytes::Bytes;
 use prost::Message as _;
 use stint_core::{
+<<<<<<< HEAD
     Bulk, Command, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, NewJob, Registration,
     Span, Timestamp,
+=======
+    Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, NewJob, Registration,
+    Retention, Span, Timestamp,
+>>>>>>> main
 };
 use stint_proto::log::v1 as pb;
 use stint_proto::log::v1::proposal::Command as Wire;
@@ -120,6 +125,7 @@ fn to_wire(command: &Command) -> Wire {
         Command::PutActionConfig(config) => Wire::PutActionConfig(action_config(config)),
         Command::DeleteActionConfig { action } => Wire::DeleteActionConfig(action_ref(action)),
         Command::PutSettings(settings) => Wire::PutSettings(change(settings)),
+        Command::Compact(step) => Wire::Compact(compaction(step)),
         Command::Close { hash } => Wire::Close(pb::Close { hash: hash.0.to_vec() }),
         Command::CreateToken(new) => Wire::CreateToken(new_token(new)),
         Command::RevokeToken { id } => Wire::RevokeToken(token_ref(*id)),
@@ -174,6 +180,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         Wire::PutActionConfig(config) => Command::PutActionConfig(action_config_of(config)?),
         Wire::DeleteActionConfig(of) => Command::DeleteActionConfig { action: of.action },
         Wire::PutSettings(settings) => Command::PutSettings(change_of(settings)?),
+        Wire::Compact(step) => Command::Compact(Box::new(compaction_of(&step)?)),
         Wire::Close(close) => Command::Close { hash: hash_of(&close.hash)? },
         Wire::CreateToken(new) => Command::CreateToken(Box::new(new_token_of(new)?)),
         Wire::RevokeToken(of) => Command::RevokeToken { id: token_id(&of.token)? },
@@ -241,6 +248,29 @@ fn registration_of(new: pb::Register) -> Decoded<Registration> {
             .map(|(name, traits)| Ok((name, traits_of(traits)?)))
             .collect::<Decoded<_>>()?,
         ttl: Span::from_ms(new.ttl_ms),
+    })
+}
+
+fn compaction(step: &Compaction) -> pb::Compact {
+    pb::Compact {
+        worker: step.worker.get(),
+        epoch: step.epoch.0,
+        job: job_bytes(step.job),
+        lease: step.lease.0,
+        to_keep: step.by.to_keep,
+        max_age_ms: step.by.max_age.map(Span::as_ms),
+        jobs: step.jobs.iter().map(|id| job_bytes(*id)).collect(),
+    }
+}
+
+fn compaction_of(step: &pb::Compact) -> Decoded<Compaction> {
+    Ok(Compaction {
+        worker: worker_id(step.worker)?,
+        epoch: Epoch(step.epoch),
+        job: job_id(&step.job)?,
+        lease: lease(step.lease),
+        by: Retention { to_keep: step.to_keep, max_age: step.max_age_ms.map(Span::from_ms) },
+        jobs: step.jobs.iter().map(|id| job_id(id)).collect::<Decoded<_>>()?,
     })
 }
 

@@ -100,6 +100,7 @@ pub(super) fn change(change: &SettingsChange) -> pb::PutSettings {
         job_history_to_keep: named(&change.job_history_to_keep)
             .map(|count| pb::ToKeep { count: *count }),
         job_history_max_age: named(&change.job_history_max_age).map(age),
+        compaction_cron: change.compaction_cron.as_deref().map(new_cron),
     }
 }
 
@@ -109,6 +110,7 @@ pub(super) fn change_of(change: pb::PutSettings) -> Decoded<SettingsChange> {
         job_history_compaction_enabled: change_to(change.job_history_compaction_enabled),
         job_history_to_keep: change_to(change.job_history_to_keep.map(|keep| keep.count)),
         job_history_max_age: change_to(age),
+        compaction_cron: change.compaction_cron.map(new_cron_of).transpose()?.map(Box::new),
     })
 }
 

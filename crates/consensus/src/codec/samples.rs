@@ -4,10 +4,17 @@
 use std::sync::Arc;
 
 use stint_core::{
+<<<<<<< HEAD
     ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, Bulk, CapacityMap, Change,
     Command, CronId, CronLink, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec,
     LeaseId, Line, ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parts, Policy, Priority,
     Refusal, Registration, Reply, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp,
+=======
+    ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, CapacityMap, Change, Command,
+    Compaction, CronId, CronLink, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
+    JobSpec, LeaseId, Line, ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parts, Refusal,
+    Registration, Reply, Retention, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp,
+>>>>>>> main
     TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
 };
 
@@ -70,10 +77,15 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::Close { .. } => "close",
         Command::CreateToken(_) => "create_token",
         Command::RevokeToken { .. } => "revoke_token",
+        Command::Compact(_) => "compact",
     }
 }
 
+<<<<<<< HEAD
 pub(crate) const COMMANDS: usize = 26;
+=======
+pub(crate) const COMMANDS: usize = 22;
+>>>>>>> main
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_queues(), of_the_cluster()].concat()
@@ -85,6 +97,7 @@ fn of_the_cluster() -> Vec<Command> {
             job_history_compaction_enabled: Change::To(true),
             job_history_to_keep: Change::To(None),
             job_history_max_age: Change::Keep,
+            compaction_cron: None,
         }),
         Command::Close { hash: TokenHash([4; 32]) },
         Command::CreateToken(Box::new(NewToken {
@@ -95,6 +108,14 @@ fn of_the_cluster() -> Vec<Command> {
             description: "deploys".to_owned(),
         })),
         Command::RevokeToken { id: TokenId::from_bytes([6; 16]) },
+        Command::Compact(Box::new(Compaction {
+            worker: worker_id(),
+            epoch: Epoch(3),
+            job: JOB,
+            lease: LeaseId(7),
+            by: Retention { to_keep: Some(10_000), max_age: Some(Span::from_ms(3_600_000)) },
+            jobs: vec![JobId::from_bytes([1; 16]), JOB],
+        })),
     ]
 }
 
@@ -344,6 +365,7 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::TokenExpiresTooEarly { .. } => 25,
         Refusal::BadUser(_) => 26,
         Refusal::ClusterIsOpen => 27,
+<<<<<<< HEAD
         Refusal::ExpiresTooEarly { .. } => 28,
         Refusal::NotOver(_) => 29,
         Refusal::TooManyPausedQueues { .. } => 30,
@@ -351,6 +373,13 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
 }
 
 pub(crate) const REFUSALS: usize = 31;
+=======
+        Refusal::OtherRetention => 28,
+    }
+}
+
+pub(crate) const REFUSALS: usize = 29;
+>>>>>>> main
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -386,6 +415,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         Refusal::BadUser("a:b".to_owned()),
         Refusal::ClusterIsOpen,
+<<<<<<< HEAD
         Refusal::ExpiresTooEarly {
             job,
             expires_at: Timestamp::from_ms(1),
@@ -393,5 +423,8 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         Refusal::NotOver(job),
         Refusal::TooManyPausedQueues { limit: 6 },
+=======
+        Refusal::OtherRetention,
+>>>>>>> main
     ]
 }

@@ -18,7 +18,8 @@
 //! no-cron ACTION
 //! config ACTION [with=a:x,b:y] [id=1]
 //! no-config ACTION
-//! settings [compaction=on] [keep=5] [age=24h]
+//! settings [compaction=on] [keep=5] [age=24h] [cron=5s]
+//! compact WORKER JOB OTHERS [keep=5] [age=24h] [lease=1] [epoch=1]
 //! close N | token USER ROLE N [expires=5s] [for=backups] | revoke N
 //! show | why JOB | deadline | parameters JOB     questions
 //! ```
@@ -31,10 +32,17 @@
 use std::collections::BTreeMap;
 
 use stint_core::{
+<<<<<<< HEAD
     ActionConfig, ActionConfigId, ActionTraits, Bulk, CapacityMap, Change, Command, CronId, Epoch,
     Exit, ExitCause, Finished, Incarnation, JobId, JobSpec, LeaseId, NewCron, NewJob, NewToken,
     OnWorkerLoss, Parameters, Policy, Priority, Registration, Role, SettingsChange, Span, State,
     Stream, Timeout, Timestamp, TokenHash, TokenId, WorkerId,
+=======
+    ActionConfig, ActionConfigId, ActionTraits, COMPACTION_ACTION, CapacityMap, Change, Command,
+    Compaction, CronId, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, JobSpec, LeaseId,
+    NewCron, NewJob, NewToken, OnWorkerLoss, Parameters, Registration, Retention, Role,
+    SettingsChange, Span, State, Stream, Timeout, Timestamp, TokenHash, TokenId, WorkerId,
+>>>>>>> main
 };
 
 use super::print::Names;
@@ -164,7 +172,7 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "no-cron" => Line::Entry(Command::DeleteCron { action: words.action()? }),
         "config" => Line::Entry(config(&mut words)?),
         "no-config" => Line::Entry(Command::DeleteActionConfig { action: words.action()? }),
-        "settings" => Line::Entry(settings(&mut words)?),
+        "settings" => Line::Entry(settings(&mut words, state)?),
         "close" => Line::Entry(Command::Close { hash: hash(&mut words)? }),
         "token" => Line::Entry(token(&mut words, state)?),
         "revoke" => Line::Entry(Command::RevokeToken { id: TokenId::of(hash(&mut words)?) }),
@@ -260,7 +268,7 @@ fn config(words: &mut Words<'_>) -> Result<Command, String> {
     }))
 }
 
-fn settings(words: &mut Words<'_>) -> Result<Command, String> {
+fn settings(words: &mut Words<'_>, state: &State) -> Result<Command, String> {
     let mut change = SettingsChange::default();
     if let Some(text) = words.named("compaction") {
         change.job_history_compaction_enabled = Change::To(text == "on");
@@ -273,6 +281,24 @@ fn settings(words: &mut Words<'_>) -> Result<Command, String> {
         let age = if text == "any" { "" } else { text };
         let age = Timeout::parse(age).map_err(|error| error.to_string())?;
         change.job_history_max_age = Change::To(age);
+    }
+    if let Some(ms) = words.named_span("cron")? {
+        let spec = JobSpec {
+            action: COMPACTION_ACTION.to_owned(),
+            parameters: None,
+            capacity_map: None,
+            deadline: None,
+            stop_timeout: None,
+        };
+        change.compaction_cron = Some(Box::new(NewCron {
+            id: CronId::from_bytes(id_bytes(words)?),
+            spec,
+            retries: 0,
+            schedule: "@daily".to_owned(),
+            time_zone: None,
+            anchor: state.now(),
+            next_run: state.now().plus(Span::from_ms(ms)),
+        }));
     }
     Ok(Command::PutSettings(change))
 }
@@ -343,6 +369,16 @@ fn of_worker(
             let line = |n| stint_core::Line { stream: Stream::Out, text: format!("line {n}") };
             let lines = (first..first + count).map(line).collect();
             Command::AppendLines { worker, epoch, job, lease, first, lines }
+        }
+        "compact" => {
+            let (job, lease) = run(words, state, names)?;
+            let others = words.word("the jobs that go")?;
+            let jobs = others.split(',').map(|name| names.id(name)).collect();
+            let by = Retention {
+                to_keep: words.named("keep").map(number).transpose()?,
+                max_age: words.named_span("age")?.map(Span::from_ms),
+            };
+            Command::Compact(Box::new(Compaction { worker, epoch, job, lease, by, jobs }))
         }
         "finish" => {
             let (job, lease) = run(words, state, names)?;

@@ -23,9 +23,13 @@ const REFUSED_IN_BOUNDS: [&str; 7] = [
     "TooManyTokens",
 ];
 
+<<<<<<< HEAD
 const REFUSALS: [&str; 24] = [
     "ExpiresTooEarly",
     "NotOver",
+=======
+const REFUSALS: [&str; 23] = [
+>>>>>>> main
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
@@ -48,6 +52,7 @@ const REFUSALS: [&str; 24] = [
     "TokenExpiresTooEarly",
     "BadUser",
     "ClusterIsOpen",
+    "OtherRetention",
 ];
 
 const REPLIES: [&str; 8] = [
@@ -61,10 +66,14 @@ const REPLIES: [&str; 8] = [
     "Bulk",
 ];
 
+<<<<<<< HEAD
 const EVENTS: [&str; 20] = [
     "+Retried",
     "+QueuePaused",
     "+QueueResumed",
+=======
+const EVENTS: [&str; 18] = [
+>>>>>>> main
     "+Submitted",
     "+Due",
     "+Claimed",
@@ -73,6 +82,7 @@ const EVENTS: [&str; 20] = [
     "+Resurrected",
     "+Ended",
     "+Deleted",
+    "+Compacted",
     "+LinesAppended",
     "+WorkerChanged",
     "+CronChanged",
@@ -98,11 +108,15 @@ const WAITS: [&str; 6] =
     ["?Paused", "?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
 
 /// Paths that no other word names.
+<<<<<<< HEAD
 const PATHS: [&str; 12] = [
     "expired",
     "a reclaimed job expired",
     "was the job of its key already",
     "failed and kept its key",
+=======
+const PATHS: [&str; 9] = [
+>>>>>>> main
     "failed by its reclaims",
     "abandoned",
     "retried",
@@ -111,6 +125,7 @@ const PATHS: [&str; 12] = [
     "had a parameter of a config",
     "had a parameter that a config has as well",
     "put the same cron again",
+    "put the cron of the compaction",
 ];
 
 impl Coverage {
@@ -150,10 +165,15 @@ impl Coverage {
         {
             self.words.insert("put the same cron again");
         }
+<<<<<<< HEAD
         if let (Command::Submit(new), Ok(Reply::Submitted(job))) = (command, &outcome.reply)
             && new.id != job.id
         {
             self.words.insert("was the job of its key already");
+=======
+        if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
+            self.words.insert("put the cron of the compaction");
+>>>>>>> main
         }
         for event in &outcome.events {
             self.words.insert(event_word(event));
@@ -261,9 +281,13 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::TokenExpiresTooEarly { .. } => "TokenExpiresTooEarly",
         Refusal::BadUser(_) => "BadUser",
         Refusal::ClusterIsOpen => "ClusterIsOpen",
+<<<<<<< HEAD
         Refusal::ExpiresTooEarly { .. } => "ExpiresTooEarly",
         Refusal::NotOver(_) => "NotOver",
         Refusal::TooManyPausedQueues { .. } => "TooManyPausedQueues",
+=======
+        Refusal::OtherRetention => "OtherRetention",
+>>>>>>> main
     }
 }
 
@@ -277,9 +301,13 @@ fn event_word(event: &Event) -> &'static str {
         Event::Resurrected(_) => "+Resurrected",
         Event::Ended(_) => "+Ended",
         Event::Deleted(_) => "+Deleted",
+<<<<<<< HEAD
         Event::Retried { .. } => "+Retried",
         Event::QueuePaused(_) => "+QueuePaused",
         Event::QueueResumed(_) => "+QueueResumed",
+=======
+        Event::Compacted(_) => "+Compacted",
+>>>>>>> main
         Event::LinesAppended { .. } => "+LinesAppended",
         Event::WorkerChanged(_) => "+WorkerChanged",
         Event::CronChanged(_) => "+CronChanged",

@@ -106,6 +106,7 @@ impl Model {
             Command::PutActionConfig(config) => self.put_action_config(config),
             Command::DeleteActionConfig { action } => self.delete_action_config(action),
             Command::PutSettings(change) => self.put_settings(change),
+            Command::Compact(step) => self.compact(step),
             Command::Close { hash } => Ok(self.close_cluster(*hash)),
             Command::CreateToken(new) => self.create_token(new),
             Command::RevokeToken { id } => self.revoke_token(*id),

@@ -3,9 +3,15 @@
 use std::collections::BTreeMap;
 
 use stint_core::{
+<<<<<<< HEAD
     ActionTraits, CapacityMap, Command, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
     JobSpec, LeaseId, Line, NewJob, OnWorkerLoss, Parameters, Policy, Registration, Span, Stream,
     Timeout, Timestamp, WorkerId, limits,
+=======
+    ActionTraits, CapacityMap, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation,
+    Job, JobId, JobSpec, LeaseId, Line, NewJob, OnWorkerLoss, Parameters, Registration, Retention,
+    Span, Stream, Timeout, Timestamp, WorkerId, limits,
+>>>>>>> main
 };
 
 use super::model::Model;
@@ -42,6 +48,9 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
             Command::Claim { worker, epoch, max: *max }
         }
         Op::Append { run, lie, first, lines } => append(model, *run, *lie, *first, *lines),
+        Op::Compact { run, lie, jobs, is_other_rule } => {
+            compact(model, (*run, *lie), jobs, *is_other_rule)
+        }
         Op::Finish { runs, lie, is_twice } => finish(model, runs, *lie, *is_twice),
         Op::Leave(speaker) => {
             let (worker, epoch) = speaks(speaker);
@@ -284,6 +293,17 @@ fn append(model: &Model, run: u64, lie: Lie, first: First, lines: usize) -> Comm
     let numbered = |n: usize| Line { stream: Stream::Out, text: n.to_string() };
     let lines = (0..lines).map(numbered).collect();
     Command::AppendLines { worker, epoch, job, lease, first, lines }
+}
+
+fn compact(model: &Model, (run, lie): (u64, Lie), jobs: &[Whose], is_other_rule: bool) -> Command {
+    let ((worker, epoch), (job, lease)) = of_run(model, None, run, lie);
+    let settings = &model.configuration.settings;
+    let by = Retention {
+        to_keep: settings.job_history_to_keep.map(|count| count + u64::from(is_other_rule)),
+        max_age: settings.job_history_max_age.as_ref().map(Timeout::span),
+    };
+    let jobs = jobs.iter().map(|whose| job_id(model, *whose)).collect();
+    Command::Compact(Box::new(Compaction { worker, epoch, job, lease, by, jobs }))
 }
 
 fn finish(model: &Model, runs: &[(u64, u64)], lie: Lie, is_twice: bool) -> Command {

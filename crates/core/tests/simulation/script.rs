@@ -152,6 +152,13 @@ pub(crate) enum Op {
     PutActionConfigAgain(u64),
     DeleteActionConfig(u64),
     PutSettings(u64),
+    /// A run removes jobs from history, by the rule that holds or by another one.
+    Compact {
+        run: u64,
+        lie: Lie,
+        jobs: Vec<Whose>,
+        is_other_rule: bool,
+    },
     Close(u64),
     /// A token, by the number of its secret; it expires so long after a little while ago.
     CreateToken {
@@ -226,7 +233,11 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
+<<<<<<< HEAD
     let kinds: [(u64, Draw); 22] = [
+=======
+    let kinds: [(u64, Draw); 19] = [
+>>>>>>> main
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
@@ -243,7 +254,8 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         (5, |rng, worker| Op::Ask { action: rng.next(), worker, number: rng.next() }),
         (4, |rng, _| cron(rng)),
         (3, |rng, _| action_config(rng)),
-        (1, |rng, _| Op::PutSettings(rng.next())),
+        (2, |rng, _| Op::PutSettings(rng.next())),
+        (2, |rng, _| compact(rng)),
         (4, |rng, _| token(rng)),
         (3, |rng, _| Op::Retry { whose: over_mostly(rng), id: rng.next() }),
         (2, |rng, _| bulk(rng)),
@@ -330,6 +342,12 @@ fn finish(rng: &mut Rng) -> Op {
     let count = 1 + rng.below(3);
     let runs = (0..count).map(|_| (rng.next(), rng.next())).collect();
     Op::Finish { runs, lie: lie(rng), is_twice: rng.one_in(6) }
+}
+
+fn compact(rng: &mut Rng) -> Op {
+    let jobs = if rng.one_in(60) { 257 } else { rng.below(4) };
+    let jobs = (0..jobs).map(|_| whose(rng)).collect();
+    Op::Compact { run: rng.next(), lie: lie(rng), jobs, is_other_rule: rng.one_in(4) }
 }
 
 fn leave_or_expire(rng: &mut Rng, worker: u64) -> Op {

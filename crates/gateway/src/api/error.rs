@@ -262,6 +262,7 @@ impl From<Refusal> for ApiError {
             | Refusal::TooManyWorkers { .. }
             | Refusal::LineGap { .. }
             | Refusal::TooManyLines { .. }
+            | Refusal::OtherRetention
             | Refusal::NextRunTooEarly { .. } => Self::internal(&message),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use stint_consensus::{Occurrence, Watcher};
-use stint_core::{Event, Job, Status, Timestamp, Worker, WorkerStatus};
+use stint_core::{Cron, Event, Job, Status, Timestamp, Worker, WorkerStatus};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
@@ -88,6 +88,7 @@ pub(crate) enum Subject {
     Name,
     Job(JobView),
     Worker(Arc<Worker>),
+    Cron(Arc<Cron>),
 }
 
 /// The kind of a message that says that all up to its index has been sent.
@@ -216,8 +217,13 @@ impl Topics {
             Event::QueuePaused(_) | Event::QueueResumed(_) => self.queues,
             Event::WorkerChanged(_) => self.workers,
             Event::CronChanged(_) | Event::CronDeleted(_) => self.crons,
+<<<<<<< HEAD
             Event::LinesAppended { .. }
             | Event::Retried { .. }
+=======
+            Event::Compacted(_)
+            | Event::LinesAppended { .. }
+>>>>>>> main
             | Event::ActionConfigChanged(_)
             | Event::ActionConfigDeleted(_)
             | Event::SettingsChanged(_)
@@ -235,6 +241,8 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
         let view = JobView::of(Arc::clone(job));
         (kind, job.id.to_string(), Subject::Job(view))
     };
+    let of_cron =
+        |kind, cron: &Arc<Cron>| (kind, cron.spec.action.clone(), Subject::Cron(Arc::clone(cron)));
     let (kind, name, subject) = match event {
         Event::Submitted(job) => of_job("job_submitted", job),
         Event::Due(job) => of_job("job_due", job),
@@ -256,10 +264,17 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
             };
             (kind, worker.id.to_string(), Subject::Worker(Arc::clone(worker)))
         }
+<<<<<<< HEAD
         Event::CronChanged(cron) => ("cron_changed", cron.spec.action.clone(), Subject::Name),
         Event::CronDeleted(cron) => ("cron_deleted", cron.spec.action.clone(), Subject::Name),
         Event::LinesAppended { .. }
         | Event::Retried { .. }
+=======
+        Event::CronChanged(cron) => of_cron("cron_changed", cron),
+        Event::CronDeleted(cron) => of_cron("cron_deleted", cron),
+        Event::Compacted(_)
+        | Event::LinesAppended { .. }
+>>>>>>> main
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)

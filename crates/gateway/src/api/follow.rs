@@ -108,6 +108,13 @@ impl Hub {
     }
 
     fn tell(&self, event: &Event) {
+        if let Event::Compacted(ids) = event {
+            let followed = self.followed();
+            for follower in ids.iter().filter_map(|id| followed.get(id)) {
+                follower.send_replace(News::Gone);
+            }
+            return;
+        }
         let (id, news) = match event {
             Event::Submitted(job)
             | Event::Due(job)
@@ -118,9 +125,13 @@ impl Hub {
             | Event::LinesAppended { job, .. } => (job.id, News::Live(Arc::clone(job))),
             Event::Ended(job) => (job.id, News::Over(Arc::clone(job))),
             Event::Deleted(id) => (*id, News::Gone),
+<<<<<<< HEAD
             Event::Retried { .. }
             | Event::QueuePaused(_)
             | Event::QueueResumed(_)
+=======
+            Event::Compacted(_)
+>>>>>>> main
             | Event::WorkerChanged(_)
             | Event::CronChanged(_)
             | Event::CronDeleted(_)

@@ -41,6 +41,7 @@ fn change(form: &SettingsForm) -> Result<SettingsChange, ApiError> {
         job_history_compaction_enabled: to(form.compaction_enabled),
         job_history_to_keep: to(form.to_keep.map(bound).transpose()?),
         job_history_max_age: to(form.max_age.as_deref().map(age).transpose()?),
+        compaction_cron: None,
     })
 }
 

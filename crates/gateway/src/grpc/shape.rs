@@ -12,8 +12,8 @@ pub(super) use configuration::{action_config, cron, cron_form, settings};
 
 use crate::VERSION;
 use crate::api::{
-    self, ApiError, IdempotencyKey, JobView, Page, Subject, Submission, TokenRequest, health,
-    reason, result, source,
+    self, ApiError, CronView, IdempotencyKey, JobView, Page, Subject, Submission, TokenRequest,
+    health, reason, result, source,
 };
 use crate::limits;
 use crate::parse::{self, shown};
@@ -221,11 +221,13 @@ pub(super) fn worker(worker: &Worker) -> v0::Worker {
 }
 
 pub(super) fn message(message: &api::Message) -> v0::WatchResponse {
-    let (job, worker) = match &message.subject {
-        Subject::Name => (None, None),
-        Subject::Job(view) => (Some(job(view)), None),
-        Subject::Worker(found) => (None, Some(worker(found))),
-    };
+    let (mut of_job, mut of_worker, mut of_cron) = (None, None, None);
+    match &message.subject {
+        Subject::Name => {}
+        Subject::Job(view) => of_job = Some(job(view)),
+        Subject::Worker(found) => of_worker = Some(worker(found)),
+        Subject::Cron(found) => of_cron = Some(cron(CronView::from(&**found))),
+    }
     v0::WatchResponse {
         index: message.place.index,
         number: message.place.number,
@@ -233,8 +235,9 @@ pub(super) fn message(message: &api::Message) -> v0::WatchResponse {
         at: Some(timestamp(message.at)),
         kind: message.kind.to_owned(),
         name: message.name.clone(),
-        job,
-        worker,
+        job: of_job,
+        worker: of_worker,
+        cron: of_cron,
     }
 }
 

@@ -67,6 +67,9 @@ fn document() -> Value {
         all.definitions.extend(topic.definitions);
         all.responses.extend(topic.responses);
     }
+    for operation in Operation::ALL {
+        say_role(&mut all.paths, operation);
+    }
     json!({
         "swagger": "2.0",
         "info": {
@@ -91,6 +94,17 @@ fn document() -> Value {
         "responses": all.responses,
         "definitions": all.definitions,
     })
+}
+
+/// Says beside an operation which role it takes.
+fn say_role(paths: &mut Map<String, Value>, operation: Operation) {
+    let (method, path) = operation.http();
+    let method = method.as_str().to_ascii_lowercase();
+    // A test reads that all of them are described.
+    let described = paths.get_mut(path).and_then(|methods| methods.get_mut(method));
+    if let Some(Value::Object(described)) = described {
+        described.insert("x-stint-role".to_owned(), json!(operation.role().name()));
+    }
 }
 
 #[cfg(test)]

@@ -124,6 +124,14 @@ async fn a_watch_from_now_on_begins_with_a_bookmark() {
     let changed = workers.json().await;
     assert_eq!(changed["kind"], "worker_changed");
     assert_eq!(changed["worker"]["capacityMap"], json!({"scan": 3}));
+    let body = r#"{"action":"say","schedule":"@yearly","retries":2}"#;
+    let put = house.post("/api/v0/crons", body).await.json();
+    assert_eq!(house.delete("/api/v0/crons/say").await.status, 204);
+    for kind in ["cron_changed", "cron_deleted"] {
+        let event = workers.json().await;
+        assert_eq!((&event["kind"], &event["name"]), (&json!(kind), &json!("say")));
+        assert_eq!(event["cron"], put, "the whole cron, as whoever has put it was told");
+    }
     house.stop().await;
 }
 

@@ -18,7 +18,7 @@ use crate::limits;
 
 /// The level of the log if nobody says: what an operator has to know, and no more.
 /// Openraft repeats what the parts of ours say, many times a second while a peer is away.
-const LEVEL: &str = "info,openraft=error";
+pub(super) const LEVEL: &str = "info,openraft=error";
 
 /// Reads and checks a whole configuration.
 pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {

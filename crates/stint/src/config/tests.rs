@@ -42,7 +42,7 @@ on_worker_loss = "abandon"
 "#;
 
 fn parse(text: &str) -> Result<Config, Error> {
-    check::config(Source { file: Path::new("/etc/stint/stint.toml"), text })
+    check::config(Source::of_file(Path::new("/etc/stint/stint.toml"), text))
 }
 
 /// The error of GOOD with one text replaced, and the line of the replacement.
@@ -254,7 +254,7 @@ fn a_worker_that_is_not_enabled_is_not_there_but_checked() {
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let error = Config::load(Path::new("/nonexistent/stint.toml")).unwrap_err().to_string();
+    let error = Config::of_file(Path::new("/nonexistent/stint.toml")).unwrap_err().to_string();
     assert!(error.starts_with("/nonexistent/stint.toml: cannot be read"), "{error}");
 }
 
@@ -268,7 +268,7 @@ fn example() -> (PathBuf, String) {
 #[test]
 fn the_example_is_accepted() {
     let (path, _) = example();
-    let config = Config::load(&path).unwrap();
+    let config = Config::of_file(&path).unwrap();
     assert_eq!(config.founders.len(), 3);
     assert_eq!(config.worker.unwrap().actions.len(), 2);
 }
@@ -286,8 +286,8 @@ fn what_the_example_comments_out_is_what_holds_without_it() {
         .map(|line| if is_key(line) { line.trim_start_matches("# ") } else { line })
         .collect();
     assert!(all.len() > 50 && all.contains(&"heartbeat = \"100ms\""), "{all:?}");
-    let said = check::config(Source { file: &path, text: &all.join("\n") }).unwrap();
-    let unsaid = Config::load(&path).unwrap();
+    let said = check::config(Source::of_file(&path, &all.join("\n"))).unwrap();
+    let unsaid = Config::of_file(&path).unwrap();
     assert_eq!(format!("{said:?}"), format!("{unsaid:?}"));
 }
 

@@ -214,7 +214,7 @@ pub(super) mod tests {
         std::fs::create_dir(plan.dir()).unwrap();
         for place in &plan.places {
             std::fs::write(&place.config, plan.config(place, [7; 16])).unwrap();
-            let config = Config::load(&place.config).unwrap();
+            let config = Config::of_file(&place.config).unwrap();
             assert_eq!(config.id.to_string(), place.id);
             assert_eq!(config.cluster, [7; 16]);
             assert_eq!(config.data_dir, place.data_dir);

@@ -26,7 +26,7 @@ pub(super) fn all(plan: &Plan) -> anyhow::Result<()> {
     for place in &plan.places {
         fs::write(&place.config, plan.config(place, cluster))
             .with_context(|| format!("{}: cannot be written", place.config.display()))?;
-        let config = Config::load(&place.config)?;
+        let config = Config::of_file(&place.config)?;
         if known.is_none() {
             init::prepare(&config)?;
         }
@@ -63,7 +63,7 @@ fn known_cluster(plan: &Plan) -> anyhow::Result<Option<[u8; 16]>> {
 fn ports_are_the_same(plan: &Plan) -> anyhow::Result<()> {
     for place in &plan.places {
         // A configuration that is not there or is broken is written anew.
-        let Ok(former) = Config::load(&place.config) else { continue };
+        let Ok(former) = Config::of_file(&place.config) else { continue };
         let ports = (former.client_address.port(), former.peer_address.port());
         if ports != (place.client_port, place.peer_port) {
             bail!(
@@ -113,7 +113,7 @@ mod tests {
         let cluster = drawn().unwrap();
         for place in &plan.places {
             fs::write(&place.config, plan.config(place, cluster)).unwrap();
-            init::prepare(&Config::load(&place.config).unwrap()).unwrap();
+            init::prepare(&Config::of_file(&place.config).unwrap()).unwrap();
         }
         assert_eq!(known_cluster(&plan).unwrap(), Some(cluster));
         ports_are_the_same(&plan).unwrap();

@@ -39,7 +39,12 @@ impl Replica {
             .append(true)
             .open(&place.log)
             .with_context(|| format!("{}: cannot be written", place.log.display()))?;
-        let mut child = Command::new(&program)
+        let mut command = Command::new(&program);
+        // What was written for it is what holds.
+        for name in crate::config::variables() {
+            command.env_remove(name);
+        }
+        let mut child = command
             .args(["serve", "--stop-on-stdin-eof", "--config"])
             .arg(&place.config)
             .stdin(Stdio::piped())

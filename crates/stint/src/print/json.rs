@@ -311,6 +311,8 @@ pub(super) struct Event<'a> {
     job: Option<Job<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<Worker<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron: Option<Cron<'a>>,
 }
 
 impl<'a> Event<'a> {
@@ -324,6 +326,7 @@ impl<'a> Event<'a> {
             name: &event.name,
             job: event.job.as_ref().map(Job::of),
             worker: event.worker.as_ref().map(Worker::of),
+            cron: event.cron.as_ref().map(Cron::of),
         }
     }
 }

@@ -181,11 +181,11 @@ pub(super) fn cluster(status: &v0::GetClusterStatusResponse) -> String {
 
 /// One line: where in the log, when, what, and to what.
 pub(super) fn event(event: &v0::WatchResponse) -> String {
-    let more = match (&event.job, &event.worker) {
-        (Some(job), _) => format!("{} {} {}", job.action, job.status, job.worker_id),
-        (None, Some(worker)) => worker.status.clone(),
-        (None, None) => String::new(),
-    };
+    let job =
+        event.job.as_ref().map(|job| format!("{} {} {}", job.action, job.status, job.worker_id));
+    let worker = event.worker.as_ref().map(|worker| worker.status.clone());
+    let cron = event.cron.as_ref().map(|cron| format!("{} {}", cron.schedule, cron.time_zone));
+    let more = job.or(worker).or(cron).unwrap_or_default();
     let line = format!(
         "{} {} {} {} {}",
         event.index,

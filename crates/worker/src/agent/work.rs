@@ -70,8 +70,12 @@ impl Agent {
                 Event::Submitted(_)
                 | Event::Resurrected(_)
                 | Event::Deleted(_)
+<<<<<<< HEAD
                 | Event::Retried { .. }
                 | Event::QueuePaused(_)
+=======
+                | Event::Compacted(_)
+>>>>>>> main
                 | Event::LinesAppended { .. }
                 | Event::CronChanged(_)
                 | Event::CronDeleted(_)

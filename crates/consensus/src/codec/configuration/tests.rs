@@ -69,10 +69,15 @@ fn commands() -> Vec<Command> {
                     job_history_compaction_enabled: enabled,
                     job_history_to_keep: to_keep,
                     job_history_max_age: max_age,
+                    compaction_cron: None,
                 }));
             }
         }
     }
+    commands.push(Command::PutSettings(SettingsChange {
+        compaction_cron: Some(Box::new(some_cron(spec_with(None, None), None))),
+        ..SettingsChange::default()
+    }));
     commands
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use stint_core::{
-    ActionConfig, Change, Cron, Event, Generation, JobSpec, NewCron, Parameters, Refusal, Reply,
-    Settings, SettingsChange, limits,
+    ActionConfig, Change, Compaction, Cron, Event, Generation, JobSpec, NewCron, Parameters,
+    Refusal, Reply, Settings, SettingsChange, Timeout, limits,
 };
 
 use super::{Answer, Model, capacity_limits, over_limit};
@@ -113,8 +113,40 @@ impl Model {
         if let Change::To(age) = &change.job_history_max_age {
             settings.job_history_max_age.clone_from(age);
         }
-        if *settings != former {
-            self.events.push(Event::SettingsChanged(settings.clone()));
+        let is_first =
+            settings.job_history_compaction_enabled && !former.job_history_compaction_enabled;
+        let settings = settings.clone();
+        if let Some(new) = &change.compaction_cron
+            && is_first
+            && self.configuration.cron(&new.spec.action).is_none()
+            && let Err(refusal) = self.put_cron(new)
+        {
+            self.configuration.settings = former;
+            return Err(refusal);
+        }
+        if settings != former {
+            self.events.push(Event::SettingsChanged(settings));
+        }
+        Ok(Reply::Ok)
+    }
+
+    pub(super) fn compact(&mut self, step: &Compaction) -> Answer {
+        let size = |n: usize| u64::try_from(n).expect("few");
+        over_limit(size(step.jobs.len()), size(limits::COMPACTED_PER_ENTRY_MAX))?;
+        self.living(step.worker, step.epoch)?;
+        self.held(step.worker, step.job, step.lease)?;
+        let settings = &self.configuration.settings;
+        let age = settings.job_history_max_age.as_ref().map(Timeout::span);
+        let is_in_force = settings.job_history_compaction_enabled
+            && step.by.to_keep == settings.job_history_to_keep
+            && step.by.max_age == age;
+        if !is_in_force {
+            return Err(Refusal::OtherRetention);
+        }
+        let over: Vec<_> =
+            step.jobs.iter().copied().filter(|id| self.live(*id).is_none()).collect();
+        if !over.is_empty() {
+            self.events.push(Event::Compacted(over));
         }
         Ok(Reply::Ok)
     }

@@ -23,7 +23,12 @@ impl Model {
     }
 
     /// The place of the job that this worker runs under this lease.
-    fn held(&self, worker: WorkerId, job: JobId, lease: LeaseId) -> Result<usize, Refusal> {
+    pub(super) fn held(
+        &self,
+        worker: WorkerId,
+        job: JobId,
+        lease: LeaseId,
+    ) -> Result<usize, Refusal> {
         let is_it = |i: &usize| {
             let job_here = &self.jobs[*i].job;
             job_here.id == job && job_here.attempts.last().is_some_and(|run| run.lease == lease)

@@ -32,7 +32,7 @@ pub(super) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         Op::DeleteActionConfig(number) => {
             Command::DeleteActionConfig { action: action_of(*number) }
         }
-        Op::PutSettings(number) => Command::PutSettings(settings(*number)),
+        Op::PutSettings(number) => Command::PutSettings(settings(*number, model)),
         _ => return None,
     })
 }
@@ -52,6 +52,12 @@ fn new_cron(op: &Op, model: &Model) -> Option<NewCron> {
         anchor: Timestamp::from_ms(anchor),
         next_run: Timestamp::from_ms(anchor + wait),
     })
+}
+
+/// What a gateway sends along, by chance of an action that a cron runs already.
+fn compaction_cron(number: u64, model: &Model) -> Option<Box<NewCron>> {
+    let op = Op::PutCron { id: number, kind: number / 7, need: 1, retries: 0, ticks: number };
+    new_cron(&op, model).map(Box::new)
 }
 
 /// The command that has put this cron, or one that differs from it.
@@ -80,7 +86,7 @@ fn configured(number: u64) -> Option<Parameters> {
     table[pick(number, 5)].map(|list| list.iter().map(owned).collect())
 }
 
-fn settings(number: u64) -> SettingsChange {
+fn settings(number: u64, model: &Model) -> SettingsChange {
     let age = |text: &str| Timeout::parse(text).expect("a duration");
     SettingsChange {
         job_history_compaction_enabled: match number % 3 {
@@ -98,5 +104,6 @@ fn settings(number: u64) -> SettingsChange {
             _ if number.is_multiple_of(5) => Change::To(age(&format!("{:0>65}", "1s"))),
             _ => Change::To(age(["24h", "1.5h"][pick(number / 27, 2)])),
         },
+        compaction_cron: number.is_multiple_of(2).then(|| compaction_cron(number, model)).flatten(),
     }
 }

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::super::time::Rfc3339;
-use super::write::{Job, Worker};
-use crate::api::{self, Subject};
+use super::write::{Cron, Job, Worker};
+use crate::api::{self, CronView, Subject};
 
-/// One message. It has only those of `name`, `job` and `worker` that say something.
+/// One message. It has only those of `name`, `job`, `worker` and `cron` that say something.
 #[derive(Serialize)]
 pub(in crate::http) struct Message<'a> {
     index: u64,
@@ -20,15 +20,19 @@ pub(in crate::http) struct Message<'a> {
     job: Option<Job<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<Worker<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron: Option<Cron<'a>>,
 }
 
 impl<'a> Message<'a> {
     pub(in crate::http) fn of(message: &'a api::Message) -> Self {
-        let (job, worker) = match &message.subject {
-            Subject::Name => (None, None),
-            Subject::Job(job) => (Some(Job::of(job)), None),
-            Subject::Worker(worker) => (None, Some(Worker::of(worker))),
-        };
+        let (mut job, mut worker, mut cron) = (None, None, None);
+        match &message.subject {
+            Subject::Name => {}
+            Subject::Job(view) => job = Some(Job::of(view)),
+            Subject::Worker(found) => worker = Some(Worker::of(found)),
+            Subject::Cron(found) => cron = Some(Cron::of(CronView::from(&**found))),
+        }
         Self {
             index: message.place.index,
             number: message.place.number,
@@ -38,6 +42,7 @@ impl<'a> Message<'a> {
             name: &message.name,
             job,
             worker,
+            cron,
         }
     }
 }

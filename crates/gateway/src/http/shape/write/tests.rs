@@ -72,7 +72,8 @@ fn a_finished_job_is_the_one_of_the_documentation_and_then_ours() {
     let ours = concat!(
         r#""attempt":1,"attempts":[{"number":1,"workerID":"000000000000","lease":7,"#,
         r#""startedAt":"2017-02-17T01:09:48Z","endedAt":"2017-02-17T01:10:14.117Z","#,
-        r#""end":"exited","exitCode":0,"reason":"it exited with code 0"}],"lineCount":3}"#,
+        r#""end":"exited","exitCode":0,"reason":"it exited with code 0"}],"lineCount":3,"#,
+        r#""priority":50}"#,
     );
     assert_eq!(json(finished(), None), format!("{documented}{ours}"));
 }

@@ -1,0 +1,328 @@
+//! How each operation is asked, by examples: what is answered, and what is refused.
+//!
+//! An example is asked by HTTP first, and then by gRPC. What can be done only once is done to two
+//! things that are alike.
+
+use serde_json::{Value, json};
+
+use crate::harness::Cluster;
+
+/// One thing to ask.
+#[derive(Debug, Clone)]
+pub(super) struct Example {
+    pub(super) by_http: Asked,
+    pub(super) by_grpc: Asked,
+    /// The code of the "no" that is the right answer, if it is one.
+    pub(super) refusal: Option<&'static str>,
+    /// Fields of answers that cannot be the same twice.
+    pub(super) differs: &'static [&'static str],
+    /// How many messages of a stream are looked at.
+    pub(super) count_max: usize,
+}
+
+/// A request, in the words of HTTP. gRPC has all of it as fields of one message.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    /// What it is about, where the path says so.
+    pub(super) id: Option<String>,
+    pub(super) query: Vec<(&'static str, &'static str)>,
+    pub(super) body: Option<Value>,
+}
+
+/// Asked without anything.
+fn plain() -> Asked {
+    Asked::default()
+}
+
+/// Asked about this.
+fn about(id: impl Into<String>) -> Asked {
+    Asked { id: Some(id.into()), ..Asked::default() }
+}
+
+/// Asked with this query.
+fn query<const N: usize>(query: [(&'static str, &'static str); N]) -> Asked {
+    Asked { query: query.to_vec(), ..Asked::default() }
+}
+
+/// Asked with this body.
+fn body(body: Value) -> Asked {
+    Asked { body: Some(body), ..Asked::default() }
+}
+
+impl Asked {
+    fn with_query<const N: usize>(self, query: [(&'static str, &'static str); N]) -> Self {
+        Self { query: query.to_vec(), ..self }
+    }
+
+    fn with_body(self, body: Value) -> Self {
+        Self { body: Some(body), ..self }
+    }
+}
+
+/// The same by both doors.
+fn same(asked: Asked) -> Example {
+    each(asked.clone(), asked)
+}
+
+/// By HTTP, and by gRPC about something that is alike.
+fn each(by_http: Asked, by_grpc: Asked) -> Example {
+    Example { by_http, by_grpc, refusal: None, differs: &[], count_max: 10_000 }
+}
+
+impl Example {
+    /// The right answer is this "no".
+    fn refused(self, code: &'static str) -> Self {
+        Self { refusal: Some(code), ..self }
+    }
+
+    /// These fields of the answers are only looked for.
+    fn but(self, differs: &'static [&'static str]) -> Self {
+        Self { differs, ..self }
+    }
+
+    /// Only so many messages are awaited.
+    fn first(self, count_max: usize) -> Self {
+        Self { count_max, ..self }
+    }
+}
+
+/// What nothing has as its id.
+const NOBODY: &str = "1fcf4c0f-ff3b-471a-8839-5dcb631b2f7b";
+
+/// Far enough in the future that a job waits for as long as a test runs.
+const LATER: &str = "2199-01-02T03:04:05.678Z";
+
+const WORKER: &str = "000000000001";
+
+/// How this operation is asked.
+pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
+    match operation {
+        "ListJobs" => list_jobs(cluster),
+        "SubmitJob" => submit_job(),
+        "GetJob" => vec![
+            same(about(ended(cluster))),
+            same(about(waiting(cluster))),
+            same(about(NOBODY)).refused("NO_SUCH_JOB"),
+            same(about("x")).refused("NO_SUCH_JOB"),
+        ],
+        "DeleteJob" => vec![
+            each(about(waiting(cluster)), about(waiting(cluster))),
+            each(about(ended(cluster)), about(ended(cluster))),
+            same(about(NOBODY)).refused("NO_SUCH_JOB"),
+        ],
+        "CancelJob" => vec![
+            each(about(waiting(cluster)), about(waiting(cluster))),
+            same(about(ended(cluster))).refused("CONFLICT"),
+            same(about(NOBODY)).refused("NO_SUCH_JOB"),
+        ],
+        "GetJobLogs" => get_job_logs(cluster),
+        "ListWorkers" => vec![same(plain()).but(&["heartbeatExpiration"])],
+        "SetWorkerCapacity" => vec![
+            same(about(WORKER).with_body(json!({"capacityMap": {"scan": 3}}))),
+            same(about(WORKER).with_body(json!({}))),
+            same(about(WORKER).with_body(json!({"capacityMap": {"scan": -1}})))
+                .refused("INVALID_PARAMETERS"),
+            same(about("00000000ffff").with_body(json!({"capacityMap": {}})))
+                .refused("NO_SUCH_WORKER"),
+        ],
+        "Watch" => watch(cluster),
+        "GetClusterStatus" => {
+            vec![same(plain()).but(&["lastLogIndex", "committedIndex", "appliedIndex"])]
+        }
+        "GetSettings" => vec![same(plain())],
+        "ChangeSettings" => vec![
+            same(body(json!({}))),
+            same(body(json!({
+                "jobHistoryCompactionEnabled": false,
+                "jobHistoryToKeep": 1_000_000,
+                "jobHistoryMaxAge": "48h",
+            }))),
+            same(body(json!({"jobHistoryMaxAge": "soon"}))).refused("INVALID_PARAMETERS"),
+        ],
+        other => of_crons_and_configs(other, cluster),
+    }
+}
+
+fn of_crons_and_configs(operation: &str, cluster: &Cluster) -> Vec<Example> {
+    match operation {
+        "PutCron" => put_cron(),
+        "ListCrons" | "ListActionConfigs" => vec![same(plain())],
+        "GetCron" => {
+            cluster.post(0, "/api/v0/crons", YEARLY).expect("an answer");
+            vec![same(about("noop")), same(about("x")).refused("NO_SUCH_CRON")]
+        }
+        "DeleteCron" => {
+            for action in ["noop", "say"] {
+                let cron = YEARLY.replace("noop", action);
+                cluster.post(0, "/api/v0/crons", &cron).expect("an answer");
+            }
+            vec![each(about("noop"), about("say")), same(about("noop")).refused("NO_SUCH_CRON")]
+        }
+        "PutActionConfig" => vec![
+            same(body(json!({"action": "noop", "parameters": {"A": "b"}}))).but(&["id"]),
+            same(body(json!({"action": "noop"}))).but(&["id"]),
+            same(body(json!({"parameters": {"A": "b"}}))).refused("INVALID_PARAMETERS"),
+            same(body(json!({"action": "unheard-of"}))).refused("NO_SUCH_ACTION"),
+        ],
+        "GetActionConfig" => {
+            let config = r#"{"action":"say","parameters":{"A":"b"}}"#;
+            cluster.post(0, "/api/v0/action_configs", config).expect("an answer");
+            vec![same(about("say")), same(about("x")).refused("NO_SUCH_ACTION_CONFIG")]
+        }
+        "DeleteActionConfig" => {
+            for action in ["noop", "say"] {
+                let config = format!(r#"{{"action":"{action}","parameters":{{}}}}"#);
+                cluster.post(0, "/api/v0/action_configs", &config).expect("an answer");
+            }
+            vec![
+                each(about("noop"), about("say")),
+                same(about("noop")).refused("NO_SUCH_ACTION_CONFIG"),
+            ]
+        }
+        other => of_access(other, cluster),
+    }
+}
+
+fn of_access(operation: &str, cluster: &Cluster) -> Vec<Example> {
+    match operation {
+        "ListTokens" => vec![same(plain())],
+        "CreateToken" => {
+            let user = json!({"user": "ann", "role": "viewer", "expiresIn": "1h",
+                              "description": "to look"});
+            vec![
+                same(body(user)).but(&["id", "secret", "createdAt", "expiresAt"]),
+                same(body(json!({"user": "ann", "role": "king"}))).refused("INVALID_PARAMETERS"),
+                same(body(json!({"role": "viewer"}))).refused("INVALID_PARAMETERS"),
+                same(body(json!({"user": "a:b", "role": "viewer"}))).refused("INVALID_PARAMETERS"),
+            ]
+        }
+        "RevokeToken" => {
+            let first = cluster.get(0, "/api/v0/tokens").expect("an answer").json();
+            let first = first["tokens"][0]["id"].as_str().expect("an id").to_owned();
+            vec![
+                each(about(token(cluster)), about(token(cluster))),
+                same(about(first)).refused("CONFLICT"),
+                same(about(NOBODY)).refused("NO_SUCH_TOKEN"),
+            ]
+        }
+        "ListAudit" => vec![
+            same(plain()),
+            same(query([("start", "1"), ("limit", "2"), ("user", "admin")])),
+            same(query([("user", "nobody")])),
+            same(query([("start", "1000001")])).refused("INVALID_PARAMETERS"),
+        ],
+        other => panic!("{other}: say in tests/alike/examples.rs how it is asked"),
+    }
+}
+
+fn list_jobs(cluster: &Cluster) -> Vec<Example> {
+    ended(cluster);
+    waiting(cluster);
+    let filters = [("action", "say"), ("worker", WORKER), ("running", "false")];
+    vec![
+        same(plain()),
+        same(query(filters)),
+        same(query([("action", "any"), ("worker", "any"), ("running", "any")])),
+        same(query([("start", "1"), ("limit", "1")])),
+        same(query([("limit", "0")])),
+        same(query([("worker", "nobody")])),
+        same(query([("running", "maybe")])).refused("INVALID_PARAMETERS"),
+        same(query([("start", "1000001")])).refused("INVALID_PARAMETERS"),
+    ]
+}
+
+fn submit_job() -> Vec<Example> {
+    const DRAWN: &[&str] = &["id", "retryFromID", "lastUpdated"];
+    let full = json!({
+        "action": "say", "parameters": {"A": "b", "": "é"}, "retries": 3,
+        "capacityMap": {"scan": 1}, "deadline": "1h30m", "stopTimeout": "1.5h",
+        "scheduledAt": LATER,
+    });
+    let with = |field: &str, value: Value| {
+        let mut body = json!({"action": "noop", "scheduledAt": LATER});
+        body[field] = value;
+        Asked { body: Some(body), ..Asked::default() }
+    };
+    vec![
+        same(body(full)).but(DRAWN),
+        same(with("capacityMap", json!({}))).but(DRAWN),
+        same(body(json!({}))).refused("INVALID_PARAMETERS"),
+        same(with("action", json!("unheard-of"))).refused("NO_SUCH_ACTION"),
+        same(with("retries", json!(1_001))).refused("INVALID_PARAMETERS"),
+        same(with("deadline", json!("soon"))).refused("INVALID_PARAMETERS"),
+        same(with("stopTimeout", json!("-1s"))).refused("INVALID_PARAMETERS"),
+        same(with("capacityMap", json!({"scan": -1}))).refused("INVALID_PARAMETERS"),
+        same(with("parameters", json!({"A": "x".repeat(300_000)}))).refused("INVALID_PARAMETERS"),
+        same(with("parameters", json!({"A": "x".repeat(600_000)}))).refused("INVALID_PARAMETERS"),
+    ]
+}
+
+fn get_job_logs(cluster: &Cluster) -> Vec<Example> {
+    let job = ended(cluster);
+    let with = |query: &[(&'static str, &'static str)]| Asked {
+        query: query.to_vec(),
+        ..about(job.clone())
+    };
+    vec![
+        same(with(&[])),
+        same(with(&[("stream", "true")])),
+        same(with(&[("offset", "1"), ("limit", "1")])),
+        same(with(&[("offset", "1000")])),
+        same(about(NOBODY)).refused("NO_SUCH_JOB"),
+        same(about(NOBODY).with_query([("stream", "true")])).refused("NO_SUCH_JOB"),
+    ]
+}
+
+const YEARLY: &str = r#"{"action":"noop","schedule":"@yearly","retries":2,"deadline":"1h"}"#;
+
+fn put_cron() -> Vec<Example> {
+    let full = json!({
+        "action": "say", "schedule": "0 0 3 1 1 *", "retries": 2, "capacityMap": {"scan": 1},
+        "parameters": {"A": "b"}, "deadline": "1h", "stopTimeout": "30s",
+        "timeZone": "Europe/Berlin",
+    });
+    let with = |field: &str, value: Value| {
+        let mut body = json!({"action": "noop", "schedule": "@yearly"});
+        body[field] = value;
+        Asked { body: Some(body), ..Asked::default() }
+    };
+    vec![
+        same(body(full)).but(&["id"]),
+        same(with("capacityMap", json!({}))).but(&["id"]),
+        same(with("schedule", json!("99 * * * *"))).refused("INVALID_PARAMETERS"),
+        same(with("schedule", json!(""))).refused("INVALID_PARAMETERS"),
+        same(with("timeZone", json!("Europe/Atlantis"))).refused("INVALID_PARAMETERS"),
+        same(with("action", json!("unheard-of"))).refused("NO_SUCH_ACTION"),
+    ]
+}
+
+fn watch(cluster: &Cluster) -> Vec<Example> {
+    // What has happened so far is the same whenever it is read, and ends with what comes last here.
+    cluster.post(0, "/api/v0/crons", YEARLY).expect("an answer");
+    ended(cluster);
+    vec![
+        same(query([("from", "0")])).first(12),
+        same(query([("from", "0"), ("kinds", "jobs")])).first(6),
+        same(query([("from", "0"), ("kinds", "crons,workers")])).first(3),
+        same(query([("kinds", "jobs,stars")])).refused("INVALID_PARAMETERS"),
+    ]
+}
+
+/// A job that waits for as long as the test runs.
+fn waiting(cluster: &Cluster) -> String {
+    cluster.submit(0, &format!(r#"{{"action":"noop","scheduledAt":"{LATER}"}}"#))
+}
+
+/// A job that is over, and has output.
+fn ended(cluster: &Cluster) -> String {
+    let id = cluster.submit(0, r#"{"action":"say"}"#);
+    cluster.wait_for_status(0, &id, "done");
+    id
+}
+
+/// The id of a token of its own.
+fn token(cluster: &Cluster) -> String {
+    let body = r#"{"user":"bob","role":"viewer"}"#;
+    let created = cluster.post(0, "/api/v0/tokens", body).expect("an answer").json();
+    created["token"]["id"].as_str().expect("an id").to_owned()
+}

@@ -1,0 +1,3 @@
+//! What operators do with a cluster: configure it, watch it, install it.
+
+mod configuration;
