@@ -127,13 +127,9 @@ fn is_watched(event: &Event) -> bool {
         | Event::WorkerChanged(_)
         | Event::CronChanged(_)
         | Event::CronDeleted(_) => true,
-<<<<<<< HEAD
-        Event::LinesAppended { .. }
-        | Event::Retried { .. }
-=======
         Event::Compacted(_)
         | Event::LinesAppended { .. }
->>>>>>> main
+        | Event::Retried { .. }
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)
@@ -160,11 +156,8 @@ fn bytes_of(event: &Event) -> usize {
         }
         Event::QueuePaused(action) | Event::QueueResumed(action) => action.len(),
         Event::Deleted(_)
-<<<<<<< HEAD
-        | Event::Retried { .. }
-=======
         | Event::Compacted(_)
->>>>>>> main
+        | Event::Retried { .. }
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)

@@ -73,12 +73,8 @@ mod worker;
 pub use action::{ActionTraits, BUILT_IN_ACTIONS, OnWorkerLoss};
 pub use action_config::ActionConfig;
 pub use capacity::CapacityMap;
-<<<<<<< HEAD
 pub use command::{Bulk, Command, Exit, ExitCause, Finished, NewJob, Registration};
-=======
-pub use command::{Command, Exit, ExitCause, Finished, NewJob, Registration};
 pub use compaction::{COMPACTION_ACTION, Compaction, Retention};
->>>>>>> main
 pub use cron::{Cron, NewCron};
 pub use id::{
     ActionConfigId, CronId, Epoch, Generation, Incarnation, JobId, LeaseId, ParseIdError, TokenId,

@@ -276,7 +276,8 @@ pub enum Event {
     Ended(Arc<Job>),
     /// The job and its output are to be removed from history; a tombstone stays.
     Deleted(JobId),
-<<<<<<< HEAD
+    /// These jobs are over, and are to go from history with their output; nothing of them stays.
+    Compacted(Vec<JobId>),
     /// A job of history is retried by another; its record is to say so.
     Retried {
         /// The job that is over.
@@ -288,10 +289,6 @@ pub enum Event {
     QueuePaused(String),
     /// The jobs of the action are claimed again.
     QueueResumed(String),
-=======
-    /// These jobs are over, and are to go from history with their output; nothing of them stays.
-    Compacted(Vec<JobId>),
->>>>>>> main
     /// The job has more output.
     LinesAppended {
         /// The job, with its new line count.
@@ -331,15 +328,11 @@ impl Event {
             | Self::Resurrected(job)
             | Self::Ended(job) => Some(job.status),
             Self::Deleted(_) => Some(Status::Deleted),
-<<<<<<< HEAD
-            Self::LinesAppended { .. }
+            Self::Compacted(_)
+            | Self::LinesAppended { .. }
             | Self::Retried { .. }
             | Self::QueuePaused(_)
             | Self::QueueResumed(_)
-=======
-            Self::Compacted(_)
-            | Self::LinesAppended { .. }
->>>>>>> main
             | Self::WorkerChanged(_)
             | Self::CronChanged(_)
             | Self::CronDeleted(_)

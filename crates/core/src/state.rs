@@ -21,11 +21,8 @@ use crate::time::Timestamp;
 use crate::token::Token;
 use crate::worker::Worker;
 use crate::{
-<<<<<<< HEAD
-    action_config, bulk, cancel, claim, cron, finish, lease, lines, pause, settings, submit, token,
-=======
-    action_config, cancel, claim, compaction, cron, finish, lease, lines, settings, submit, token,
->>>>>>> main
+    action_config, bulk, cancel, claim, compaction, cron, finish, lease, lines, pause, settings,
+    submit, token,
 };
 
 /// Everything that the cluster agrees on and that is not over yet.

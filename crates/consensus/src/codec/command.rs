@@ -3,13 +3,8 @@
 use bytes::Bytes;
 use prost::Message as _;
 use stint_core::{
-<<<<<<< HEAD
-    Bulk, Command, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, NewJob, Registration,
-    Span, Timestamp,
-=======
-    Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, NewJob, Registration,
-    Retention, Span, Timestamp,
->>>>>>> main
+    Bulk, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, NewJob,
+    Registration, Retention, Span, Timestamp,
 };
 use stint_proto::log::v1 as pb;
 use stint_proto::log::v1::proposal::Command as Wire;

@@ -136,7 +136,7 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         }
         Refusal::BadUser(user) => pb::Refusal { kind: 35, text: user.clone(), ..empty },
         Refusal::ClusterIsOpen => pb::Refusal { kind: 36, ..empty },
-<<<<<<< HEAD
+        Refusal::OtherRetention => pb::Refusal { kind: 90, ..empty },
         Refusal::ExpiresTooEarly { job, expires_at, due_at } => pb::Refusal {
             kind: 80,
             job: job_bytes(*job),
@@ -148,9 +148,6 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         Refusal::TooManyPausedQueues { limit } => {
             pb::Refusal { kind: 82, a: number(*limit), ..empty }
         }
-=======
-        Refusal::OtherRetention => pb::Refusal { kind: 90, ..empty },
->>>>>>> main
     }
 }
 
@@ -198,7 +195,7 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
         },
         35 => Refusal::BadUser(no.text),
         36 => Refusal::ClusterIsOpen,
-<<<<<<< HEAD
+        90 => Refusal::OtherRetention,
         80 => Refusal::ExpiresTooEarly {
             job: job()?,
             expires_at: Timestamp::from_ms(no.a),
@@ -206,9 +203,6 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
         },
         81 => Refusal::NotOver(job()?),
         82 => Refusal::TooManyPausedQueues { limit: size(no.a) },
-=======
-        90 => Refusal::OtherRetention,
->>>>>>> main
         other => return Err(Garbled::new("refusal", other)),
     })
 }

@@ -4,18 +4,11 @@
 use std::sync::Arc;
 
 use stint_core::{
-<<<<<<< HEAD
     ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, Bulk, CapacityMap, Change,
-    Command, CronId, CronLink, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec,
-    LeaseId, Line, ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parts, Policy, Priority,
-    Refusal, Registration, Reply, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp,
-=======
-    ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, CapacityMap, Change, Command,
-    Compaction, CronId, CronLink, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
-    JobSpec, LeaseId, Line, ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parts, Refusal,
-    Registration, Reply, Retention, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp,
->>>>>>> main
-    TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
+    Command, Compaction, CronId, CronLink, Epoch, Exit, ExitCause, Finished, Incarnation, Job,
+    JobId, JobSpec, LeaseId, Line, ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parts, Policy,
+    Priority, Refusal, Registration, Reply, Retention, Role, SettingsChange, Span, Status, Stream,
+    Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
 };
 
 const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");
@@ -81,11 +74,7 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
     }
 }
 
-<<<<<<< HEAD
-pub(crate) const COMMANDS: usize = 26;
-=======
-pub(crate) const COMMANDS: usize = 22;
->>>>>>> main
+pub(crate) const COMMANDS: usize = 27;
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_queues(), of_the_cluster()].concat()
@@ -365,21 +354,14 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::TokenExpiresTooEarly { .. } => 25,
         Refusal::BadUser(_) => 26,
         Refusal::ClusterIsOpen => 27,
-<<<<<<< HEAD
-        Refusal::ExpiresTooEarly { .. } => 28,
-        Refusal::NotOver(_) => 29,
-        Refusal::TooManyPausedQueues { .. } => 30,
-    }
-}
-
-pub(crate) const REFUSALS: usize = 31;
-=======
         Refusal::OtherRetention => 28,
+        Refusal::ExpiresTooEarly { .. } => 29,
+        Refusal::NotOver(_) => 30,
+        Refusal::TooManyPausedQueues { .. } => 31,
     }
 }
 
-pub(crate) const REFUSALS: usize = 29;
->>>>>>> main
+pub(crate) const REFUSALS: usize = 32;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -415,7 +397,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         Refusal::BadUser("a:b".to_owned()),
         Refusal::ClusterIsOpen,
-<<<<<<< HEAD
+        Refusal::OtherRetention,
         Refusal::ExpiresTooEarly {
             job,
             expires_at: Timestamp::from_ms(1),
@@ -423,8 +405,5 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         Refusal::NotOver(job),
         Refusal::TooManyPausedQueues { limit: 6 },
-=======
-        Refusal::OtherRetention,
->>>>>>> main
     ]
 }

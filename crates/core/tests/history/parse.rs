@@ -32,22 +32,17 @@
 use std::collections::BTreeMap;
 
 use stint_core::{
-<<<<<<< HEAD
-    ActionConfig, ActionConfigId, ActionTraits, Bulk, CapacityMap, Change, Command, CronId, Epoch,
-    Exit, ExitCause, Finished, Incarnation, JobId, JobSpec, LeaseId, NewCron, NewJob, NewToken,
-    OnWorkerLoss, Parameters, Policy, Priority, Registration, Role, SettingsChange, Span, State,
-    Stream, Timeout, Timestamp, TokenHash, TokenId, WorkerId,
-=======
-    ActionConfig, ActionConfigId, ActionTraits, COMPACTION_ACTION, CapacityMap, Change, Command,
-    Compaction, CronId, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, JobSpec, LeaseId,
-    NewCron, NewJob, NewToken, OnWorkerLoss, Parameters, Registration, Retention, Role,
-    SettingsChange, Span, State, Stream, Timeout, Timestamp, TokenHash, TokenId, WorkerId,
->>>>>>> main
+    ActionConfig, ActionConfigId, ActionTraits, Bulk, COMPACTION_ACTION, CapacityMap, Change,
+    Command, Compaction, CronId, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, JobSpec,
+    LeaseId, NewCron, NewJob, NewToken, OnWorkerLoss, Parameters, Policy, Priority, Registration,
+    Retention, Role, SettingsChange, Span, State, Stream, Timeout, Timestamp, TokenHash, TokenId,
+    WorkerId,
 };
 
 use super::print::Names;
 
 /// What a line of a story asks for.
+#[expect(clippy::large_enum_variant, reason = "a story has one line at a time")]
 pub(crate) enum Line {
     Entry(Command),
     After(u64),
@@ -90,8 +85,8 @@ impl<'a> Words<'a> {
         Ok(names.id(self.word("the job")?))
     }
 
-    fn jobs(&mut self, names: &mut Names) -> Result<Vec<JobId>, String> {
-        Ok(self.plain.by_ref().map(|name| names.id(name)).collect())
+    fn jobs(&mut self, names: &mut Names) -> Vec<JobId> {
+        self.plain.by_ref().map(|name| names.id(name)).collect()
     }
 
     fn action(&mut self) -> Result<String, String> {
@@ -180,8 +175,8 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "pause" => Line::Entry(Command::PauseQueue { action: words.action()? }),
         "resume" => Line::Entry(Command::ResumeQueue { action: words.action()? }),
         "retry" => Line::Entry(retry(&mut words, state, names)?),
-        "cancel-all" => Line::Entry(Command::Bulk(Box::new(Bulk::Cancel(words.jobs(names)?)))),
-        "delete-all" => Line::Entry(Command::Bulk(Box::new(Bulk::Delete(words.jobs(names)?)))),
+        "cancel-all" => Line::Entry(Command::Bulk(Box::new(Bulk::Cancel(words.jobs(names))))),
+        "delete-all" => Line::Entry(Command::Bulk(Box::new(Bulk::Delete(words.jobs(names))))),
         "submit" => Line::Entry(submit(&mut words, state, names)?),
         "cancel" => Line::Entry(Command::Cancel { job: words.job(names)? }),
         "delete" => Line::Entry(Command::Delete { job: words.job(names)? }),

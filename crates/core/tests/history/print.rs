@@ -116,16 +116,13 @@ impl Names {
             Event::Resurrected(job) => format!("resurrected {}", self.job(job)),
             Event::Ended(job) => format!("ended {}", self.job(job)),
             Event::Deleted(id) => format!("deleted {}", self.of(*id)),
-<<<<<<< HEAD
-            Event::Retried { job, by } => format!("retried {} by {}", self.of(*job), self.of(*by)),
-            Event::QueuePaused(action) => format!("paused {action}"),
-            Event::QueueResumed(action) => format!("resumed {action}"),
-=======
             Event::Compacted(ids) => {
                 let names: Vec<_> = ids.iter().map(|id| self.of(*id)).collect();
                 format!("compacted {}", names.join(", "))
             }
->>>>>>> main
+            Event::Retried { job, by } => format!("retried {} by {}", self.of(*job), self.of(*by)),
+            Event::QueuePaused(action) => format!("paused {action}"),
+            Event::QueueResumed(action) => format!("resumed {action}"),
             Event::LinesAppended { job, first, lines } => {
                 let texts: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
                 format!("lines of {} from {first}: {}", self.of(job.id), texts.join(", "))

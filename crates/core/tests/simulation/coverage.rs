@@ -23,13 +23,9 @@ const REFUSED_IN_BOUNDS: [&str; 7] = [
     "TooManyTokens",
 ];
 
-<<<<<<< HEAD
-const REFUSALS: [&str; 24] = [
+const REFUSALS: [&str; 25] = [
     "ExpiresTooEarly",
     "NotOver",
-=======
-const REFUSALS: [&str; 23] = [
->>>>>>> main
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
@@ -66,14 +62,10 @@ const REPLIES: [&str; 8] = [
     "Bulk",
 ];
 
-<<<<<<< HEAD
-const EVENTS: [&str; 20] = [
+const EVENTS: [&str; 21] = [
     "+Retried",
     "+QueuePaused",
     "+QueueResumed",
-=======
-const EVENTS: [&str; 18] = [
->>>>>>> main
     "+Submitted",
     "+Due",
     "+Claimed",
@@ -108,15 +100,11 @@ const WAITS: [&str; 6] =
     ["?Paused", "?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
 
 /// Paths that no other word names.
-<<<<<<< HEAD
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 13] = [
     "expired",
     "a reclaimed job expired",
     "was the job of its key already",
     "failed and kept its key",
-=======
-const PATHS: [&str; 9] = [
->>>>>>> main
     "failed by its reclaims",
     "abandoned",
     "retried",
@@ -165,15 +153,13 @@ impl Coverage {
         {
             self.words.insert("put the same cron again");
         }
-<<<<<<< HEAD
+        if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
+            self.words.insert("put the cron of the compaction");
+        }
         if let (Command::Submit(new), Ok(Reply::Submitted(job))) = (command, &outcome.reply)
             && new.id != job.id
         {
             self.words.insert("was the job of its key already");
-=======
-        if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
-            self.words.insert("put the cron of the compaction");
->>>>>>> main
         }
         for event in &outcome.events {
             self.words.insert(event_word(event));
@@ -281,13 +267,10 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::TokenExpiresTooEarly { .. } => "TokenExpiresTooEarly",
         Refusal::BadUser(_) => "BadUser",
         Refusal::ClusterIsOpen => "ClusterIsOpen",
-<<<<<<< HEAD
+        Refusal::OtherRetention => "OtherRetention",
         Refusal::ExpiresTooEarly { .. } => "ExpiresTooEarly",
         Refusal::NotOver(_) => "NotOver",
         Refusal::TooManyPausedQueues { .. } => "TooManyPausedQueues",
-=======
-        Refusal::OtherRetention => "OtherRetention",
->>>>>>> main
     }
 }
 
@@ -301,13 +284,10 @@ fn event_word(event: &Event) -> &'static str {
         Event::Resurrected(_) => "+Resurrected",
         Event::Ended(_) => "+Ended",
         Event::Deleted(_) => "+Deleted",
-<<<<<<< HEAD
+        Event::Compacted(_) => "+Compacted",
         Event::Retried { .. } => "+Retried",
         Event::QueuePaused(_) => "+QueuePaused",
         Event::QueueResumed(_) => "+QueueResumed",
-=======
-        Event::Compacted(_) => "+Compacted",
->>>>>>> main
         Event::LinesAppended { .. } => "+LinesAppended",
         Event::WorkerChanged(_) => "+WorkerChanged",
         Event::CronChanged(_) => "+CronChanged",

@@ -87,7 +87,7 @@ impl Model {
             Command::Submit(new) => self.submit(new),
             Command::Cancel { job } => self.cancel(*job),
             Command::Delete { job } => Ok(self.delete(*job)),
-            Command::Bulk(bulk) => self.bulk(bulk),
+            Command::Bulk(bulk) => Ok(self.bulk(bulk)),
             Command::PauseQueue { action } => self.pause(action),
             Command::ResumeQueue { action } => Ok(self.resume(action)),
             Command::SetCapacity { worker, capacity } => self.set_capacity(*worker, capacity),

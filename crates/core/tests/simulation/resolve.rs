@@ -3,15 +3,9 @@
 use std::collections::BTreeMap;
 
 use stint_core::{
-<<<<<<< HEAD
-    ActionTraits, CapacityMap, Command, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
-    JobSpec, LeaseId, Line, NewJob, OnWorkerLoss, Parameters, Policy, Registration, Span, Stream,
-    Timeout, Timestamp, WorkerId, limits,
-=======
     ActionTraits, CapacityMap, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation,
-    Job, JobId, JobSpec, LeaseId, Line, NewJob, OnWorkerLoss, Parameters, Registration, Retention,
-    Span, Stream, Timeout, Timestamp, WorkerId, limits,
->>>>>>> main
+    Job, JobId, JobSpec, LeaseId, Line, NewJob, OnWorkerLoss, Parameters, Policy, Registration,
+    Retention, Span, Stream, Timeout, Timestamp, WorkerId, limits,
 };
 
 use super::model::Model;

@@ -229,15 +229,11 @@ type Draw = fn(&mut Rng, u64) -> Op;
 fn op(rng: &mut Rng, trouble: u64) -> Op {
     let (end, stop, death) = match trouble {
         0 => (14, 3, 2),
-        1 => (8, 3, 8),
+        1 => (8, 5, 8),
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-<<<<<<< HEAD
-    let kinds: [(u64, Draw); 22] = [
-=======
-    let kinds: [(u64, Draw); 19] = [
->>>>>>> main
+    let kinds: [(u64, Draw); 23] = [
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),

@@ -231,7 +231,6 @@ impl From<Refusal> for ApiError {
             Refusal::NoSuchJob(id) => Self::NoSuchJob(id.to_string()),
             Refusal::NoSuchWorker(id) => Self::NoSuchWorker(id.to_string()),
             Refusal::NoSuchAction(_) => Self::NoSuchAction(message),
-            Refusal::IdTaken(_) => Self::Conflict(message),
             Refusal::SubmitTooLate(_) => Self::NoLeader(message),
             Refusal::QueueFull { .. }
             | Refusal::TooManyShapes { .. }
@@ -242,7 +241,8 @@ impl From<Refusal> for ApiError {
             Refusal::NoSuchCron(action) => Self::NoSuchCron(action),
             Refusal::NoSuchActionConfig(action) => Self::NoSuchActionConfig(action),
             Refusal::NoSuchToken(id) => Self::NoSuchToken(id.to_string()),
-            Refusal::TokenTaken(_)
+            Refusal::IdTaken(_)
+            | Refusal::TokenTaken(_)
             | Refusal::LastAdmin(_)
             | Refusal::ClusterIsOpen
             | Refusal::NotOver(_) => Self::Conflict(message),

@@ -32,6 +32,7 @@ pub(crate) struct Place {
 
 /// What is told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each topic, in any combination")]
 pub(crate) struct Topics {
     jobs: bool,
     workers: bool,
@@ -217,13 +218,9 @@ impl Topics {
             Event::QueuePaused(_) | Event::QueueResumed(_) => self.queues,
             Event::WorkerChanged(_) => self.workers,
             Event::CronChanged(_) | Event::CronDeleted(_) => self.crons,
-<<<<<<< HEAD
-            Event::LinesAppended { .. }
-            | Event::Retried { .. }
-=======
             Event::Compacted(_)
             | Event::LinesAppended { .. }
->>>>>>> main
+            | Event::Retried { .. }
             | Event::ActionConfigChanged(_)
             | Event::ActionConfigDeleted(_)
             | Event::SettingsChanged(_)
@@ -264,17 +261,11 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
             };
             (kind, worker.id.to_string(), Subject::Worker(Arc::clone(worker)))
         }
-<<<<<<< HEAD
-        Event::CronChanged(cron) => ("cron_changed", cron.spec.action.clone(), Subject::Name),
-        Event::CronDeleted(cron) => ("cron_deleted", cron.spec.action.clone(), Subject::Name),
-        Event::LinesAppended { .. }
-        | Event::Retried { .. }
-=======
         Event::CronChanged(cron) => of_cron("cron_changed", cron),
         Event::CronDeleted(cron) => of_cron("cron_deleted", cron),
         Event::Compacted(_)
         | Event::LinesAppended { .. }
->>>>>>> main
+        | Event::Retried { .. }
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)

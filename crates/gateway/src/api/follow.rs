@@ -125,13 +125,10 @@ impl Hub {
             | Event::LinesAppended { job, .. } => (job.id, News::Live(Arc::clone(job))),
             Event::Ended(job) => (job.id, News::Over(Arc::clone(job))),
             Event::Deleted(id) => (*id, News::Gone),
-<<<<<<< HEAD
-            Event::Retried { .. }
+            Event::Compacted(_)
+            | Event::Retried { .. }
             | Event::QueuePaused(_)
             | Event::QueueResumed(_)
-=======
-            Event::Compacted(_)
->>>>>>> main
             | Event::WorkerChanged(_)
             | Event::CronChanged(_)
             | Event::CronDeleted(_)

@@ -70,12 +70,9 @@ impl Agent {
                 Event::Submitted(_)
                 | Event::Resurrected(_)
                 | Event::Deleted(_)
-<<<<<<< HEAD
+                | Event::Compacted(_)
                 | Event::Retried { .. }
                 | Event::QueuePaused(_)
-=======
-                | Event::Compacted(_)
->>>>>>> main
                 | Event::LinesAppended { .. }
                 | Event::CronChanged(_)
                 | Event::CronDeleted(_)

@@ -72,7 +72,7 @@ impl Model {
         Reply::Ok
     }
 
-    pub(super) fn bulk(&mut self, bulk: &Bulk) -> Answer {
+    pub(super) fn bulk(&mut self, bulk: &Bulk) -> Reply {
         let mut answers = Vec::new();
         match bulk {
             Bulk::Cancel(jobs) => {
@@ -93,6 +93,6 @@ impl Model {
                 }
             }
         }
-        Ok(Reply::Bulk(answers))
+        Reply::Bulk(answers)
     }
 }
