@@ -14,7 +14,7 @@ impl Client {
     /// use stint_client::v0;
     ///
     /// let mut job = v0::SubmitJobRequest { action: "scan".into(), ..Default::default() };
-    /// job.retries = 2;
+    /// job.retries = Some(2);
     /// job.deadline = "10m".into();
     /// let parameters = [("image".to_owned(), "alpine:3".to_owned())].into();
     /// job.parameters = Some(v0::StringMap { entries: parameters });

@@ -109,6 +109,7 @@ fn subject(command: &Command) -> (&'static str, String) {
         Command::ResumeQueue { action } => ("ResumeQueue", named(action)),
         Command::SetCapacity { worker, .. } => ("SetCapacity", worker.to_string()),
         Command::Register(new) => ("Register", new.worker.to_string()),
+        Command::Offer(new) => ("Offer", new.worker.to_string()),
         Command::Confirm { worker, .. } => ("Confirm", worker.to_string()),
         Command::Heartbeat { worker, .. } => ("Heartbeat", worker.to_string()),
         Command::Claim { worker, .. } => ("Claim", worker.to_string()),

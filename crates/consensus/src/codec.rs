@@ -9,6 +9,7 @@ mod configuration;
 #[cfg(test)]
 mod golden;
 mod job;
+mod offer;
 mod reply;
 #[cfg(test)]
 mod samples;

@@ -68,6 +68,7 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::ResumeQueue { .. }
         | Command::SetCapacity { .. }
         | Command::Register(_)
+        | Command::Offer(_)
         | Command::Confirm { .. }
         | Command::Heartbeat { .. }
         | Command::AppendLines { .. }

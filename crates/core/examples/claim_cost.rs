@@ -12,9 +12,9 @@
 use std::time::{Duration, Instant};
 
 use stint_core::{
-    ActionTraits, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished, Incarnation, Job,
-    JobId, JobSpec, NewJob, Outcome, Policy, Priority, Registration, Span, State, Timestamp,
-    WorkerId,
+    ActionOffer, ActionTraits, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished,
+    Incarnation, Job, JobId, JobSpec, NewJob, Outcome, Policy, Priority, Registration, Span, State,
+    Timestamp, WorkerId,
 };
 
 const QUEUED: [u64; 4] = [1_000, 10_000, 100_000, 499_000];
@@ -89,7 +89,7 @@ fn registration(worker: WorkerId) -> Registration {
         worker,
         incarnation: Incarnation(1),
         capacity: CapacityMap::from_iter([("scan".to_owned(), 1 << 32)]),
-        actions: [("scan".to_owned(), ActionTraits::default())].into(),
+        actions: [("scan".to_owned(), ActionOffer::default())].into(),
         ttl: Span::from_ms(10_000),
     }
 }
@@ -107,7 +107,7 @@ fn submission(number: u64, shapes: u64) -> Command {
             stop_timeout: None,
         },
         scheduled_at: None,
-        retries: 0,
+        retries: None,
         // As many priorities as there are, one after the other.
         policy: Policy {
             priority: Priority::new(number % 101).unwrap_or_default(),

@@ -26,7 +26,7 @@ pub(crate) fn claim(
         .into_iter()
         .map(|job| {
             let action = &state.expect_job(job).spec.action;
-            (job, worker.actions.get(action).copied().unwrap_or_default())
+            (job, worker.actions.get(action).map(|offer| offer.traits).unwrap_or_default())
         })
         .collect();
     let mut count = 0;

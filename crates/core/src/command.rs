@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::action::ActionTraits;
+use crate::action::ActionOffer;
 use crate::action_config::ActionConfig;
 use crate::capacity::CapacityMap;
 use crate::compaction::Compaction;
@@ -53,6 +53,9 @@ pub enum Command {
     },
     /// A worker begins a life. It has ended what ran in the former one.
     Register(Registration),
+    /// A registered worker says anew what it has and offers, and goes on running what it runs. In a
+    /// box, because it is rare and would make all commands larger.
+    Offer(Box<Offer>),
     /// A registered worker says that nothing of its former lives runs any more.
     Confirm {
         /// The worker.
@@ -193,8 +196,8 @@ pub struct NewJob {
     pub spec: JobSpec,
     /// From when on it can be claimed; `None` is now.
     pub scheduled_at: Option<Timestamp>,
-    /// How often it is run again after a failure.
-    pub retries: u32,
+    /// How often it is run again after a failure; `None` is as often as its action says.
+    pub retries: Option<u32>,
     /// How it is treated while it waits.
     pub policy: Policy,
     /// The job that it runs once more, which is over: a retry that a client asks for.
@@ -211,9 +214,22 @@ pub struct Registration {
     /// What it has, unless an operator has set something else.
     pub capacity: CapacityMap,
     /// The actions that it offers.
-    pub actions: BTreeMap<String, ActionTraits>,
+    pub actions: BTreeMap<String, ActionOffer>,
     /// How long its lease lasts after a renewal.
     pub ttl: Span,
+}
+
+/// What a worker has and offers from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Its life.
+    pub epoch: Epoch,
+    /// What it has, unless an operator has set something else.
+    pub capacity: CapacityMap,
+    /// The actions that it offers.
+    pub actions: BTreeMap<String, ActionOffer>,
 }
 
 /// The end of one run, as its worker saw it.

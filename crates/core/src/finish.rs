@@ -91,5 +91,6 @@ pub(crate) fn fail(state: &mut State, transition: &mut Transition, id: JobId) {
     state.change(id, |job| job.retried_by = Some(retry));
     state.end(transition, id, Status::Error);
     let backoff = job.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
-    submit::retry(state, transition, &job, retry, backoff);
+    let wait = backoff.wait(job.retries_total.saturating_sub(job.retries_left), job.id);
+    submit::retry(state, transition, &job, retry, wait);
 }

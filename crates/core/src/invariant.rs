@@ -75,8 +75,8 @@ pub enum Violation {
     /// A job's numbers contradict each other or the state's.
     #[error("job {0}: its numbers contradict each other")]
     Numbers(JobId),
-    /// A parameter that a job has of its action's config is not among its parameters.
-    #[error("job {0}: it does not have what its action's config has given it")]
+    /// A job does not have what its action, or the config of it, has given it.
+    #[error("job {0}: it does not have what its action or its action's config has given it")]
     FromConfig(JobId),
     /// Two crons have one generation, or it was not given yet.
     #[error("generation {0} of crons: given twice, or not given yet")]
@@ -185,7 +185,7 @@ fn check_job(state: &State, job: &Job) -> Result<(), Violation> {
         return Err(Violation::Numbers(job.id));
     }
     let has = |name| job.spec.parameters.as_ref().is_some_and(|all| all.contains_key(name));
-    let has_all = job.from_config.iter().all(has);
+    let has_all = job.from_config.iter().all(has) && job.left_out.iter().all(|what| job.has(*what));
     if has_all { Ok(()) } else { Err(Violation::FromConfig(job.id)) }
 }
 

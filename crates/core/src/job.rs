@@ -72,11 +72,27 @@ pub struct Job {
     pub attempts: Vec<Attempt>,
     /// How many output lines it has, of all attempts.
     pub line_count: u64,
-    /// The names of the parameters that its submitter did not write: its action's config gave them.
+    /// The names of the parameters that its submitter did not write: its action, or the config of
+    /// it, gave them.
     pub from_config: BTreeSet<String>,
+    /// What else its submitter did not write, and its action gave.
+    pub left_out: BTreeSet<LeftOut>,
     /// The cron that it comes from; `None` if a client has submitted it. A retry has what the job
     /// had that it retries.
     pub cron: Option<CronLink>,
+}
+
+/// What a submission need not say, because its action may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LeftOut {
+    /// [`JobSpec::deadline`].
+    Deadline,
+    /// [`JobSpec::stop_timeout`].
+    StopTimeout,
+    /// [`JobSpec::capacity_map`].
+    CapacityMap,
+    /// How often it is run again.
+    Retries,
 }
 
 /// Where a job of a cron comes from.
@@ -142,8 +158,9 @@ impl Job {
         self.spec.capacity_map.clone().unwrap_or_default()
     }
 
-    /// Whether a submission of `spec` has created it, whatever its action's config has added.
-    pub(crate) fn is_submitted_as(&self, spec: &JobSpec) -> bool {
+    /// Whether a submission of `spec` and `retries` has created it, whatever its action and the
+    /// config of it have added.
+    pub(crate) fn is_submitted_as(&self, spec: &JobSpec, retries: Option<u32>) -> bool {
         let has_own = if self.from_config.is_empty() {
             self.spec.parameters == spec.parameters
         } else {
@@ -153,18 +170,39 @@ impl Job {
         };
         has_own
             && self.spec.action == spec.action
-            && self.spec.capacity_map == spec.capacity_map
-            && self.spec.deadline == spec.deadline
-            && self.spec.stop_timeout == spec.stop_timeout
+            && self.wrote(LeftOut::CapacityMap, self.spec.capacity_map.as_ref())
+                == spec.capacity_map.as_ref()
+            && self.wrote(LeftOut::Deadline, self.spec.deadline.as_ref()) == spec.deadline.as_ref()
+            && self.wrote(LeftOut::StopTimeout, self.spec.stop_timeout.as_ref())
+                == spec.stop_timeout.as_ref()
+            && if self.left_out.contains(&LeftOut::Retries) {
+                retries.is_none()
+            } else {
+                self.retries_total == retries.unwrap_or(0)
+            }
+    }
+
+    /// Whether the job has this, whoever has said so.
+    pub(crate) fn has(&self, what: LeftOut) -> bool {
+        match what {
+            LeftOut::Deadline => self.spec.deadline.is_some(),
+            LeftOut::StopTimeout => self.spec.stop_timeout.is_some(),
+            LeftOut::CapacityMap => self.spec.capacity_map.is_some(),
+            LeftOut::Retries => self.retries_total > 0,
+        }
+    }
+
+    /// What the submitter wrote of what the job has.
+    fn wrote<'a, T>(&self, what: LeftOut, has: Option<&'a T>) -> Option<&'a T> {
+        has.filter(|_| !self.left_out.contains(&what))
     }
 
     /// Whether `new` asks for what this job is, to be run from the same time on.
     ///
     /// A submission that names no time gives its job the time of its creation.
     pub fn is_asked_for_by(&self, new: &NewJob) -> bool {
-        self.is_submitted_as(&new.spec)
+        self.is_submitted_as(&new.spec, new.retries)
             && self.policy == new.policy
-            && self.retries_total == new.retries
             && self.scheduled_at == new.scheduled_at.unwrap_or(self.created_at)
     }
 

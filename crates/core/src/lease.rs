@@ -9,10 +9,11 @@ use crate::finish;
 use crate::id::{Epoch, JobId, WorkerId};
 use crate::job::AttemptEnd;
 use crate::limits;
+use crate::offer;
 use crate::outcome::{Event, Refusal, Reply};
 use crate::state::{State, Transition};
 use crate::status::Status;
-use crate::submit::{at_most, capacity_within_limits, count};
+use crate::submit::{at_most, capacity_within_limits};
 use crate::worker::{Worker, WorkerStatus};
 
 /// How a job loses its worker.
@@ -86,10 +87,7 @@ fn within_limits(state: &State, new: &Registration, is_new: bool) -> Result<(), 
     if is_new && state.workers.len() >= limits::WORKERS_MAX {
         return Err(Refusal::TooManyWorkers { limit: limits::WORKERS_MAX });
     }
-    at_most("list of actions", count(new.actions.len()), count(limits::ACTIONS_PER_WORKER_MAX))?;
-    let longest = new.actions.keys().map(String::len).max().unwrap_or(0);
-    at_most("name of an action", count(longest), count(limits::NAME_BYTES_MAX))?;
-    capacity_within_limits(&new.capacity)?;
+    offer::within_limits(&new.actions, &new.capacity)?;
     at_most("lease, in milliseconds,", new.ttl.as_ms(), limits::TTL_MAX.as_ms())?;
     if new.ttl < limits::TTL_MIN {
         let (got, limit) = (new.ttl.as_ms(), limits::TTL_MIN.as_ms());

@@ -40,6 +40,7 @@
 
 mod action;
 mod action_config;
+mod backoff;
 mod bulk;
 mod cancel;
 mod capacity;
@@ -47,6 +48,7 @@ mod claim;
 mod command;
 mod compaction;
 mod cron;
+mod declaration;
 mod finish;
 mod id;
 mod index;
@@ -55,6 +57,7 @@ mod job;
 mod lease;
 pub mod limits;
 mod lines;
+mod offer;
 mod outcome;
 mod pause;
 mod policy;
@@ -70,17 +73,19 @@ mod time;
 mod token;
 mod worker;
 
-pub use action::{ActionTraits, BUILT_IN_ACTIONS, OnWorkerLoss};
+pub use action::{ActionOffer, ActionTraits, BUILT_IN_ACTIONS, Defaults, OnWorkerLoss};
 pub use action_config::ActionConfig;
+pub use backoff::Backoff;
 pub use capacity::CapacityMap;
-pub use command::{Bulk, Command, Exit, ExitCause, Finished, NewJob, Registration};
+pub use command::{Bulk, Command, Exit, ExitCause, Finished, NewJob, Offer, Registration};
 pub use compaction::{COMPACTION_ACTION, Compaction, Retention};
 pub use cron::{Cron, NewCron};
+pub use declaration::{Declaration, Declarations, Mismatch};
 pub use id::{
     ActionConfigId, CronId, Epoch, Generation, Incarnation, JobId, LeaseId, ParseIdError, TokenId,
     WorkerId,
 };
-pub use job::{Attempt, AttemptEnd, CronLink, Job, JobSpec, Parameters};
+pub use job::{Attempt, AttemptEnd, CronLink, Job, JobSpec, LeftOut, Parameters};
 pub use lines::{Line, Stream};
 pub use outcome::{Event, Outcome, Refusal, Reply};
 pub use pause::QueueStatus;

@@ -81,6 +81,19 @@ pub const LINES_PER_ENTRY_MAX: usize = 4_096;
 /// Workers that the state remembers, dead ones included.
 pub const WORKERS_MAX: usize = 1_024;
 
+/// Parameters that one action may declare.
+pub const DECLARATIONS_MAX: usize = 64;
+
+/// Bytes of all texts that a worker says of its actions: one entry of the log holds them, and each
+/// replica keeps them of each worker.
+pub const OFFERS_BYTES_MAX: usize = 256 * 1024;
+
+/// The longest wait before a retry, a week: what has failed for so long is seen to by people.
+pub const BACKOFF_MAX: Span = Span::from_ms(7 * 24 * 60 * 60 * 1_000);
+
+/// What one wait before a retry can be of the one before, in percent.
+pub const BACKOFF_FACTOR_MAX: u32 = 10_000;
+
 /// Actions that one worker may offer.
 pub const ACTIONS_PER_WORKER_MAX: usize = 4_096;
 

@@ -70,6 +70,16 @@ pub enum Refusal {
         "action \"{0}\": no worker of this cluster offers it; check its name, or add it to the configuration of a replica"
     )]
     NoSuchAction(String),
+    /// A parameter is not as the action declares it.
+    #[error("action \"{action}\": the parameter {parameter:?} {problem}")]
+    BadParameter {
+        /// The action.
+        action: String,
+        /// The name of the parameter.
+        parameter: String,
+        /// The rule that it breaks, in words that follow the name.
+        problem: String,
+    },
     /// The id is taken by a different job.
     #[error("job {0}: another job has this id already")]
     IdTaken(JobId),

@@ -21,8 +21,8 @@ use crate::time::Timestamp;
 use crate::token::Token;
 use crate::worker::Worker;
 use crate::{
-    action_config, bulk, cancel, claim, compaction, cron, finish, lease, lines, pause, settings,
-    submit, token,
+    action_config, bulk, cancel, claim, compaction, cron, finish, lease, lines, offer, pause,
+    settings, submit, token,
 };
 
 /// Everything that the cluster agrees on and that is not over yet.
@@ -130,6 +130,7 @@ impl State {
                 lease::set_capacity(self, t, worker, capacity)
             }
             Command::Register(registration) => lease::register(self, t, registration),
+            Command::Offer(new) => offer::offer(self, t, *new),
             Command::Confirm { worker, epoch } => lease::confirm(self, t, worker, epoch),
             Command::Heartbeat { worker, epoch } => lease::heartbeat(self, worker, epoch),
             Command::Claim { worker, epoch, max } => claim::claim(self, t, worker, epoch, max),

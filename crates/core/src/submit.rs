@@ -1,14 +1,13 @@
 //! A job is created: by a client, or as the retry of one that failed.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::action::BUILT_IN_ACTIONS;
-use crate::action_config;
 use crate::command::NewJob;
 use crate::id::JobId;
 use crate::job::{CronLink, Job, JobSpec, Parameters};
 use crate::limits;
+use crate::offer::{self, Given};
 use crate::outcome::{Event, Refusal, Reply};
 use crate::policy::Policy;
 use crate::state::{State, Transition};
@@ -21,9 +20,8 @@ pub(crate) fn submit(
     mut new: NewJob,
 ) -> Result<Reply, Refusal> {
     if let Some(job) = state.jobs.get(&new.id) {
-        let is_same = job.is_submitted_as(&new.spec)
+        let is_same = job.is_submitted_as(&new.spec, new.retries)
             && job.policy == new.policy
-            && job.retries_total == new.retries
             && job.retry_from == new.retry_from.unwrap_or(new.id);
         return if is_same {
             Ok(Reply::Submitted(Arc::clone(job)))
@@ -41,14 +39,12 @@ pub(crate) fn submit(
         return Ok(Reply::Submitted(Arc::clone(twin)));
     }
     within_limits(state, &new)?;
-    // What is run once more has its parameters already.
-    let from_config = match new.retry_from {
-        None => action_config::complete(state, &mut new.spec),
-        Some(_) => BTreeSet::new(),
+    // What is run once more has all that it needs already.
+    let (retries, given) = match new.retry_from {
+        None => offer::complete(state, &mut new.spec, new.retries)?,
+        Some(_) => (new.retries.unwrap_or(0), Given::default()),
     };
-    if !from_config.is_empty() {
-        completed_within_limits(new.spec.parameters.as_ref())?;
-    }
+    fits_shapes(state, &new.spec)?;
     if let Some(job) = new.retry_from {
         transition.announce(Event::Retried { job, by: new.id });
     }
@@ -56,9 +52,9 @@ pub(crate) fn submit(
         state,
         (new.id, new.retry_from.unwrap_or(new.id)),
         (new.spec, new.policy),
-        from_config,
+        given,
         new.scheduled_at.unwrap_or(state.now),
-        (new.retries, new.retries),
+        (retries, retries),
         None,
     );
     Ok(Reply::Submitted(state.insert(transition, job)))
@@ -71,22 +67,22 @@ fn twin_of<'a>(state: &'a State, new: &NewJob) -> Option<&'a Arc<Job>> {
     Some(state.expect_job(id))
 }
 
-/// The next try of a failed job, `backoff` from now. It has the parameters of the failed one: what
-/// the config of their action has become meanwhile is for new jobs. The failed one is over, so that
-/// its unique key is free.
+/// The next try of a failed job, `wait` from now. It has all that the failed one had: what their
+/// action and the config of it have become meanwhile is for new jobs. The failed one is over, so
+/// that its unique key is free.
 pub(crate) fn retry(
     state: &mut State,
     transition: &mut Transition,
     failed: &Job,
     id: JobId,
-    backoff: Span,
+    wait: Span,
 ) {
     let job = create(
         state,
         (id, failed.id),
         (failed.spec.clone(), failed.policy.clone()),
-        BTreeSet::new(),
-        state.now.plus(backoff),
+        Given::default(),
+        state.now.plus(wait),
         (failed.retries_left - 1, failed.retries_total),
         failed.cron,
     );
@@ -112,7 +108,7 @@ fn create(
     state: &mut State,
     (id, retry_from): (JobId, JobId),
     (spec, policy): (JobSpec, Policy),
-    from_config: BTreeSet<String>,
+    given: Given,
     scheduled_at: Timestamp,
     (retries_left, retries_total): (u32, u32),
     cron: Option<CronLink>,
@@ -139,7 +135,8 @@ fn create(
         attempt_count: 0,
         attempts: Vec::new(),
         line_count: 0,
-        from_config,
+        from_config: given.parameters,
+        left_out: given.left_out,
         cron,
     }
 }
@@ -147,12 +144,17 @@ fn create(
 fn within_limits(state: &State, new: &NewJob) -> Result<(), Refusal> {
     let action = &new.spec.action;
     action_is_known(state, action)?;
-    run_within_limits(&new.spec, new.retries)?;
+    run_within_limits(&new.spec, new.retries.unwrap_or(0))?;
     policy_within_limits(state, new)?;
     if state.jobs.len() >= limits::LIVE_JOBS_MAX {
         return Err(Refusal::QueueFull { limit: limits::LIVE_JOBS_MAX });
     }
-    let need = new.spec.capacity_map.clone().unwrap_or_default();
+    Ok(())
+}
+
+fn fits_shapes(state: &State, spec: &JobSpec) -> Result<(), Refusal> {
+    let action = &spec.action;
+    let need = spec.capacity_map.clone().unwrap_or_default();
     if state.index.is_one_shape_too_many(action, &need) {
         let limit = limits::SHAPES_PER_ACTION_MAX;
         return Err(Refusal::TooManyShapes { action: action.clone(), limit });
@@ -211,13 +213,13 @@ pub(crate) fn parameters_within_limits(parameters: Option<&Parameters>) -> Resul
     at_most("name of a parameter", count(longest), count(limits::NAME_BYTES_MAX))
 }
 
-/// Whether a job's own parameters and those of its action's config are not too many together. Each
-/// for itself is within the limits.
-fn completed_within_limits(parameters: Option<&Parameters>) -> Result<(), Refusal> {
+/// Whether a job's own parameters and those that it is given are not too many together. Each for
+/// itself is within the limits.
+pub(crate) fn completed_within_limits(parameters: Option<&Parameters>) -> Result<(), Refusal> {
     let Some(parameters) = parameters else { return Ok(()) };
-    let what = "parameters, with those of its action config,";
+    let what = "parameters, with those of its action and of its action config,";
     at_most(what, count(parameters.len()), count(limits::PARAMETERS_MAX))?;
-    let what = "bytes of parameters, with those of its action config,";
+    let what = "bytes of parameters, with those of its action and of its action config,";
     at_most(what, bytes_of(parameters), count(limits::PARAMETER_BYTES_MAX))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::action::ActionTraits;
+use crate::action::ActionOffer;
 use crate::capacity::CapacityMap;
 use crate::id::{Epoch, Incarnation, JobId, LeaseId, WorkerId};
 use crate::time::{Span, Timestamp};
@@ -43,7 +43,7 @@ pub struct Worker {
     /// Whether nothing of its former lives runs any more; it claims nothing before.
     pub is_confirmed: bool,
     /// The actions that it offers.
-    pub actions: BTreeMap<String, ActionTraits>,
+    pub actions: BTreeMap<String, ActionOffer>,
     /// What it said that it has.
     pub capacity_declared: CapacityMap,
     /// What an operator has set instead.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stint_consensus::{Error, Events, Happening, Replica};
-use stint_core::{ActionTraits, BUILT_IN_ACTIONS, Exit, LeaseId, WorkerId};
+use stint_core::{ActionOffer, BUILT_IN_ACTIONS, Exit, LeaseId, WorkerId};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 
@@ -223,9 +223,9 @@ impl Agent {
     }
 
     /// What it tells the cluster of its actions.
-    fn offers(&self) -> BTreeMap<String, ActionTraits> {
-        let own = self.actions.iter().map(|(name, action)| (name.clone(), action.traits));
-        let built_in = BUILT_IN_ACTIONS.map(|name| (name.to_owned(), ActionTraits::default()));
+    fn offers(&self) -> BTreeMap<String, ActionOffer> {
+        let own = self.actions.iter().map(|(name, action)| (name.clone(), action.traits.into()));
+        let built_in = BUILT_IN_ACTIONS.map(|name| (name.to_owned(), ActionOffer::default()));
         built_in.into_iter().chain(own).collect()
     }
 }

@@ -75,6 +75,7 @@ pub(crate) fn job(action: &str, parameters: &[(&str, &str)]) -> Arc<Job> {
         is_expired: false,
         retried_by: None,
         from_config: std::collections::BTreeSet::new(),
+        left_out: std::collections::BTreeSet::new(),
         cron: None,
     })
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message as _;
 use stint_core::{
-    Bulk, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, NewJob,
+    Bulk, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, NewJob, Offer,
     Registration, Retention, Span, Timestamp,
 };
 use stint_proto::log::v1 as pb;
@@ -13,7 +13,8 @@ use super::audit::origin_of;
 use super::configuration::{
     action_config, action_config_of, change, change_of, new_cron, new_cron_of,
 };
-use super::job::{line, line_of, policy, policy_of, spec, spec_of, traits, traits_of};
+use super::job::{line, line_of, policy, policy_of, spec, spec_of};
+use super::offer::{offers, offers_of};
 use super::token::{hash_of, new_token, new_token_of, token_id, token_ref};
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, job_id_if_any, lease,
@@ -84,13 +85,8 @@ fn to_wire(command: &Command) -> Wire {
             worker: worker.get(),
             capacity: Some(capacity(map)),
         }),
-        Command::Register(new) => Wire::Register(pb::Register {
-            worker: new.worker.get(),
-            incarnation: new.incarnation.0,
-            capacity: Some(capacity(&new.capacity)),
-            actions: new.actions.iter().map(|(name, t)| (name.clone(), traits(*t))).collect(),
-            ttl_ms: new.ttl.as_ms(),
-        }),
+        Command::Register(new) => Wire::Register(registration(new)),
+        Command::Offer(new) => Wire::Offer(offer(new)),
         Command::Confirm { worker, epoch } => Wire::Confirm(worker_ref(*worker, *epoch)),
         Command::Heartbeat { worker, epoch } => Wire::Heartbeat(worker_ref(*worker, *epoch)),
         Command::Claim { worker, epoch, max } => {
@@ -142,6 +138,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
             capacity: capacity_of(set.capacity.unwrap_or_default()),
         },
         Wire::Register(new) => Command::Register(registration_of(new)?),
+        Wire::Offer(new) => Command::Offer(Box::new(offer_of(new)?)),
         Wire::Confirm(of) => by(&of).map(|(worker, epoch)| Command::Confirm { worker, epoch })?,
         Wire::Heartbeat(of) => {
             by(&of).map(|(worker, epoch)| Command::Heartbeat { worker, epoch })?
@@ -188,7 +185,8 @@ fn submit(new: &NewJob) -> pb::Submit {
         drawn: new.drawn,
         spec: Some(spec(&new.spec)),
         scheduled_at_ms: new.scheduled_at.map(Timestamp::as_ms),
-        retries: new.retries,
+        retries: new.retries.unwrap_or(0),
+        no_retries_said: new.retries.is_none(),
         policy: policy(&new.policy),
         retry_from: new.retry_from.map(job_bytes).unwrap_or_default(),
     }
@@ -200,7 +198,7 @@ fn submit_of(new: pb::Submit) -> Decoded<NewJob> {
         drawn: new.drawn,
         spec: spec_of(new.spec.ok_or_else(|| missing("job spec"))?)?,
         scheduled_at: new.scheduled_at_ms.map(at),
-        retries: new.retries,
+        retries: (!new.no_retries_said).then_some(new.retries),
         policy: policy_of(new.policy)?,
         retry_from: job_id_if_any(&new.retry_from)?,
     })
@@ -232,16 +230,44 @@ fn action_ref(action: &str) -> pb::ActionRef {
     pb::ActionRef { action: action.to_owned() }
 }
 
+fn registration(new: &Registration) -> pb::Register {
+    let (actions, offers) = offers(&new.actions);
+    pb::Register {
+        worker: new.worker.get(),
+        incarnation: new.incarnation.0,
+        capacity: Some(capacity(&new.capacity)),
+        actions,
+        offers,
+        ttl_ms: new.ttl.as_ms(),
+    }
+}
+
+fn offer(new: &Offer) -> pb::Offer {
+    let (actions, offers) = offers(&new.actions);
+    pb::Offer {
+        worker: new.worker.get(),
+        epoch: new.epoch.0,
+        capacity: Some(capacity(&new.capacity)),
+        actions,
+        offers,
+    }
+}
+
+fn offer_of(new: pb::Offer) -> Decoded<Offer> {
+    Ok(Offer {
+        worker: worker_id(new.worker)?,
+        epoch: Epoch(new.epoch),
+        capacity: capacity_of(new.capacity.unwrap_or_default()),
+        actions: offers_of((new.actions, new.offers))?,
+    })
+}
+
 fn registration_of(new: pb::Register) -> Decoded<Registration> {
     Ok(Registration {
         worker: worker_id(new.worker)?,
         incarnation: Incarnation(new.incarnation),
         capacity: capacity_of(new.capacity.unwrap_or_default()),
-        actions: new
-            .actions
-            .into_iter()
-            .map(|(name, traits)| Ok((name, traits_of(traits)?)))
-            .collect::<Decoded<_>>()?,
+        actions: offers_of((new.actions, new.offers))?,
         ttl: Span::from_ms(new.ttl_ms),
     })
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use prost::Message as _;
 use stint_core::{
-    ActionTraits, Attempt, AttemptEnd, CronId, CronLink, Epoch, Job, JobSpec, Line, OnWorkerLoss,
-    Policy, Priority, Span, Status, Stream, Timeout, Timestamp,
+    Attempt, AttemptEnd, CronId, CronLink, Epoch, Job, JobSpec, LeftOut, Line, Policy, Priority,
+    Status, Stream, Timeout, Timestamp,
 };
 use stint_proto::log::v1 as pb;
 
+use super::offer::{traits, traits_of};
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, job_id_if_any, lease,
     missing, strings, uuid, worker_id,
@@ -42,6 +43,7 @@ pub(super) fn to_wire(job: &Job) -> pb::Job {
         attempts: job.attempts.iter().map(attempt).collect(),
         line_count: job.line_count,
         from_config: job.from_config.iter().cloned().collect(),
+        left_out: job.left_out.iter().map(|what| left_out(*what)).collect(),
         cron: job.cron.map(cron_link),
         policy: policy(&job.policy),
         is_expired: job.is_expired,
@@ -69,6 +71,7 @@ pub(super) fn from_wire(job: pb::Job) -> Decoded<Job> {
         attempts: job.attempts.into_iter().map(attempt_of).collect::<Decoded<_>>()?,
         line_count: job.line_count,
         from_config: names_of(job.from_config)?,
+        left_out: all_left_out(&job.left_out)?,
         cron: job.cron.as_ref().map(cron_link_of).transpose()?,
         policy: policy_of(job.policy)?,
         is_expired: job.is_expired,
@@ -143,6 +146,27 @@ fn names_of(names: Vec<String>) -> Decoded<BTreeSet<String>> {
     }
 }
 
+fn left_out(what: LeftOut) -> u32 {
+    match what {
+        LeftOut::Deadline => 0,
+        LeftOut::StopTimeout => 1,
+        LeftOut::CapacityMap => 2,
+        LeftOut::Retries => 3,
+    }
+}
+
+/// What was left out, in its order, each once.
+fn all_left_out(numbers: &[u32]) -> Decoded<BTreeSet<LeftOut>> {
+    let known = [LeftOut::Deadline, LeftOut::StopTimeout, LeftOut::CapacityMap, LeftOut::Retries];
+    let all: BTreeSet<_> =
+        known.into_iter().filter(|what| numbers.contains(&left_out(*what))).collect();
+    if all.iter().map(|what| left_out(*what)).eq(numbers.iter().copied()) {
+        Ok(all)
+    } else {
+        Err(Garbled::new("what a submission left out", format!("{numbers:?}")))
+    }
+}
+
 fn status(status: Status) -> u32 {
     match status {
         Status::Waiting => 0,
@@ -163,27 +187,6 @@ fn status_of(number: u32) -> Decoded<Status> {
         .into_iter()
         .find(|known| status(*known) == number)
         .ok_or_else(|| Garbled::new("status", number))
-}
-
-pub(super) fn traits(traits: ActionTraits) -> pb::ActionTraits {
-    pb::ActionTraits {
-        on_worker_loss: match traits.on_worker_loss {
-            OnWorkerLoss::Reclaim => 0,
-            OnWorkerLoss::Abandon => 1,
-        },
-        backoff_ms: traits.backoff.as_ms(),
-    }
-}
-
-pub(super) fn traits_of(traits: pb::ActionTraits) -> Decoded<ActionTraits> {
-    Ok(ActionTraits {
-        on_worker_loss: match traits.on_worker_loss {
-            0 => OnWorkerLoss::Reclaim,
-            1 => OnWorkerLoss::Abandon,
-            other => return Err(Garbled::new("on_worker_loss", other)),
-        },
-        backoff: Span::from_ms(traits.backoff_ms),
-    })
 }
 
 fn attempt(attempt: &Attempt) -> pb::Attempt {

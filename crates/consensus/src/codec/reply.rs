@@ -89,6 +89,12 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         Refusal::NoSuchJob(id) => pb::Refusal { kind: 1, job: job_bytes(*id), ..empty },
         Refusal::NoSuchWorker(id) => pb::Refusal { kind: 2, worker: id.get(), ..empty },
         Refusal::NoSuchAction(name) => pb::Refusal { kind: 3, text: name.clone(), ..empty },
+        Refusal::BadParameter { action, parameter, problem } => pb::Refusal {
+            kind: 60,
+            text: action.clone(),
+            texts: vec![parameter.clone(), problem.clone()],
+            ..empty
+        },
         Refusal::IdTaken(id) => pb::Refusal { kind: 4, job: job_bytes(*id), ..empty },
         Refusal::SubmitTooLate(id) => pb::Refusal { kind: 5, job: job_bytes(*id), ..empty },
         Refusal::QueueFull { limit } => pb::Refusal { kind: 6, a: number(*limit), ..empty },
@@ -137,13 +143,10 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         Refusal::BadUser(user) => pb::Refusal { kind: 35, text: user.clone(), ..empty },
         Refusal::ClusterIsOpen => pb::Refusal { kind: 36, ..empty },
         Refusal::OtherRetention => pb::Refusal { kind: 90, ..empty },
-        Refusal::ExpiresTooEarly { job, expires_at, due_at } => pb::Refusal {
-            kind: 80,
-            job: job_bytes(*job),
-            a: expires_at.as_ms(),
-            b: due_at.as_ms(),
-            ..empty
-        },
+        Refusal::ExpiresTooEarly { job, expires_at, due_at } => {
+            let (a, b) = (expires_at.as_ms(), due_at.as_ms());
+            pb::Refusal { kind: 80, job: job_bytes(*job), a, b, ..empty }
+        }
         Refusal::NotOver(id) => pb::Refusal { kind: 81, job: job_bytes(*id), ..empty },
         Refusal::TooManyPausedQueues { limit } => {
             pb::Refusal { kind: 82, a: number(*limit), ..empty }
@@ -195,6 +198,11 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
         },
         35 => Refusal::BadUser(no.text),
         36 => Refusal::ClusterIsOpen,
+        60 => {
+            let [parameter, problem] = <[String; 2]>::try_from(no.texts)
+                .map_err(|texts| Garbled::new("refusal", format!("{} texts", texts.len())))?;
+            Refusal::BadParameter { action: no.text, parameter, problem }
+        }
         90 => Refusal::OtherRetention,
         80 => Refusal::ExpiresTooEarly {
             job: job()?,

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionTraits, Attempt, AttemptEnd, Bulk, CapacityMap, Change,
-    Command, Compaction, CronId, CronLink, Epoch, Exit, ExitCause, Finished, Incarnation, Job,
-    JobId, JobSpec, LeaseId, Line, ListKey, NewCron, NewJob, NewToken, OnWorkerLoss, Parts, Policy,
-    Priority, Refusal, Registration, Reply, Retention, Role, SettingsChange, Span, Status, Stream,
-    Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
+    ActionConfig, ActionConfigId, ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff, Bulk,
+    CapacityMap, Change, Command, Compaction, CronId, CronLink, Declaration, Declarations,
+    Defaults, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut,
+    Line, ListKey, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parts, Policy, Priority,
+    Refusal, Registration, Reply, Retention, Role, SettingsChange, Span, Status, Stream, Timeout,
+    Timestamp, TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
 };
 
 const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");
@@ -36,7 +37,48 @@ fn exit(cause: ExitCause) -> Finished {
 }
 
 fn traits() -> ActionTraits {
-    ActionTraits { on_worker_loss: OnWorkerLoss::Abandon, backoff: Span::from_ms(1_500) }
+    ActionTraits {
+        on_worker_loss: OnWorkerLoss::Abandon,
+        backoff: Backoff::constant(Span::from_ms(1_500)),
+    }
+}
+
+/// An action of which all is said that can be.
+fn whole_offer() -> ActionOffer {
+    let declared = Declaration {
+        description: "a file".to_owned(),
+        is_required: true,
+        default: Some(String::new()),
+        bytes_max: Some(200),
+        minimum: Some(-5),
+        maximum: Some(i64::MAX),
+        values: vec!["a".to_owned(), String::new()],
+        pattern: Some("[a-z]+".to_owned()),
+    };
+    let backoff = Backoff {
+        factor_percent: 200,
+        max: Some(Span::from_ms(60_000)),
+        jitter_percent: 50,
+        ..traits().backoff
+    };
+    ActionOffer {
+        traits: ActionTraits { backoff, ..traits() },
+        description: "encodes".to_owned(),
+        defaults: Defaults {
+            deadline: Timeout::parse("1h").expect("a duration"),
+            stop_timeout: Timeout::parse("5s").expect("a duration"),
+            retries: 3,
+            capacity_map: Some(capacity()),
+        },
+        declarations: Declarations {
+            parameters: [("in".to_owned(), declared)].into(),
+            is_closed: true,
+        },
+    }
+}
+
+fn actions() -> std::collections::BTreeMap<String, ActionOffer> {
+    [("encode".to_owned(), traits().into()), ("mix".to_owned(), whole_offer())].into()
 }
 
 /// The name of a command; add a sample below for each that is new.
@@ -55,6 +97,7 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::ResumeQueue { .. } => "resume_queue",
         Command::SetCapacity { .. } => "set_capacity",
         Command::Register(_) => "register",
+        Command::Offer(_) => "offer",
         Command::Confirm { .. } => "confirm",
         Command::Heartbeat { .. } => "heartbeat",
         Command::Claim { .. } => "claim",
@@ -74,7 +117,7 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
     }
 }
 
-pub(crate) const COMMANDS: usize = 27;
+pub(crate) const COMMANDS: usize = 28;
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_queues(), of_the_cluster()].concat()
@@ -115,7 +158,7 @@ fn of_queues() -> Vec<Command> {
         drawn: 301,
         spec: spec(),
         scheduled_at: None,
-        retries: 2,
+        retries: Some(2),
         policy: policy(),
         retry_from: Some(JOB),
     };
@@ -146,7 +189,7 @@ fn of_jobs() -> Vec<Command> {
             drawn: 300,
             spec: spec(),
             scheduled_at: Some(Timestamp::from_ms(0)),
-            retries: 2,
+            retries: Some(2),
             policy: Policy::default(),
             retry_from: None,
         }),
@@ -157,9 +200,10 @@ fn of_jobs() -> Vec<Command> {
             worker,
             incarnation: Incarnation(u64::MAX),
             capacity: capacity(),
-            actions: [("encode".to_owned(), traits())].into(),
+            actions: [("encode".to_owned(), traits().into())].into(),
             ttl: Span::from_ms(10_000),
         }),
+        Command::Offer(Box::new(Offer { worker, epoch, capacity: capacity(), actions: actions() })),
         Command::Confirm { worker, epoch },
         Command::Heartbeat { worker, epoch },
         Command::Claim { worker, epoch, max: 16 },
@@ -248,6 +292,7 @@ pub(crate) fn job() -> Job {
         retries_total: 3,
         worker: Some(worker_id()),
         from_config: ["in".to_owned()].into(),
+        left_out: [LeftOut::Deadline, LeftOut::Retries].into(),
         cron: Some(CronLink {
             id: CronId::from_bytes([2; 16]),
             tick: Some(Timestamp::from_ms(1_700_000_000_000)),
@@ -272,7 +317,7 @@ pub(crate) fn parts() -> Parts {
         incarnation: Incarnation(5),
         status,
         is_confirmed: true,
-        actions: [("encode".to_owned(), traits())].into(),
+        actions: actions(),
         capacity_declared: capacity(),
         capacity_set: Some(CapacityMap::default()),
         capacity_in_use: capacity(),
@@ -354,14 +399,15 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::TokenExpiresTooEarly { .. } => 25,
         Refusal::BadUser(_) => 26,
         Refusal::ClusterIsOpen => 27,
-        Refusal::OtherRetention => 28,
-        Refusal::ExpiresTooEarly { .. } => 29,
-        Refusal::NotOver(_) => 30,
-        Refusal::TooManyPausedQueues { .. } => 31,
+        Refusal::BadParameter { .. } => 28,
+        Refusal::OtherRetention => 29,
+        Refusal::ExpiresTooEarly { .. } => 30,
+        Refusal::NotOver(_) => 31,
+        Refusal::TooManyPausedQueues { .. } => 32,
     }
 }
 
-pub(crate) const REFUSALS: usize = 32;
+pub(crate) const REFUSALS: usize = 33;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -397,6 +443,11 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         Refusal::BadUser("a:b".to_owned()),
         Refusal::ClusterIsOpen,
+        Refusal::BadParameter {
+            action: "encode".to_owned(),
+            parameter: "in".to_owned(),
+            problem: "is missing".to_owned(),
+        },
         Refusal::OtherRetention,
         Refusal::ExpiresTooEarly {
             job,

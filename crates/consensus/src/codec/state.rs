@@ -7,7 +7,8 @@ use stint_core::{
 use stint_proto::log::v1 as pb;
 
 use super::configuration::{action_config, action_config_of, cron, cron_of, settings, settings_of};
-use super::job::{from_wire, to_wire, traits, traits_of};
+use super::job::{from_wire, to_wire};
+use super::offer::{offers, offers_of};
 use super::token::{token, token_of};
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, worker_id,
@@ -159,6 +160,7 @@ impl Room {
 }
 
 fn worker_to_wire(worker: &Worker) -> pb::Worker {
+    let (actions, offers) = offers(&worker.actions);
     pb::Worker {
         id: worker.id.get(),
         epoch: worker.epoch.0,
@@ -169,7 +171,8 @@ fn worker_to_wire(worker: &Worker) -> pb::Worker {
             WorkerStatus::Shutdown => 2,
         },
         is_confirmed: worker.is_confirmed,
-        actions: worker.actions.iter().map(|(name, t)| (name.clone(), traits(*t))).collect(),
+        actions,
+        offers,
         capacity_declared: Some(capacity(&worker.capacity_declared)),
         capacity_set: worker.capacity_set.as_ref().map(capacity),
         capacity_in_use: Some(capacity(&worker.capacity_in_use)),
@@ -196,11 +199,7 @@ fn worker_of(worker: pb::Worker) -> Decoded<Worker> {
             other => return Err(Garbled::new("status of a worker", other)),
         },
         is_confirmed: worker.is_confirmed,
-        actions: worker
-            .actions
-            .into_iter()
-            .map(|(name, traits)| Ok((name, traits_of(traits)?)))
-            .collect::<Decoded<_>>()?,
+        actions: offers_of((worker.actions, worker.offers))?,
         capacity_declared: capacity_of(worker.capacity_declared.unwrap_or_default()),
         capacity_set: worker.capacity_set.map(capacity_of),
         capacity_in_use: capacity_of(worker.capacity_in_use.unwrap_or_default()),

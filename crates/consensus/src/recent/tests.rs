@@ -25,7 +25,7 @@ fn submitted(bytes: usize) -> Event {
         drawn: 0,
         spec,
         scheduled_at: None,
-        retries: 0,
+        retries: None,
         policy: Policy::default(),
         retry_from: None,
     };

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use stint_consensus::Replica;
 use stint_core::{
-    ActionTraits, Command, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec,
-    LeaseId, Line, NewJob, Policy, Registration, Reply, Span, State, Stream, WorkerId,
+    ActionOffer, ActionTraits, Command, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
+    JobSpec, LeaseId, Line, NewJob, Policy, Registration, Reply, Span, State, Stream, WorkerId,
 };
 
 /// The lease of a worker that no test waits for.
@@ -26,7 +26,7 @@ impl Puppet {
             worker: id,
             incarnation: Incarnation(1),
             capacity: [("slots".to_owned(), 1_000)].into_iter().collect(),
-            actions: [("say".to_owned(), ActionTraits::default())].into(),
+            actions: [("say".to_owned(), ActionOffer::default())].into(),
             ttl,
         };
         let Reply::Registered { epoch } = propose(replica, Command::Register(registration)).await
@@ -98,7 +98,8 @@ pub(crate) fn new_job(replica: &Replica) -> (JobId, Command) {
     };
     let drawn = replica.with_state(State::sequence);
     let policy = Policy::default();
-    let new = NewJob { id, drawn, spec, scheduled_at: None, retries: 0, policy, retry_from: None };
+    let new =
+        NewJob { id, drawn, spec, scheduled_at: None, retries: None, policy, retry_from: None };
     (id, Command::Submit(new))
 }
 

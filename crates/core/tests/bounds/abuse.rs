@@ -26,7 +26,7 @@ fn jobs_that_need_nothing_of_a_capacity_are_counted_rightly() {
 #[test]
 fn a_job_with_the_id_that_a_retry_would_get_does_no_harm() {
     let mut cluster = Cluster::with_worker(&[]);
-    cluster.submit(NewJob { retries: 3, ..new_job(1) });
+    cluster.submit(NewJob { retries: Some(3), ..new_job(1) });
     let run = cluster.claim(1).remove(0);
     // The id that is derived now, on a state that does not go on.
     let mut other = Cluster { state: cluster.state.clone(), now_ms: cluster.now_ms };

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use stint_core::{
-    ActionTraits, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished, Incarnation, Job,
-    JobId, JobSpec, NewJob, Outcome, Policy, Refusal, Registration, Reply, Span, State, Timestamp,
-    WorkerId, invariant,
+    ActionOffer, ActionTraits, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished,
+    Incarnation, Job, JobId, JobSpec, NewJob, Outcome, Policy, Refusal, Registration, Reply, Span,
+    State, Timestamp, WorkerId, invariant,
 };
 
 /// The action of all jobs that do not say otherwise.
@@ -48,7 +48,7 @@ pub(crate) fn new_job(number: u64) -> NewJob {
         drawn: 0,
         spec: spec(None),
         scheduled_at: None,
-        retries: 0,
+        retries: None,
         policy: Policy::default(),
         retry_from: None,
     }
@@ -63,7 +63,7 @@ pub(crate) fn registration(number: u64) -> Registration {
         worker: worker(number),
         incarnation: Incarnation(1),
         capacity: CapacityMap::default(),
-        actions: [(ACTION.to_owned(), ActionTraits::default())].into(),
+        actions: [(ACTION.to_owned(), ActionOffer::default())].into(),
         ttl: Span::from_ms(10_000),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stint_core::invariant::Violation;
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionTraits, Change, Command, Cron, CronId, Generation,
+    ActionConfig, ActionConfigId, ActionOffer, Change, Command, Cron, CronId, Generation,
     Incarnation, JobSpec, NewCron, NewJob, Parameters, Parts, Refusal, Registration, Reply,
     Schedule, ScheduleError, SettingsChange, Span, State, Timeout, Timestamp, limits,
 };
@@ -150,7 +150,7 @@ fn with_actions(count: usize) -> Cluster {
     let mut cluster = Cluster::with_worker(&[]);
     cluster.ok(Command::Register(Registration {
         incarnation: Incarnation(2),
-        actions: (0..count).map(|n| (n.to_string(), ActionTraits::default())).collect(),
+        actions: (0..count).map(|n| (n.to_string(), ActionOffer::default())).collect(),
         ..registration(1)
     }));
     cluster
@@ -310,14 +310,14 @@ fn a_job_is_asked_for_by_its_own_submission_and_by_no_other() {
     cluster.ok(Command::PutActionConfig(config_of(ACTION, config)));
     // A time that is not the one of its creation.
     let at = cluster.state.now().plus(Span::from_ms(60_000));
-    let later = NewJob { scheduled_at: Some(at), retries: 2, ..new_job(1) };
+    let later = NewJob { scheduled_at: Some(at), retries: Some(2), ..new_job(1) };
     let job = cluster.submit(later.clone());
     assert!(job.is_asked_for_by(&later), "the config has completed it: {job:?}");
     let parameters = Some(of_bytes("b", 100));
     for other in [
         NewJob { scheduled_at: None, ..later.clone() },
         NewJob { scheduled_at: Some(at.plus(Span::from_ms(1))), ..later.clone() },
-        NewJob { retries: 1, ..later.clone() },
+        NewJob { retries: Some(1), ..later.clone() },
         NewJob { spec: JobSpec { parameters, ..spec(None) }, ..later.clone() },
         NewJob { spec: JobSpec { action: "noop".to_owned(), ..spec(None) }, ..later },
     ] {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use stint_core::{
-    ActionTraits, CapacityMap, Command, Epoch, Incarnation, Job, JobSpec, LeaseId, Line, NewJob,
+    ActionOffer, CapacityMap, Command, Epoch, Incarnation, Job, JobSpec, LeaseId, Line, NewJob,
     Parameters, Parts, Refusal, Registration, Reply, Span, State, Stream, Timestamp, limits,
 };
 
@@ -40,7 +40,7 @@ fn a_submission_may_be_as_large_as_each_limit_and_no_larger() {
     };
     let with_need = |need| NewJob { spec: spec(Some(need)), ..new_job(1) };
     let (bytes, name) = (limits::PARAMETER_BYTES_MAX, limits::NAME_BYTES_MAX);
-    let retries = |retries| NewJob { retries, ..new_job(1) };
+    let retries = |retries| NewJob { retries: Some(retries), ..new_job(1) };
     for (what, fits, is_too_large) in [
         ("retries", retries(limits::RETRIES_MAX), retries(limits::RETRIES_MAX + 1)),
         (
@@ -84,7 +84,7 @@ fn a_submission_may_be_as_large_as_each_limit_and_no_larger() {
 #[test]
 fn a_registration_may_be_as_large_as_each_limit_and_no_larger() {
     let actions = |names: &mut dyn Iterator<Item = String>| Registration {
-        actions: names.map(|name| (name, ActionTraits::default())).collect(),
+        actions: names.map(|name| (name, ActionOffer::default())).collect(),
         ..registration(2)
     };
     let many = |count: usize| actions(&mut (0..count).map(|n| n.to_string()));
@@ -236,7 +236,7 @@ fn with_many_jobs(count: usize) -> Cluster {
 #[test]
 fn so_many_jobs_may_be_live_and_no_more_but_a_failed_one_is_still_retried() {
     let mut cluster = with_many_jobs(limits::LIVE_JOBS_MAX - 1);
-    let last = NewJob { retries: 1, ..new_job(number(limits::LIVE_JOBS_MAX)) };
+    let last = NewJob { retries: Some(1), ..new_job(number(limits::LIVE_JOBS_MAX)) };
     cluster.submit(last);
     let one_more = || Command::Submit(new_job(number(limits::LIVE_JOBS_MAX) + 1));
     let limit = limits::LIVE_JOBS_MAX;

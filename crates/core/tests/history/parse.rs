@@ -3,11 +3,13 @@
 //! ```text
 //! after 5s | back 5s                     the leader's clock moves; nothing is in the log for that
 //! tick
-//! submit JOB ACTION [needs=a:1,b:2] [with=a:x,b:y] [retries=2] [in=5s] [priority=50] [unique=KEY] [expires=5s]
+//! submit JOB ACTION [needs=a:1,b:2] [with=a:x,b:y] [retries=2] [in=5s] [deadline=5s] [stop=5s]
+//!     [priority=50] [unique=KEY] [expires=5s]
 //! retry JOB of=JOB [retries=2]        what a client asks for: a new job that runs the other once more
 //! cancel JOB | delete JOB | cancel-all JOB... | delete-all JOB...
 //! pause ACTION | resume ACTION
 //! register WORKER actions=a,b(abandon),c(backoff=5s) [has=a:1] [incarnation=1] [ttl=10s]
+//! offer WORKER actions=... [has=a:1] [epoch=1]
 //! confirm | heartbeat | leave WORKER [epoch=1]
 //! expire WORKER [epoch=1] [renewal=1]
 //! claim WORKER [max=1] [epoch=1]
@@ -21,8 +23,12 @@
 //! settings [compaction=on] [keep=5] [age=24h] [cron=5s]
 //! compact WORKER JOB OTHERS [keep=5] [age=24h] [lease=1] [epoch=1]
 //! close N | token USER ROLE N [expires=5s] [for=backups] | revoke N
-//! show | why JOB | deadline | parameters JOB     questions
+//! show | why JOB | deadline | parameters JOB | spec JOB     questions
 //! ```
+//!
+//! What an action says stands in brackets, with semicolons between: `abandon`, `backoff=5s`,
+//! `factor=200`, `cap=1m`, `jitter=50`, `deadline=1h`, `stop=5s`, `retries=2`, `needs=cpu:1`,
+//! `closed`, and for the parameter `p` `require=p`, `default=p:x`, `longest=p:3`, `most=p:9`.
 //!
 //! A worker is its 12 digits. A job is a word; the retry of `a` is `a'`, and that of `a'` is `a''`.
 //! Epochs, renewals and leases that are not said are the current ones. NEXT is a time from now.
@@ -32,11 +38,11 @@
 use std::collections::BTreeMap;
 
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionTraits, Bulk, COMPACTION_ACTION, CapacityMap, Change,
-    Command, Compaction, CronId, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, JobSpec,
-    LeaseId, NewCron, NewJob, NewToken, OnWorkerLoss, Parameters, Policy, Priority, Registration,
-    Retention, Role, SettingsChange, Span, State, Stream, Timeout, Timestamp, TokenHash, TokenId,
-    WorkerId,
+    ActionConfig, ActionConfigId, ActionOffer, Bulk, COMPACTION_ACTION, CapacityMap, Change,
+    Command, Compaction, CronId, Declaration, Epoch, Exit, ExitCause, Finished, Incarnation, JobId,
+    JobSpec, LeaseId, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parameters, Policy, Priority,
+    Registration, Retention, Role, SettingsChange, Span, State, Stream, Timeout, Timestamp,
+    TokenHash, TokenId, WorkerId,
 };
 
 use super::print::Names;
@@ -50,6 +56,7 @@ pub(crate) enum Line {
     Show,
     Why(JobId),
     Parameters(JobId),
+    Spec(JobId),
     Deadline,
 }
 
@@ -139,17 +146,54 @@ fn parameters(text: &str) -> Result<Parameters, String> {
     text.split(',').filter(|pair| *pair != "nothing").map(parameter).collect()
 }
 
-/// `a`, `a(abandon)` or `a(backoff=5s)`
-fn action(text: &str) -> Result<(String, ActionTraits), String> {
-    let (name, rest) = text.split_once('(').unwrap_or((text, ""));
-    let mut traits = ActionTraits::default();
-    match rest.trim_end_matches(')').split_once('=') {
-        Some(("backoff", span)) => traits.backoff = Span::from_ms(span_ms(span)?),
-        None if rest == "abandon)" => traits.on_worker_loss = OnWorkerLoss::Abandon,
-        None if rest.is_empty() => {}
-        Some(_) | None => return Err(format!("{rest} is no trait")),
+fn timeout(text: &str) -> Result<Option<Timeout>, String> {
+    Timeout::parse(text).map_err(|error| error.to_string())
+}
+
+fn small(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("{text} is no small number"))
+}
+
+fn all_actions(text: &str) -> Result<BTreeMap<String, ActionOffer>, String> {
+    text.split(',').map(action).collect()
+}
+
+/// `a`, or `a(backoff=5s;retries=2)`
+fn action(text: &str) -> Result<(String, ActionOffer), String> {
+    let (name, said) = text.split_once('(').unwrap_or((text, ""));
+    let mut offer = ActionOffer::default();
+    for said in said.trim_end_matches(')').split(';').filter(|said| !said.is_empty()) {
+        let (what, how) = said.split_once('=').unwrap_or((said, ""));
+        let of_parameter = |offer: &mut ActionOffer, change: &dyn Fn(&mut Declaration, &str)| {
+            let (parameter, rule) = how.split_once(':').unwrap_or((how, ""));
+            let declared = &mut offer.declarations.parameters;
+            change(declared.entry(parameter.to_owned()).or_default(), rule);
+        };
+        match what {
+            "abandon" => offer.traits.on_worker_loss = OnWorkerLoss::Abandon,
+            "backoff" => offer.traits.backoff.first = Span::from_ms(span_ms(how)?),
+            "factor" => offer.traits.backoff.factor_percent = small(how)?,
+            "cap" => offer.traits.backoff.max = Some(Span::from_ms(span_ms(how)?)),
+            "jitter" => offer.traits.backoff.jitter_percent = small(how)?,
+            "deadline" => offer.defaults.deadline = timeout(how)?,
+            "stop" => offer.defaults.stop_timeout = timeout(how)?,
+            "retries" => offer.defaults.retries = small(how)?,
+            "needs" => offer.defaults.capacity_map = Some(amounts(how)?),
+            "closed" => offer.declarations.is_closed = true,
+            "require" => of_parameter(&mut offer, &|declared, _| declared.is_required = true),
+            "default" => of_parameter(&mut offer, &|declared, value| {
+                declared.default = Some(value.to_owned());
+            }),
+            "longest" => of_parameter(&mut offer, &|declared, bytes| {
+                declared.bytes_max = bytes.parse().ok();
+            }),
+            "most" => {
+                of_parameter(&mut offer, &|declared, most| declared.maximum = most.parse().ok());
+            }
+            _ => return Err(format!("{said} is nothing that an action says")),
+        }
     }
-    Ok((name.to_owned(), traits))
+    Ok((name.to_owned(), offer))
 }
 
 /// What a line says. The state is asked for what the line leaves out.
@@ -162,6 +206,7 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "show" => Line::Show,
         "why" => Line::Why(words.job(names)?),
         "parameters" => Line::Parameters(words.job(names)?),
+        "spec" => Line::Spec(words.job(names)?),
         "deadline" => Line::Deadline,
         "cron" => Line::Entry(cron(&mut words, state)?),
         "no-cron" => Line::Entry(Command::DeleteCron { action: words.action()? }),
@@ -193,12 +238,12 @@ fn submit(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Com
         action: words.action()?,
         parameters: words.named("with").map(parameters).transpose()?,
         capacity_map: words.named("needs").map(amounts).transpose()?,
-        deadline: None,
-        stop_timeout: None,
+        deadline: words.named("deadline").map_or(Ok(None), timeout)?,
+        stop_timeout: words.named("stop").map_or(Ok(None), timeout)?,
     };
     let in_ms = words.named_span("in")?;
     let scheduled_at = in_ms.map(|ms| Timestamp::from_ms(state.now().as_ms() + ms));
-    let retries = u32::try_from(words.named_number("retries", 0)?).map_err(|e| e.to_string())?;
+    let retries = words.named("retries").map(small).transpose()?;
     let level = words.named_number("priority", 50)?;
     let policy = Policy {
         priority: Priority::new(level).ok_or_else(|| format!("{level} is no priority"))?,
@@ -214,7 +259,7 @@ fn submit(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Com
 fn retry(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Command, String> {
     let id = words.job(names)?;
     let of = names.id(words.named("of").ok_or("of= is missing")?);
-    let retries = u32::try_from(words.named_number("retries", 0)?).map_err(|e| e.to_string())?;
+    let retries = words.named("retries").map(small).transpose()?;
     let spec = JobSpec {
         action: "scan".to_owned(),
         parameters: None,
@@ -324,7 +369,7 @@ fn register(words: &mut Words<'_>) -> Result<Command, String> {
         worker: words.worker()?,
         incarnation: Incarnation(words.named_number("incarnation", 1)?),
         capacity: words.named("has").map_or(Ok(CapacityMap::default()), amounts)?,
-        actions: actions.split(',').map(action).collect::<Result<_, _>>()?,
+        actions: all_actions(actions)?,
         ttl: Span::from_ms(words.named_span("ttl")?.unwrap_or(10_000)),
     }))
 }
@@ -345,6 +390,12 @@ fn of_worker(
     let epoch = record.map_or(0, |record| record.epoch.0);
     let epoch = Epoch(words.named_number("epoch", epoch)?);
     Ok(match verb {
+        "offer" => Command::Offer(Box::new(Offer {
+            worker,
+            epoch,
+            capacity: words.named("has").map_or(Ok(CapacityMap::default()), amounts)?,
+            actions: all_actions(words.named("actions").unwrap_or_default())?,
+        })),
         "confirm" => Command::Confirm { worker, epoch },
         "heartbeat" => Command::Heartbeat { worker, epoch },
         "leave" => Command::Leave { worker, epoch },

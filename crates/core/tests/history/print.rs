@@ -204,6 +204,18 @@ pub(crate) fn parameters(map: Option<&Parameters>) -> String {
     if pairs.is_empty() { "nothing".to_owned() } else { pairs.join(",") }
 }
 
+/// What a job has, whoever has said so.
+pub(crate) fn spec(job: &Job) -> String {
+    let text = |time: &Option<stint_core::Timeout>| {
+        time.as_ref().map_or("none".to_owned(), ToString::to_string)
+    };
+    let (deadline, stop) = (text(&job.spec.deadline), text(&job.spec.stop_timeout));
+    let needs = job.spec.capacity_map.as_ref().map_or("null".to_owned(), list);
+    let (left, total) = (job.retries_left, job.retries_total);
+    let told = parameters(job.spec.parameters.as_ref());
+    format!("deadline {deadline}, stop {stop}, retries {left}/{total}, needs {needs}, told {told}")
+}
+
 fn set(settings: &Settings) -> String {
     let compaction = if settings.job_history_compaction_enabled { "on" } else { "off" };
     let keep = settings.job_history_to_keep.map_or("all".to_owned(), |count| count.to_string());

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use stint_core::{State, Timestamp, invariant};
 
 use super::parse::{self, Line};
-use super::print::{Names, parameters};
+use super::print::{Names, parameters, spec};
 
 /// The story as it goes now; an error names the line that is no command.
 pub(crate) fn told(written: &str) -> Result<String, String> {
@@ -52,6 +52,10 @@ impl Teller {
                 let reason = self.state.why_waiting(job);
                 let reason = reason.map_or("it does not".to_owned(), |reason| reason.to_string());
                 writeln!(self.answers, "{reason}").map_err(|error| error.to_string())?;
+            }
+            Line::Spec(job) => {
+                let job = self.state.job(job).ok_or("no such job is live")?;
+                writeln!(self.answers, "{}", spec(job)).map_err(|error| error.to_string())?;
             }
             Line::Parameters(job) => {
                 let job = self.state.job(job).ok_or("no such job is live")?;

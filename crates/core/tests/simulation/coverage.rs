@@ -23,12 +23,13 @@ const REFUSED_IN_BOUNDS: [&str; 7] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 25] = [
+const REFUSALS: [&str; 26] = [
     "ExpiresTooEarly",
     "NotOver",
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
+    "BadParameter",
     "IdTaken",
     "SubmitTooLate",
     "OverLimit",
@@ -100,7 +101,7 @@ const WAITS: [&str; 6] =
     ["?Paused", "?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 13] = [
+const PATHS: [&str; 14] = [
     "expired",
     "a reclaimed job expired",
     "was the job of its key already",
@@ -111,6 +112,7 @@ const PATHS: [&str; 13] = [
     "refused while something became due",
     "forgot an attempt",
     "had a parameter of a config",
+    "had all that its action has for it",
     "had a parameter that a config has as well",
     "put the same cron again",
     "put the cron of the compaction",
@@ -188,6 +190,9 @@ impl Coverage {
                     self.words.insert("retried");
                 }
                 Event::Submitted(job) if !job.from_config.is_empty() => {
+                    if job.left_out.len() == 4 {
+                        self.words.insert("had all that its action has for it");
+                    }
                     self.words.insert("had a parameter of a config");
                     if job.spec.parameters.as_ref().is_some_and(|all| {
                         all.get("a").is_some_and(|value| value == "b") && all.contains_key("c")
@@ -242,6 +247,7 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::NoSuchJob(_) => "NoSuchJob",
         Refusal::NoSuchWorker(_) => "NoSuchWorker",
         Refusal::NoSuchAction(_) => "NoSuchAction",
+        Refusal::BadParameter { .. } => "BadParameter",
         Refusal::IdTaken(_) => "IdTaken",
         Refusal::SubmitTooLate(_) => "SubmitTooLate",
         Refusal::QueueFull { .. } => "QueueFull",

@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stint_core::{
-    CapacityMap, Command, Event, Job, JobId, JobSpec, LeaseId, NewJob, Outcome, Parts, Policy,
-    Refusal, Reply, Status, Timestamp, Worker, limits,
+    CapacityMap, Command, Event, Job, JobId, JobSpec, LeaseId, LeftOut, NewJob, Outcome, Parts,
+    Policy, Refusal, Reply, Status, Timestamp, Worker, limits,
 };
 
 use self::configuration::Configuration;
 use self::tokens::Tokens;
 use super::table;
 
+mod actions;
 mod claims;
 pub(crate) mod configuration;
 mod policies;
@@ -31,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) is_over: bool,
     /// What its submitter wrote; of a retry, what the failed job had.
     pub(crate) submitted: JobSpec,
+    /// The retries that its submitter wrote, or nothing if they are its action's.
+    pub(crate) submitted_retries: Option<u32>,
 }
 
 #[derive(Default)]
@@ -92,6 +95,7 @@ impl Model {
             Command::ResumeQueue { action } => Ok(self.resume(action)),
             Command::SetCapacity { worker, capacity } => self.set_capacity(*worker, capacity),
             Command::Register(new) => self.register(new),
+            Command::Offer(new) => self.offer(new),
             Command::Confirm { worker, epoch } => self.confirm(*worker, *epoch),
             Command::Heartbeat { worker, epoch } => self.heartbeat(*worker, *epoch),
             Command::Claim { worker, epoch, max } => self.claim(*worker, *epoch, *max),
@@ -156,9 +160,11 @@ impl Model {
 
     fn submit(&mut self, new: &NewJob) -> Answer {
         if let Some(i) = self.live(new.id) {
-            let job = &self.jobs[i].job;
+            let (job, written) = (&self.jobs[i].job, self.jobs[i].submitted_retries);
+            // Nobody can tell no retries from nothing said, where the action says nothing either.
+            let retries = new.retries.or(written.filter(|retries| *retries == 0));
             let is_same = self.jobs[i].submitted == new.spec
-                && job.retries_total == new.retries
+                && written == retries
                 && job.policy == new.policy
                 && job.retry_from == new.retry_from.unwrap_or(new.id);
             let same = Reply::Submitted(Arc::new(job.clone()));
@@ -178,16 +184,22 @@ impl Model {
         }
         self.admit(new)?;
         let scheduled_at = new.scheduled_at.unwrap_or(Timestamp::from_ms(self.now));
-        let retries = (new.retries, new.retries);
+        let (spec, retries, from_config, left_out) = if new.retry_from.is_none() {
+            self.whole(new)?
+        } else {
+            (new.spec.clone(), new.retries.unwrap_or(0), BTreeSet::new(), BTreeSet::new())
+        };
         let retry_from = new.retry_from.unwrap_or(new.id);
-        let i = self.create(new.id, retry_from, new.spec.clone(), scheduled_at, retries);
+        let i = self.create(new.id, retry_from, spec, scheduled_at, (retries, retries));
+        self.jobs[i].submitted = new.spec.clone();
+        if left_out.contains(&LeftOut::Retries) {
+            self.jobs[i].submitted_retries = None;
+        }
         self.jobs[i].job.policy = new.policy.clone();
+        self.jobs[i].job.from_config = from_config;
+        self.jobs[i].job.left_out = left_out;
         if let Some(job) = new.retry_from {
             self.events.push(Event::Retried { job, by: new.id });
-        } else {
-            let (parameters, from_config) = self.told(&new.spec);
-            self.jobs[i].job.spec.parameters = parameters;
-            self.jobs[i].job.from_config = from_config;
         }
         self.announce_new(i);
         Ok(Reply::Submitted(Arc::new(self.jobs[i].job.clone())))
@@ -196,7 +208,7 @@ impl Model {
     /// The limits that a submission of the simulation can meet.
     fn admit(&self, new: &NewJob) -> Result<(), Refusal> {
         self.known(&new.spec.action)?;
-        over_limit(u64::from(new.retries), u64::from(limits::RETRIES_MAX))?;
+        over_limit(u64::from(new.retries.unwrap_or(0)), u64::from(limits::RETRIES_MAX))?;
         new.spec.capacity_map.as_ref().map_or(Ok(()), capacity_limits)?;
         self.admit_policy(new)
     }
@@ -239,12 +251,14 @@ impl Model {
             attempts: Vec::new(),
             line_count: 0,
             from_config: BTreeSet::new(),
+            left_out: BTreeSet::new(),
             cron: None,
             policy: Policy::default(),
             is_expired: false,
             retried_by: None,
         };
-        self.jobs.push(Entry { job, is_over: false, submitted });
+        let submitted_retries = Some(retries_total);
+        self.jobs.push(Entry { job, is_over: false, submitted, submitted_retries });
         self.jobs.len() - 1
     }
 
@@ -321,8 +335,9 @@ impl Model {
         }
         let failed = self.jobs[i].job.clone();
         let backoff = failed.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
+        let wait = backoff.wait(failed.retries_total - failed.retries_left, failed.id);
         let retries = (failed.retries_left - 1, failed.retries_total);
-        let retry = self.create(id, failed.id, failed.spec, now.plus(backoff), retries);
+        let retry = self.create(id, failed.id, failed.spec, now.plus(wait), retries);
         self.jobs[retry].job.policy = failed.policy;
         self.announce_new(retry);
     }

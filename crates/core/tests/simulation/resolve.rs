@@ -1,17 +1,16 @@
 //! From the part that a step plays to the command that plays it, as things stand.
 
-use std::collections::BTreeMap;
-
 use stint_core::{
-    ActionTraits, CapacityMap, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation,
-    Job, JobId, JobSpec, LeaseId, Line, NewJob, OnWorkerLoss, Parameters, Policy, Registration,
-    Retention, Span, Stream, Timeout, Timestamp, WorkerId, limits,
+    CapacityMap, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
+    JobSpec, LeaseId, Line, NewJob, Parameters, Policy, Registration, Retention, Span, Stream,
+    Timeout, Timestamp, WorkerId, limits,
 };
 
 use super::model::Model;
 use super::rng::scramble;
 use super::script::{First, Lie, Life, Op, Scheduled, Speaker, WORKERS, Whose};
 
+mod actions;
 mod configuration;
 mod policies;
 mod tokens;
@@ -29,6 +28,11 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
             Command::SetCapacity { worker: worker_id(*worker), capacity: offer(*capacity) }
         }
         Op::Register { .. } => Command::Register(registration(op, model)?),
+        Op::Offer { speaker, actions, capacity } => {
+            let (worker, epoch) = speaks(speaker);
+            let (actions, capacity) = (actions::offered(*actions), offer(*capacity));
+            Command::Offer(Box::new(stint_core::Offer { worker, epoch, capacity, actions }))
+        }
         Op::Confirm(speaker) => {
             let (worker, epoch) = speaks(speaker);
             Command::Confirm { worker, epoch }
@@ -171,12 +175,13 @@ fn again(model: &Model, whose: Whose, is_altered: bool) -> NewJob {
             drawn: 0,
             spec,
             scheduled_at: None,
-            retries: 0,
+            retries: None,
             policy,
             retry_from: None,
         };
     };
-    let retries = entry.job.retries_total + u32::from(is_altered);
+    let altered = entry.job.retries_total + u32::from(is_altered);
+    let retries = if is_altered { Some(altered) } else { entry.submitted_retries };
     let (spec, policy) = (entry.submitted.clone(), entry.job.policy.clone());
     NewJob { id, drawn: 0, spec, scheduled_at: None, retries, policy, retry_from: None }
 }
@@ -221,19 +226,7 @@ fn registration(op: &Op, model: &Model) -> Option<Registration> {
     let Op::Register { worker, incarnation, actions, capacity, ttl } = op else { return None };
     let worker = worker_id(*worker);
     let former = model.worker(worker).map(|w| model.workers[w].incarnation);
-    let traits = |name| {
-        let on_worker_loss = match name {
-            "once" => OnWorkerLoss::Abandon,
-            _ => OnWorkerLoss::Reclaim,
-        };
-        let backoff = Span::from_ms(if name == "slow" { 250 } else { 0 });
-        ActionTraits { on_worker_loss, backoff }
-    };
-    let known = ["scan", "once", "slow", "sleep"].into_iter().enumerate();
-    // One bit for each; the first is nearly always there.
-    let offered = known.filter(|(bit, _)| (*actions | (*actions >> 32 & 1)) >> bit & 1 == 1);
-    let actions: BTreeMap<_, _> =
-        offered.map(|(_, name)| (name.to_owned(), traits(name))).collect();
+    let actions = actions::offered(*actions);
     let ttl = Span::from_ms(
         [500, 1_000, 10_000, 30_000, 499, 600_001][match ttl % 41 {
             0 => 4,

@@ -76,7 +76,7 @@ pub(crate) enum Op {
         id: u64,
         kind: u64,
         need: u64,
-        retries: u32,
+        retries: Option<u32>,
         scheduled: Scheduled,
         lag: u64,
         policy: u64,
@@ -110,6 +110,11 @@ pub(crate) enum Op {
         actions: u64,
         capacity: u64,
         ttl: u64,
+    },
+    Offer {
+        speaker: Speaker,
+        actions: u64,
+        capacity: u64,
     },
     Confirm(Speaker),
     Heartbeat(Speaker),
@@ -233,7 +238,7 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-    let kinds: [(u64, Draw); 23] = [
+    let kinds: [(u64, Draw); 24] = [
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
@@ -244,6 +249,11 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         (death, |rng, worker| Op::Confirm(speaker(rng, worker))),
         (4, |rng, worker| Op::Heartbeat(speaker(rng, worker))),
         (18, |rng, worker| Op::Claim(speaker(rng, worker), max(rng))),
+        (2, |rng, worker| Op::Offer {
+            speaker: speaker(rng, worker),
+            actions: rng.next(),
+            capacity: rng.next(),
+        }),
         (8, |rng, _| append(rng)),
         (end, |rng, _| finish(rng)),
         (death, |rng, worker| leave_or_expire(rng, worker)),
@@ -268,7 +278,11 @@ fn submit(rng: &mut Rng) -> Op {
         7 | 8 => Scheduled::In(rng.below(200)),
         _ => Scheduled::In(rng.below(10_000)),
     };
-    let retries = if rng.one_in(40) { 1_001 } else { u32::try_from(rng.below(4)).expect("few") };
+    let retries = match rng.below(40) {
+        0 => Some(1_001),
+        1..10 => None,
+        number => Some(u32::try_from(number % 4).expect("few")),
+    };
     let lag = if rng.one_in(10) { rng.next() } else { rng.below(3) };
     let (id, kind, need, policy) = (rng.next(), rng.next(), rng.next(), rng.next());
     Op::Submit { id, kind, need, retries, scheduled, lag, policy }

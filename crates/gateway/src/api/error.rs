@@ -231,6 +231,10 @@ impl From<Refusal> for ApiError {
             Refusal::NoSuchJob(id) => Self::NoSuchJob(id.to_string()),
             Refusal::NoSuchWorker(id) => Self::NoSuchWorker(id.to_string()),
             Refusal::NoSuchAction(_) => Self::NoSuchAction(message),
+            Refusal::BadParameter { action, parameter, problem } => Self::MeaninglessField {
+                field: format!("parameters.{parameter}"),
+                problem: format!("it {problem}, by what the action \"{action}\" declares"),
+            },
             Refusal::SubmitTooLate(_) => Self::NoLeader(message),
             Refusal::QueueFull { .. }
             | Refusal::TooManyShapes { .. }

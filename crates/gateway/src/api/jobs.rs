@@ -49,8 +49,8 @@ pub(crate) struct JobsQuery {
 pub(crate) struct Submission {
     /// What is to be run.
     pub(crate) spec: JobSpec,
-    /// How often it is run again after a failure.
-    pub(crate) retries: u32,
+    /// How often it is run again after a failure; `None` is as often as its action says.
+    pub(crate) retries: Option<u32>,
     /// From when on it can be claimed; `None` is now.
     pub(crate) scheduled_at: Option<Timestamp>,
     /// How it is treated while it waits.

@@ -110,6 +110,7 @@ mod tests {
             is_expired: false,
             retried_by: None,
             from_config: std::collections::BTreeSet::new(),
+            left_out: std::collections::BTreeSet::new(),
             cron: None,
         };
         JobView::of(Arc::new(job))

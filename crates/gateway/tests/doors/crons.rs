@@ -262,7 +262,7 @@ async fn crons_too_large_for_one_message_are_listed_piece_by_piece_in_json_alone
         capacity: stint_core::CapacityMap::default(),
         actions: actions
             .iter()
-            .map(|action| (action.clone(), stint_core::ActionTraits::default()))
+            .map(|action| (action.clone(), stint_core::ActionOffer::default()))
             .collect(),
         ttl: stint_core::Span::from_ms(60_000),
     };

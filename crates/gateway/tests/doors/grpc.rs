@@ -37,7 +37,7 @@ async fn a_job_that_came_by_one_door_reads_alike_by_both() {
             capacity_map: Some(v0::CapacityMap { entries: [("scan".to_owned(), 1)].into() }),
             parameters: Some(v0::StringMap::default()),
             deadline: "1h30m".to_owned(),
-            retries: 1,
+            retries: Some(1),
             scheduled_at: Some(prost_types::Timestamp {
                 seconds: 1_487_293_787,
                 nanos: 771_000_000,
@@ -99,7 +99,7 @@ async fn both_doors_refuse_alike() {
     let unknown = v0::SubmitJobRequest { action: "unheard-of".to_owned(), ..base() };
     assert_eq!(submit(unknown).await, (Code::NotFound, "NO_SUCH_ACTION".to_owned()));
     assert_eq!(submit(v0::SubmitJobRequest { deadline: "5".to_owned(), ..base() }).await, invalid);
-    assert_eq!(submit(v0::SubmitJobRequest { retries: u32::MAX, ..base() }).await, invalid);
+    assert_eq!(submit(v0::SubmitJobRequest { retries: Some(u32::MAX), ..base() }).await, invalid);
     let at = Some(prost_types::Timestamp { seconds: -1, nanos: 0 });
     assert_eq!(submit(v0::SubmitJobRequest { scheduled_at: at, ..base() }).await, invalid);
     let entries = [("scan".to_owned(), -1)].into();

@@ -187,7 +187,7 @@ impl<'a> Puppet<'a> {
             worker: id,
             incarnation: Incarnation(1),
             capacity: capacity.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect(),
-            actions: [("say".to_owned(), stint_core::ActionTraits::default())].into(),
+            actions: [("say".to_owned(), stint_core::ActionOffer::default())].into(),
             ttl: Span::from_ms(60_000),
         };
         let Reply::Registered { epoch } = propose(house, Command::Register(registration)).await

@@ -69,7 +69,7 @@ async fn one_key_is_one_job_by_both_doors_and_another_submission_is_a_conflict()
     ] {
         assert_conflict(&submit(&house, "build-42", different).await, "submitted differently");
     }
-    let different = v0::SubmitJobRequest { retries: 1, ..same.clone() };
+    let different = v0::SubmitJobRequest { retries: Some(1), ..same.clone() };
     let status = jobs.submit_job(different).await.expect_err("a refusal");
     assert_eq!(reason(&status), (Code::FailedPrecondition, "CONFLICT".to_owned()));
     assert_eq!(count(&house).await, 1);

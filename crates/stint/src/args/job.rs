@@ -49,9 +49,9 @@ pub(crate) struct Submit {
     /// What the job takes of its worker's capacity while it runs; can be given many times.
     #[arg(long, value_name = "NAME=AMOUNT", value_delimiter = ',', value_parser = amount)]
     pub(crate) capacity: Vec<(String, u64)>,
-    /// How often it is run again after it has failed.
-    #[arg(long, value_name = "COUNT", default_value_t = 0)]
-    pub(crate) retries: u32,
+    /// How often it is run again after it has failed; as often as its action says if left out.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) retries: Option<u32>,
     /// This long after its start the process gets SIGTERM.
     #[arg(long, value_name = "DURATION", value_parser = duration_text)]
     pub(crate) deadline: Option<String>,

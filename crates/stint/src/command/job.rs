@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(job.capacity_map.unwrap().entries, capacity.into());
         assert_eq!(
             (job.retries, job.deadline.as_str(), job.stop_timeout.as_str()),
-            (3, "1h30m", "5s")
+            (Some(3), "1h30m", "5s")
         );
         assert_eq!(job.scheduled_at.unwrap().to_string(), "2030-01-31T12:00:00Z");
     }

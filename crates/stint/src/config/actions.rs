@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
-use stint_core::{ActionTraits, BUILT_IN_ACTIONS, CapacityMap, Span, limits};
+use stint_core::{ActionTraits, BUILT_IN_ACTIONS, Backoff, CapacityMap, Span, limits};
 use stint_worker::{Action, CommandLine, Config, OutputLimits};
 use toml::Spanned;
 
@@ -125,7 +125,7 @@ fn action(source: Source<'_>, name: &str, written: file::Action) -> Result<Actio
     action.stop_timeout = length(written.stop_timeout);
     action.traits = ActionTraits {
         on_worker_loss: written.on_worker_loss.into(),
-        backoff: span(length(written.backoff).unwrap_or_default()),
+        backoff: Backoff::constant(span(length(written.backoff).unwrap_or_default())),
     };
     let default = OutputLimits::default();
     action.output = OutputLimits {

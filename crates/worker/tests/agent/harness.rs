@@ -191,6 +191,7 @@ pub(crate) async fn submit(replica: &Replica, spec: JobSpec, retries: u32) -> Jo
     eventually("the action is offered", is_offered).await;
     let drawn = replica.with_state(State::sequence);
     let policy = Policy::default();
+    let retries = Some(retries);
     let job = NewJob { id, drawn, spec, scheduled_at: None, retries, policy, retry_from: None };
     replica.propose(Command::Submit(job)).await.expect("a cluster").expect("no refusal");
     id

@@ -2,8 +2,8 @@
 
 use prost::Message as _;
 use stint_core::{
-    ActionTraits, CapacityMap, Command, Incarnation, JobId, JobSpec, NewJob, Parameters, Policy,
-    Refusal, Registration, Span, State, WorkerId,
+    ActionOffer, ActionTraits, CapacityMap, Command, Incarnation, JobId, JobSpec, NewJob,
+    Parameters, Policy, Refusal, Registration, Span, State, WorkerId,
 };
 
 use super::super::{
@@ -111,7 +111,7 @@ fn state() -> State {
         worker,
         incarnation: Incarnation(1),
         capacity: CapacityMap::default(),
-        actions: [("scan".to_owned(), ActionTraits::default())].into(),
+        actions: [("scan".to_owned(), ActionOffer::default())].into(),
         ttl: Span::from_ms(10_000),
     });
     let submit = Command::Submit(NewJob {
@@ -119,7 +119,7 @@ fn state() -> State {
         drawn: 0,
         spec: spec_with(None, None),
         scheduled_at: None,
-        retries: 0,
+        retries: None,
         policy: Policy::default(),
         retry_from: None,
     });

@@ -18,7 +18,8 @@ impl Model {
         let chosen = self.choose(&self.workers[w], max);
         for i in &chosen {
             let lease = self.next_lease();
-            let traits = self.workers[w].actions.get(&self.jobs[*i].job.spec.action).copied();
+            let offer = self.workers[w].actions.get(&self.jobs[*i].job.spec.action);
+            let traits = offer.map(|offer| offer.traits);
             self.set_status(*i, Status::Running);
             let job = &mut self.jobs[*i].job;
             job.worker = Some(id);

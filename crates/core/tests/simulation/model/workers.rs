@@ -35,7 +35,7 @@ impl Model {
         worker
     }
 
-    fn tell_of_worker(&mut self, w: usize) {
+    pub(super) fn tell_of_worker(&mut self, w: usize) {
         self.events.push(Event::WorkerChanged(Arc::new(self.record_of(w))));
     }
 

@@ -58,7 +58,7 @@ fn retry(model: &Model, whose: Whose, id: u64) -> NewJob {
         drawn: model.sequence,
         spec,
         scheduled_at: None,
-        retries,
+        retries: Some(retries),
         policy,
         retry_from: Some(of),
     }

@@ -19,7 +19,7 @@ pub(in crate::http) struct Fields(Map<String, Value>);
 pub(in crate::http) fn submission(mut fields: Fields) -> Result<Submission, ApiError> {
     Ok(Submission {
         spec: fields.spec()?,
-        retries: fields.count("retries", RETRIES_MAX)?,
+        retries: fields.count_if_given("retries", RETRIES_MAX)?,
         scheduled_at: time::parse("scheduledAt", &fields.text("scheduledAt")?)?,
         policy: Policy {
             priority: parse::priority(fields.if_given("priority", number)?)?,
@@ -121,9 +121,15 @@ impl Fields {
 
     /// A number of things that fits into 32 bits; 0 by default.
     fn count(&mut self, name: &str, max: u32) -> Result<u32, ApiError> {
-        let Some(value) = self.take(name) else { return Ok(0) };
+        self.count_if_given(name, max).map(Option::unwrap_or_default)
+    }
+
+    /// A number of things that fits into 32 bits, if there is one.
+    fn count_if_given(&mut self, name: &str, max: u32) -> Result<Option<u32>, ApiError> {
+        let Some(value) = self.take(name) else { return Ok(None) };
         let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-        number.ok_or_else(|| wrong(name, &format!("an integer from 0 to {max}"), &value))
+        let expected = || wrong(name, &format!("an integer from 0 to {max}"), &value);
+        number.map(Some).ok_or_else(expected)
     }
 
     /// Texts by name.

@@ -16,7 +16,7 @@ fn what_real_clients_send_is_enough() {
     assert_eq!(all_default.spec.capacity_map, None);
     assert_eq!(all_default.spec.deadline, None);
     assert_eq!(all_default.spec.stop_timeout, None);
-    assert_eq!((all_default.retries, all_default.scheduled_at), (0, None));
+    assert_eq!((all_default.retries, all_default.scheduled_at), (None, None));
     let with_nulls = r#"{"action":"poll_mirror","parameters":null,"retries":null,
         "capacityMap":null,"deadline":null,"stopTimeout":null,"scheduledAt":null,
         "unknown":{"deeper":[1,2]}}"#;
@@ -34,7 +34,7 @@ fn every_field_is_read() {
     )
     .unwrap();
     assert_eq!(submission.spec.action, "scan_check_single");
-    assert_eq!(submission.retries, 2);
+    assert_eq!(submission.retries, Some(2));
     let capacity = submission.spec.capacity_map.unwrap();
     assert_eq!(capacity.iter().collect::<Vec<_>>(), [("scan", 1)]);
     let parameters = submission.spec.parameters.unwrap();

@@ -49,6 +49,7 @@ fn finished() -> CoreJob {
         is_expired: false,
         retried_by: None,
         from_config: std::collections::BTreeSet::new(),
+        left_out: std::collections::BTreeSet::new(),
         cron: None,
     }
 }
