@@ -12,9 +12,9 @@
 use std::time::{Duration, Instant};
 
 use stint_core::{
-    ActionOffer, ActionTraits, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished,
-    Incarnation, Job, JobId, JobSpec, NewJob, Outcome, Policy, Priority, Registration, Span, State,
-    Timestamp, WorkerId,
+    ActionOffer, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished, Incarnation, Job,
+    JobId, JobSpec, NewJob, Outcome, Policy, Priority, Registration, Span, State, Timestamp,
+    WorkerId,
 };
 
 const QUEUED: [u64; 4] = [1_000, 10_000, 100_000, 499_000];
