@@ -23,6 +23,7 @@
 #![deny(missing_docs)]
 
 mod action_configs;
+mod audit;
 mod authority;
 mod bearer;
 mod builder;

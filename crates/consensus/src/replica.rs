@@ -16,11 +16,12 @@ use stint_storage::Store;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::audit::{AuditRecord, Origin};
+use crate::audit::{AuditFilter, AuditRecord, Origin};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::inner::Inner;
 use crate::log_store::LogStore;
+use crate::measures::{Counts, Measures};
 use crate::network::Network;
 use crate::peer_service::PeerService;
 use crate::peers::Peers;
@@ -265,6 +266,7 @@ impl Replica {
             log,
             peers,
             failure,
+            counts: Counts::default(),
             stopping,
             forwards,
             barriers,
@@ -297,15 +299,15 @@ impl Replica {
         self.0.inner.propose(command, Some(origin)).await
     }
 
-    /// What clients have changed, the newest first, from `start` on: all, or what one user has.
+    /// What clients have changed, the newest first, from `start` on, of what the filter wants.
     /// Linearizable; the oldest is forgotten at some bound.
     pub async fn audit(
         &self,
-        user: Option<&str>,
+        filter: &AuditFilter,
         start: usize,
         limit: usize,
     ) -> Result<Vec<AuditRecord>, Error> {
-        self.0.inner.audit(user, start, limit).await
+        self.0.inner.audit(filter, start, limit).await
     }
 
     /// The time as this replica would stamp an entry now: its wall clock, but no instant before the
@@ -369,6 +371,16 @@ impl Replica {
     /// What this replica knows of its cluster.
     pub fn status(&self) -> ClusterStatus {
         crate::status::of(&self.0.inner)
+    }
+
+    /// What it has counted since its start, and what its log and its disk are like now.
+    pub fn measures(&self) -> Measures {
+        crate::measures::of(&self.0.inner)
+    }
+
+    /// Whether it leads, as far as it knows.
+    pub fn is_leader(&self) -> bool {
+        self.0.inner.raft.is_leader()
     }
 
     /// Returns when the replica has failed by itself (disk, Raft, impossible state), with why.
@@ -462,8 +474,16 @@ fn spawn(
 /// Notes when Raft stops by itself.
 async fn watch_raft(inner: Arc<Inner>, stopping: watch::Receiver<bool>) {
     let mut metrics = inner.raft.metrics();
+    let mut leader = None;
     loop {
-        let state = metrics.borrow_watched().running_state.clone();
+        let (state, leads) = {
+            let metrics = metrics.borrow_watched();
+            (metrics.running_state.clone(), metrics.current_leader)
+        };
+        if leads.is_some() && leads != leader {
+            leader = leads;
+            inner.counts.leader_changes.add_one();
+        }
         if *stopping.borrow() {
             return;
         }

@@ -188,6 +188,20 @@ impl State {
         self.queue.len()
     }
 
+    /// How many claimable jobs are scheduled for later.
+    pub fn later_count(&self) -> usize {
+        self.later.len()
+    }
+
+    /// The actions that have jobs which are due and not claimed: how many, and since when the
+    /// oldest of them is due. Its cost is that of the shapes and of what runs, not of what waits.
+    pub fn due_by_action(&self) -> impl Iterator<Item = (&str, usize, Timestamp)> {
+        self.queue.actions().map(|action| {
+            let queue = self.queue_of(action);
+            (action, queue.due, queue.oldest_due.unwrap_or(self.now))
+        })
+    }
+
     /// Live jobs that match, newest first: those after `after` in that order, at most `limit`.
     pub fn list(&self, filter: &Filter, after: Option<ListKey>, limit: usize) -> Vec<Arc<Job>> {
         if filter.is_running == Some(true) {

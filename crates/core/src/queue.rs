@@ -88,6 +88,11 @@ impl Queue {
         picked
     }
 
+    /// The actions that have jobs here.
+    pub(crate) fn actions(&self) -> impl Iterator<Item = &str> {
+        self.shapes.keys().map(String::as_str)
+    }
+
     /// How many jobs of the action there are.
     pub(crate) fn len_of(&self, action: &str) -> usize {
         self.shapes.get(action).map_or(0, |shapes| shapes.values().map(BTreeMap::len).sum())

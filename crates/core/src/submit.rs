@@ -45,6 +45,7 @@ pub(crate) fn submit(
         Some(_) => (new.retries.unwrap_or(0), Given::default()),
     };
     fits_shapes(state, &new.spec)?;
+    has_room(state, new.spec.parameters.as_ref())?;
     if let Some(job) = new.retry_from {
         transition.announce(Event::Retried { job, by: new.id });
     }
@@ -223,7 +224,16 @@ pub(crate) fn completed_within_limits(parameters: Option<&Parameters>) -> Result
     at_most(what, bytes_of(parameters), count(limits::PARAMETER_BYTES_MAX))
 }
 
-fn bytes_of(parameters: &Parameters) -> u64 {
+/// Whether a new job's parameters find room beside those of all live jobs.
+fn has_room(state: &State, parameters: Option<&Parameters>) -> Result<(), Refusal> {
+    let limit = limits::LIVE_PARAMETER_BYTES_MAX;
+    if state.parameter_bytes + parameters.map_or(0, bytes_of) > limit {
+        return Err(Refusal::QueueTooLarge { limit });
+    }
+    Ok(())
+}
+
+pub(crate) fn bytes_of(parameters: &Parameters) -> u64 {
     count(parameters.iter().map(|(name, value)| name.len() + value.len()).sum())
 }
 

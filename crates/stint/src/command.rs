@@ -1,6 +1,7 @@
 //! The calls of the command line to a cluster.
 
 pub(crate) mod action_config;
+pub(crate) mod audit;
 pub(crate) mod cluster;
 pub(crate) mod cron;
 pub(crate) mod job;

@@ -111,13 +111,14 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::DeleteActionConfig { .. } => "delete_action_config",
         Command::PutSettings(_) => "put_settings",
         Command::Close { .. } => "close",
+        Command::ResetAdmin { .. } => "reset_admin",
         Command::CreateToken(_) => "create_token",
         Command::RevokeToken { .. } => "revoke_token",
         Command::Compact(_) => "compact",
     }
 }
 
-pub(crate) const COMMANDS: usize = 28;
+pub(crate) const COMMANDS: usize = 29;
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_queues(), of_the_cluster()].concat()
@@ -132,6 +133,7 @@ fn of_the_cluster() -> Vec<Command> {
             compaction_cron: None,
         }),
         Command::Close { hash: TokenHash([4; 32]) },
+        Command::ResetAdmin { hash: TokenHash([7; 32]) },
         Command::CreateToken(Box::new(NewToken {
             user: "ann".to_owned(),
             role: Role::Operator,
@@ -401,13 +403,14 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::ClusterIsOpen => 27,
         Refusal::BadParameter { .. } => 28,
         Refusal::OtherRetention => 29,
-        Refusal::ExpiresTooEarly { .. } => 30,
-        Refusal::NotOver(_) => 31,
-        Refusal::TooManyPausedQueues { .. } => 32,
+        Refusal::QueueTooLarge { .. } => 30,
+        Refusal::ExpiresTooEarly { .. } => 31,
+        Refusal::NotOver(_) => 32,
+        Refusal::TooManyPausedQueues { .. } => 33,
     }
 }
 
-pub(crate) const REFUSALS: usize = 33;
+pub(crate) const REFUSALS: usize = 34;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -449,6 +452,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             problem: "is missing".to_owned(),
         },
         Refusal::OtherRetention,
+        Refusal::QueueTooLarge { limit: 268_435_456 },
         Refusal::ExpiresTooEarly {
             job,
             expires_at: Timestamp::from_ms(1),

@@ -16,6 +16,7 @@ pub(crate) struct Coverage {
 const REFUSED_IN_BOUNDS: [&str; 7] = [
     "TooManyPausedQueues",
     "QueueFull",
+    "QueueTooLarge",
     "TooManyShapes",
     "TooManyWorkers",
     "TooManyCrons",
@@ -251,6 +252,7 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::IdTaken(_) => "IdTaken",
         Refusal::SubmitTooLate(_) => "SubmitTooLate",
         Refusal::QueueFull { .. } => "QueueFull",
+        Refusal::QueueTooLarge { .. } => "QueueTooLarge",
         Refusal::TooManyShapes { .. } => "TooManyShapes",
         Refusal::OverLimit { .. } => "OverLimit",
         Refusal::LeaseTooShort { .. } => "LeaseTooShort",

@@ -252,6 +252,7 @@ fn is_once(command: &Command) -> bool {
             | Command::PutActionConfig(_)
             | Command::PutSettings(_)
             | Command::Close { .. }
+            | Command::ResetAdmin { .. }
             | Command::CreateToken(_)
     )
 }

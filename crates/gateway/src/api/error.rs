@@ -237,6 +237,7 @@ impl From<Refusal> for ApiError {
             },
             Refusal::SubmitTooLate(_) => Self::NoLeader(message),
             Refusal::QueueFull { .. }
+            | Refusal::QueueTooLarge { .. }
             | Refusal::TooManyShapes { .. }
             | Refusal::TooManyCrons { .. }
             | Refusal::TooManyActionConfigs { .. }

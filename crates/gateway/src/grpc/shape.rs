@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn instants_are_read_from_1970_to_9999() {
-        let at = |seconds, nanos| instant("t", ProtoTimestamp { seconds, nanos });
+        let at = |seconds, nanos| instant("at", ProtoTimestamp { seconds, nanos });
         assert_eq!(at(1_487_293_787, 771_999_999), Ok(Timestamp::from_ms(1_487_293_787_771)));
         assert_eq!(at(LAST_SECOND, 0), Ok(Timestamp::from_ms(253_402_300_799_000)));
         for (seconds, nanos) in [
@@ -291,7 +291,7 @@ mod tests {
     fn an_instant_comes_back_as_it_went() {
         for ms in [0, 1_487_293_787_771, 253_402_300_799_999] {
             let at = Timestamp::from_ms(ms);
-            assert_eq!(instant("t", timestamp(at)), Ok(at));
+            assert_eq!(instant("at", timestamp(at)), Ok(at));
         }
         assert_eq!(timestamp(Timestamp::from_ms(u64::MAX)).seconds, LAST_SECOND);
     }
