@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use stint_consensus::Replica;
 use stint_core::{
-    ActionOffer, ActionTraits, Command, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
-    JobSpec, LeaseId, Line, NewJob, Policy, Registration, Reply, Span, State, Stream, WorkerId,
+    ActionOffer, Command, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec,
+    LeaseId, Line, NewJob, Policy, Registration, Reply, Span, State, Stream, WorkerId,
 };
 
 /// The lease of a worker that no test waits for.

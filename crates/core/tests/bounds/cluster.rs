@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use stint_core::{
-    ActionOffer, ActionTraits, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished,
-    Incarnation, Job, JobId, JobSpec, NewJob, Outcome, Policy, Refusal, Registration, Reply, Span,
-    State, Timestamp, WorkerId, invariant,
+    ActionOffer, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished, Incarnation, Job,
+    JobId, JobSpec, NewJob, Outcome, Policy, Refusal, Registration, Reply, Span, State, Timestamp,
+    WorkerId, invariant,
 };
 
 /// The action of all jobs that do not say otherwise.

@@ -13,7 +13,7 @@ pub(crate) struct Coverage {
 }
 
 /// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
-const REFUSED_IN_BOUNDS: [&str; 7] = [
+const REFUSED_IN_BOUNDS: [&str; 8] = [
     "TooManyPausedQueues",
     "QueueFull",
     "QueueTooLarge",

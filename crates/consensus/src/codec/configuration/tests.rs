@@ -2,8 +2,8 @@
 
 use prost::Message as _;
 use stint_core::{
-    ActionOffer, ActionTraits, CapacityMap, Command, Incarnation, JobId, JobSpec, NewJob,
-    Parameters, Policy, Refusal, Registration, Span, State, WorkerId,
+    ActionOffer, CapacityMap, Command, Incarnation, JobId, JobSpec, NewJob, Parameters, Policy,
+    Refusal, Registration, Span, State, WorkerId,
 };
 
 use super::super::{
