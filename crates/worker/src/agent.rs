@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use stint_consensus::{Error, Events, Happening, Replica};
 use stint_core::{ActionOffer, BUILT_IN_ACTIONS, Exit, LeaseId, WorkerId};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::config::{Action, Config};
@@ -36,7 +36,6 @@ pub(crate) struct Agent {
     actions: BTreeMap<String, Arc<Action>>,
     context: Context,
     events: Events,
-    lapses: watch::Receiver<u64>,
     shutdown: oneshot::Receiver<()>,
 
     life: Life,
@@ -115,7 +114,6 @@ impl Agent {
                 .collect(),
             config,
             events: context.replica.subscribe(),
-            lapses: context.guardian.lapses(),
             context,
             shutdown,
             life: Life::Settling,
@@ -147,7 +145,7 @@ impl Agent {
             let wake = self.next_wake().await;
             self.hear(wake);
         }
-        self.context.guardian.end();
+        self.context.lease.end();
         self.proposals.shutdown().await;
         self.runs.shutdown().await;
         self.searches.shutdown().await;
@@ -162,7 +160,7 @@ impl Agent {
     async fn next_wake(&mut self) -> Wake {
         let timer = self.next_timer();
         tokio::select! {
-            Ok(()) = self.lapses.changed() => Wake::LeaseLapsed,
+            () = self.context.lease.lapsed() => Wake::LeaseLapsed,
             happened = self.events.next(), if self.stopped.is_none() => Wake::Happened(happened),
             Some(ended) = self.runs.join_next_with_id() => match ended {
                 Ok((task, exit)) => Wake::RunEnded(task, Ok(exit)),
@@ -233,7 +231,7 @@ impl Agent {
 impl Drop for Agent {
     /// Whether it is dropped by its owner or by a panic: nothing that it runs goes on.
     fn drop(&mut self) {
-        self.context.guardian.end();
+        self.context.lease.end();
     }
 }
 
