@@ -48,6 +48,7 @@ impl Applied {
                 | Event::CancelRequested(_)
                 | Event::WorkerLost(_)
                 | Event::Resurrected(_)
+                | Event::AwaitsChildren(_)
                 | Event::WorkerChanged(_)
                 | Event::QueuePaused(_)
                 | Event::QueueResumed(_)

@@ -67,6 +67,9 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::PauseQueue { .. }
         | Command::ResumeQueue { .. }
         | Command::SetCapacity { .. }
+        | Command::Drain { .. }
+        | Command::Resume { .. }
+        | Command::GiveToken { .. }
         | Command::Register(_)
         | Command::Offer(_)
         | Command::Confirm { .. }

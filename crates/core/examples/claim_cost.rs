@@ -108,6 +108,7 @@ fn submission(number: u64, shapes: u64) -> Command {
         },
         scheduled_at: None,
         retries: None,
+        parent: None,
         // As many priorities as there are, one after the other.
         policy: Policy {
             priority: Priority::new(number % 101).unwrap_or_default(),

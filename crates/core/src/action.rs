@@ -35,6 +35,8 @@ pub struct ActionTraits {
     pub on_worker_loss: OnWorkerLoss,
     /// How long a retry waits after the failure.
     pub backoff: Backoff,
+    /// Whether its processes get a token by which they can submit children.
+    pub has_children: bool,
 }
 
 /// What becomes of a job whose worker is lost.

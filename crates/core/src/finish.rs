@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::command::{Exit, ExitCause, Finished};
+use crate::family::{self, Ending};
 use crate::id::{Epoch, JobId, WorkerId};
 use crate::job::{AttemptEnd, Job};
 use crate::lease::{self, Loss};
@@ -40,7 +41,7 @@ fn finish_one(state: &mut State, transition: &mut Transition, id: JobId, exit: E
             let is_success = end == AttemptEnd::Exited(0);
             end_run(state, id, end);
             if is_success {
-                state.end(transition, id, Status::Done);
+                family::conclude(state, transition, id, Ending::Success);
             } else {
                 fail(state, transition, id);
             }
@@ -77,20 +78,26 @@ pub(crate) fn end_run(state: &mut State, id: JobId, end: AttemptEnd) -> Arc<Job>
         worker.capacity_in_use.give_back(&job.need());
     });
     drop(job);
-    state.change(id, |job| job.end_attempt(now, end))
+    state.change(id, |job| {
+        job.end_attempt(now, end);
+        job.token = None;
+    })
 }
 
 /// Ends a job as `error`, and creates its retry if it has one left and nobody wants it gone.
 pub(crate) fn fail(state: &mut State, transition: &mut Transition, id: JobId) {
-    let job = Arc::clone(state.expect_job(id));
-    if job.retries_left == 0 || job.status == Status::CancelRequest {
-        state.end(transition, id, Status::Error);
-        return;
-    }
-    let retry = submit::id_of_retry(state, id);
-    state.change(id, |job| job.retried_by = Some(retry));
-    state.end(transition, id, Status::Error);
-    let backoff = job.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
-    let wait = backoff.wait(job.retries_total.saturating_sub(job.retries_left), job.id);
-    submit::retry(state, transition, &job, retry, wait);
+    family::conclude(state, transition, id, Ending::Failure);
+}
+
+/// The id of the retry of a job that fails, if it has one left and nobody wants it gone.
+pub(crate) fn retry_of(state: &State, failing: &Job) -> Option<JobId> {
+    let is_due = failing.retries_left > 0 && failing.status != Status::CancelRequest;
+    is_due.then(|| submit::id_of_retry(state, failing.id))
+}
+
+/// Creates the retry of a job that has failed, under this id.
+pub(crate) fn retry(state: &mut State, transition: &mut Transition, failed: &Job, id: JobId) {
+    let backoff = failed.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
+    let before = failed.retries_total.saturating_sub(failed.retries_left);
+    submit::retry(state, transition, failed, id, backoff.wait(before, failed.id));
 }

@@ -49,6 +49,15 @@ pub enum Violation {
     /// An attempt is open though the job does not run, or closed though it does.
     #[error("job {0}: {1}, and its last attempt does not fit that")]
     Attempt(JobId, Status),
+    /// A job has ended its last run, or begun one, against what it waits for.
+    #[error("job {0}: what it waits for contradicts what is left of its children")]
+    Ending(JobId),
+    /// A job and its parent disagree.
+    #[error("job {0}: its parent does not know it, or the other way round")]
+    Family(JobId),
+    /// A token of a run that is over, or of none.
+    #[error("job {0}: its run has a token and is over, or the token is not known")]
+    RunToken(JobId),
     /// Two live jobs of an action have one unique key.
     #[error("job {0}: {1} has the same unique key")]
     Unique(JobId, JobId),
@@ -147,6 +156,7 @@ pub fn check(state: &State) -> Result<(), Violation> {
         return Err(Violation::Paused { paused: state.paused.len() });
     }
     state.workers.keys().try_for_each(|id| check_worker(state, *id))?;
+    check_family(state)?;
     check_configuration(state)?;
     check_tokens(state)
 }
@@ -167,7 +177,7 @@ fn check_job(state: &State, job: &Job) -> Result<(), Violation> {
     }
     check_policy(state, job)?;
     let is_open = job.attempts.last().is_some_and(|attempt| attempt.end.is_none());
-    if is_open != job.status.is_running() {
+    if is_open != (job.status.is_running() && job.ending.is_none()) {
         return Err(Violation::Attempt(job.id, job.status));
     }
     if let Some(run) = job.run() {
@@ -201,7 +211,39 @@ fn check_job(state: &State, job: &Job) -> Result<(), Violation> {
     if has_all { Ok(()) } else { Err(Violation::FromConfig(job.id)) }
 }
 
-/// Its unique key leads to it and it alone, and it expires if it can be claimed.
+/// Parents know their children, and wait for them.
+fn check_family(state: &State) -> Result<(), Violation> {
+    for job in state.jobs.values() {
+        if job.ending.is_some() != state.family.ending.contains(&job.id)
+            || (job.ending.is_some() && job.children.left == 0)
+        {
+            return Err(Violation::Ending(job.id));
+        }
+        let children = state.children(job.id);
+        let is_right = job.parent.is_none_or(|parent| state.family.has(parent, job.id))
+            && u32::try_from(children.len()) == Ok(job.children.left)
+            && job.children.failed <= job.children.total
+            && state.ancestors(job.id).count() <= limits::GENERATIONS_MAX;
+        if !is_right {
+            return Err(Violation::Family(job.id));
+        }
+        let token = job.token.map(TokenId::of);
+        let is_found = token
+            .is_none_or(|token| state.job_of_token(token).is_some_and(|found| found.id == job.id));
+        if !is_found || (token.is_some() && job.run().is_none()) {
+            return Err(Violation::RunToken(job.id));
+        }
+    }
+    if let Some(parent) = state.family.parents().find(|parent| !state.jobs.contains_key(parent)) {
+        return Err(Violation::Family(parent));
+    }
+    let has_token = |job: &JobId| state.jobs.get(job).is_some_and(|job| job.token.is_some());
+    let without = state.family.tokens().map(|(_, job)| job).find(|job| !has_token(job));
+    without.map_or(Ok(()), |job| Err(Violation::RunToken(job)))
+}
+
+/// Its unique key leads to it and it alone, and it expires if it can be claimed. One that has
+/// expired waits for its children at most.
 fn check_policy(state: &State, job: &Job) -> Result<(), Violation> {
     if let Some(key) = &job.policy.unique_key {
         let holder = state.index.unique(&job.spec.action, key);
@@ -212,7 +254,7 @@ fn check_policy(state: &State, job: &Job) -> Result<(), Violation> {
     let is_expiring =
         job.policy.expires_at.is_some_and(|at| state.expiring.contains(&(at, job.id)));
     let is_right = is_expiring == (job.is_claimable() && job.policy.expires_at.is_some());
-    if is_right && !job.is_expired && job.retried_by.is_none() {
+    if is_right && (!job.is_expired || job.ending.is_some()) && job.retried_by.is_none() {
         Ok(())
     } else {
         Err(Violation::Expiring(job.id))

@@ -49,6 +49,7 @@ mod command;
 mod compaction;
 mod cron;
 mod declaration;
+mod family;
 mod finish;
 mod id;
 mod index;
@@ -81,6 +82,7 @@ pub use command::{Bulk, Command, Exit, ExitCause, Finished, NewJob, Offer, Regis
 pub use compaction::{COMPACTION_ACTION, Compaction, Retention};
 pub use cron::{Cron, NewCron};
 pub use declaration::{Declaration, Declarations, Mismatch};
+pub use family::{Children, Ending, Parent};
 pub use id::{
     ActionConfigId, CronId, Epoch, Generation, Incarnation, JobId, LeaseId, ParseIdError, TokenId,
     WorkerId,
@@ -90,11 +92,11 @@ pub use lines::{Line, Stream};
 pub use outcome::{Event, Outcome, Refusal, Reply};
 pub use pause::QueueStatus;
 pub use policy::{Policy, Priority};
-pub use query::{Filter, ListKey, WaitReason};
+pub use query::{Filter, ListKey, WaitReason, Waits};
 pub use schedule::{Field as ScheduleField, FieldProblem, Schedule, ScheduleError};
 pub use settings::{Change, Settings, SettingsChange};
 pub use state::{Parts, State};
 pub use status::Status;
 pub use time::{ParseTimeoutError, Span, Timeout, Timestamp};
 pub use token::{FIRST_USER, NewToken, Role, Token, TokenHash};
-pub use worker::{Worker, WorkerStatus};
+pub use worker::{Draining, Worker, WorkerStatus};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::action::BUILT_IN_ACTIONS;
 use crate::command::NewJob;
+use crate::family::{self, Children};
 use crate::id::JobId;
 use crate::job::{CronLink, Job, JobSpec, Parameters};
 use crate::limits;
@@ -21,6 +22,7 @@ pub(crate) fn submit(
 ) -> Result<Reply, Refusal> {
     if let Some(job) = state.jobs.get(&new.id) {
         let is_same = job.is_submitted_as(&new.spec, new.retries)
+            && job.parent == new.parent.map(|parent| parent.job)
             && job.policy == new.policy
             && job.retry_from == new.retry_from.unwrap_or(new.id);
         return if is_same {
@@ -39,6 +41,9 @@ pub(crate) fn submit(
         return Ok(Reply::Submitted(Arc::clone(twin)));
     }
     within_limits(state, &new)?;
+    if let Some(parent) = new.parent {
+        family::may_have_child(state, parent)?;
+    }
     // What is run once more has all that it needs already.
     let (retries, given) = match new.retry_from {
         None => offer::complete(state, &mut new.spec, new.retries)?,
@@ -51,7 +56,7 @@ pub(crate) fn submit(
     }
     let job = create(
         state,
-        (new.id, new.retry_from.unwrap_or(new.id)),
+        (new.id, new.retry_from.unwrap_or(new.id), new.parent.map(|parent| parent.job)),
         (new.spec, new.policy),
         given,
         new.scheduled_at.unwrap_or(state.now),
@@ -80,7 +85,7 @@ pub(crate) fn retry(
 ) {
     let job = create(
         state,
-        (id, failed.id),
+        (id, failed.id, failed.parent),
         (failed.spec.clone(), failed.policy.clone()),
         Given::default(),
         state.now.plus(wait),
@@ -107,7 +112,7 @@ pub(crate) fn id_of_retry(state: &State, failed: JobId) -> JobId {
 
 fn create(
     state: &mut State,
-    (id, retry_from): (JobId, JobId),
+    (id, retry_from, parent): (JobId, JobId, Option<JobId>),
     (spec, policy): (JobSpec, Policy),
     given: Given,
     scheduled_at: Timestamp,
@@ -138,6 +143,10 @@ fn create(
         line_count: 0,
         from_config: given.parameters,
         left_out: given.left_out,
+        parent,
+        children: Children::default(),
+        ending: None,
+        token: None,
         cron,
     }
 }

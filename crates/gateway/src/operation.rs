@@ -22,6 +22,10 @@ pub enum Operation {
     ListWorkers,
     /// Changes what a worker has.
     SetWorkerCapacity,
+    /// Has a worker take no more jobs.
+    DrainWorker,
+    /// Has a worker take jobs again.
+    ResumeWorker,
     /// All crons.
     ListCrons,
     /// Creates the cron of an action, or puts it in the place of the former one.
@@ -61,7 +65,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -70,6 +74,8 @@ impl Operation {
         Self::GetJobLogs,
         Self::ListWorkers,
         Self::SetWorkerCapacity,
+        Self::DrainWorker,
+        Self::ResumeWorker,
         Self::ListCrons,
         Self::PutCron,
         Self::GetCron,
@@ -99,6 +105,8 @@ impl Operation {
             Self::GetJobLogs => (Method::GET, "/jobs/{id}/logs"),
             Self::ListWorkers => (Method::GET, "/workers"),
             Self::SetWorkerCapacity => (Method::POST, "/workers/{id}/capacity"),
+            Self::DrainWorker => (Method::POST, "/workers/{id}/drain"),
+            Self::ResumeWorker => (Method::POST, "/workers/{id}/resume"),
             Self::ListCrons => (Method::GET, "/crons"),
             Self::PutCron => (Method::POST, "/crons"),
             Self::GetCron => (Method::GET, "/crons/{id}"),
@@ -129,6 +137,8 @@ impl Operation {
             Self::GetJobLogs => ("stint.v0.Jobs", "GetJobLogs"),
             Self::ListWorkers => ("stint.v0.Workers", "ListWorkers"),
             Self::SetWorkerCapacity => ("stint.v0.Workers", "SetWorkerCapacity"),
+            Self::DrainWorker => ("stint.v0.Workers", "DrainWorker"),
+            Self::ResumeWorker => ("stint.v0.Workers", "ResumeWorker"),
             Self::ListCrons => ("stint.v0.Crons", "ListCrons"),
             Self::PutCron => ("stint.v0.Crons", "PutCron"),
             Self::GetCron => ("stint.v0.Crons", "GetCron"),
@@ -172,6 +182,8 @@ impl Operation {
             | Self::DeleteJob
             | Self::CancelJob
             | Self::SetWorkerCapacity
+            | Self::DrainWorker
+            | Self::ResumeWorker
             | Self::PutCron
             | Self::DeleteCron
             | Self::PutActionConfig

@@ -18,3 +18,6 @@ pub(crate) const RAFT_TIME_MAX: Duration = Duration::from_mins(1);
 /// How often a replica looks whether its certificates have changed: they are renewed days before
 /// they end, and whoever waits for it sends SIGHUP.
 pub(crate) const CERTIFICATES_LOOK: Duration = Duration::from_secs(10);
+
+/// How often the command line looks whether what it waits for has come about.
+pub(crate) const LOOK_PAUSE: Duration = Duration::from_millis(500);

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use stint_core::{
     ActionConfig, ActionConfigId, ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff, Bulk,
-    CapacityMap, Change, Command, Compaction, CronId, CronLink, Declaration, Declarations,
-    Defaults, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut,
-    Line, ListKey, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parts, Policy, Priority,
-    Refusal, Registration, Reply, Retention, Role, SettingsChange, Span, Status, Stream, Timeout,
-    Timestamp, TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
+    CapacityMap, Change, Children, Command, Compaction, CronId, CronLink, Declaration,
+    Declarations, Defaults, Draining, Ending, Epoch, Exit, ExitCause, Finished, Incarnation, Job,
+    JobId, JobSpec, LeaseId, LeftOut, Line, ListKey, NewCron, NewJob, NewToken, Offer,
+    OnWorkerLoss, Parent, Parts, Policy, Priority, Refusal, Registration, Reply, Retention, Role,
+    SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId,
+    WorkerStatus,
 };
 
 const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");
@@ -40,6 +41,7 @@ fn traits() -> ActionTraits {
     ActionTraits {
         on_worker_loss: OnWorkerLoss::Abandon,
         backoff: Backoff::constant(Span::from_ms(1_500)),
+        has_children: true,
     }
 }
 
@@ -96,6 +98,9 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::PauseQueue { .. } => "pause_queue",
         Command::ResumeQueue { .. } => "resume_queue",
         Command::SetCapacity { .. } => "set_capacity",
+        Command::Drain { .. } => "drain",
+        Command::Resume { .. } => "resume",
+        Command::GiveToken { .. } => "give_token",
         Command::Register(_) => "register",
         Command::Offer(_) => "offer",
         Command::Confirm { .. } => "confirm",
@@ -118,10 +123,26 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
     }
 }
 
-pub(crate) const COMMANDS: usize = 29;
+pub(crate) const COMMANDS: usize = 32;
 
 pub(crate) fn commands() -> Vec<Command> {
-    [of_jobs(), of_queues(), of_the_cluster()].concat()
+    [of_jobs(), of_queues(), of_the_cluster(), of_life()].concat()
+}
+
+/// The commands of drains and of children.
+fn of_life() -> Vec<Command> {
+    let worker = worker_id();
+    vec![
+        Command::Drain { worker, limit: Some(Span::from_ms(60_000)) },
+        Command::Resume { worker },
+        Command::GiveToken {
+            worker,
+            epoch: Epoch(3),
+            job: JOB,
+            lease: LeaseId(7),
+            hash: TokenHash([8; 32]),
+        },
+    ]
 }
 
 fn of_the_cluster() -> Vec<Command> {
@@ -163,6 +184,7 @@ fn of_queues() -> Vec<Command> {
         retries: Some(2),
         policy: policy(),
         retry_from: Some(JOB),
+        parent: None,
     };
     vec![
         Command::Bulk(Box::new(Bulk::Cancel(vec![JOB, JobId::from_bytes([1; 16])]))),
@@ -192,6 +214,7 @@ fn of_jobs() -> Vec<Command> {
             spec: spec(),
             scheduled_at: Some(Timestamp::from_ms(0)),
             retries: Some(2),
+            parent: Some(Parent { job: JobId::from_bytes([9; 16]), lease: LeaseId(7) }),
             policy: Policy::default(),
             retry_from: None,
         }),
@@ -305,6 +328,10 @@ pub(crate) fn job() -> Job {
         attempt_count: 8,
         attempts: ends.into_iter().map(Some).chain([None]).zip(1..).map(attempt).collect(),
         line_count: 1_000_000,
+        parent: Some(JobId::from_bytes([9; 16])),
+        children: Children { total: 5, left: 2, failed: 1 },
+        ending: Some(Ending::Over(Status::Cancel)),
+        token: Some(TokenHash([8; 32])),
         policy: policy(),
         is_expired: true,
         retried_by: Some(JobId::from_bytes([8; 16])),
@@ -327,6 +354,10 @@ pub(crate) fn parts() -> Parts {
         ttl: Span::from_ms(10_000),
         renewal: 12,
         heartbeat_expiration: Timestamp::from_ms(1_700_000_010_000),
+        draining: Some(Draining {
+            since: Timestamp::from_ms(1_700_000_000_000),
+            stops_at: Some(Timestamp::from_ms(1_700_000_060_000)),
+        }),
     };
     let statuses = [WorkerStatus::Running, WorkerStatus::Dead, WorkerStatus::Shutdown];
     Parts {
@@ -401,16 +432,18 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::TokenExpiresTooEarly { .. } => 25,
         Refusal::BadUser(_) => 26,
         Refusal::ClusterIsOpen => 27,
-        Refusal::BadParameter { .. } => 28,
-        Refusal::OtherRetention => 29,
-        Refusal::QueueTooLarge { .. } => 30,
-        Refusal::ExpiresTooEarly { .. } => 31,
-        Refusal::NotOver(_) => 32,
-        Refusal::TooManyPausedQueues { .. } => 33,
+        Refusal::NoMoreChildren(_) => 28,
+        Refusal::TooManyChildren { .. } => 29,
+        Refusal::BadParameter { .. } => 30,
+        Refusal::OtherRetention => 31,
+        Refusal::QueueTooLarge { .. } => 32,
+        Refusal::ExpiresTooEarly { .. } => 33,
+        Refusal::NotOver(_) => 34,
+        Refusal::TooManyPausedQueues { .. } => 35,
     }
 }
 
-pub(crate) const REFUSALS: usize = 34;
+pub(crate) const REFUSALS: usize = 36;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -446,6 +479,8 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         Refusal::BadUser("a:b".to_owned()),
         Refusal::ClusterIsOpen,
+        Refusal::NoMoreChildren(job),
+        Refusal::TooManyChildren { root: job, limit: 6 },
         Refusal::BadParameter {
             action: "encode".to_owned(),
             parameter: "in".to_owned(),

@@ -28,6 +28,7 @@ fn submitted(bytes: usize) -> Event {
         retries: None,
         policy: Policy::default(),
         retry_from: None,
+        parent: None,
     };
     let outcome = State::default().apply(Timestamp::from_ms(1_000), Command::Submit(new));
     let is_submission = |event: &Event| matches!(event, Event::Submitted(_));

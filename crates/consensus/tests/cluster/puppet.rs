@@ -98,8 +98,16 @@ pub(crate) fn new_job(replica: &Replica) -> (JobId, Command) {
     };
     let drawn = replica.with_state(State::sequence);
     let policy = Policy::default();
-    let new =
-        NewJob { id, drawn, spec, scheduled_at: None, retries: None, policy, retry_from: None };
+    let new = NewJob {
+        id,
+        drawn,
+        spec,
+        scheduled_at: None,
+        retries: None,
+        policy,
+        retry_from: None,
+        parent: None,
+    };
     (id, Command::Submit(new))
 }
 

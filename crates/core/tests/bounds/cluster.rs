@@ -49,6 +49,7 @@ pub(crate) fn new_job(number: u64) -> NewJob {
         spec: spec(None),
         scheduled_at: None,
         retries: None,
+        parent: None,
         policy: Policy::default(),
         retry_from: None,
     }

@@ -4,6 +4,10 @@
 //! after 5s | back 5s                     the leader's clock moves; nothing is in the log for that
 //! tick
 //! submit JOB ACTION [needs=a:1,b:2] [with=a:x,b:y] [retries=2] [in=5s] [deadline=5s] [stop=5s]
+//!     [of=JOB [lease=1]]
+//! drain WORKER [limit=5s] | resume WORKER
+//! give-token WORKER JOB N [lease=1] [epoch=1]
+//! cancel JOB | delete JOB
 //!     [priority=50] [unique=KEY] [expires=5s]
 //! retry JOB of=JOB [retries=2]        what a client asks for: a new job that runs the other once more
 //! cancel JOB | delete JOB | cancel-all JOB... | delete-all JOB...
@@ -40,14 +44,15 @@ use std::collections::BTreeMap;
 use stint_core::{
     ActionConfig, ActionConfigId, ActionOffer, Bulk, COMPACTION_ACTION, CapacityMap, Change,
     Command, Compaction, CronId, Declaration, Epoch, Exit, ExitCause, Finished, Incarnation, JobId,
-    JobSpec, LeaseId, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parameters, Policy, Priority,
-    Registration, Retention, Role, SettingsChange, Span, State, Stream, Timeout, Timestamp,
-    TokenHash, TokenId, WorkerId,
+    JobSpec, LeaseId, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parameters, Parent, Policy,
+    Priority, Registration, Retention, Role, SettingsChange, Span, State, Stream, Timeout,
+    Timestamp, TokenHash, TokenId, WorkerId,
 };
 
 use super::print::Names;
 
 /// What a line of a story asks for.
+#[expect(clippy::large_enum_variant, reason = "there is one line at a time")]
 #[expect(clippy::large_enum_variant, reason = "a story has one line at a time")]
 pub(crate) enum Line {
     Entry(Command),
@@ -245,6 +250,12 @@ fn submit(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Com
     let in_ms = words.named_span("in")?;
     let scheduled_at = in_ms.map(|ms| Timestamp::from_ms(state.now().as_ms() + ms));
     let retries = words.named("retries").map(small).transpose()?;
+    let parent = words.named("of").map(|name| names.id(name));
+    let lease = |job| state.job(job).and_then(|job| job.lease()).unwrap_or_default().0;
+    let parent = match parent {
+        Some(job) => Some(Parent { job, lease: LeaseId(words.named_number("lease", lease(job))?) }),
+        None => None,
+    };
     let level = words.named_number("priority", 50)?;
     let policy = Policy {
         priority: Priority::new(level).ok_or_else(|| format!("{level} is no priority"))?,
@@ -252,7 +263,8 @@ fn submit(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Com
         expires_at: words.named_span("expires")?.map(|ms| state.now().plus(Span::from_ms(ms))),
     };
     let drawn = state.sequence();
-    let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from: None };
+    let retry_from = None;
+    let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from, parent };
     Ok(Command::Submit(new))
 }
 
@@ -272,7 +284,8 @@ fn retry(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Comm
         Policy { unique_key: words.named("unique").map(str::to_owned), ..Policy::default() };
     let drawn = state.sequence();
     let scheduled_at = None;
-    let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from: Some(of) };
+    let (retry_from, parent) = (Some(of), None);
+    let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from, parent };
     Ok(Command::Submit(new))
 }
 
@@ -384,6 +397,13 @@ fn of_worker(
 ) -> Result<Command, String> {
     let worker = words.worker()?;
     let record = state.worker(worker);
+    if verb == "drain" {
+        let limit = words.named_span("limit")?.map(Span::from_ms);
+        return Ok(Command::Drain { worker, limit });
+    }
+    if verb == "resume" {
+        return Ok(Command::Resume { worker });
+    }
     if verb == "capacity" {
         let capacity = words.word("the capacity").and_then(amounts)?;
         return Ok(Command::SetCapacity { worker, capacity });
@@ -409,6 +429,10 @@ fn of_worker(
             let max = words.named_number("max", 1)?;
             let max = u32::try_from(max).map_err(|error| error.to_string())?;
             Command::Claim { worker, epoch, max }
+        }
+        "give-token" => {
+            let (job, lease) = run(words, state, names)?;
+            Command::GiveToken { worker, epoch, job, lease, hash: hash(words)? }
         }
         "lines" => {
             let (job, lease) = run(words, state, names)?;

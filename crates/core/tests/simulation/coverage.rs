@@ -13,7 +13,8 @@ pub(crate) struct Coverage {
 }
 
 /// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
-const REFUSED_IN_BOUNDS: [&str; 8] = [
+const REFUSED_IN_BOUNDS: [&str; 9] = [
+    "TooManyChildren",
     "TooManyPausedQueues",
     "QueueFull",
     "QueueTooLarge",
@@ -24,7 +25,8 @@ const REFUSED_IN_BOUNDS: [&str; 8] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 26] = [
+const REFUSALS: [&str; 27] = [
+    "NoMoreChildren",
     "ExpiresTooEarly",
     "NotOver",
     "NoSuchJob",
@@ -64,7 +66,8 @@ const REPLIES: [&str; 8] = [
     "Bulk",
 ];
 
-const EVENTS: [&str; 21] = [
+const EVENTS: [&str; 22] = [
+    "+AwaitsChildren",
     "+Retried",
     "+QueuePaused",
     "+QueueResumed",
@@ -98,11 +101,24 @@ const ENDS: [&str; 7] = [
     "=WorkerShutdown",
 ];
 
-const WAITS: [&str; 6] =
-    ["?Paused", "?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
+const WAITS: [&str; 7] = [
+    "?Paused",
+    "?NotDue",
+    "?NoWorkerOffers",
+    "?NoWorkerHas",
+    "?CapacityInUse",
+    "?Draining",
+    "?Soon",
+];
 
 /// Paths that no other word names.
-const PATHS: [&str; 14] = [
+const PATHS: [&str; 20] = [
+    "a parent ended with its last child",
+    "a parent failed by a child",
+    "a parent was canceled with its last child",
+    "a parent without a worker waited for a canceled child",
+    "a child with children ended",
+    "a child was retried",
     "expired",
     "a reclaimed job expired",
     "was the job of its key already",
@@ -135,7 +151,8 @@ impl Coverage {
             WaitReason::Paused(_) => "?Paused",
             WaitReason::NoWorkerOffers(_) => "?NoWorkerOffers",
             WaitReason::NoWorkerHas(_) => "?NoWorkerHas",
-            WaitReason::CapacityInUse(_) => "?CapacityInUse",
+            WaitReason::CapacityInUse { .. } => "?CapacityInUse",
+            WaitReason::Draining(_) => "?Draining",
             WaitReason::Soon => "?Soon",
         });
     }
@@ -171,6 +188,9 @@ impl Coverage {
                     if let Some((_, end)) = job.attempts.last().and_then(|run| run.end.as_ref()) {
                         self.words.insert(end_word(end));
                     }
+                    if job.parent.is_some() && job.children.total > 0 {
+                        self.words.insert("a child with children ended");
+                    }
                     if job.is_expired {
                         self.words.insert("expired");
                     }
@@ -184,11 +204,26 @@ impl Coverage {
                     match job.status {
                         Status::Error if is_lost => self.words.insert("failed by its reclaims"),
                         Status::WorkerDead => self.words.insert("abandoned"),
+                        Status::Done if job.children.total > 0 => {
+                            self.words.insert("a parent ended with its last child")
+                        }
+                        Status::Error if job.children.failed > 0 => {
+                            self.words.insert("a parent failed by a child")
+                        }
+                        Status::Cancel if job.children.total > 0 => {
+                            self.words.insert("a parent was canceled with its last child")
+                        }
                         _ => false,
                     };
                 }
+                Event::AwaitsChildren(job) if !job.status.is_running() => {
+                    self.words.insert("a parent without a worker waited for a canceled child");
+                }
                 Event::Submitted(job) if job.retry_from != job.id => {
                     self.words.insert("retried");
+                    if job.parent.is_some() {
+                        self.words.insert("a child was retried");
+                    }
                 }
                 Event::Submitted(job) if !job.from_config.is_empty() => {
                     if job.left_out.len() == 4 {
@@ -275,6 +310,8 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::TokenExpiresTooEarly { .. } => "TokenExpiresTooEarly",
         Refusal::BadUser(_) => "BadUser",
         Refusal::ClusterIsOpen => "ClusterIsOpen",
+        Refusal::NoMoreChildren(_) => "NoMoreChildren",
+        Refusal::TooManyChildren { .. } => "TooManyChildren",
         Refusal::OtherRetention => "OtherRetention",
         Refusal::ExpiresTooEarly { .. } => "ExpiresTooEarly",
         Refusal::NotOver(_) => "NotOver",
@@ -290,6 +327,7 @@ fn event_word(event: &Event) -> &'static str {
         Event::CancelRequested(_) => "+CancelRequested",
         Event::WorkerLost(_) => "+WorkerLost",
         Event::Resurrected(_) => "+Resurrected",
+        Event::AwaitsChildren(_) => "+AwaitsChildren",
         Event::Ended(_) => "+Ended",
         Event::Deleted(_) => "+Deleted",
         Event::Compacted(_) => "+Compacted",

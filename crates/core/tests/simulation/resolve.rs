@@ -2,8 +2,8 @@
 
 use stint_core::{
     CapacityMap, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
-    JobSpec, LeaseId, Line, NewJob, Parameters, Policy, Registration, Retention, Span, Stream,
-    Timeout, Timestamp, WorkerId, limits,
+    JobSpec, LeaseId, Line, NewJob, Parameters, Parent, Policy, Registration, Retention, Span,
+    Stream, Timeout, Timestamp, WorkerId, limits,
 };
 
 use super::model::Model;
@@ -12,6 +12,7 @@ use super::script::{First, Lie, Life, Op, Scheduled, Speaker, WORKERS, Whose};
 
 mod actions;
 mod configuration;
+mod life;
 mod policies;
 mod tokens;
 
@@ -26,6 +27,9 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         Op::Delete(whose) => Command::Delete { job: job_id(model, *whose) },
         Op::SetCapacity { worker, capacity } => {
             Command::SetCapacity { worker: worker_id(*worker), capacity: offer(*capacity) }
+        }
+        Op::Drain { .. } | Op::Resume(_) | Op::GiveToken { .. } | Op::SubmitChild { .. } => {
+            return life::resolve(op, model);
         }
         Op::Register { .. } => Command::Register(registration(op, model)?),
         Op::Offer { speaker, actions, capacity } => {
@@ -72,7 +76,7 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         | Op::CreateToken { .. }
         | Op::CreateTokenAgain { .. }
         | Op::RevokeToken(_) => return tokens::resolve(op, model),
-        Op::Retry { .. } | Op::Bulk { .. } | Op::Pause(_) | Op::Resume(_) => {
+        Op::Retry { .. } | Op::Bulk { .. } | Op::PauseQueue(_) | Op::ResumeQueue(_) => {
             return policies::resolve(op, model);
         }
         Op::Ask { .. } => return None,
@@ -155,6 +159,7 @@ fn submission(op: &Op, model: &Model) -> Option<NewJob> {
         spec: spec(*kind, *need),
         scheduled_at: scheduled_at.map(Timestamp::from_ms),
         retries: *retries,
+        parent: None,
         policy: policies::policy(model, *policy),
         retry_from: None,
     })
@@ -179,12 +184,16 @@ fn again(model: &Model, whose: Whose, is_altered: bool) -> NewJob {
             retries: None,
             policy,
             retry_from: None,
+            parent: None,
         };
     };
     let altered = entry.job.retries_total + u32::from(is_altered);
     let retries = if is_altered { Some(altered) } else { entry.submitted_retries };
     let (spec, policy) = (entry.submitted.clone(), entry.job.policy.clone());
-    NewJob { id, drawn: 0, spec, scheduled_at: None, retries, policy, retry_from: None }
+    let (scheduled_at, retry_from) = (None, None);
+    // Only a run's own process knows its lease; whether there still is one does not matter then.
+    let parent = entry.job.parent.map(|job| Parent { job, lease: LeaseId(1) });
+    NewJob { id, drawn: 0, spec, scheduled_at, retries, policy, retry_from, parent }
 }
 
 fn job_id(model: &Model, whose: Whose) -> JobId {

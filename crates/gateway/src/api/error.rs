@@ -241,8 +241,9 @@ impl From<Refusal> for ApiError {
             | Refusal::TooManyShapes { .. }
             | Refusal::TooManyCrons { .. }
             | Refusal::TooManyActionConfigs { .. }
-            | Refusal::TooManyPausedQueues { .. }
-            | Refusal::TooManyTokens { .. } => Self::TooManyRequests(message),
+            | Refusal::TooManyTokens { .. }
+            | Refusal::TooManyChildren { .. }
+            | Refusal::TooManyPausedQueues { .. } => Self::TooManyRequests(message),
             Refusal::NoSuchCron(action) => Self::NoSuchCron(action),
             Refusal::NoSuchActionConfig(action) => Self::NoSuchActionConfig(action),
             Refusal::NoSuchToken(id) => Self::NoSuchToken(id.to_string()),
@@ -250,6 +251,7 @@ impl From<Refusal> for ApiError {
             | Refusal::TokenTaken(_)
             | Refusal::LastAdmin(_)
             | Refusal::ClusterIsOpen
+            | Refusal::NoMoreChildren(_)
             | Refusal::NotOver(_) => Self::Conflict(message),
             Refusal::ExpiresTooEarly { expires_at, due_at, .. } => Self::field(
                 "expiresAt",

@@ -213,6 +213,7 @@ impl Topics {
             | Event::CancelRequested(_)
             | Event::WorkerLost(_)
             | Event::Resurrected(_)
+            | Event::AwaitsChildren(_)
             | Event::Ended(_)
             | Event::Deleted(_) => self.jobs,
             Event::QueuePaused(_) | Event::QueueResumed(_) => self.queues,
@@ -247,6 +248,7 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
         Event::CancelRequested(job) => of_job("job_cancel_requested", job),
         Event::WorkerLost(job) => of_job("job_worker_lost", job),
         Event::Resurrected(job) => of_job("job_resurrected", job),
+        Event::AwaitsChildren(job) => of_job("job_awaits_children", job),
         Event::Ended(job) if job.status == Status::Deleted => of_job("job_deleted", job),
         Event::Ended(job) if job.is_expired => of_job("job_expired", job),
         Event::Ended(job) => of_job("job_ended", job),

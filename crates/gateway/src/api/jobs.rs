@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stint_core::{
     CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Policy, Refusal, Reply,
-    Status, Timestamp, WaitReason,
+    Status, Timestamp, WaitReason, Waits,
 };
 use uuid::Uuid;
 
@@ -75,9 +75,9 @@ impl Api {
         let jobs = self.replica.list_jobs(&filter, start, limit).await;
         let jobs = jobs.map_err(ApiError::of_read)?;
         Ok(self.replica.with_state(|state| {
-            jobs.into_iter()
-                .map(|job| JobView { wait_reason: state.why_waiting(&job), ..JobView::of(job) })
-                .collect()
+            let mut waits = Waits::new(state);
+            let of = |job| JobView { wait_reason: waits.why(&job), ..JobView::of(job) };
+            jobs.into_iter().map(of).collect()
         }))
     }
 
@@ -92,13 +92,31 @@ impl Api {
         let Submission { spec, retries, scheduled_at, policy, key } = new;
         if let Some(key) = key {
             let id = key.job_of(caller.user().unwrap_or_default());
-            let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from: None };
+            let new = NewJob {
+                id,
+                drawn,
+                spec,
+                scheduled_at,
+                retries,
+                policy,
+                retry_from: None,
+                parent: None,
+            };
             let job = self.submit_once(caller, new).await?;
             return Ok(JobView { is_existing: job.id != id, ..self.view(job) });
         }
         // Version 7 (RFC 9562): ids that are drawn one after the other stand together on disk.
         let id = JobId::from_bytes(Uuid::now_v7().into_bytes());
-        let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from: None };
+        let new = NewJob {
+            id,
+            drawn,
+            spec,
+            scheduled_at,
+            retries,
+            policy,
+            retry_from: None,
+            parent: None,
+        };
         let command = Command::Submit(new);
         let of_submission = |error| ApiError::of_submission(error, id);
         let reply = self.propose(caller, command).await.map_err(of_submission)??;

@@ -1,8 +1,8 @@
-//! How an attempt ended, in the words of the API.
+//! How an attempt ended, and why a job waits, in the words of the API.
 
 use std::borrow::Cow;
 
-use stint_core::{AttemptEnd, Job};
+use stint_core::{AttemptEnd, Job, WaitReason};
 
 /// In one word.
 pub(crate) const fn name(end: &AttemptEnd) -> &'static str {
@@ -43,4 +43,17 @@ pub(crate) fn in_words(end: &AttemptEnd) -> Cow<'static, str> {
 /// Why a job ended that nobody asked to end, in one word.
 pub(crate) fn of_end(job: &Job) -> Option<&'static str> {
     job.is_expired.then_some("expired")
+}
+
+/// Why a job waits, in one word.
+pub(crate) const fn wait(reason: &WaitReason) -> &'static str {
+    match reason {
+        WaitReason::NotDue(_) => "not_due",
+        WaitReason::NoWorkerOffers(_) => "no_worker_offers",
+        WaitReason::NoWorkerHas(_) => "no_worker_has",
+        WaitReason::CapacityInUse { .. } => "capacity_in_use",
+        WaitReason::Draining(_) => "draining",
+        WaitReason::Paused(_) => "paused",
+        WaitReason::Soon => "soon",
+    }
 }

@@ -110,6 +110,10 @@ mod tests {
             is_expired: false,
             retried_by: None,
             from_config: std::collections::BTreeSet::new(),
+            parent: None,
+            children: stint_core::Children::default(),
+            ending: None,
+            token: None,
             left_out: std::collections::BTreeSet::new(),
             cron: None,
         };

@@ -126,6 +126,7 @@ fn action(source: Source<'_>, name: &str, written: file::Action) -> Result<Actio
     action.traits = ActionTraits {
         on_worker_loss: written.on_worker_loss.into(),
         backoff: Backoff::constant(span(length(written.backoff).unwrap_or_default())),
+        has_children: false,
     };
     let default = OutputLimits::default();
     action.output = OutputLimits {

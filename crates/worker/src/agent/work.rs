@@ -69,6 +69,7 @@ impl Agent {
                 Event::WorkerChanged(worker) => self.hear_of_itself(worker),
                 Event::Submitted(_)
                 | Event::Resurrected(_)
+                | Event::AwaitsChildren(_)
                 | Event::Deleted(_)
                 | Event::Compacted(_)
                 | Event::Retried { .. }
@@ -192,7 +193,11 @@ impl Agent {
         let Some(epoch) = self.life.epoch().filter(|_| worker.id == self.me) else { return };
         self.wants_work = true;
         // An older epoch is old news, told again after events were missed.
-        if worker.epoch < epoch || worker.is_alive_in(epoch) {
+        if worker.epoch < epoch {
+            return;
+        }
+        if worker.is_alive_in(epoch) {
+            self.hear_of_drain(worker);
             return;
         }
         if self.farewell.is_some() && worker.status == WorkerStatus::Shutdown {

@@ -193,7 +193,16 @@ pub(crate) async fn submit(replica: &Replica, spec: JobSpec, retries: u32) -> Jo
     let drawn = replica.with_state(State::sequence);
     let policy = Policy::default();
     let retries = Some(retries);
-    let job = NewJob { id, drawn, spec, scheduled_at: None, retries, policy, retry_from: None };
+    let job = NewJob {
+        id,
+        drawn,
+        spec,
+        scheduled_at: None,
+        retries,
+        policy,
+        retry_from: None,
+        parent: None,
+    };
     replica.propose(Command::Submit(job)).await.expect("a cluster").expect("no refusal");
     id
 }

@@ -120,6 +120,7 @@ fn state() -> State {
         spec: spec_with(None, None),
         scheduled_at: None,
         retries: None,
+        parent: None,
         policy: Policy::default(),
         retry_from: None,
     });

@@ -56,7 +56,7 @@ impl Model {
         waits_from.saturating_add(36_000 * (100 - u64::from(job.policy.priority.level())))
     }
 
-    pub(super) fn pause(&mut self, action: &str) -> Answer {
+    pub(super) fn pause_queue(&mut self, action: &str) -> Answer {
         if !self.paused.contains_key(action) {
             self.known(action)?;
             self.paused.insert(action.to_owned(), self.now);
@@ -65,7 +65,7 @@ impl Model {
         Ok(Reply::Ok)
     }
 
-    pub(super) fn resume(&mut self, action: &str) -> Reply {
+    pub(super) fn resume_queue(&mut self, action: &str) -> Reply {
         if self.paused.remove(action).is_some() {
             self.events.push(Event::QueueResumed(action.to_owned()));
         }

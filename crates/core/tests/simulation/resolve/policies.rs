@@ -21,8 +21,8 @@ pub(super) fn resolve(op: &Op, model: &Model) -> Option<Command> {
                 }
             }))
         }
-        Op::Pause(number) => Command::PauseQueue { action: action(*number).to_owned() },
-        Op::Resume(number) => Command::ResumeQueue { action: action(*number).to_owned() },
+        Op::PauseQueue(number) => Command::PauseQueue { action: action(*number).to_owned() },
+        Op::ResumeQueue(number) => Command::ResumeQueue { action: action(*number).to_owned() },
         _ => return None,
     })
 }
@@ -61,5 +61,6 @@ fn retry(model: &Model, whose: Whose, id: u64) -> NewJob {
         retries: Some(retries),
         policy,
         retry_from: Some(of),
+        parent: None,
     }
 }

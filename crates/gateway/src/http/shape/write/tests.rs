@@ -49,6 +49,10 @@ fn finished() -> CoreJob {
         is_expired: false,
         retried_by: None,
         from_config: std::collections::BTreeSet::new(),
+        parent: None,
+        children: stint_core::Children::default(),
+        ending: None,
+        token: None,
         left_out: std::collections::BTreeSet::new(),
         cron: None,
     }
