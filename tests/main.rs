@@ -18,4 +18,5 @@ mod failover;
 mod harness;
 mod hostile;
 mod operations;
+mod retention;
 mod tidy;

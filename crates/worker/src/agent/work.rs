@@ -6,14 +6,16 @@ use std::sync::Arc;
 use stint_consensus::Happening;
 use stint_core::limits::CLAIM_MAX;
 use stint_core::{
-    BUILT_IN_ACTIONS, Command, Event, Exit, ExitCause, Job, Status, Worker, WorkerStatus,
+    BUILT_IN_ACTIONS, COMPACTION_ACTION, Command, Event, Exit, ExitCause, Job, Status, Worker,
+    WorkerStatus,
 };
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError};
 
 use crate::orders::Orders;
 use crate::proc::Mark;
-use crate::{builtin, run};
+use crate::pump::Channel;
+use crate::{builtin, compaction, run};
 
 use super::Agent;
 use super::answers::Ask;
@@ -167,6 +169,10 @@ impl Agent {
         } else if job.spec.action == "sleep" {
             let job = Arc::clone(job);
             self.runs.spawn(async move { builtin::sleep(&job, orders).await })
+        } else if job.spec.action == COMPACTION_ACTION {
+            let (worker, epoch) = (attempt.worker, attempt.epoch);
+            let channel = Channel { replica: self.replica().clone(), worker, epoch, mark };
+            self.runs.spawn(compaction::compact(channel, Arc::clone(job), orders))
         } else {
             let reason = format!("this worker does not offer \"{}\"", job.spec.action);
             self.inventory.report(mark, run::could_not_start(reason));
