@@ -18,6 +18,7 @@ use crate::token::{NewToken, TokenHash};
 
 /// A change that is proposed to the cluster. Once committed, every replica applies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "most are submissions, which a box would only slow")]
 pub enum Command {
     /// Nothing but the passing of time: what is due becomes due. Proposed by the leader.
     Tick,

@@ -53,7 +53,6 @@ use super::print::Names;
 
 /// What a line of a story asks for.
 #[expect(clippy::large_enum_variant, reason = "there is one line at a time")]
-#[expect(clippy::large_enum_variant, reason = "a story has one line at a time")]
 pub(crate) enum Line {
     Entry(Command),
     After(u64),

@@ -76,7 +76,7 @@ impl Api {
         let jobs = jobs.map_err(ApiError::of_read)?;
         Ok(self.replica.with_state(|state| {
             let mut waits = Waits::new(state);
-            let of = |job| JobView { wait_reason: waits.why(&job), ..JobView::of(job) };
+            let of = |job: Arc<Job>| JobView { wait_reason: waits.why(&job), ..JobView::of(job) };
             jobs.into_iter().map(of).collect()
         }))
     }
