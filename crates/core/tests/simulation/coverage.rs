@@ -176,11 +176,7 @@ impl Coverage {
         if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
             self.words.insert("put the cron of the compaction");
         }
-        if let (Command::Submit(new), Ok(Reply::Submitted(job))) = (command, &outcome.reply)
-            && new.id != job.id
-        {
-            self.words.insert("was the job of its key already");
-        }
+        self.see_twin(command, outcome);
         for event in &outcome.events {
             self.words.insert(event_word(event));
             match event {
@@ -191,15 +187,7 @@ impl Coverage {
                     if job.parent.is_some() && job.children.total > 0 {
                         self.words.insert("a child with children ended");
                     }
-                    if job.is_expired {
-                        self.words.insert("expired");
-                    }
-                    if job.is_expired && !job.attempts.is_empty() {
-                        self.words.insert("a reclaimed job expired");
-                    }
-                    if job.retried_by.is_some() && job.policy.unique_key.is_some() {
-                        self.words.insert("failed and kept its key");
-                    }
+                    self.see_policy(job);
                     let is_lost = !matches!(command, Command::Finish { .. });
                     match job.status {
                         Status::Error if is_lost => self.words.insert("failed by its reclaims"),
@@ -241,6 +229,26 @@ impl Coverage {
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn see_policy(&mut self, job: &stint_core::Job) {
+        if job.is_expired {
+            self.words.insert("expired");
+        }
+        if job.is_expired && !job.attempts.is_empty() {
+            self.words.insert("a reclaimed job expired");
+        }
+        if job.retried_by.is_some() && job.policy.unique_key.is_some() {
+            self.words.insert("failed and kept its key");
+        }
+    }
+
+    fn see_twin(&mut self, command: &Command, outcome: &Outcome) {
+        if let (Command::Submit(new), Ok(Reply::Submitted(job))) = (command, &outcome.reply)
+            && new.id != job.id
+        {
+            self.words.insert("was the job of its key already");
         }
     }
 
