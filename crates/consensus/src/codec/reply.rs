@@ -83,6 +83,11 @@ fn number(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
+/// Of what there is no more than so many.
+fn limited(kind: u32, limit: usize) -> pb::Refusal {
+    pb::Refusal { kind, a: number(limit), ..pb::Refusal::default() }
+}
+
 fn refusal(no: &Refusal) -> pb::Refusal {
     let empty = pb::Refusal::default();
     match no {
@@ -127,9 +132,7 @@ fn refusal(no: &Refusal) -> pb::Refusal {
             pb::Refusal { kind: 18, text: action.clone(), ..empty }
         }
         Refusal::TooManyCrons { limit } => pb::Refusal { kind: 19, a: number(*limit), ..empty },
-        Refusal::TooManyActionConfigs { limit } => {
-            pb::Refusal { kind: 20, a: number(*limit), ..empty }
-        }
+        Refusal::TooManyActionConfigs { limit } => limited(20, *limit),
         Refusal::NextRunTooEarly { next_run, anchor } => {
             pb::Refusal { kind: 21, a: next_run.as_ms(), b: anchor.as_ms(), ..empty }
         }
@@ -153,9 +156,7 @@ fn refusal(no: &Refusal) -> pb::Refusal {
             pb::Refusal { kind: 80, job: job_bytes(*job), a, b, ..empty }
         }
         Refusal::NotOver(id) => pb::Refusal { kind: 81, job: job_bytes(*id), ..empty },
-        Refusal::TooManyPausedQueues { limit } => {
-            pb::Refusal { kind: 82, a: number(*limit), ..empty }
-        }
+        Refusal::TooManyPausedQueues { limit } => limited(82, *limit),
     }
 }
 

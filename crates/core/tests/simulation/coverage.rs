@@ -167,15 +167,7 @@ impl Coverage {
                 }
             }
         }
-        let is_change = |event: &Event| matches!(event, Event::CronChanged(_));
-        if let (Command::PutCron(_), Ok(_)) = (command, &outcome.reply)
-            && !outcome.events.iter().any(is_change)
-        {
-            self.words.insert("put the same cron again");
-        }
-        if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
-            self.words.insert("put the cron of the compaction");
-        }
+        self.see_crons(command, outcome);
         self.see_twin(command, outcome);
         for event in &outcome.events {
             self.words.insert(event_word(event));
@@ -241,6 +233,18 @@ impl Coverage {
         }
         if job.retried_by.is_some() && job.policy.unique_key.is_some() {
             self.words.insert("failed and kept its key");
+        }
+    }
+
+    fn see_crons(&mut self, command: &Command, outcome: &Outcome) {
+        let is_change = |event: &Event| matches!(event, Event::CronChanged(_));
+        if let (Command::PutCron(_), Ok(_)) = (command, &outcome.reply)
+            && !outcome.events.iter().any(is_change)
+        {
+            self.words.insert("put the same cron again");
+        }
+        if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
+            self.words.insert("put the cron of the compaction");
         }
     }
 
