@@ -180,7 +180,9 @@ fn wait_detail(why: &WaitReason) -> v0::WaitDetail {
     let detail = v0::WaitDetail { kind: reason::wait(why).to_owned(), ..v0::WaitDetail::default() };
     match why {
         WaitReason::NotDue(at) => v0::WaitDetail { until: Some(timestamp(*at)), ..detail },
-        WaitReason::NoWorkerOffers(action) => v0::WaitDetail { action: action.clone(), ..detail },
+        WaitReason::NoWorkerOffers(action) | WaitReason::Paused(action) => {
+            v0::WaitDetail { action: action.clone(), ..detail }
+        }
         WaitReason::NoWorkerHas(need) => {
             v0::WaitDetail { capacity_map: Some(amounts(need)), ..detail }
         }
@@ -193,7 +195,6 @@ fn wait_detail(why: &WaitReason) -> v0::WaitDetail {
             worker_ids: workers.iter().map(ToString::to_string).collect(),
             ..detail
         },
-        WaitReason::Paused(action) => v0::WaitDetail { action: action.clone(), ..detail },
         WaitReason::Soon => detail,
     }
 }
