@@ -287,12 +287,12 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         (4, |rng, _| cron(rng)),
         (3, |rng, _| action_config(rng)),
         (2, |rng, _| Op::PutSettings(rng.next())),
-        (2, |rng, _| compact(rng)),
+        (4, |rng, _| compact(rng)),
         (6, |rng, _| token(rng)),
         (3, |rng, _| Op::Retry { whose: over_mostly(rng), id: rng.next() }),
         (2, |rng, _| bulk(rng)),
         (1, |rng, _| Op::PauseQueue(rng.next())),
-        (3, |rng, _| Op::ResumeQueue(rng.next())),
+        (8, |rng, _| Op::ResumeQueue(rng.next())),
     ];
     rng.weighted(&kinds)(rng, worker)
 }
