@@ -2,7 +2,8 @@
 
 use stint_core::limits::{NAME_BYTES_MAX, TIMEOUT_BYTES_MAX};
 use stint_core::{
-    CronPolicy, JobId, Missed, Overlap, ParseTimeoutError, Role, Timeout, TokenId, WorkerId,
+    CronPolicy, JobId, Missed, Overlap, ParseTimeoutError, Priority, Role, Timeout, TokenId,
+    WorkerId,
 };
 
 use crate::api::ApiError;
@@ -92,6 +93,14 @@ pub(crate) fn role(text: &str) -> Result<Role, ApiError> {
     let names = Role::ALL.map(Role::name).join(", ");
     Role::of_name(text)
         .ok_or_else(|| ApiError::field("role", format!("one of {names}"), quoted(text)))
+}
+
+/// The priority of a job; none is the default.
+pub(crate) fn priority(level: Option<u64>) -> Result<Priority, ApiError> {
+    let Some(level) = level else { return Ok(Priority::default()) };
+    Priority::new(level).ok_or_else(|| {
+        ApiError::field("priority", "an integer from 0 to 100", format!("the number {level}"))
+    })
 }
 
 /// As much of what a client sent as a message shows.

@@ -4,14 +4,18 @@
 use std::sync::Arc;
 
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff,
-    CapacityMap, Change, Children, Command, Compaction, CronId, CronLink, CronPolicy, Declaration,
-    Declarations, Defaults, Draining, Ending, Epoch, Exit, ExitCause, Finished, Firing, Generation,
-    Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut, Line, ListKey, Missed, NewCron, NewJob,
-    NewToken, Offer, OnWorkerLoss, Overlap, Parent, Parts, Passed, Refusal, Registration, Reply,
-    Retention, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId,
-    Worker, WorkerId, WorkerStatus,
+    ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff, Bulk, CapacityMap, Change, Children,
+    Command, Compaction, CronId, CronLink, Declaration, Declarations, Defaults, Draining, Ending,
+    Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut, Line,
+    ListKey, NewJob, NewToken, Offer, OnWorkerLoss, Parent, Parts, Policy, Priority, Refusal,
+    Registration, Reply, Retention, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp,
+    TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
 };
+
+mod configuration;
+
+pub(crate) use configuration::cron_policy;
+use configuration::settings;
 
 const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");
 
@@ -90,6 +94,13 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::Submit(_) => "submit",
         Command::Cancel { .. } => "cancel",
         Command::Delete { .. } => "delete",
+        Command::Bulk(bulk) => match **bulk {
+            Bulk::Cancel(_) => "bulk_cancel",
+            Bulk::Delete(_) => "bulk_delete",
+            Bulk::Retry(_) => "bulk_retry",
+        },
+        Command::PauseQueue { .. } => "pause_queue",
+        Command::ResumeQueue { .. } => "resume_queue",
         Command::SetCapacity { .. } => "set_capacity",
         Command::Drain { .. } => "drain",
         Command::Resume { .. } => "resume",
@@ -120,10 +131,10 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
     }
 }
 
-pub(crate) const COMMANDS: usize = 31;
+pub(crate) const COMMANDS: usize = 36;
 
 pub(crate) fn commands() -> Vec<Command> {
-    [of_jobs(), of_the_cluster(), of_life()].concat()
+    [of_jobs(), of_queues(), of_the_cluster(), of_life()].concat()
 }
 
 /// The commands of drains and of children.
@@ -171,6 +182,35 @@ fn of_the_cluster() -> Vec<Command> {
     ]
 }
 
+/// What is asked of many jobs at once.
+fn of_queues() -> Vec<Command> {
+    let retry = NewJob {
+        id: JobId::from_bytes([8; 16]),
+        drawn: 301,
+        spec: spec(),
+        scheduled_at: None,
+        retries: Some(2),
+        policy: policy(),
+        retry_from: Some(JOB),
+        parent: None,
+    };
+    vec![
+        Command::Bulk(Box::new(Bulk::Cancel(vec![JOB, JobId::from_bytes([1; 16])]))),
+        Command::Bulk(Box::new(Bulk::Delete(vec![JOB]))),
+        Command::Bulk(Box::new(Bulk::Retry(vec![retry]))),
+        Command::PauseQueue { action: "encode".to_owned() },
+        Command::ResumeQueue { action: "encode".to_owned() },
+    ]
+}
+
+fn policy() -> Policy {
+    Policy {
+        priority: Priority::new(70).expect("a level"),
+        unique_key: Some("nightly".to_owned()),
+        expires_at: Some(Timestamp::from_ms(1_700_000_005_000)),
+    }
+}
+
 fn of_jobs() -> Vec<Command> {
     let (worker, epoch, job) = (worker_id(), Epoch(3), JOB);
     let line = |stream, text: &str| Line { stream, text: text.to_owned() };
@@ -183,6 +223,8 @@ fn of_jobs() -> Vec<Command> {
             scheduled_at: Some(Timestamp::from_ms(0)),
             retries: Some(2),
             parent: Some(Parent { job: JobId::from_bytes([9; 16]), lease: LeaseId(7) }),
+            policy: Policy::default(),
+            retry_from: None,
         }),
         Command::Cancel { job },
         Command::Delete { job },
@@ -227,50 +269,6 @@ fn of_jobs() -> Vec<Command> {
     .into_iter()
     .chain(settings())
     .collect()
-}
-
-/// The commands that set what stays.
-fn settings() -> Vec<Command> {
-    vec![
-        Command::PutCron(Box::new(NewCron {
-            id: CronId::from_bytes([2; 16]),
-            spec: spec(),
-            retries: 2,
-            schedule: "57 54 3 * * *".to_owned(),
-            time_zone: Some("Europe/Berlin".to_owned()),
-            policy: policy(),
-            anchor: Timestamp::from_ms(1_700_000_000_000),
-            next_run: Timestamp::from_ms(1_700_000_001_000),
-        })),
-        Command::DeleteCron { action: "encode".to_owned() },
-        Command::Fire(vec![Firing {
-            action: "encode".to_owned(),
-            generation: Generation(4),
-            mark: Timestamp::from_ms(1_700_000_000_000),
-            passed: Some(Passed { last: Timestamp::from_ms(1_700_000_001_000), count: 2 }),
-            ticks: vec![Timestamp::from_ms(1_700_000_002_000)],
-            has_more: true,
-            next_run: Some(Timestamp::from_ms(1_700_000_003_000)),
-        }]),
-        Command::PauseCron { action: "encode".to_owned() },
-        Command::ResumeCron { action: "encode".to_owned() },
-        Command::RunCron { action: "encode".to_owned(), job: JOB, drawn: 300 },
-        Command::PutActionConfig(ActionConfig {
-            id: ActionConfigId::from_bytes([3; 16]),
-            action: "encode".to_owned(),
-            parameters: Some([("depth".to_owned(), "16".to_owned())].into()),
-        }),
-        Command::DeleteActionConfig { action: "encode".to_owned() },
-    ]
-}
-
-pub(crate) fn policy() -> CronPolicy {
-    CronPolicy {
-        missed: Missed::All,
-        window: Timeout::parse("90s").expect("a duration"),
-        overlap: Overlap::Replace,
-        jitter: Timeout::parse("1.5m").expect("a duration"),
-    }
 }
 
 pub(crate) fn job() -> Job {
@@ -320,6 +318,9 @@ pub(crate) fn job() -> Job {
         children: Children { total: 5, left: 2, failed: 1 },
         ending: Some(Ending::Over(Status::Cancel)),
         token: Some(TokenHash([8; 32])),
+        policy: policy(),
+        is_expired: true,
+        retried_by: Some(JobId::from_bytes([8; 16])),
     }
 }
 
@@ -367,10 +368,11 @@ pub(crate) fn reply_number(reply: &Reply) -> usize {
         Reply::Claimed { .. } => 4,
         Reply::LinesAppended { .. } => 5,
         Reply::Finished(_) => 6,
+        Reply::Bulk(_) => 7,
     }
 }
 
-pub(crate) const REPLIES: usize = 7;
+pub(crate) const REPLIES: usize = 8;
 
 pub(crate) fn replies() -> Vec<Reply> {
     vec![
@@ -381,6 +383,7 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Claimed { count: 16 },
         Reply::LinesAppended { line_count: 99 },
         Reply::Finished(vec![Ok(()), Err(Refusal::StaleLease { job: JOB, lease: LeaseId(7) })]),
+        Reply::Bulk(vec![Ok(JOB), Err(Refusal::NoSuchJob(JOB))]),
     ]
 }
 
@@ -420,10 +423,13 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::BadParameter { .. } => 30,
         Refusal::OtherRetention => 31,
         Refusal::QueueTooLarge { .. } => 32,
+        Refusal::ExpiresTooEarly { .. } => 33,
+        Refusal::NotOver(_) => 34,
+        Refusal::TooManyPausedQueues { .. } => 35,
     }
 }
 
-pub(crate) const REFUSALS: usize = 33;
+pub(crate) const REFUSALS: usize = 36;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -468,5 +474,12 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         Refusal::OtherRetention,
         Refusal::QueueTooLarge { limit: 268_435_456 },
+        Refusal::ExpiresTooEarly {
+            job,
+            expires_at: Timestamp::from_ms(1),
+            due_at: Timestamp::from_ms(2),
+        },
+        Refusal::NotOver(job),
+        Refusal::TooManyPausedQueues { limit: 6 },
     ]
 }

@@ -7,6 +7,7 @@ use crate::command::NewJob;
 use crate::id::JobId;
 use crate::job::CronLink;
 use crate::outcome::{Event, Refusal, Reply};
+use crate::policy::Policy;
 use crate::state::{State, Transition};
 use crate::submit::{self, shown};
 
@@ -67,6 +68,15 @@ pub(crate) fn run(
     let cron = state.crons.get(action).ok_or_else(|| Refusal::NoSuchCron(shown(action)))?;
     let (spec, retries) = (cron.spec.clone(), cron.retries_of_jobs());
     let link = CronLink { id: cron.id, tick: None };
-    let new = NewJob { id, drawn, spec, scheduled_at: None, retries, parent: None };
+    let new = NewJob {
+        id,
+        drawn,
+        spec,
+        scheduled_at: None,
+        retries,
+        parent: None,
+        policy: Policy::default(),
+        retry_from: None,
+    };
     submit::admit(state, transition, new, Some(link)).map(Reply::Submitted)
 }

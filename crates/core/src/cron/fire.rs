@@ -11,6 +11,7 @@ use crate::id::{Generation, JobId};
 use crate::job::CronLink;
 use crate::limits;
 use crate::outcome::{Event, Refusal, Reply};
+use crate::policy::Policy;
 use crate::state::{State, Transition};
 use crate::submit::{self, at_most, count};
 use crate::time::Timestamp;
@@ -166,6 +167,8 @@ fn start(state: &mut State, transition: &mut Transition, cron: &Cron, tick: Time
         scheduled_at: Some(cron.put_off(tick)),
         retries: cron.retries_of_jobs(),
         parent: None,
+        policy: Policy::default(),
+        retry_from: None,
     };
     let link = CronLink { id: cron.id, tick: Some(tick) };
     match submit::admit(state, transition, new, Some(link)) {

@@ -15,8 +15,9 @@ pub(crate) struct Coverage {
 }
 
 /// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
-const REFUSED_IN_BOUNDS: [&str; 8] = [
+const REFUSED_IN_BOUNDS: [&str; 9] = [
     "TooManyChildren",
+    "TooManyPausedQueues",
     "QueueFull",
     "QueueTooLarge",
     "TooManyShapes",
@@ -26,8 +27,10 @@ const REFUSED_IN_BOUNDS: [&str; 8] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 25] = [
+const REFUSALS: [&str; 27] = [
     "NoMoreChildren",
+    "ExpiresTooEarly",
+    "NotOver",
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
@@ -54,11 +57,22 @@ const REFUSALS: [&str; 25] = [
     "OtherRetention",
 ];
 
-const REPLIES: [&str; 7] =
-    ["Ok", "Submitted", "SubmittedBefore", "Registered", "Claimed", "LinesAppended", "Finished"];
+const REPLIES: [&str; 8] = [
+    "Ok",
+    "Submitted",
+    "SubmittedBefore",
+    "Registered",
+    "Claimed",
+    "LinesAppended",
+    "Finished",
+    "Bulk",
+];
 
-const EVENTS: [&str; 20] = [
+const EVENTS: [&str; 23] = [
     "+AwaitsChildren",
+    "+Retried",
+    "+QueuePaused",
+    "+QueueResumed",
     "+Submitted",
     "+Due",
     "+Claimed",
@@ -90,21 +104,32 @@ const ENDS: [&str; 7] = [
     "=WorkerShutdown",
 ];
 
-const WAITS: [&str; 6] =
-    ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Draining", "?Soon"];
+const WAITS: [&str; 7] = [
+    "?Paused",
+    "?NotDue",
+    "?NoWorkerOffers",
+    "?NoWorkerHas",
+    "?CapacityInUse",
+    "?Draining",
+    "?Soon",
+];
 
 /// Reasons of skipped ticks that a simulation has jobs and parameters enough for.
 const SKIPS: [&str; 7] =
     ["missed", "paused", "too_many", "overlap", "no_such_action", "replaced", "deleted"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 18] = [
+const PATHS: [&str; 22] = [
     "a parent ended with its last child",
     "a parent failed by a child",
     "a parent was canceled with its last child",
     "a parent without a worker waited for a canceled child",
     "a child with children ended",
     "a child was retried",
+    "expired",
+    "a reclaimed job expired",
+    "was the job of its key already",
+    "failed and kept its key",
     "failed by its reclaims",
     "abandoned",
     "retried",
@@ -132,6 +157,7 @@ impl Coverage {
     pub(crate) fn see_wait(&mut self, reason: &WaitReason) {
         self.words.insert(match reason {
             WaitReason::NotDue(_) => "?NotDue",
+            WaitReason::Paused(_) => "?Paused",
             WaitReason::NoWorkerOffers(_) => "?NoWorkerOffers",
             WaitReason::NoWorkerHas(_) => "?NoWorkerHas",
             WaitReason::CapacityInUse { .. } => "?CapacityInUse",
@@ -170,6 +196,7 @@ impl Coverage {
             }
         }
         self.see_crons(command, outcome);
+        self.see_twin(command, outcome);
         for event in &outcome.events {
             self.words.insert(event_word(event));
             match event {
@@ -215,6 +242,7 @@ impl Coverage {
         if job.parent.is_some() && job.children.total > 0 {
             self.words.insert("a child with children ended");
         }
+        self.see_policy(job);
         let is_lost = !matches!(command, Command::Finish { .. });
         match job.status {
             Status::Error if is_lost => self.words.insert("failed by its reclaims"),
@@ -232,6 +260,26 @@ impl Coverage {
         };
     }
 
+    fn see_policy(&mut self, job: &Job) {
+        if job.is_expired {
+            self.words.insert("expired");
+        }
+        if job.is_expired && !job.attempts.is_empty() {
+            self.words.insert("a reclaimed job expired");
+        }
+        if job.retried_by.is_some() && job.policy.unique_key.is_some() {
+            self.words.insert("failed and kept its key");
+        }
+    }
+
+    fn see_twin(&mut self, command: &Command, outcome: &Outcome) {
+        if let (Command::Submit(new), Ok(Reply::Submitted(job))) = (command, &outcome.reply)
+            && new.id != job.id
+        {
+            self.words.insert("was the job of its key already");
+        }
+    }
+
     fn see_reply(&mut self, reply: &Reply) {
         self.words.insert(match reply {
             Reply::Ok => "Ok",
@@ -241,8 +289,12 @@ impl Coverage {
             Reply::Claimed { .. } => "Claimed",
             Reply::LinesAppended { .. } => "LinesAppended",
             Reply::Finished(_) => "Finished",
+            Reply::Bulk(_) => "Bulk",
         });
         if let Reply::Finished(answers) = reply {
+            self.words.extend(answers.iter().filter_map(|a| a.as_ref().err()).map(refusal_word));
+        }
+        if let Reply::Bulk(answers) = reply {
             self.words.extend(answers.iter().filter_map(|a| a.as_ref().err()).map(refusal_word));
         }
     }
@@ -297,6 +349,9 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::NoMoreChildren(_) => "NoMoreChildren",
         Refusal::TooManyChildren { .. } => "TooManyChildren",
         Refusal::OtherRetention => "OtherRetention",
+        Refusal::ExpiresTooEarly { .. } => "ExpiresTooEarly",
+        Refusal::NotOver(_) => "NotOver",
+        Refusal::TooManyPausedQueues { .. } => "TooManyPausedQueues",
     }
 }
 
@@ -312,6 +367,9 @@ fn event_word(event: &Event) -> &'static str {
         Event::Ended(_) => "+Ended",
         Event::Deleted(_) => "+Deleted",
         Event::Compacted(_) => "+Compacted",
+        Event::Retried { .. } => "+Retried",
+        Event::QueuePaused(_) => "+QueuePaused",
+        Event::QueueResumed(_) => "+QueueResumed",
         Event::LinesAppended { .. } => "+LinesAppended",
         Event::WorkerChanged(_) => "+WorkerChanged",
         Event::CronChanged(_) => "+CronChanged",

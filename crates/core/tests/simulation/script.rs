@@ -5,8 +5,10 @@ use stint_core::{Incarnation, Status};
 
 use super::rng::Rng;
 
+mod configuration;
 mod ticks;
 
+use configuration::{action_config, cron, token};
 use ticks::{late_ticks, of_ticks};
 
 /// One entry of the log and what its leader's clock does before.
@@ -83,7 +85,21 @@ pub(crate) enum Op {
         retries: Option<u32>,
         scheduled: Scheduled,
         lag: u64,
+        policy: u64,
     },
+    /// A client wants a job to be run once more.
+    Retry {
+        whose: Whose,
+        id: u64,
+    },
+    /// A client wants the same of several jobs: by the number canceled, deleted or retried.
+    Bulk {
+        kind: u64,
+        id: u64,
+        jobs: Vec<Whose>,
+    },
+    PauseQueue(u64),
+    ResumeQueue(u64),
     Resubmit {
         whose: Whose,
         is_altered: bool,
@@ -260,11 +276,11 @@ type Draw = fn(&mut Rng, u64) -> Op;
 fn op(rng: &mut Rng, trouble: u64) -> Op {
     let (end, stop, death) = match trouble {
         0 => (14, 3, 2),
-        1 => (8, 3, 8),
+        1 => (8, 5, 8),
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-    let kinds: [(u64, Draw); 24] = [
+    let kinds: [(u64, Draw); 28] = [
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
@@ -293,6 +309,10 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         (2, |rng, _| Op::PutSettings(rng.next())),
         (4, |rng, _| compact(rng)),
         (6, |rng, _| token(rng)),
+        (3, |rng, _| Op::Retry { whose: over_mostly(rng), id: rng.next() }),
+        (2, |rng, _| bulk(rng)),
+        (1, |rng, _| Op::PauseQueue(rng.next())),
+        (8, |rng, _| Op::ResumeQueue(rng.next())),
     ];
     rng.weighted(&kinds)(rng, worker)
 }
@@ -310,7 +330,20 @@ fn submit(rng: &mut Rng) -> Op {
         number => Some(u32::try_from(number % 4).expect("few")),
     };
     let lag = if rng.one_in(10) { rng.next() } else { rng.below(3) };
-    Op::Submit { id: rng.next(), kind: rng.next(), need: rng.next(), retries, scheduled, lag }
+    let (id, kind, need, policy) = (rng.next(), rng.next(), rng.next(), rng.next());
+    Op::Submit { id, kind, need, retries, scheduled, lag, policy }
+}
+
+fn over_mostly(rng: &mut Rng) -> Whose {
+    if rng.one_in(4) { whose(rng) } else { Whose::Over(rng.next()) }
+}
+
+fn bulk(rng: &mut Rng) -> Op {
+    let (kind, id) = (rng.next(), rng.next());
+    let count = rng.below(4);
+    let draw = if kind % 3 == 2 { over_mostly } else { whose };
+    let jobs = (0..count).map(|_| draw(rng)).collect();
+    Op::Bulk { kind, id, jobs }
 }
 
 fn drain(rng: &mut Rng, worker: u64) -> Op {
@@ -326,39 +359,6 @@ fn submit_child(rng: &mut Rng) -> Op {
     let retries = u32::try_from(rng.below(3)).expect("few");
     let (run, lie, id) = (rng.next(), lie(rng), rng.next());
     Op::SubmitChild { run, lie, id, kind: rng.next(), need: rng.next(), retries }
-}
-
-fn cron(rng: &mut Rng) -> Op {
-    match rng.below(8) {
-        0 | 1 => Op::DeleteCron(rng.next()),
-        2 | 3 => Op::PutCronAgain { number: rng.next(), is_altered: rng.one_in(3) },
-        _ => {
-            let retries = if rng.one_in(20) { 1_001 } else { 2 };
-            let (id, kind, need, ticks) = (rng.next(), rng.next(), rng.next(), rng.next());
-            Op::PutCron { id, kind, need, retries, ticks }
-        }
-    }
-}
-
-fn action_config(rng: &mut Rng) -> Op {
-    match rng.below(8) {
-        0 | 1 => Op::DeleteActionConfig(rng.next()),
-        2 => Op::PutActionConfigAgain(rng.next()),
-        _ => Op::PutActionConfig { id: rng.next(), kind: rng.next(), parameters: rng.next() },
-    }
-}
-
-fn token(rng: &mut Rng) -> Op {
-    match rng.below(11) {
-        0 => Op::Close(rng.next()),
-        10 => Op::ResetAdmin(rng.next()),
-        1 | 2 => Op::CreateTokenAgain { number: rng.next(), is_altered: rng.one_in(2) },
-        3..6 => Op::RevokeToken(rng.next()),
-        _ => {
-            let expires = if rng.one_in(2) { Some(rng.below(500)) } else { None };
-            Op::CreateToken { secret: rng.next(), user: rng.next(), role: rng.next(), expires }
-        }
-    }
 }
 
 fn register(rng: &mut Rng, worker: u64) -> Op {

@@ -78,7 +78,7 @@ mod tests {
     use std::sync::Arc;
 
     use futures_util::StreamExt as _;
-    use stint_core::{Job, JobId, JobSpec, Status, Timestamp};
+    use stint_core::{Job, JobId, JobSpec, Policy, Status, Timestamp};
 
     use super::*;
     use crate::limits;
@@ -111,6 +111,9 @@ mod tests {
             attempt_count: 0,
             attempts: Vec::new(),
             line_count: 0,
+            policy: Policy::default(),
+            is_expired: false,
+            retried_by: None,
             from_config: std::collections::BTreeSet::new(),
             parent: None,
             children: stint_core::Children::default(),
@@ -119,7 +122,7 @@ mod tests {
             left_out: std::collections::BTreeSet::new(),
             cron: None,
         };
-        JobView { job: Arc::new(job), wait_reason: None }
+        JobView::of(Arc::new(job))
     }
 
     async fn pieces(jobs: Vec<JobView>) -> Vec<Vec<u8>> {

@@ -3,11 +3,11 @@
 use prost::Message as _;
 use stint_core::{
     ActionOffer, CapacityMap, Command, CronId, CronPolicy, Firing, Incarnation, JobId, JobSpec,
-    NewCron, NewJob, Parameters, Passed, Refusal, Registration, Span, State, WorkerId,
+    NewCron, NewJob, Parameters, Passed, Policy, Refusal, Registration, Span, State, WorkerId,
 };
 
 use super::super::at;
-use super::super::samples::policy;
+use super::super::samples::cron_policy;
 use super::super::{
     decode_answer, decode_header, decode_job, decode_proposal, encode_answer, encode_chunks,
     encode_command, encode_header, encode_job, stamp,
@@ -35,7 +35,7 @@ fn some_cron(spec: JobSpec, time_zone: Option<&str>) -> NewCron {
         retries: 2,
         schedule: "57 54 3 * * *".to_owned(),
         time_zone: time_zone.map(str::to_owned),
-        policy: if time_zone.is_some() { policy() } else { CronPolicy::default() },
+        policy: if time_zone.is_some() { cron_policy() } else { CronPolicy::default() },
         anchor: at(1_000),
         next_run: at(2_000),
     }
@@ -124,6 +124,8 @@ fn state() -> State {
         scheduled_at: None,
         retries: None,
         parent: None,
+        policy: Policy::default(),
+        retry_from: None,
     });
     let spec = JobSpec { action: "sleep".to_owned(), ..spec_with(None, None) };
     let other = Command::PutCron(Box::new(some_cron(spec, None)));

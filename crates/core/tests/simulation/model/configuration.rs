@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use stint_core::{
     ActionConfig, Change, Compaction, Cron, Event, Generation, JobId, JobSpec, NewCron, NewJob,
-    Parameters, Refusal, Reply, Settings, SettingsChange, SkipReason, TickHistory, TickRecord,
-    Timeout, limits,
+    Parameters, Policy, Refusal, Reply, Settings, SettingsChange, SkipReason, TickHistory,
+    TickRecord, Timeout, limits,
 };
 
 use super::{Answer, Model, capacity_limits, over_limit};
@@ -81,6 +81,8 @@ impl Model {
             scheduled_at: None,
             retries: Some(new.retries),
             parent: None,
+            policy: Policy::default(),
+            retry_from: None,
         })?;
         self.configuration.cron_count += 1;
         if let Some(former) = former {

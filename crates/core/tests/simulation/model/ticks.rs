@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stint_core::{
-    Cron, CronLink, Event, Fate, Firing, JobId, Missed, NewJob, Overlap, Pause, Refusal, Reply,
-    Skip, SkipReason, TickCounts, TickHistory, TickRecord, Ticked, Timestamp, limits,
+    Cron, CronLink, Event, Fate, Firing, JobId, Missed, NewJob, Overlap, Pause, Policy, Refusal,
+    Reply, Skip, SkipReason, TickCounts, TickHistory, TickRecord, Ticked, Timestamp, limits,
 };
 
 use super::{Answer, Model, over_limit};
@@ -186,6 +186,8 @@ impl Model {
             scheduled_at: Some(cron.put_off(tick)),
             retries: Some(cron.retries).filter(|retries| *retries != 0),
             parent: None,
+            policy: Policy::default(),
+            retry_from: None,
         };
         match self.create_for(cron, &new, Some(tick)) {
             Ok(_) => Fate::Fired(new.id),
@@ -226,7 +228,16 @@ impl Model {
         let retries = Some(cron.retries).filter(|retries| *retries != 0);
         self.create_for(
             &cron,
-            &NewJob { id, drawn, spec, scheduled_at: None, retries, parent: None },
+            &NewJob {
+                id,
+                drawn,
+                spec,
+                scheduled_at: None,
+                retries,
+                parent: None,
+                policy: Policy::default(),
+                retry_from: None,
+            },
             None,
         )
     }
