@@ -91,5 +91,5 @@ pub use settings::{Change, Settings, SettingsChange};
 pub use state::{Parts, State};
 pub use status::Status;
 pub use time::{ParseTimeoutError, Span, Timeout, Timestamp};
-pub use token::{FIRST_USER, NewToken, Role, Token, TokenHash};
+pub use token::{FIRST_USER, NewToken, RUN_TOKEN_PREFIX, Role, Token, TokenHash};
 pub use worker::{Draining, Worker, WorkerStatus};

@@ -24,8 +24,10 @@ pub const PROMOTIONS_PER_ENTRY_MAX: usize = 4_096;
 /// worker must not go round for ever.
 pub const RECLAIMS_MAX: u32 = 10;
 
-/// Attempts that a job's record keeps; of more, the oldest are dropped.
-pub const ATTEMPTS_KEPT: usize = 16;
+/// Attempts that a job's record keeps; of more, the oldest are dropped. Deaths are bounded by
+/// [`RECLAIMS_MAX`], so only a job that has seen dozens of its workers stopped has as many. Each
+/// takes about a hundred bytes of memory, while the job is live.
+pub const ATTEMPTS_KEPT: usize = 64;
 
 /// Jobs or workers that the reason of a wait names: enough to see what holds a job up.
 pub const WAIT_NAMES_MAX: usize = 8;

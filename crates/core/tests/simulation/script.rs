@@ -469,7 +469,7 @@ fn family(rng: &mut Rng) -> Vec<Op> {
 /// or more attempts than are kept.
 fn hard_luck(rng: &mut Rng) -> Vec<Op> {
     let worker = rng.below(WORKERS);
-    let (lives, is_drained) = if rng.one_in(2) { (18, true) } else { (12, false) };
+    let (lives, is_drained) = if rng.one_in(2) { (66, true) } else { (12, false) };
     let mut ops = Vec::new();
     for _ in 0..lives {
         ops.extend(birth(rng, worker));

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use stint_core::{Command, Job, JobId, NewJob, Refusal, Reply, Status};
 use uuid::Builder;
 
-use super::jobs::impossible;
+use super::jobs::{impossible, of_child};
 use super::{Api, ApiError, Caller};
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::parse::quoted;
@@ -80,7 +80,7 @@ impl Api {
             }
             Ok(reply) => Err(impossible("a submission", &reply)),
             Err(Refusal::IdTaken(id)) => Err(other(id)),
-            Err(refusal) => Err(refusal.into()),
+            Err(refusal) => Err(of_child(refusal)),
         }
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use stint_consensus::JobPage;
 use stint_core::{
-    CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Refusal, Reply, Status,
-    Timestamp, WaitReason, Waits,
+    Attempt, CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Refusal, Reply,
+    Status, Timestamp, WaitReason, Waits,
 };
 use uuid::Uuid;
 
+use super::access::{RUN_IS_OVER, Reach};
 use super::{Api, ApiError, Caller, IdempotencyKey};
 use crate::limits;
 
@@ -103,7 +104,7 @@ impl Api {
         within_reason("submission", &new.spec)?;
         let drawn = self.replica.with_state(stint_core::State::sequence);
         let Submission { spec, retries, scheduled_at, key } = new;
-        let parent = None;
+        let parent = caller.parent();
         if let Some(key) = key {
             let id = key.job_of(caller.user().unwrap_or_default());
             let new = NewJob { id, drawn, spec, scheduled_at, retries, parent };
@@ -114,11 +115,12 @@ impl Api {
         let new = NewJob { id, drawn, spec, scheduled_at, retries, parent };
         let command = Command::Submit(new);
         let of_submission = |error| ApiError::of_submission(error, id);
-        let reply = self.propose(caller, command).await.map_err(of_submission)??;
+        let reply = self.propose(caller, command).await.map_err(of_submission)?;
+        let reply = reply.map_err(of_child)?;
         if let Reply::Submitted(job) = reply {
             Ok(self.view(job))
         } else if let Reply::SubmittedBefore(id) = reply {
-            self.get_job(id).await.map_err(|error| ApiError::SubmissionUnknown {
+            self.get_job(caller, id).await.map_err(|error| ApiError::SubmissionUnknown {
                 job: id,
                 why: format!("it was submitted, and is over, but cannot be read: {error}"),
             })
@@ -128,12 +130,14 @@ impl Api {
     }
 
     /// The job, live or over; a deleted one as its tombstone.
-    pub(crate) async fn get_job(&self, id: JobId) -> Result<JobView, ApiError> {
+    pub(crate) async fn get_job(&self, caller: &Caller, id: JobId) -> Result<JobView, ApiError> {
+        self.within_reach(caller, id, Reach::Itself).await?;
         self.existing(id).await.map(|job| self.view(job))
     }
 
     /// Cancels a job that is not over. Asking twice is asking once.
     pub(crate) async fn cancel_job(&self, caller: &Caller, id: JobId) -> Result<(), ApiError> {
+        self.within_reach(caller, id, Reach::Descendants).await?;
         match self.propose(caller, Command::Cancel { job: id }).await? {
             Ok(reply) => done("a cancellation", &reply),
             Err(Refusal::NoSuchJob(_)) => {
@@ -168,6 +172,21 @@ impl Api {
             None
         };
         JobView { job, wait_reason }
+    }
+}
+
+/// The latest attempts of a job, as many as its own record shows: there may be many jobs in a list.
+pub(crate) fn latest(job: &Job) -> &[Attempt] {
+    let surplus = job.attempts.len().saturating_sub(limits::ATTEMPTS_SHOWN);
+    job.attempts.get(surplus..).unwrap_or_default()
+}
+
+/// Why a submission was refused. That of a run may come too late for its lease.
+pub(super) fn of_child(refusal: Refusal) -> ApiError {
+    if let Refusal::StaleLease { .. } = refusal {
+        ApiError::NotAuthenticated(RUN_IS_OVER)
+    } else {
+        refusal.into()
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) use configuration::{action_config, cron, cron_form, settings};
 use crate::VERSION;
 use crate::api::{
     self, ApiError, CronView, IdempotencyKey, JobView, Page, Subject, Submission, TokenRequest,
-    health, reason, result, source,
+    health, latest, reason, result, source,
 };
 use crate::limits;
 use crate::parse::{self, shown};
@@ -142,7 +142,7 @@ pub(super) fn job(view: &JobView) -> v0::Job {
         deadline: text(job.spec.deadline.as_ref()),
         stop_timeout: text(job.spec.stop_timeout.as_ref()),
         attempt: job.attempt_count,
-        attempts: job.attempts.iter().map(attempt).collect(),
+        attempts: latest(job).iter().map(attempt).collect(),
         wait_reason: view.wait_reason.as_ref().map_or_else(String::new, ToString::to_string),
         line_count: job.line_count,
         cron_id: job.cron.map_or_else(String::new, |link| link.id.to_string()),
@@ -152,6 +152,12 @@ pub(super) fn job(view: &JobView) -> v0::Job {
         children_failed: has_children(job).then_some(job.children.failed),
         wait_detail: view.wait_reason.as_ref().map(wait_detail),
     }
+}
+
+pub(super) fn attempts(view: &JobView) -> v0::ListJobAttemptsResponse {
+    let job = &*view.job;
+    let attempts = job.attempts.iter().map(attempt).collect();
+    v0::ListJobAttemptsResponse { attempts, total: job.attempt_count }
 }
 
 /// Whether its process has ever submitted a job.

@@ -92,9 +92,14 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiErr
     IdempotencyKey::parse(IDEMPOTENCY_KEY, value.as_bytes()).map(Some)
 }
 
-pub(super) async fn get(api: &Api, id: &str) -> Result<Response, ApiError> {
-    let job = api.get_job(parse::job_id(id)?).await?;
+pub(super) async fn get(api: &Api, caller: &Caller, id: &str) -> Result<Response, ApiError> {
+    let job = api.get_job(caller, parse::job_id(id)?).await?;
     Ok(answer::json(StatusCode::OK, &shape::Job::of(&job)))
+}
+
+pub(super) async fn attempts(api: &Api, caller: &Caller, id: &str) -> Result<Response, ApiError> {
+    let job = api.get_job(caller, parse::job_id(id)?).await?;
+    Ok(answer::json(StatusCode::OK, &shape::Attempts::of(&job)))
 }
 
 pub(super) async fn cancel(api: &Api, caller: &Caller, id: &str) -> Result<Response, ApiError> {

@@ -19,12 +19,14 @@ pub(crate) enum Command {
     ///
     /// With `--output json` each line is one JSON object with `data`, `lineNum` and `source`.
     Logs(Logs),
+    /// The runs of a job, oldest first.
+    Attempts(One),
     /// Cancel a job: a waiting one at once, of a running one its worker is told.
     Cancel(One),
     /// Cancel a job if it is not over, and remove it with its output.
     Delete(One),
     /// Wait until a job is over, for at most --timeout. The exit code says how it ended.
-    Wait(One),
+    Wait(Wait),
 }
 
 /// One job.
@@ -32,6 +34,18 @@ pub(crate) enum Command {
 pub(crate) struct One {
     /// The job's id.
     pub(crate) id: String,
+}
+
+/// `stint job wait`.
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// The job's id; within a job, that job.
+    #[arg(env = "STINT_JOB_ID")]
+    pub(crate) id: String,
+    /// Wait only for the jobs that its process has submitted. Ends like a job that failed if one of
+    /// them did.
+    #[arg(long)]
+    pub(crate) children: bool,
 }
 
 /// `stint job submit`.

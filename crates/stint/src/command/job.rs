@@ -26,8 +26,16 @@ pub(crate) async fn run(caller: &Caller, command: Command) -> anyhow::Result<Exi
             let Logs { id, follow, offset, limit } = args;
             logs(caller, &id, LogRange { follow, offset, limit }).await?;
         }
+        Command::Attempts(one) => {
+            let runs = caller.client.list_job_attempts(&one.id).await?;
+            caller.printer.attempts(&runs)?;
+        }
         Command::Cancel(one) => caller.client.cancel_job(&one.id).await?,
         Command::Delete(one) => caller.client.delete_job(&one.id).await?,
+        Command::Wait(one) if one.children => {
+            let job = caller.client.wait_children(&one.id, caller.patience).await?;
+            return Ok(Exit::of_children(&job));
+        }
         Command::Wait(one) => {
             let job = wait(caller, &one.id).await?;
             caller.printer.job(&job)?;

@@ -93,6 +93,18 @@ impl<'a> Job<'a> {
 }
 
 #[derive(Serialize)]
+pub(super) struct Attempts<'a> {
+    attempts: Vec<Attempt<'a>>,
+    total: u32,
+}
+
+impl<'a> Attempts<'a> {
+    pub(super) fn of(runs: &'a v0::ListJobAttemptsResponse) -> Self {
+        Self { attempts: runs.attempts.iter().map(Attempt::of).collect(), total: runs.total }
+    }
+}
+
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Attempt<'a> {
     number: u32,

@@ -126,7 +126,7 @@ pub(super) fn job(job: &v0::Job) -> String {
     if job.attempts.is_empty() { head } else { format!("{head}\n\n{}", attempts(&job.attempts)) }
 }
 
-fn attempts(attempts: &[v0::Attempt]) -> String {
+pub(super) fn attempts(attempts: &[v0::Attempt]) -> String {
     let mut table = new(&["attempt", "worker", "lease", "started", "ended", "end", "reason"]);
     for attempt in attempts {
         table.add_row([

@@ -20,7 +20,7 @@ pub(in crate::http) use configuration::{ActionConfig, Cron, Settings};
 use self::wait::WaitDetail;
 use super::super::time::Rfc3339;
 use crate::VERSION;
-use crate::api::{JobView, health, reason, result, source};
+use crate::api::{JobView, health, latest, reason, result, source};
 use crate::token::Secret;
 
 /// What has one spelling, as that text.
@@ -108,7 +108,7 @@ impl<'a> Job<'a> {
             deadline: job.spec.deadline.as_ref().map_or("", Timeout::text),
             stop_timeout: job.spec.stop_timeout.as_ref().map_or("", Timeout::text),
             attempt: job.attempt_count,
-            attempts: job.attempts.iter().map(Attempt::of).collect(),
+            attempts: latest(job).iter().map(Attempt::of).collect(),
             wait_reason: view.wait_reason.as_ref().map(ToString::to_string),
             line_count: job.line_count,
             parent_id: job.parent.map(Text),
@@ -118,6 +118,20 @@ impl<'a> Job<'a> {
             cron_id: job.cron.map(|link| Text(link.id)),
             cron_tick: job.cron.and_then(|link| link.tick).map(Rfc3339),
         }
+    }
+}
+
+#[derive(Serialize)]
+pub(in crate::http) struct Attempts<'a> {
+    attempts: Vec<Attempt<'a>>,
+    total: u32,
+}
+
+impl<'a> Attempts<'a> {
+    pub(in crate::http) fn of(view: &'a JobView) -> Self {
+        let job = &*view.job;
+        let attempts = job.attempts.iter().map(Attempt::of).collect();
+        Self { attempts, total: job.attempt_count }
     }
 }
 
