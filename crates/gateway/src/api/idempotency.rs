@@ -71,6 +71,7 @@ impl Api {
         let reply = self.propose(caller, Command::Submit(new.clone())).await;
         match reply.map_err(|error| ApiError::of_submission(error, new.id))? {
             // It may have been another one of the same key, just now.
+            Ok(Reply::Submitted(job)) if job.id != new.id => Ok(job),
             Ok(Reply::Submitted(job)) => repeated(job, &new),
             Ok(Reply::SubmittedBefore(id)) => {
                 match self.replica.job(id).await.map_err(ApiError::of_read)? {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use stint_consensus::JobPage;
 use stint_core::{
-    Attempt, CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Refusal, Reply,
-    Status, Timestamp, WaitReason, Waits,
+    Attempt, CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Policy,
+    Refusal, Reply, Status, Timestamp, WaitReason, Waits,
 };
 use uuid::Uuid;
 
@@ -20,6 +20,15 @@ pub(crate) struct JobView {
     pub(crate) job: Arc<Job>,
     /// Why it waits, if it does.
     pub(crate) wait_reason: Option<WaitReason>,
+    /// Whether it answers a submission that it has stood in the way of, by its unique key.
+    pub(crate) is_existing: bool,
+}
+
+impl JobView {
+    /// The record alone.
+    pub(crate) fn of(job: Arc<Job>) -> Self {
+        Self { job, wait_reason: None, is_existing: false }
+    }
 }
 
 /// Which jobs a list shows.
@@ -46,6 +55,8 @@ pub(crate) struct Submission {
     pub(crate) retries: Option<u32>,
     /// From when on it can be claimed; `None` is now.
     pub(crate) scheduled_at: Option<Timestamp>,
+    /// How it is treated while it waits.
+    pub(crate) policy: Policy,
     /// By what the client tells a repetition from another submission, if it does.
     pub(crate) key: Option<IdempotencyKey>,
 }
@@ -69,7 +80,8 @@ impl JobsReader {
         let jobs = page.next().await.map_err(ApiError::of_read)?;
         Ok(self.api.replica.with_state(|state| {
             let mut waits = Waits::new(state);
-            jobs.into_iter().map(|job| JobView { wait_reason: waits.why(&job), job }).collect()
+            let of = |job: Arc<Job>| JobView { wait_reason: waits.why(&job), ..JobView::of(job) };
+            jobs.into_iter().map(of).collect()
         }))
     }
 }
@@ -103,22 +115,23 @@ impl Api {
     ) -> Result<JobView, ApiError> {
         within_reason("submission", &new.spec)?;
         let drawn = self.replica.with_state(stint_core::State::sequence);
-        let Submission { spec, retries, scheduled_at, key } = new;
-        let parent = caller.parent();
+        let Submission { spec, retries, scheduled_at, policy, key } = new;
+        let (retry_from, parent) = (None, caller.parent());
         if let Some(key) = key {
             let id = key.job_of(caller.user().unwrap_or_default());
-            let new = NewJob { id, drawn, spec, scheduled_at, retries, parent };
-            return self.submit_once(caller, new).await.map(|job| self.view(job));
+            let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from, parent };
+            let job = self.submit_once(caller, new).await?;
+            return Ok(JobView { is_existing: job.id != id, ..self.view(job) });
         }
         // Version 7 (RFC 9562): ids that are drawn one after the other stand together on disk.
         let id = JobId::from_bytes(Uuid::now_v7().into_bytes());
-        let new = NewJob { id, drawn, spec, scheduled_at, retries, parent };
+        let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from, parent };
         let command = Command::Submit(new);
         let of_submission = |error| ApiError::of_submission(error, id);
         let reply = self.propose(caller, command).await.map_err(of_submission)?;
         let reply = reply.map_err(of_child)?;
         if let Reply::Submitted(job) = reply {
-            Ok(self.view(job))
+            Ok(JobView { is_existing: job.id != id, ..self.view(job) })
         } else if let Reply::SubmittedBefore(id) = reply {
             self.get_job(caller, id).await.map_err(|error| ApiError::SubmissionUnknown {
                 job: id,
@@ -171,7 +184,7 @@ impl Api {
         } else {
             None
         };
-        JobView { job, wait_reason }
+        JobView { wait_reason, ..JobView::of(job) }
     }
 }
 

@@ -48,6 +48,9 @@ pub(crate) async fn run(caller: &Caller, command: Command) -> anyhow::Result<Exi
 async fn submit(caller: &Caller, args: Submit) -> anyhow::Result<Exit> {
     let (is_followed, is_waited_for) = (args.follow, args.wait);
     let job = caller.client.submit_job(submission(args)?).await?;
+    if job.existing {
+        print::note(&format!("job {}: it has this unique key, and is not over yet", job.id));
+    }
     if is_followed {
         print::note(&format!("job {}", job.id));
         logs(caller, &job.id, LogRange { follow: true, ..LogRange::default() }).await?;
@@ -80,6 +83,9 @@ fn submission(args: Submit) -> Result<v0::SubmitJobRequest, Usage> {
         stop_timeout: args.stop_timeout.unwrap_or_default(),
         scheduled_at: args.at,
         idempotency_key: args.idempotency_key.unwrap_or_default(),
+        priority: args.priority,
+        unique_key: args.unique.unwrap_or_default(),
+        expires_at: args.expires,
     })
 }
 

@@ -87,6 +87,22 @@ pub(in crate::http) struct Job<'a> {
     cron_id: Option<Text<CronId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cron_tick: Option<Rfc3339>,
+    priority: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unique_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Rfc3339>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_reason: Option<&'static str>,
+    #[serde(rename = "retriedByID", skip_serializing_if = "Option::is_none")]
+    retried_by_id: Option<Text<JobId>>,
+    #[serde(skip_serializing_if = "is_false")]
+    existing: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl<'a> Job<'a> {
@@ -117,6 +133,12 @@ impl<'a> Job<'a> {
             wait_detail: view.wait_reason.as_ref().map(WaitDetail::of),
             cron_id: job.cron.map(|link| Text(link.id)),
             cron_tick: job.cron.and_then(|link| link.tick).map(Rfc3339),
+            priority: job.policy.priority.level(),
+            unique_key: job.policy.unique_key.as_deref(),
+            expires_at: job.policy.expires_at.map(Rfc3339),
+            end_reason: reason::of_end(job),
+            retried_by_id: job.retried_by.map(Text),
+            existing: view.is_existing,
         }
     }
 }
