@@ -82,6 +82,7 @@ pub use id::{
 };
 pub use job::{Attempt, AttemptEnd, CronLink, Job, JobSpec, LeftOut, Parameters};
 pub use lines::{Line, Stream};
+pub use offer::within_limits as offers_within_limits;
 pub use outcome::{Event, Outcome, Refusal, Reply};
 pub use query::{Filter, ListKey, WaitReason};
 pub use schedule::{Field as ScheduleField, FieldProblem, Schedule, ScheduleError};

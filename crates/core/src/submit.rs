@@ -32,7 +32,11 @@ pub(crate) fn submit(
         return Err(Refusal::SubmitTooLate(new.id));
     }
     within_limits(state, &new)?;
-    let (retries, given) = offer::complete(state, &mut new.spec, new.retries)?;
+    let (retries, given) = offer::complete(state, &mut new.spec, new.retries);
+    if !given.parameters.is_empty() {
+        completed_within_limits(new.spec.parameters.as_ref())?;
+    }
+    offer::is_as_declared(state, &new.spec)?;
     fits_shapes(state, &new.spec)?;
     let job = create(
         state,
@@ -175,7 +179,7 @@ pub(crate) fn parameters_within_limits(parameters: Option<&Parameters>) -> Resul
 
 /// Whether a job's own parameters and those that it is given are not too many together. Each for
 /// itself is within the limits.
-pub(crate) fn completed_within_limits(parameters: Option<&Parameters>) -> Result<(), Refusal> {
+fn completed_within_limits(parameters: Option<&Parameters>) -> Result<(), Refusal> {
     let Some(parameters) = parameters else { return Ok(()) };
     let what = "parameters, with those of its action and of its action config,";
     at_most(what, count(parameters.len()), count(limits::PARAMETERS_MAX))?;

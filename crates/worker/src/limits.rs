@@ -45,6 +45,12 @@ pub(crate) const LINES_MAX_DEFAULT: u64 = 1_000_000;
 /// Bytes of output of one run: every replica keeps them.
 pub(crate) const OUTPUT_BYTES_MAX_DEFAULT: u64 = 256 * 1024 * 1024;
 
+/// Bytes of the pattern of one parameter.
+pub(crate) const PATTERN_BYTES_MAX: usize = 512;
+
+/// Bytes of what a pattern becomes, which repetitions inside of repetitions make large.
+pub(crate) const PATTERN_PROGRAM_BYTES_MAX: usize = 256 * 1024;
+
 /// Elements of one action's command line, far below what the kernel takes.
 pub(crate) const ARGUMENTS_MAX: usize = 4_096;
 

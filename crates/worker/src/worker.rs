@@ -21,6 +21,7 @@ use crate::run::Context;
 pub struct Worker {
     agent: JoinHandle<()>,
     shutdown: Option<oneshot::Sender<()>>,
+    config: watch::Sender<Config>,
     failure: watch::Receiver<Option<stint_consensus::Error>>,
 }
 
@@ -41,14 +42,30 @@ impl Worker {
         })?;
         let context = Context { replica, guardian: Arc::new(guardian), notes };
         let (shutdown, asked) = oneshot::channel();
+        let (sender, configs) = watch::channel(config);
         let (failed, failure) = watch::channel(None);
-        let agent = Agent::new(context, config, asked);
+        let agent = Agent::new(context, configs, asked);
         let agent = tokio::spawn(async move {
             if let Err(error) = agent.work().await {
                 failed.send_replace(Some(error));
             }
         });
-        Ok(Self { agent, shutdown: Some(shutdown), failure })
+        Ok(Self { agent, shutdown: Some(shutdown), config: sender, failure })
+    }
+
+    /// Goes on by another configuration: offers its actions and its capacity under the same lease,
+    /// and starts by it what it starts from now on. What runs keeps what it began with. The
+    /// directory and the length of the lease are those that it was started with.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it cannot work by that; nothing has changed then.
+    pub fn reload(&self, config: Config) -> Result<(), Error> {
+        config.check()?;
+        self.config.send_modify(|current| {
+            let (data_dir, ttl) = (std::mem::take(&mut current.data_dir), current.ttl);
+            *current = Config { data_dir, ttl, ..config };
+        });
+        Ok(())
     }
 
     /// Claims nothing any more, ends what runs (SIGTERM, then SIGKILL after the job's own stop

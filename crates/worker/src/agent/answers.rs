@@ -19,6 +19,7 @@ pub(super) enum Ask {
     Renew { sent: Boottime },
     Claim,
     Finish(Vec<Finished>),
+    Offer,
     Leave,
 }
 
@@ -49,6 +50,7 @@ impl Agent {
             Ask::Renew { .. } => self.in_flight.renewals -= 1,
             Ask::Claim => self.in_flight.is_claim = false,
             Ask::Finish(_) => self.in_flight.is_finish = false,
+            Ask::Offer => self.in_flight.is_offer = false,
         }
         match answer.result {
             Ok(Ok(reply)) => self.accepted(answer.ask, &reply),
@@ -83,6 +85,10 @@ impl Agent {
                     }
                 }
             }
+            Ask::Offer => {
+                tracing::info!(worker = %self.me, "the cluster knows what the worker offers now");
+                self.wants_work = true;
+            }
             Ask::Leave => self.left(),
         }
     }
@@ -98,7 +104,13 @@ impl Agent {
             (Ask::Claim, Refusal::NotConfirmed(_)) => {
                 self.life = self.life.epoch().map_or(self.life, Life::Arrived);
             }
-            (Ask::Confirm | Ask::Renew { .. } | Ask::Claim | Ask::Finish(_), _) => {
+            (Ask::Offer, Refusal::OverLimit { .. }) => {
+                tracing::error!(%refusal, "the cluster does not take what the worker offers now");
+            }
+            (
+                Ask::Confirm | Ask::Renew { .. } | Ask::Claim | Ask::Finish(_) | Ask::Offer,
+                _,
+            ) => {
                 self.end_life(&refusal.to_string());
             }
         }
@@ -122,6 +134,7 @@ impl Agent {
             }
             Ask::Claim => self.wants_work = true,
             Ask::Finish(runs) => self.inventory.put_back(runs),
+            Ask::Offer => self.has_new_offer = true,
             Ask::Register | Ask::Confirm | Ask::Leave => {}
         }
         self.paused_until = now.checked_add(self.pause);

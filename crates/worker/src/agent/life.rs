@@ -123,7 +123,7 @@ impl Agent {
             worker: self.me,
             incarnation: arrival.incarnation,
             capacity: self.config.capacity.clone(),
-            actions: self.offers(),
+            actions: self.config.offers(),
             ttl: Span::from_ms(ttl_ms),
         };
         self.propose(Ask::Register, Command::Register(registration));

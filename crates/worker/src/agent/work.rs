@@ -156,8 +156,11 @@ impl Agent {
             return;
         }
         let (sender, orders) = watch::channel(Orders::default());
-        let task = if let Some(action) = self.actions.get(&job.spec.action) {
-            let (context, action) = (self.context.clone(), Arc::clone(action));
+        let action = self.actions.get(&job.spec.action);
+        let action = action.or_else(|| self.former_actions.get(&job.spec.action)).map(Arc::clone);
+        let has_process = action.is_some();
+        let task = if let Some(action) = action {
+            let context = self.context.clone();
             let claimed = (Arc::clone(job), attempt.clone());
             self.runs.spawn(run::command(context, claimed, action, orders))
         } else if job.spec.action == "sleep" {
@@ -168,7 +171,6 @@ impl Agent {
             self.inventory.report(mark, run::could_not_start(reason));
             return;
         };
-        let has_process = self.actions.contains_key(&job.spec.action);
         self.inventory.begin(mark, sender, task.id(), has_process);
     }
 
