@@ -19,11 +19,14 @@ pub(crate) fn offer(
     transition: &mut Transition,
     new: Offer,
 ) -> Result<Reply, Refusal> {
-    state.live_worker(new.worker, new.epoch)?;
+    if new.number <= state.live_worker(new.worker, new.epoch)?.offer_number {
+        return Ok(Reply::Ok);
+    }
     within_limits(&new.actions, &new.capacity)?;
     let id = new.worker;
     state.change_worker(id, |worker| {
         worker.actions = new.actions;
+        worker.offer_number = new.number;
         worker.capacity_declared = new.capacity;
     });
     if let Some(worker) = state.workers.get(&id) {

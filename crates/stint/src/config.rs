@@ -4,6 +4,7 @@
 //! A mistake is answered with its file, line and column, and with what would be right; nothing is
 //! ignored. What an operator can write is in `file.rs`; what it means is [`Config`].
 
+mod action;
 mod actions;
 mod check;
 mod file;

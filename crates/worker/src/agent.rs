@@ -29,6 +29,7 @@ mod work;
 use answers::Answer;
 use farewell::Farewell;
 use life::{Arrival, Life, Renewal};
+use offer::News;
 
 /// The worker of one replica at work.
 pub(crate) struct Agent {
@@ -39,8 +40,7 @@ pub(crate) struct Agent {
     /// What it offered before it was told otherwise: a job may have been claimed until the cluster
     /// hears of that.
     former_actions: BTreeMap<String, Arc<Action>>,
-    /// The cluster has not heard yet what it offers now.
-    has_new_offer: bool,
+    news: News,
     context: Context,
     events: Events,
     lapses: watch::Receiver<u64>,
@@ -81,7 +81,6 @@ struct InFlight {
     renewals: usize,
     is_claim: bool,
     is_finish: bool,
-    is_offer: bool,
 }
 
 /// What processes are searched for.
@@ -125,7 +124,7 @@ impl Agent {
             me: context.replica.id(),
             actions: shared(&config.actions),
             former_actions: BTreeMap::new(),
-            has_new_offer: false,
+            news: News::default(),
             config,
             configs,
             events: context.replica.subscribe(),

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use stint_core::{
-    ActionOffer, BUILT_IN_ACTIONS, Declaration, Declarations, Exit, ExitCause, Job,
-};
+use stint_core::{ActionOffer, BUILT_IN_ACTIONS, Declaration, Declarations, Exit, ExitCause, Job};
 use tokio::sync::watch;
 
 use crate::limits::{SLEEP_DEFAULT, STOP_TIMEOUT_DEFAULT};

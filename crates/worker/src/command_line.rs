@@ -61,7 +61,7 @@ impl CommandLine {
     }
 
     /// The parameters that it cannot do without.
-    pub(crate) fn parameters(&self) -> impl Iterator<Item = &str> {
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
         self.arguments.iter().flat_map(|element| &element.0).filter_map(|part| match part {
             Part::Text(_) => None,
             Part::Parameter(name) => Some(name.as_str()),

@@ -155,7 +155,7 @@ impl Action {
                 ));
             }
         }
-        declared::check(&self.declarations).or_else(|what| wrong(what))?;
+        declared::check(&self.declarations).or_else(wrong)?;
         let line = self.output.line_bytes_max;
         in_range(
             &format!("action \"{name}\": the longest output line, in bytes,"),

@@ -8,8 +8,11 @@ use stint_core::{Declaration, Declarations, Parameters};
 
 use crate::limits::{PATTERN_BYTES_MAX, PATTERN_PROGRAM_BYTES_MAX};
 
-/// Whether the declarations make sense; what is wrong if not.
-pub(crate) fn check(declarations: &Declarations) -> Result<(), String> {
+/// Whether declarations make sense.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check(declarations: &Declarations) -> Result<(), String> {
     declarations
         .parameters
         .iter()

@@ -33,6 +33,7 @@ mod worker;
 pub use command_line::CommandLine;
 pub use config::{Action, Config, OutputLimits};
 pub use confinement::Confinement;
+pub use declared::check as check_declarations;
 pub use error::Error;
 pub use preview::Preview;
 pub use worker::Worker;

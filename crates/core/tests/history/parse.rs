@@ -6,7 +6,7 @@
 //! submit JOB ACTION [needs=a:1,b:2] [with=a:x,b:y] [retries=2] [in=5s] [deadline=5s] [stop=5s]
 //! cancel JOB | delete JOB
 //! register WORKER actions=a,b(abandon),c(backoff=5s) [has=a:1] [incarnation=1] [ttl=10s]
-//! offer WORKER actions=... [has=a:1] [epoch=1]
+//! offer WORKER actions=... [has=a:1] [epoch=1] [number=1]
 //! confirm | heartbeat | leave WORKER [epoch=1]
 //! expire WORKER [epoch=1] [renewal=1]
 //! claim WORKER [max=1] [epoch=1]
@@ -351,6 +351,7 @@ fn of_worker(
         "offer" => Command::Offer(Box::new(Offer {
             worker,
             epoch,
+            number: words.named_number("number", record.map_or(0, |w| w.offer_number) + 1)?,
             capacity: words.named("has").map_or(Ok(CapacityMap::default()), amounts)?,
             actions: all_actions(words.named("actions").unwrap_or_default())?,
         })),

@@ -69,7 +69,7 @@ fn a_good_configuration_means_what_it_says() {
     assert_eq!(worker.capacity.amount("scan"), 1);
     assert_eq!(worker.data_dir, config.data_dir);
     let say = &worker.actions["say"];
-    assert_eq!(say.deadline, Some(Duration::from_mins(1)));
+    assert_eq!(say.defaults.deadline, stint_core::Timeout::parse("1m").unwrap());
     assert_eq!(say.traits.on_worker_loss, stint_core::OnWorkerLoss::Abandon);
     assert_eq!(say.environment["A"], "b");
 }

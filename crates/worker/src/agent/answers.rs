@@ -50,7 +50,7 @@ impl Agent {
             Ask::Renew { .. } => self.in_flight.renewals -= 1,
             Ask::Claim => self.in_flight.is_claim = false,
             Ask::Finish(_) => self.in_flight.is_finish = false,
-            Ask::Offer => self.in_flight.is_offer = false,
+            Ask::Offer => {}
         }
         match answer.result {
             Ok(Ok(reply)) => self.accepted(answer.ask, &reply),
@@ -86,6 +86,7 @@ impl Agent {
                 }
             }
             Ask::Offer => {
+                self.news.answered(true);
                 tracing::info!(worker = %self.me, "the cluster knows what the worker offers now");
                 self.wants_work = true;
             }
@@ -105,12 +106,10 @@ impl Agent {
                 self.life = self.life.epoch().map_or(self.life, Life::Arrived);
             }
             (Ask::Offer, Refusal::OverLimit { .. }) => {
+                self.news.answered(true);
                 tracing::error!(%refusal, "the cluster does not take what the worker offers now");
             }
-            (
-                Ask::Confirm | Ask::Renew { .. } | Ask::Claim | Ask::Finish(_) | Ask::Offer,
-                _,
-            ) => {
+            (Ask::Confirm | Ask::Renew { .. } | Ask::Claim | Ask::Finish(_) | Ask::Offer, _) => {
                 self.end_life(&refusal.to_string());
             }
         }
@@ -134,7 +133,7 @@ impl Agent {
             }
             Ask::Claim => self.wants_work = true,
             Ask::Finish(runs) => self.inventory.put_back(runs),
-            Ask::Offer => self.has_new_offer = true,
+            Ask::Offer => self.news.answered(false),
             Ask::Register | Ask::Confirm | Ask::Leave => {}
         }
         self.paused_until = now.checked_add(self.pause);

@@ -89,6 +89,7 @@ impl Agent {
         self.in_flight = InFlight::default();
         self.life = Life::Settling;
         self.arrival = None;
+        self.news.forget();
         self.renewal.has_begun = false;
         self.ended_marks.clear();
         self.search_at = Instant::now();

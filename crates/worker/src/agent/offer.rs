@@ -3,8 +3,59 @@
 use stint_core::{Command, Offer};
 
 use super::answers::Ask;
-use super::life::Life;
 use super::{Agent, shared};
+
+/// What the cluster has not heard yet of what the worker offers.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// How often it was configured anew. An offer that reaches the log after a later one is void.
+    number: u64,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum State {
+    /// It has heard all of it.
+    #[default]
+    Told,
+    Untold,
+    UnderWay,
+    /// Something is under way, and there is more.
+    UnderWayAndMore,
+}
+
+impl News {
+    fn add(&mut self) {
+        self.number += 1;
+        self.state = match self.state {
+            State::Told | State::Untold => State::Untold,
+            State::UnderWay | State::UnderWayAndMore => State::UnderWayAndMore,
+        };
+    }
+
+    /// Whether something is to be told now; it is under way then.
+    fn take(&mut self) -> bool {
+        let is_due = self.state == State::Untold;
+        if is_due {
+            self.state = State::UnderWay;
+        }
+        is_due
+    }
+
+    /// What was under way has arrived, or has not.
+    pub(super) fn answered(&mut self, has_arrived: bool) {
+        self.state = match self.state {
+            State::UnderWay if has_arrived => State::Told,
+            State::Told => State::Told,
+            State::Untold | State::UnderWay | State::UnderWayAndMore => State::Untold,
+        };
+    }
+
+    /// The next registration tells all of it.
+    pub(super) fn forget(&mut self) {
+        self.state = State::Told;
+    }
+}
 
 impl Agent {
     /// Goes on by the configuration that it was given last. What runs keeps what it began with.
@@ -12,7 +63,7 @@ impl Agent {
         let config = self.configs.borrow_and_update().clone();
         self.former_actions = std::mem::replace(&mut self.actions, shared(&config.actions));
         self.config = config;
-        self.has_new_offer = true;
+        self.news.add();
         self.wants_work = true;
     }
 
@@ -20,15 +71,13 @@ impl Agent {
     /// begin a new one, and end what runs.
     pub(super) fn offer(&mut self) {
         let Some(epoch) = self.life.epoch() else { return };
-        let is_held_back = self.in_flight.is_offer || self.paused_until.is_some();
-        if !self.has_new_offer || is_held_back || self.life == Life::Settling {
+        if self.paused_until.is_some() || !self.news.take() {
             return;
         }
-        self.has_new_offer = false;
-        self.in_flight.is_offer = true;
         let offer = Offer {
             worker: self.me,
             epoch,
+            number: self.news.number,
             capacity: self.config.capacity.clone(),
             actions: self.config.offers(),
         };
