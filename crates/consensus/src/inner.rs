@@ -1,6 +1,7 @@
 //! What the parts of one replica share.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -35,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) forwards: mpsc::Sender<Forward>,
     pub(crate) barriers: mpsc::Sender<Waiting>,
+    /// What its owner wants told of it, by topic.
+    pub(crate) warnings: Mutex<BTreeMap<&'static str, String>>,
 }
 
 impl Inner {

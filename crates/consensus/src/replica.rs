@@ -268,6 +268,7 @@ impl Replica {
             stopping,
             forwards,
             barriers,
+            warnings: Mutex::default(),
         });
         let doors = (config.peer_listener, config.peer_tls);
         let tasks = spawn(&inner, doors, config.keep, to_forward, to_answer)?;
@@ -369,6 +370,17 @@ impl Replica {
     /// What this replica knows of its cluster.
     pub fn status(&self) -> ClusterStatus {
         crate::status::of(&self.0.inner)
+    }
+
+    /// Has [`Self::status`] tell this of the replica, in place of what was told of `topic` before;
+    /// `None` is nothing. It changes nothing else: the replica is as ready as it was.
+    pub fn warn(&self, topic: &'static str, warning: Option<String>) {
+        let warnings = &self.0.inner.warnings;
+        let mut warnings = warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        match warning {
+            Some(warning) => warnings.insert(topic, warning),
+            None => warnings.remove(topic),
+        };
     }
 
     /// Returns when the replica has failed by itself (disk, Raft, impossible state), with why.

@@ -1,5 +1,7 @@
 //! What a replica knows of its cluster.
 
+use std::sync::PoisonError;
+
 use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver as _;
 use stint_core::WorkerId;
@@ -40,6 +42,9 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
         .collect();
     let mut warnings: Vec<String> = inner.failure.seen().iter().map(ToString::to_string).collect();
     warnings.extend(inner.room().err().map(|error| error.to_string()));
+    let told = inner.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+    warnings.extend(told.values().cloned());
+    drop(told);
     for loss in inner.applied.store().output.losses() {
         warnings.push(format!("output of day {} was lost: {}", loss.period, loss.reason));
     }

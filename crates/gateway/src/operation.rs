@@ -30,6 +30,10 @@ pub enum Operation {
     GetCron,
     /// Removes the cron of an action.
     DeleteCron,
+    /// The actions that workers offer.
+    ListActions,
+    /// One action.
+    GetAction,
     /// All action configs.
     ListActionConfigs,
     /// Creates the config of an action, or puts it in the place of the former one.
@@ -61,7 +65,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -74,6 +78,8 @@ impl Operation {
         Self::PutCron,
         Self::GetCron,
         Self::DeleteCron,
+        Self::ListActions,
+        Self::GetAction,
         Self::ListActionConfigs,
         Self::PutActionConfig,
         Self::GetActionConfig,
@@ -103,6 +109,8 @@ impl Operation {
             Self::PutCron => (Method::POST, "/crons"),
             Self::GetCron => (Method::GET, "/crons/{id}"),
             Self::DeleteCron => (Method::DELETE, "/crons/{id}"),
+            Self::ListActions => (Method::GET, "/actions"),
+            Self::GetAction => (Method::GET, "/actions/{id}"),
             Self::ListActionConfigs => (Method::GET, "/action_configs"),
             Self::PutActionConfig => (Method::POST, "/action_configs"),
             Self::GetActionConfig => (Method::GET, "/action_configs/{id}"),
@@ -133,6 +141,8 @@ impl Operation {
             Self::PutCron => ("stint.v0.Crons", "PutCron"),
             Self::GetCron => ("stint.v0.Crons", "GetCron"),
             Self::DeleteCron => ("stint.v0.Crons", "DeleteCron"),
+            Self::ListActions => ("stint.v0.Actions", "ListActions"),
+            Self::GetAction => ("stint.v0.Actions", "GetAction"),
             Self::ListActionConfigs => ("stint.v0.ActionConfigs", "ListActionConfigs"),
             Self::PutActionConfig => ("stint.v0.ActionConfigs", "PutActionConfig"),
             Self::GetActionConfig => ("stint.v0.ActionConfigs", "GetActionConfig"),
@@ -163,6 +173,8 @@ impl Operation {
             | Self::ListWorkers
             | Self::ListCrons
             | Self::GetCron
+            | Self::ListActions
+            | Self::GetAction
             | Self::ListActionConfigs
             | Self::GetActionConfig
             | Self::GetSettings

@@ -15,8 +15,9 @@ use crate::args::Serve;
 use crate::certificates::{self, Certificates};
 use crate::config::{Config, LogFormat};
 use crate::exit::Exit;
+use crate::reload::Reload;
 use crate::stops::Reasons;
-use crate::{first_token, init, logging};
+use crate::{config, first_token, init, logging};
 
 /// How long tasks that nobody waits for have at the very end.
 const LINGER: Duration = Duration::from_secs(1);
@@ -37,6 +38,8 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
 
 fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
     is_prepared(&config, args)?;
+    let layers = args.layered.layers()?;
+    let fixed = config::fixed(&layers)?;
     let certificates = Certificates::load(&config)?;
     let clients = bind("client_address", config.client_address)?;
     let peers = bind("peer_address", config.peer_address)?;
@@ -48,6 +51,7 @@ fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
     let outcome = runtime.block_on(async {
         let mut reasons = Reasons::listen(args.stop_on_stdin_eof)?;
         let hang_ups = certificates::hang_ups()?;
+        let more_hang_ups = certificates::hang_ups()?;
         let parts = tokio::select! {
             parts = start(config, certificates.clone(), clients, peers, store) => parts?,
             why = reasons.next() => {
@@ -55,8 +59,11 @@ fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
                 return Ok(Exit::Done);
             }
         };
+        let worker = parts.worker.as_ref().map(Worker::reloader);
+        let reload = Reload::new(layers, fixed, worker, parts.replica.clone());
         tokio::select! {
             outcome = until_stopped(parts, reasons) => outcome,
+            never = reload.on(more_hang_ups) => match never {},
             never = certificates::keep_fresh(certificates, hang_ups) => match never {},
         }
     });

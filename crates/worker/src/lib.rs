@@ -36,4 +36,4 @@ pub use confinement::Confinement;
 pub use declared::check as check_declarations;
 pub use error::Error;
 pub use preview::Preview;
-pub use worker::Worker;
+pub use worker::{Reloader, Worker};

@@ -53,19 +53,9 @@ impl Worker {
         Ok(Self { agent, shutdown: Some(shutdown), config: sender, failure })
     }
 
-    /// Goes on by another configuration: offers its actions and its capacity under the same lease,
-    /// and starts by it what it starts from now on. What runs keeps what it began with. The
-    /// directory and the length of the lease are those that it was started with.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if it cannot work by that; nothing has changed then.
-    pub fn reload(&self, config: Config) -> Result<(), Error> {
-        config.check()?;
-        self.config.send_modify(|current| {
-            let (data_dir, ttl) = (std::mem::take(&mut current.data_dir), current.ttl);
-            *current = Config { data_dir, ttl, ..config };
-        });
-        Ok(())
+    /// What changes its configuration while it works.
+    pub fn reloader(&self) -> Reloader {
+        Reloader(self.config.clone())
     }
 
     /// Claims nothing any more, ends what runs (SIGTERM, then SIGKILL after the job's own stop
@@ -88,6 +78,27 @@ impl Worker {
         let mut failure = self.failure.clone();
         let failed = failure.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
         failed.map_or(Error::Crashed, Error::ReplicaStopped)
+    }
+}
+
+/// Changes the configuration of a worker while it works.
+#[derive(Debug, Clone)]
+pub struct Reloader(watch::Sender<Config>);
+
+impl Reloader {
+    /// Has the worker go on by `config`: it offers those actions and that capacity under the same
+    /// lease, and starts by it what it starts from now on. What runs keeps what it began with. The
+    /// directory and the length of the lease are those that it was started with.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it cannot work by that; nothing has changed then.
+    pub fn reload(&self, config: Config) -> Result<(), Error> {
+        config.check()?;
+        self.0.send_modify(|current| {
+            let (data_dir, ttl) = (std::mem::take(&mut current.data_dir), current.ttl);
+            *current = Config { data_dir, ttl, ..config };
+        });
+        Ok(())
     }
 }
 

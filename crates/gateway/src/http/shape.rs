@@ -7,5 +7,5 @@ mod write;
 pub(super) use message::Message;
 pub(super) use read::{Fields, action_config, capacity, cron, settings, submission, token_request};
 pub(super) use write::{
-    ActionConfig, Audit, Cluster, Cron, Job, LogLine, NewToken, Settings, Tokens, Workers,
+    Action, ActionConfig, Audit, Cluster, Cron, Job, LogLine, NewToken, Settings, Tokens, Workers,
 };

@@ -1,5 +1,6 @@
 //! Results as JSON: field for field as the v0 API has them over HTTP.
 
+mod action;
 mod configuration;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use stint_client::{Timestamp, v0};
 
+pub(super) use action::{Action, Actions};
 pub(super) use configuration::{ActionConfig, ActionConfigs, Cron, Crons, Settings};
 
 #[derive(Serialize)]

@@ -1,5 +1,6 @@
 //! JSON out. The order of the fields is that of the v0 documentation; what we add comes after.
 
+mod action;
 mod configuration;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use stint_core::{
     TokenId, WorkerId,
 };
 
+pub(in crate::http) use action::Action;
 pub(in crate::http) use configuration::{ActionConfig, Cron, Settings};
 
 use super::super::time::Rfc3339;
