@@ -42,7 +42,7 @@ impl Client {
     /// [`NoSuchAction`](crate::Code::NoSuchAction) if no worker offers it.
     pub async fn get_action(&self, name: &str) -> Result<v0::Action, Error> {
         self.call(Repeat::Harmless, |channel| async {
-            let request = v0::GetActionRequest { name: name.to_owned() };
+            let request = v0::GetActionRequest { action: name.to_owned() };
             client::actions(channel).get_action(request).await
         })
         .await

@@ -27,7 +27,7 @@ impl Actions for Service {
         &self,
         request: Request<v0::GetActionRequest>,
     ) -> Result<Response<v0::Action>, Status> {
-        let action = self.0.get_action(&request.get_ref().name).await?;
+        let action = self.0.get_action(&request.get_ref().action).await?;
         Ok(Response::new(shape::action(action)))
     }
 }
