@@ -175,4 +175,90 @@ fn every_replica_knows_who_changed_what_and_still_does_after_a_restart() {
     for i in 0..3 {
         assert_eq!(audit(&cluster, i), before, "at replica {i}");
     }
+
+    let (address, token) = (cluster.addresses(), admin(&cluster));
+    let printed = |more: &[&str]| {
+        let args = ["audit", "--address", &address, "--token", token, "--output", "json"];
+        let run = stint(&[&args, more].concat());
+        assert_eq!(run.code, Some(0), "{run:?}");
+        serde_json::from_str::<Value>(&run.out).expect("JSON")["records"].clone()
+    };
+    assert_eq!(printed(&["--since", "1h"]), before, "the names are those of the API");
+    assert_eq!(printed(&["--limit", "1", "--start", "1"]), serde_json::json!([before[1]]));
+    assert_eq!(printed(&["--user", "ann"]), serde_json::json!([before[1]]));
+    let since = before[1]["at"].as_str().expect("a time");
+    assert_eq!(printed(&["--since", since]), serde_json::json!([before[0], before[1]]));
+    assert_eq!(printed(&["--since", "2199-01-01T00:00:00Z"]), serde_json::json!([]));
+    let table = stint(&["audit", "--address", &address, "--token", token]);
+    assert!(table.out.contains("RevokeToken") && table.out.contains(&id), "{table:?}");
+    assert_eq!(stint(&["audit", "--since", "yesterday"]).code, Some(2));
+    assert_eq!(stint(&["audit", "--address", &address, "--token", &ann]).code, Some(1));
+}
+
+#[test]
+fn a_cluster_whose_administrators_have_lost_their_secrets_gets_a_new_one_from_any_machine() {
+    let mut cluster = closed(3);
+    let lost = admin(&cluster).to_owned();
+    let refused = (401, "NOT_AUTHENTICATED".to_owned());
+    let config = cluster.replicas[2].config.to_str().expect("a path").to_owned();
+    let file = cluster.dir().join("found");
+    let args = ["token", "reset-admin", "--config", &config, "--admin-token-file"];
+    let reset = || stint(&[&args[..], &[file.to_str().expect("a path")]].concat());
+    let drawn = reset();
+    assert_eq!(drawn.code, Some(0), "{drawn:?}");
+    assert!(drawn.err.contains("restart replica 000000000003"), "{drawn:?}");
+    let found = fs::read_to_string(&file).expect("a token").trim().to_owned();
+    assert_eq!(status(&cluster, 2, "GET", "/api/v0/tokens", &found), refused, "it has not started");
+    assert_eq!(reset().code, Some(1), "the file of a token is not written over");
+
+    cluster.stop(2);
+    cluster.spawn(2);
+    for i in 0..3 {
+        wait_for("the new token to be good", || {
+            let seen = status(&cluster, i, "GET", "/api/v0/tokens", &found);
+            if seen.0 == 200 { Ok(()) } else { Err(seen) }
+        });
+    }
+    cluster.admin = Some(found.clone());
+    let audit = cluster.get(0, "/api/v0/audit").expect("an answer").json();
+    let record = &audit["records"][0];
+    assert_eq!(record["operation"], "ResetAdmin", "{audit}");
+    assert_eq!(record["remote"], "replica 000000000003");
+    let tokens = cluster.get(0, "/api/v0/tokens").expect("an answer").json();
+    assert_eq!(tokens["tokens"].as_array().map(Vec::len), Some(2), "{tokens}");
+    let first = tokens["tokens"][0]["id"].as_str().expect("an id");
+    let revoked = cluster.delete(1, &format!("/api/v0/tokens/{first}")).expect("an answer");
+    assert_eq!(revoked.status, 204, "the last lasting one is not the lost one any more");
+    assert_eq!(status(&cluster, 1, "GET", "/api/v0/tokens", &lost), refused);
+
+    // It comes once: after it has been revoked another start does not bring it back.
+    let (_, other) = give(&cluster, 0, "ann", "admin");
+    cluster.admin = Some(other);
+    let found_id = tokens["tokens"][1]["id"].as_str().expect("an id");
+    let revoked = cluster.delete(0, &format!("/api/v0/tokens/{found_id}")).expect("an answer");
+    assert_eq!(revoked.status, 204);
+    cluster.stop(2);
+    cluster.spawn(2);
+    cluster.wait_until_whole();
+    assert_eq!(status(&cluster, 2, "GET", "/api/v0/tokens", &found), refused);
+    assert!(!cluster.log(2).contains(&found), "a token in a log");
+}
+
+#[test]
+fn a_token_is_drawn_only_beside_the_data_that_the_configuration_means() {
+    let cluster = Cluster::prepare(&Options { replicas: 2, ..Options::default() });
+    let replica = &cluster.replicas[0];
+    let config = replica.config.to_str().expect("a path");
+    let reset = || stint(&["token", "reset-admin", "--config", config]);
+    fs::remove_dir_all(&replica.data_dir).expect("a directory");
+    let missing = reset();
+    assert_eq!(missing.code, Some(1), "{missing:?}");
+    assert!(missing.err.contains("there is no data of replica 000000000001"), "{missing:?}");
+    fs::rename(&cluster.replicas[1].data_dir, &replica.data_dir).expect("a directory");
+    let other = reset();
+    assert_eq!(other.code, Some(1), "{other:?}");
+    assert!(other.err.contains("the data of replica 000000000002"), "{other:?}");
+    assert_eq!((missing.out, other.out), (String::new(), String::new()), "no token is drawn");
+    let call = stint(&["token", "reset-admin", "--config", config, "--token", "x"]);
+    assert_eq!(call.code, Some(2), "{call:?}");
 }

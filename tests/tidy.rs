@@ -15,11 +15,20 @@ struct Room {
 const HOUSE: &[Room] = &[
     Room { dir: "core", ours: &[], alone: &["cron", "chrono-tz"] },
     Room { dir: "proto", ours: &[], alone: &["protox", "tonic-prost-build"] },
-    Room { dir: "storage", ours: &["core"], alone: &["redb", "sled"] },
+    Room { dir: "measure", ours: &[], alone: &[] },
+    Room { dir: "storage", ours: &["core", "measure"], alone: &["redb", "sled"] },
     Room { dir: "tls", ours: &[], alone: &["rustls", "tokio-rustls", "webpki"] },
-    Room { dir: "consensus", ours: &["core", "proto", "storage", "tls"], alone: &["openraft"] },
+    Room {
+        dir: "consensus",
+        ours: &["core", "measure", "proto", "storage", "tls"],
+        alone: &["openraft"],
+    },
     Room { dir: "worker", ours: &["core", "consensus"], alone: &[] },
-    Room { dir: "gateway", ours: &["core", "proto", "consensus", "tls"], alone: &["axum"] },
+    Room {
+        dir: "gateway",
+        ours: &["core", "measure", "proto", "consensus", "tls"],
+        alone: &["axum", "prometheus-client"],
+    },
     Room { dir: "client", ours: &["proto"], alone: &[] },
     Room {
         dir: "stint",

@@ -210,6 +210,8 @@ fn of_access(operation: &str, cluster: &Cluster) -> Vec<Example> {
             same(plain()),
             same(query([("start", "1"), ("limit", "2"), ("user", "admin")])),
             same(query([("user", "nobody")])),
+            same(query([("since", "2026-01-01T00:00:00Z")])),
+            same(query([("since", LATER)])),
             same(query([("start", "1000001")])).refused("INVALID_PARAMETERS"),
         ],
         other => panic!("{other}: say in tests/alike/examples.rs how it is asked"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use stint_proto::v0::action_configs_client::ActionConfigsClient;
 use stint_proto::v0::actions_client::ActionsClient;
+use stint_proto::v0::audit_client::AuditClient;
 use stint_proto::v0::cluster_client::ClusterClient;
 use stint_proto::v0::crons_client::CronsClient;
 use stint_proto::v0::events_client::EventsClient;
@@ -145,6 +146,11 @@ pub(crate) fn settings(line: Line) -> SettingsClient<Line> {
 /// The cluster calls over this connection.
 pub(crate) fn cluster(line: Line) -> ClusterClient<Line> {
     ClusterClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+}
+
+/// The audit calls over this connection.
+pub(crate) fn audit(line: Line) -> AuditClient<Line> {
+    AuditClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
 }
 
 /// The token calls over this connection.

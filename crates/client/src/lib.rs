@@ -24,6 +24,7 @@
 
 mod action_configs;
 mod actions;
+mod audit;
 mod authority;
 mod bearer;
 mod builder;

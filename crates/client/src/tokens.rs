@@ -8,6 +8,15 @@ use crate::retry::Repeat;
 
 impl Client {
     /// All tokens, expired ones too, without their secrets.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// for token in client.list_tokens().await? {
+    ///     println!("{} is {} as {}", token.id, token.user, token.role);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn list_tokens(&self) -> Result<Vec<v0::Token>, Error> {
         let list = self
             .call(Repeat::Harmless, |line| async {
@@ -41,6 +50,13 @@ impl Client {
     }
 
     /// Makes a token worthless.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client, id: &str) -> Result<(), stint_client::Error> {
+    /// client.revoke_token(id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`NoSuchToken`](crate::Code::NoSuchToken) if there is none, [`Conflict`](crate::Code::Conflict)

@@ -38,6 +38,15 @@ pub struct AuditRecord {
     pub refusal: Option<Refusal>,
 }
 
+/// Which records are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditFilter {
+    /// Those of this user.
+    pub user: Option<String>,
+    /// Those of then and later.
+    pub since: Option<Timestamp>,
+}
+
 impl AuditRecord {
     /// What is known before the command is applied.
     pub(crate) fn begin(index: u64, at: Timestamp, origin: Origin, command: &Command) -> Self {
@@ -58,7 +67,7 @@ impl Inner {
     /// See [`crate::Replica::audit`].
     pub(crate) async fn audit(
         &self,
-        user: Option<&str>,
+        filter: &AuditFilter,
         start: usize,
         limit: usize,
     ) -> Result<Vec<AuditRecord>, Error> {
@@ -73,16 +82,20 @@ impl Inner {
             for stored in &page {
                 let record = AuditRecord::restore(stored)
                     .map_err(|garbled| Error::Failed(garbled.to_string()))?;
-                if user.is_some_and(|user| user != record.origin.user) {
+                // Time does not go back in the log: what is older comes after.
+                if filter.since.is_some_and(|since| record.at < since) {
+                    return Ok(found);
+                }
+                if filter.user.as_ref().is_some_and(|user| *user != record.origin.user) {
                     continue;
                 }
                 match left.checked_sub(1) {
                     Some(less) => left = less,
-                    None => found.push(record),
+                    None if found.len() < limit => found.push(record),
+                    None => return Ok(found),
                 }
             }
         }
-        found.truncate(limit);
         Ok(found)
     }
 }
@@ -111,6 +124,7 @@ fn subject(command: &Command) -> (&'static str, String) {
         Command::PutSettings(_) => ("PutSettings", String::new()),
         Command::Compact(step) => ("Compact", step.job.to_string()),
         Command::Close { hash } => ("Close", TokenId::of(*hash).to_string()),
+        Command::ResetAdmin { hash } => ("ResetAdmin", TokenId::of(*hash).to_string()),
         Command::CreateToken(new) => ("CreateToken", TokenId::of(new.hash).to_string()),
         Command::RevokeToken { id } => ("RevokeToken", id.to_string()),
     }

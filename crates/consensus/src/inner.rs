@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::failure::Failure;
 use crate::limits::{GOODBYE_TIMEOUT, LET_GO_LOOK};
 use crate::log_store::LogStore;
+use crate::measures::Counts;
 use crate::peers::Peers;
 use crate::propose::Forward;
 use crate::read::Waiting;
@@ -32,6 +33,8 @@ pub(crate) struct Inner {
     pub(crate) log: LogStore,
     pub(crate) peers: Arc<Peers>,
     pub(crate) failure: Failure,
+    /// What it counts while it works.
+    pub(crate) counts: Counts,
     /// Becomes true when the replica is being stopped.
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) forwards: mpsc::Sender<Forward>,

@@ -14,6 +14,7 @@ mod inbound;
 mod inner;
 mod limits;
 mod log_store;
+mod measures;
 mod network;
 mod page;
 mod peer_service;
@@ -32,10 +33,10 @@ mod types;
 mod upkeep;
 mod watch;
 
-pub use audit::{AuditRecord, Origin};
+pub use audit::{AuditFilter, AuditRecord, Origin};
 pub use error::Error;
+pub use measures::Measures;
 pub use recent::Occurrence;
-pub use replica::{
-    ClusterStatus, Config, Events, Happening, Keep, Member, MemberStatus, Replica, Timing,
-};
+pub use replica::{Config, Events, Happening, Keep, Member, Replica, Timing};
+pub use status::{ClusterStatus, MemberStatus};
 pub use watch::Watcher;

@@ -84,6 +84,11 @@ impl LogStore {
         Self { log, cache: Arc::default(), failure }
     }
 
+    /// How long commits took.
+    pub(crate) fn commits(&self) -> stint_measure::Distribution {
+        self.log.commits()
+    }
+
     /// Whether this is the only clone.
     pub(crate) fn is_unshared(&self) -> bool {
         Arc::strong_count(&self.cache) == 1

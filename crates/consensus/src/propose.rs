@@ -75,13 +75,29 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::PutCron(_)
         | Command::PutActionConfig(_)
         | Command::PutSettings(_)
-        | Command::Close { .. } => true,
+        | Command::Close { .. }
+        | Command::ResetAdmin { .. } => true,
     }
 }
 
 impl Inner {
     /// Has the command carried out, wherever the leader is, within the time of a request.
     pub(crate) async fn propose(
+        &self,
+        command: Command,
+        origin: Option<&Origin>,
+    ) -> Result<Result<Reply, Refusal>, Error> {
+        let began = Instant::now();
+        let outcome = self.propose_until_answered(command, origin).await;
+        if outcome.is_ok() {
+            self.counts.proposals.note(began.elapsed());
+        } else {
+            self.counts.proposals_failed.add_one();
+        }
+        outcome
+    }
+
+    async fn propose_until_answered(
         &self,
         command: Command,
         origin: Option<&Origin>,

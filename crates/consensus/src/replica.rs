@@ -16,15 +16,17 @@ use stint_storage::Store;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::audit::{AuditRecord, Origin};
+use crate::audit::{AuditFilter, AuditRecord, Origin};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::inner::Inner;
 use crate::log_store::LogStore;
+use crate::measures::{Counts, Measures};
 use crate::network::Network;
 use crate::peer_service::PeerService;
 use crate::peers::Peers;
 use crate::state_machine::{Applied, StateMachine};
+use crate::status::ClusterStatus;
 use crate::types::{Node, Types};
 use crate::watch::Watcher;
 use crate::{inbound, limits};
@@ -106,43 +108,6 @@ impl Default for Timing {
             lease_margin: Duration::from_secs(1),
         }
     }
-}
-
-/// What a replica knows of its cluster.
-#[derive(Debug, Clone)]
-pub struct ClusterStatus {
-    /// The replica that says so.
-    pub id: WorkerId,
-    /// The leader, if it knows one that is still heard of.
-    pub leader: Option<WorkerId>,
-    /// The Raft term.
-    pub term: u64,
-    /// The last entry of its log.
-    pub last_log_index: u64,
-    /// The last entry that it knows to be committed.
-    pub committed_index: u64,
-    /// The last entry that it has applied.
-    pub applied_index: u64,
-    /// All members, in the order of their ids.
-    pub members: Vec<MemberStatus>,
-    /// What is wrong with this replica's own disk or Raft, in words.
-    pub warnings: Vec<String>,
-}
-
-/// One member as the answering replica knows it.
-#[derive(Debug, Clone)]
-pub struct MemberStatus {
-    /// The member.
-    pub id: WorkerId,
-    /// Where it is reached.
-    pub member: Member,
-    /// Whether it votes.
-    pub is_voter: bool,
-    /// Entries that the leader has and it has not; known on the leader only.
-    pub lag: Option<u64>,
-    /// Whether it has been heard of lately: on the leader by its acknowledgements, elsewhere by
-    /// the answering replica's own connections; `None` where that is not known.
-    pub is_reachable: Option<bool>,
 }
 
 /// What one applied entry did.
@@ -265,6 +230,7 @@ impl Replica {
             log,
             peers,
             failure,
+            counts: Counts::default(),
             stopping,
             forwards,
             barriers,
@@ -298,15 +264,15 @@ impl Replica {
         self.0.inner.propose(command, Some(origin)).await
     }
 
-    /// What clients have changed, the newest first, from `start` on: all, or what one user has.
+    /// What clients have changed, the newest first, from `start` on, of what the filter wants.
     /// Linearizable; the oldest is forgotten at some bound.
     pub async fn audit(
         &self,
-        user: Option<&str>,
+        filter: &AuditFilter,
         start: usize,
         limit: usize,
     ) -> Result<Vec<AuditRecord>, Error> {
-        self.0.inner.audit(user, start, limit).await
+        self.0.inner.audit(filter, start, limit).await
     }
 
     /// The time as this replica would stamp an entry now: its wall clock, but no instant before the
@@ -381,6 +347,16 @@ impl Replica {
             Some(warning) => warnings.insert(topic, warning),
             None => warnings.remove(topic),
         };
+    }
+
+    /// What it has counted since its start, and what its log and its disk are like now.
+    pub fn measures(&self) -> Measures {
+        crate::measures::of(&self.0.inner)
+    }
+
+    /// Whether it leads, as far as it knows.
+    pub fn is_leader(&self) -> bool {
+        self.0.inner.raft.is_leader()
     }
 
     /// Returns when the replica has failed by itself (disk, Raft, impossible state), with why.
@@ -474,8 +450,16 @@ fn spawn(
 /// Notes when Raft stops by itself.
 async fn watch_raft(inner: Arc<Inner>, stopping: watch::Receiver<bool>) {
     let mut metrics = inner.raft.metrics();
+    let mut leader = None;
     loop {
-        let state = metrics.borrow_watched().running_state.clone();
+        let (state, leads) = {
+            let metrics = metrics.borrow_watched();
+            (metrics.running_state.clone(), metrics.current_leader)
+        };
+        if leads.is_some() && leads != leader {
+            leader = leads;
+            inner.counts.leader_changes.add_one();
+        }
         if *stopping.borrow() {
             return;
         }

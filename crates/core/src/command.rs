@@ -133,6 +133,12 @@ pub enum Command {
         /// The hash of the first token.
         hash: TokenHash,
     },
+    /// A replica's operator has drawn a token beside its data, because the secrets of all other
+    /// administrators are lost.
+    ResetAdmin {
+        /// The hash of the token.
+        hash: TokenHash,
+    },
     /// An administrator gives somebody a token.
     CreateToken(Box<NewToken>),
     /// An administrator takes a token back.

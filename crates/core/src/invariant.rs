@@ -64,6 +64,14 @@ pub enum Violation {
     /// A cron's instants contradict each other.
     #[error("cron of \"{0}\": its anchor, its last tick and its next run are not in this order")]
     Ticks(String),
+    /// The bytes of all parameters were counted wrongly.
+    #[error("the parameters of live jobs have {bytes} bytes, and were counted as {counted}")]
+    ParameterBytes {
+        /// As counted.
+        counted: u64,
+        /// As there are.
+        bytes: u64,
+    },
     /// An action has two crons or two configs.
     #[error("action \"{0}\": it has two crons or two configs")]
     TwoOfAction(String),
@@ -98,6 +106,10 @@ pub fn check(state: &State) -> Result<(), Violation> {
         {
             return Err(Violation::Lease(lease));
         }
+    }
+    let bytes = state.jobs.values().map(|job| job.parameter_bytes()).sum();
+    if bytes != state.parameter_bytes {
+        return Err(Violation::ParameterBytes { counted: state.parameter_bytes, bytes });
     }
     let queued = state.queue.len() + state.later.len();
     if queued != claimable {
@@ -192,7 +204,7 @@ fn check_tokens(state: &State) -> Result<(), Violation> {
     let tokens = state.tokens.len();
     let has_admin = state.tokens.values().any(|token| token.is_lasting_admin());
     let are_right = if state.is_closed { has_admin } else { tokens == 0 };
-    if are_right && tokens <= limits::TOKENS_MAX {
+    if are_right && tokens <= limits::TOKENS_MAX + limits::TOKENS_RESERVED {
         Ok(())
     } else {
         Err(Violation::Tokens { tokens })

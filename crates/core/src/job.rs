@@ -8,6 +8,7 @@ use crate::command::NewJob;
 use crate::id::{CronId, Epoch, JobId, LeaseId, WorkerId};
 use crate::limits;
 use crate::status::Status;
+use crate::submit::bytes_of;
 use crate::time::{Timeout, Timestamp};
 
 /// Parameters of a job by name.
@@ -136,6 +137,11 @@ pub enum AttemptEnd {
 }
 
 impl Job {
+    /// Bytes of its parameters, names included.
+    pub(crate) fn parameter_bytes(&self) -> u64 {
+        self.spec.parameters.as_ref().map_or(0, bytes_of)
+    }
+
     /// The current run, if the job is running.
     pub fn run(&self) -> Option<&Attempt> {
         self.attempts.last().filter(|_| self.status.is_running())

@@ -5,6 +5,10 @@ use crate::time::{Span, Timestamp};
 /// Jobs that are not over, in all. Each takes about a kilobyte of memory on every replica.
 pub const LIVE_JOBS_MAX: usize = 500_000;
 
+/// Bytes of the parameters of all jobs that are not over, names included: they are in memory on every
+/// replica, and in every checkpoint. So many jobs as there may be have half a kilobyte each.
+pub const LIVE_PARAMETER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
 /// Different capacity maps among the live jobs of one action. A claim looks at the head of each
 /// that waits, so this bounds the work of one claim; jobs that run or are scheduled for later
 /// count, because they can all come to wait at once.
@@ -95,6 +99,10 @@ pub const COMPACTED_PER_ENTRY_MAX: usize = 256;
 /// Tokens, expired ones included. Each has less than a kilobyte, so all of them are at most a
 /// megabyte, on every replica and in every checkpoint.
 pub const TOKENS_MAX: usize = 1_024;
+
+/// Tokens beyond them that can only be drawn on the machines of replicas: a cluster whose tokens are
+/// all lost must not be too full for a new one.
+pub const TOKENS_RESERVED: usize = 16;
 
 /// Bytes of what an administrator writes about a token.
 pub const DESCRIPTION_BYTES_MAX: usize = 256;

@@ -88,6 +88,15 @@ pub enum Refusal {
         /// [`crate::limits::LIVE_JOBS_MAX`].
         limit: usize,
     },
+    /// The jobs that are not over have too many bytes of parameters in all.
+    #[error(
+        "the queue is full: the parameters of the jobs that are not over may have {limit} bytes in all; \
+         wait, or cancel some"
+    )]
+    QueueTooLarge {
+        /// [`crate::limits::LIVE_PARAMETER_BYTES_MAX`].
+        limit: u64,
+    },
     /// Too many different capacity maps among the jobs that are not over.
     #[error(
         "action \"{action}\": its jobs already have {limit} different capacity maps; use fewer kinds"

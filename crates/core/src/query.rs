@@ -185,6 +185,17 @@ impl State {
         self.queue.len()
     }
 
+    /// How many claimable jobs are scheduled for later.
+    pub fn later_count(&self) -> usize {
+        self.later.len()
+    }
+
+    /// The actions that have jobs which are due and not claimed: how many, and since when the
+    /// first of them is due. Its cost is that of the shapes, not of the jobs.
+    pub fn due_by_action(&self) -> impl Iterator<Item = (&str, usize, Timestamp)> {
+        self.queue.by_action()
+    }
+
     /// Live jobs that match, newest first: those after `after` in that order, at most `limit`.
     pub fn list(&self, filter: &Filter, after: Option<ListKey>, limit: usize) -> Vec<Arc<Job>> {
         if filter.is_running == Some(true) {

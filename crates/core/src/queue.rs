@@ -87,6 +87,15 @@ impl Queue {
         picked
     }
 
+    /// Each action with how many of its jobs wait, and since when the first of them does.
+    pub(crate) fn by_action(&self) -> impl Iterator<Item = (&str, usize, Timestamp)> {
+        self.shapes.iter().map(|(action, shapes)| {
+            let count = shapes.values().map(BTreeMap::len).sum();
+            let first = shapes.values().filter_map(|line| line.keys().next()).min();
+            (action.as_str(), count, first.map_or(Timestamp::ZERO, |order| order.0))
+        })
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.shapes.values().flat_map(BTreeMap::values).map(BTreeMap::len).sum()
     }

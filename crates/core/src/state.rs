@@ -36,6 +36,8 @@ pub struct State {
     pub(crate) last_lease: LeaseId,
     pub(crate) last_job: u64,
     pub(crate) jobs: BTreeMap<JobId, Arc<Job>>,
+    /// Bytes of the parameters of `jobs`.
+    pub(crate) parameter_bytes: u64,
     pub(crate) index: Index,
     pub(crate) queue: Queue,
     /// Claimable jobs beyond `due_mark`, which become due in this order.
@@ -140,6 +142,7 @@ impl State {
             Command::PutSettings(change) => settings::put(self, t, change),
             Command::Compact(step) => compaction::compact(self, t, *step),
             Command::Close { hash } => Ok(token::close(self, t, hash)),
+            Command::ResetAdmin { hash } => token::reset_admin(self, t, hash),
             Command::CreateToken(new) => token::create(self, t, *new),
             Command::RevokeToken { id } => token::revoke(self, t, id),
         };
@@ -200,6 +203,7 @@ impl State {
             if job.is_claimable() {
                 state.enqueue(&job);
             }
+            state.parameter_bytes += job.parameter_bytes();
             state.jobs.insert(job.id, job);
         }
         invariant::check(&state)?;
@@ -283,6 +287,7 @@ impl State {
         let job = Arc::new(job);
         assert!(job.status == Status::Waiting, "job {}: begins as {}", job.id, job.status);
         self.index.insert(&job);
+        self.parameter_bytes += job.parameter_bytes();
         let former = self.jobs.insert(job.id, Arc::clone(&job));
         assert!(former.is_none(), "job {}: created twice", job.id);
         transition.announce(Event::Submitted(Arc::clone(&job)));
@@ -327,6 +332,7 @@ impl State {
         }
         self.index.remove(&job);
         self.jobs.remove(&id);
+        self.parameter_bytes -= job.parameter_bytes();
         self.recent.push(self.sequence, id);
         transition.announce(Event::Ended(job));
     }

@@ -38,6 +38,7 @@ pub(crate) fn submit(
     }
     offer::is_as_declared(state, &new.spec)?;
     fits_shapes(state, &new.spec)?;
+    has_room(state, new.spec.parameters.as_ref())?;
     let job = create(
         state,
         (new.id, new.id),
@@ -187,7 +188,16 @@ fn completed_within_limits(parameters: Option<&Parameters>) -> Result<(), Refusa
     at_most(what, bytes_of(parameters), count(limits::PARAMETER_BYTES_MAX))
 }
 
-fn bytes_of(parameters: &Parameters) -> u64 {
+/// Whether a new job's parameters find room beside those of all live jobs.
+fn has_room(state: &State, parameters: Option<&Parameters>) -> Result<(), Refusal> {
+    let limit = limits::LIVE_PARAMETER_BYTES_MAX;
+    if state.parameter_bytes + parameters.map_or(0, bytes_of) > limit {
+        return Err(Refusal::QueueTooLarge { limit });
+    }
+    Ok(())
+}
+
+pub(crate) fn bytes_of(parameters: &Parameters) -> u64 {
     count(parameters.iter().map(|(name, value)| name.len() + value.len()).sum())
 }
 

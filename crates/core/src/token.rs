@@ -127,14 +127,8 @@ pub(crate) fn close(state: &mut State, transition: &mut Transition, hash: TokenH
         return Reply::Ok;
     }
     state.is_closed = true;
-    let first = NewToken {
-        user: FIRST_USER.to_owned(),
-        role: Role::Admin,
-        hash,
-        expires_at: None,
-        description: "the first token of the cluster".to_owned(),
-    };
-    insert(state, transition, first);
+    let description = "the first token of the cluster".to_owned();
+    insert(state, transition, lasting_admin(hash, description));
     Reply::Ok
 }
 
@@ -168,6 +162,35 @@ pub(crate) fn create(
     }
     insert(state, transition, new);
     Ok(Reply::Ok)
+}
+
+/// Creates an administrator's token that was drawn beside the data of a replica: the way back when
+/// the secrets of all others are lost. Whoever can write there could change anything as it is. It
+/// closes a cluster that was open. There is room for some of them when there is none for others.
+pub(crate) fn reset_admin(
+    state: &mut State,
+    transition: &mut Transition,
+    hash: TokenHash,
+) -> Result<Reply, Refusal> {
+    let id = TokenId::of(hash);
+    if let Some(former) = state.tokens.get(&id) {
+        let is_same = former.is_lasting_admin();
+        return if is_same { Ok(Reply::Ok) } else { Err(Refusal::TokenTaken(id)) };
+    }
+    let limit = limits::TOKENS_MAX + limits::TOKENS_RESERVED;
+    if state.tokens.len() >= limit {
+        return Err(Refusal::TooManyTokens { limit });
+    }
+    state.is_closed = true;
+    let description = "drawn on the machine of a replica".to_owned();
+    insert(state, transition, lasting_admin(hash, description));
+    Ok(Reply::Ok)
+}
+
+/// A token that manages tokens for ever, of the first user.
+fn lasting_admin(hash: TokenHash, description: String) -> NewToken {
+    let user = FIRST_USER.to_owned();
+    NewToken { user, role: Role::Admin, hash, expires_at: None, description }
 }
 
 /// Removes a token: whoever has it is a stranger from now on.

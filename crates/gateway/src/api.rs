@@ -37,11 +37,13 @@ pub(crate) use tokens::TokenRequest;
 
 use crate::config::Config;
 use crate::limits;
+use crate::metrics::Metrics;
 use follow::Hub;
 
 /// All that can be asked of this replica.
 pub(crate) struct Api {
     replica: Replica,
+    pub(crate) metrics: Metrics,
     /// Whether callers need no token while the cluster has none.
     is_open: bool,
     hub: Arc<Hub>,
@@ -54,12 +56,18 @@ impl Api {
     pub(crate) fn new(replica: Replica, config: &Config, stopping: watch::Receiver<bool>) -> Self {
         let hub = Arc::new(Hub::default());
         let followers = Arc::new(Semaphore::new(config.followers_max));
-        Self { replica, is_open: config.is_open, hub, followers, stopping }
+        let metrics = Metrics::new(replica.clone());
+        Self { replica, metrics, is_open: config.is_open, hub, followers, stopping }
     }
 
     /// Tells followers what happens to their jobs, until the gateway stops. Runs once.
     pub(crate) async fn run_hub(&self) {
         self.hub.run(&self.replica, self.stopping.clone()).await;
+    }
+
+    /// Counts what happens in the log, until the gateway stops. Runs once.
+    pub(crate) async fn run_metrics(&self) {
+        self.metrics.run(self.stopping.clone()).await;
     }
 
     /// A place among those who read for as long as something happens.

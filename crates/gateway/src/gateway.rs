@@ -49,6 +49,10 @@ impl Gateway {
             let api = Arc::clone(&api);
             async move { health.run(&api, stopping).await }
         });
+        tasks.spawn({
+            let api = Arc::clone(&api);
+            async move { api.run_metrics().await }
+        });
         tasks.spawn(async move { api.run_hub().await });
         tracing::info!(address = %local_addr, is_encrypted, "serving clients");
         Ok(Self { local_addr, stop, tasks })

@@ -56,7 +56,10 @@ type Id = Result<RawPathParams, RawPathParamsRejection>;
 
 async fn answer(api: Arc<Api>, operation: Operation, id: Id, request: Request) -> Response {
     let outcome = operate(&api, operation, id, request).await;
-    outcome.unwrap_or_else(|error| status::response(&error))
+    let mut response = outcome.unwrap_or_else(|error| status::response(&error));
+    // For whoever counts: a path alone does not say what it leads to.
+    response.extensions_mut().insert(operation);
+    response
 }
 
 async fn operate(

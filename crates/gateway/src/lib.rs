@@ -20,6 +20,7 @@ mod grpc;
 mod http;
 mod inbound;
 mod limits;
+mod metrics;
 mod operation;
 mod outside;
 mod parse;

@@ -155,3 +155,7 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const fn nonzero(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("the number is not zero")
 }
+
+/// Actions whose metrics are told apart; the others are `other`. A scrape has about fifty lines for
+/// each, and whoever stores it pays for each line.
+pub(crate) const METRICS_ACTIONS_MAX: usize = 100;

@@ -27,6 +27,7 @@ use crate::credentials::Credentials;
 use crate::grpc::Deadline;
 use crate::http::probes::{self, ALIVE_PATH};
 use crate::inbound::Inbound;
+use crate::metrics::{Code, Route};
 use crate::operation::Operation;
 use crate::{grpc, http as rest, limits};
 
@@ -76,6 +77,8 @@ impl Outside {
         activity: &Arc<Activity>,
         request: Request<Incoming>,
     ) -> Result<Response<Outbound>, Infallible> {
+        let began = Instant::now();
+        let path = request.uri().path().to_owned();
         let id = self.ids.of(request.headers());
         let door = if grpc::is_grpc(request.headers()) { Door::Grpc } else { Door::Http };
         let permit = Arc::clone(&self.requests).try_acquire_owned().ok();
@@ -95,6 +98,8 @@ impl Outside {
             let message = "too many requests are under way; try again, or ask another replica";
             door.refusal(&ApiError::TooManyRequests(message.to_owned()))
         };
+        let (route, code) = door.sort(&path, &response);
+        self.api.metrics.requests.note(route, code, began.elapsed());
         response.headers_mut().insert(REQUEST_ID, id);
         Ok(response.map(|body| Outbound { body, _in_flight: in_flight }))
     }
@@ -196,6 +201,27 @@ impl Door {
         match self {
             Self::Http => probes::is_public(path),
             Self::Grpc => path.starts_with(grpc::HEALTH_PATH),
+        }
+    }
+
+    /// How a request and its answer are counted. What a stream of gRPC ends with is not known yet.
+    fn sort(self, path: &str, response: &Response<Body>) -> (Route, Code) {
+        let route = |operation: Option<Operation>| match operation {
+            Some(operation) => Route::Operation(operation),
+            None if self.is_probe(path) => Route::Probe,
+            None => Route::Other,
+        };
+        match self {
+            Self::Http => {
+                let operation = response.extensions().get::<Operation>().copied();
+                (route(operation), Code::Http(response.status().as_u16()))
+            }
+            Self::Grpc => {
+                let code = response.headers().get(tonic::Status::GRPC_STATUS);
+                let code =
+                    code.map_or(tonic::Code::Ok, |code| tonic::Code::from_bytes(code.as_bytes()));
+                (route(Operation::of_grpc(path)), Code::Grpc(code))
+            }
         }
     }
 

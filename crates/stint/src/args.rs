@@ -13,6 +13,7 @@ use crate::exit;
 
 pub(crate) mod action;
 pub(crate) mod action_config;
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod cron;
 pub(crate) mod job;
@@ -92,7 +93,11 @@ impl Cli {
         // They stand anywhere in the line, so that clap itself cannot know which verbs have them.
         let is_call = !matches!(
             cli.command,
-            Command::Serve(_) | Command::Init(_) | Command::Dev(_) | Command::Config(_)
+            Command::Serve(_)
+                | Command::Init(_)
+                | Command::Dev(_)
+                | Command::Config(_)
+                | Command::Token(token::Command::ResetAdmin(_))
         );
         let Some((verb, matches)) = matches.subcommand().filter(|_| !is_call) else {
             return Ok(cli);
@@ -167,6 +172,8 @@ pub(crate) enum Command {
     /// Say who may call the cluster.
     #[command(subcommand)]
     Token(token::Command),
+    /// Print who changed what, the newest first. It takes an administrator's token.
+    Audit(audit::Audit),
     /// Measure a cluster that runs. It makes many jobs there.
     #[command(subcommand)]
     Bench(bench::Command),

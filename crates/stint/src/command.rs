@@ -2,6 +2,7 @@
 
 pub(crate) mod action;
 pub(crate) mod action_config;
+pub(crate) mod audit;
 pub(crate) mod cluster;
 pub(crate) mod cron;
 pub(crate) mod job;

@@ -18,31 +18,39 @@ use crate::config::{AdminTokenHash, Config};
 use crate::print;
 
 /// How soon closing the cluster is tried again when there is no leader.
-const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Draws the token, writes it where `file` says (`-` is standard output), and its hash beside the
-/// data in `data_dir`.
+/// Draws the token, writes it where `file` says, and its hash beside the data in `data_dir`.
 pub(crate) fn draw(file: &Path, data_dir: &Path) -> anyhow::Result<()> {
+    let secret = draw_secret(file)?;
+    write_hash(&hash_path(data_dir), secret.hash())
+}
+
+/// Draws a token, and writes it where `file` says; `-` is standard output.
+pub(crate) fn draw_secret(file: &Path) -> anyhow::Result<Secret> {
     let secret = Secret::draw().map_err(|error| anyhow!("no random number: {error}"))?;
     if file == Path::new("-") {
         print::line(&secret.reveal())?;
-    } else {
-        // For its owner alone; a file that is there is somebody's.
-        File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(file)
-            .and_then(|mut file| {
-                writeln!(file, "{}", secret.reveal())?;
-                file.sync_all()
-            })
-            .with_context(|| format!("{}: the token cannot be written", file.display()))?;
+        return Ok(secret);
     }
-    let path = hash_path(data_dir);
-    let hash = secret.hash().0;
-    let digits = hash.iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
-    File::create(&path)
+    // For its owner alone; a file that is there is somebody's.
+    File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)
+        .and_then(|mut file| {
+            writeln!(file, "{}", secret.reveal())?;
+            file.sync_all()
+        })
+        .with_context(|| format!("{}: the token cannot be written", file.display()))?;
+    Ok(secret)
+}
+
+/// Writes the hash of a token to a file, in place of another.
+pub(crate) fn write_hash(path: &Path, hash: TokenHash) -> anyhow::Result<()> {
+    let digits = hash.0.iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
+    File::create(path)
         .and_then(|mut file| {
             writeln!(file, "{digits}")?;
             file.sync_all()
@@ -55,8 +63,12 @@ pub(crate) fn hash(config: &Config) -> anyhow::Result<Option<TokenHash>> {
     if config.admin_token_hash.is_some() {
         return Ok(config.admin_token_hash);
     }
-    let path = hash_path(&config.data_dir);
-    match fs::read_to_string(&path) {
+    read_hash(&hash_path(&config.data_dir))
+}
+
+/// The hash of a token in a file, if there is one.
+pub(crate) fn read_hash(path: &Path) -> anyhow::Result<Option<TokenHash>> {
+    match fs::read_to_string(path) {
         Ok(text) => match AdminTokenHash::try_from(text.trim().to_owned()) {
             Ok(AdminTokenHash(hash)) => Ok(Some(hash)),
             Err(why) => Err(anyhow!("{}: {why}", path.display())),

@@ -18,12 +18,13 @@ mod limits;
 mod logging;
 mod print;
 mod reload;
+mod reset_admin;
 mod serve;
 mod stops;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command};
+use args::{Cli, Command, token};
 use exit::Exit;
 use tikv_jemallocator::Jemalloc;
 
@@ -81,7 +82,9 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             command::runtime()?.block_on(command::cluster::run(&caller()?, args))
         }
         Command::Watch(args) => command::runtime()?.block_on(command::watch::run(&caller()?, args)),
+        Command::Token(token::Command::ResetAdmin(args)) => reset_admin::run(&args),
         Command::Token(args) => command::runtime()?.block_on(command::token::run(&caller()?, args)),
+        Command::Audit(args) => command::runtime()?.block_on(command::audit::run(&caller()?, args)),
         Command::Bench(args) => bench::run(&global, args),
     }
 }

@@ -212,6 +212,18 @@ impl Printer {
         }
     }
 
+    /// Who changed what.
+    pub(crate) fn audit(self, records: &[stint_client::v0::AuditRecord]) -> Result<(), Error> {
+        match self.0 {
+            Output::Table if records.is_empty() => {
+                note("no changes");
+                Ok(())
+            }
+            Output::Table => line(&table::audit(records)),
+            Output::Json => json(&json::Audit::of(records)),
+        }
+    }
+
     /// A token that has just been created: its secret, which nobody is told again.
     pub(crate) fn created_token(
         self,

@@ -2,6 +2,7 @@
 //! its doors, started in this order and stopped in the reverse.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -17,7 +18,7 @@ use crate::config::{Config, LogFormat};
 use crate::exit::Exit;
 use crate::reload::Reload;
 use crate::stops::Reasons;
-use crate::{config, first_token, init, logging};
+use crate::{config, first_token, init, logging, reset_admin};
 
 /// How long tasks that nobody waits for have at the very end.
 const LINGER: Duration = Duration::from_secs(1);
@@ -78,6 +79,9 @@ struct Parts {
     worker: Option<Worker>,
     /// The hash of the first token, if this replica brings it.
     first_token: Option<TokenHash>,
+    /// The hash of a token that was drawn here because all others are lost.
+    reset_token: Option<TokenHash>,
+    data_dir: PathBuf,
 }
 
 impl Parts {
@@ -93,6 +97,12 @@ impl Parts {
             error = self.replica.failed() => error.into(),
             error = worker => error.into(),
             error = first_token::close(&self.replica, self.first_token) => error,
+            outcome = reset_admin::carry_out(&self.replica, &self.data_dir, self.reset_token) => {
+                match outcome {
+                    Ok(never) => match never {},
+                    Err(error) => error,
+                }
+            }
         }
     }
 }
@@ -105,6 +115,7 @@ async fn start(
     store: Store,
 ) -> anyhow::Result<Parts> {
     let first_token = first_token::hash(&config)?;
+    let reset_token = reset_admin::waiting(&config.data_dir)?;
     let is_open = config.doors.is_open && first_token.is_none();
     let (id, data_dir) = (config.id, config.data_dir);
     tracing::info!(replica = %id, data_dir = %data_dir.display(), version = env!("CARGO_PKG_VERSION"), "starting");
@@ -129,7 +140,7 @@ async fn start(
     let doors = stint_gateway::Config { is_open, ..config.doors };
     let gateway = Gateway::start(clients, replica.clone(), doors, certificates.clients)?;
     let worker = config.worker.map(|worker| Worker::start(replica.clone(), worker)).transpose()?;
-    Ok(Parts { replica, gateway, worker, first_token })
+    Ok(Parts { replica, gateway, worker, first_token, reset_token, data_dir })
 }
 
 /// Runs until something says stop, and then stops, unless it is told so a second time.
@@ -147,7 +158,7 @@ async fn until_stopped(parts: Parts, mut reasons: Reasons) -> anyhow::Result<Exi
 
 /// The worker first, while it can still say goodbye through the log; then the doors; then the log.
 async fn stop(parts: Parts) -> anyhow::Result<Exit> {
-    let Parts { replica, gateway, worker, first_token: _ } = parts;
+    let Parts { replica, gateway, worker, .. } = parts;
     if let Some(worker) = worker {
         worker.shutdown().await;
     }

@@ -147,9 +147,15 @@ pub(crate) fn check_reserve(path: &Path) -> Result<(), Error> {
 }
 
 pub(crate) fn free_bytes(path: &Path) -> Result<u64, Error> {
+    Ok(room(path)?.0)
+}
+
+/// What is free on the disk for those who are not root, and what there is in all, in bytes.
+pub(crate) fn room(path: &Path) -> Result<(u64, u64), Error> {
     let stat = rustix::fs::statvfs(path)
         .map_err(|error| io_error("ask for free space of", path, error.into()))?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+    Ok((bytes(stat.f_bavail), bytes(stat.f_blocks)))
 }
 
 /// A guard even if a thread panicked while it held the lock: what we keep behind locks is replaced

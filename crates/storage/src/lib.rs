@@ -43,4 +43,4 @@ pub use log::{Durable, Log};
 pub use output::{Batch, Loss, Output};
 pub use snapshot::{Received, SnapshotReader, SnapshotWriter};
 pub use state::{Audited, CheckpointHeader, Filter, Key, Record, StateStore};
-pub use store::Store;
+pub use store::{Store, Usage};

@@ -16,6 +16,8 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use stint_measure::Distribution;
+
 use crate::{
     Error,
     database::Database,
@@ -171,6 +173,11 @@ impl Log {
     /// [`Error::Damaged`] if its checksum does not match.
     pub fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         self.shared().get(key)
+    }
+
+    /// How long its commits took, each until fdatasync had returned.
+    pub fn commits(&self) -> Distribution {
+        self.shared().commits()
     }
 
     fn queue_and_wait(&self, task: Task) -> Result<(), Error> {

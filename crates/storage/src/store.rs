@@ -1,13 +1,14 @@
 //! The data directory: opened by one process at a time, new or whole, never half.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use crate::{
     Error, Identity, Log, Output, StateStore,
-    directory::{DirLock, beside, create_dir, has_room, remove_file, rename},
+    directory::{DirLock, beside, create_dir, has_room, io_error, remove_file, rename, room},
 };
 
 /// A replica's data directory. The directory stays locked until the store and all clones of its
@@ -69,10 +70,34 @@ impl Store {
         has_room(&self.dir)
     }
 
+    /// How much room there is, and what takes it.
+    pub fn usage(&self) -> Result<Usage, Error> {
+        let size = |name: &str| {
+            let path = self.dir.join(name);
+            let metadata = fs::metadata(&path);
+            metadata.map(|found| found.len()).map_err(|error| io_error("look at", &path, error))
+        };
+        let (free_bytes, total_bytes) = room(&self.dir)?;
+        Ok(Usage { free_bytes, total_bytes, log_bytes: size(LOG)?, state_bytes: size(STATE)? })
+    }
+
     /// The data directory.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
+}
+
+/// The room on the disk of a data directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// What is left for those who are not root.
+    pub free_bytes: u64,
+    /// What there is in all.
+    pub total_bytes: u64,
+    /// The file of the log.
+    pub log_bytes: u64,
+    /// The file of the state and the history.
+    pub state_bytes: u64,
 }
 
 const LOG: &str = "log.redb";

@@ -122,6 +122,7 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         }
         Refusal::BadUser(user) => pb::Refusal { kind: 35, text: user.clone(), ..empty },
         Refusal::ClusterIsOpen => pb::Refusal { kind: 36, ..empty },
+        Refusal::QueueTooLarge { limit } => pb::Refusal { kind: 37, a: *limit, ..empty },
         Refusal::OtherRetention => pb::Refusal { kind: 90, ..empty },
     }
 }
@@ -170,6 +171,7 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
         },
         35 => Refusal::BadUser(no.text),
         36 => Refusal::ClusterIsOpen,
+        37 => Refusal::QueueTooLarge { limit: no.a },
         60 => {
             let [parameter, problem] = <[String; 2]>::try_from(no.texts)
                 .map_err(|texts| Garbled::new("refusal", format!("{} texts", texts.len())))?;

@@ -104,13 +104,14 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::DeleteActionConfig { .. } => "delete_action_config",
         Command::PutSettings(_) => "put_settings",
         Command::Close { .. } => "close",
+        Command::ResetAdmin { .. } => "reset_admin",
         Command::CreateToken(_) => "create_token",
         Command::RevokeToken { .. } => "revoke_token",
         Command::Compact(_) => "compact",
     }
 }
 
-pub(crate) const COMMANDS: usize = 23;
+pub(crate) const COMMANDS: usize = 24;
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_the_cluster()].concat()
@@ -125,6 +126,7 @@ fn of_the_cluster() -> Vec<Command> {
             compaction_cron: None,
         }),
         Command::Close { hash: TokenHash([4; 32]) },
+        Command::ResetAdmin { hash: TokenHash([7; 32]) },
         Command::CreateToken(Box::new(NewToken {
             user: "ann".to_owned(),
             role: Role::Operator,
@@ -366,10 +368,11 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::ClusterIsOpen => 27,
         Refusal::BadParameter { .. } => 28,
         Refusal::OtherRetention => 29,
+        Refusal::QueueTooLarge { .. } => 30,
     }
 }
 
-pub(crate) const REFUSALS: usize = 30;
+pub(crate) const REFUSALS: usize = 31;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -411,5 +414,6 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             problem: "is missing".to_owned(),
         },
         Refusal::OtherRetention,
+        Refusal::QueueTooLarge { limit: 268_435_456 },
     ]
 }

@@ -251,6 +251,35 @@ fn so_many_jobs_may_be_live_and_no_more_but_a_failed_one_is_still_retried() {
 }
 
 #[test]
+fn the_parameters_of_live_jobs_have_so_many_bytes_in_all_and_no_more() {
+    let mut cluster = Cluster::with_worker(&[]);
+    let limit = limits::LIVE_PARAMETER_BYTES_MAX;
+    let name = "p".to_owned();
+    let large = |id, bytes: usize| {
+        let parameters = Some([(name.clone(), "x".repeat(bytes - name.len()))].into());
+        NewJob { spec: JobSpec { parameters, ..spec(None) }, retries: Some(1), ..new_job(id) }
+    };
+    let each = limits::PARAMETER_BYTES_MAX;
+    let full = limit / number(each);
+    for id in 0..full - 1 {
+        cluster.submit(large(id, each));
+    }
+    cluster.submit(large(full, each - 2));
+    let refused = cluster.apply(Command::Submit(large(full + 1, 3))).reply;
+    assert_eq!(refused, Err(Refusal::QueueTooLarge { limit }));
+    cluster.submit(large(full + 1, 2));
+    cluster.submit(new_job(full + 2));
+    let run = cluster.claim(1).remove(0);
+    cluster.finish(&run, exit(1));
+    cluster.check();
+    let full_as_before = cluster.apply(Command::Submit(large(full + 3, 2))).reply;
+    assert_eq!(full_as_before, Err(Refusal::QueueTooLarge { limit }), "the retry has its room");
+    cluster.ok(Command::Cancel { job: job(1) });
+    cluster.submit(large(full + 3, each));
+    cluster.check();
+}
+
+#[test]
 fn a_refusal_never_repeats_more_than_a_name_of_what_a_client_sent() {
     let mut cluster = Cluster::with_worker(&[]);
     let action = "\u{20ac}".repeat(100_000);

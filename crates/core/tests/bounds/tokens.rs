@@ -111,6 +111,36 @@ fn so_many_tokens_there_are_and_no_more() {
     cluster.ok(create(new_token(last)));
     assert_eq!(cluster.state.tokens().len(), limit);
     cluster.check();
+
+    let reset = |number| Command::ResetAdmin { hash: hash(number) };
+    let full = limit + limits::TOKENS_RESERVED;
+    let end = u64::try_from(full).expect("few") + 1;
+    (last + 1..end).for_each(|number| drop(cluster.ok(reset(number))));
+    cluster.check();
+    assert_eq!(cluster.apply(reset(end)).reply, Err(Refusal::TooManyTokens { limit: full }));
+    let reply = cluster.apply(create(new_token(end))).reply;
+    assert_eq!(reply, Err(Refusal::TooManyTokens { limit }), "the reserve is for administrators");
+}
+
+#[test]
+fn who_has_the_machine_of_a_replica_gets_an_administrators_token_once_for_each_that_is_drawn() {
+    let mut cluster = Cluster::with_worker(&[]);
+    let reset = Command::ResetAdmin { hash: hash(1) };
+
+    let (_, events) = cluster.ok(reset.clone());
+    let again = cluster.ok(reset);
+
+    let [Event::TokenCreated(token)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(
+        (token.user.as_str(), token.role, token.expires_at),
+        (FIRST_USER, Role::Admin, None)
+    );
+    assert_eq!(again, (Reply::Ok, Vec::new()), "a proposal may come twice");
+    assert!(cluster.state.is_closed(), "also a cluster that was open");
+    cluster.ok(create(new_token(2)));
+    let refused = cluster.apply(Command::ResetAdmin { hash: hash(2) }).reply;
+    assert_eq!(refused, Err(Refusal::TokenTaken(TokenId::of(hash(2)))));
+    cluster.check();
 }
 
 /// Spoils parts that have one token.

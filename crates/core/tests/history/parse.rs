@@ -19,7 +19,7 @@
 //! no-config ACTION
 //! settings [compaction=on] [keep=5] [age=24h] [cron=5s]
 //! compact WORKER JOB OTHERS [keep=5] [age=24h] [lease=1] [epoch=1]
-//! close N | token USER ROLE N [expires=5s] [for=backups] | revoke N
+//! close N | reset N | token USER ROLE N [expires=5s] [for=backups] | revoke N
 //! show | why JOB | deadline | parameters JOB | spec JOB     questions
 //! ```
 //!
@@ -205,6 +205,7 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "no-config" => Line::Entry(Command::DeleteActionConfig { action: words.action()? }),
         "settings" => Line::Entry(settings(&mut words, state)?),
         "close" => Line::Entry(Command::Close { hash: hash(&mut words)? }),
+        "reset" => Line::Entry(Command::ResetAdmin { hash: hash(&mut words)? }),
         "token" => Line::Entry(token(&mut words, state)?),
         "revoke" => Line::Entry(Command::RevokeToken { id: TokenId::of(hash(&mut words)?) }),
         "tick" => Line::Entry(Command::Tick),

@@ -13,8 +13,9 @@ pub(crate) struct Coverage {
 }
 
 /// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
-const REFUSED_IN_BOUNDS: [&str; 6] = [
+const REFUSED_IN_BOUNDS: [&str; 7] = [
     "QueueFull",
+    "QueueTooLarge",
     "TooManyShapes",
     "TooManyWorkers",
     "TooManyCrons",
@@ -213,6 +214,7 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::IdTaken(_) => "IdTaken",
         Refusal::SubmitTooLate(_) => "SubmitTooLate",
         Refusal::QueueFull { .. } => "QueueFull",
+        Refusal::QueueTooLarge { .. } => "QueueTooLarge",
         Refusal::TooManyShapes { .. } => "TooManyShapes",
         Refusal::OverLimit { .. } => "OverLimit",
         Refusal::LeaseTooShort { .. } => "LeaseTooShort",

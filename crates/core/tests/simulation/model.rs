@@ -105,6 +105,7 @@ impl Model {
             Command::PutSettings(change) => self.put_settings(change),
             Command::Compact(step) => self.compact(step),
             Command::Close { hash } => Ok(self.close_cluster(*hash)),
+            Command::ResetAdmin { hash } => self.reset_admin(*hash),
             Command::CreateToken(new) => self.create_token(new),
             Command::RevokeToken { id } => self.revoke_token(*id),
         };

@@ -234,6 +234,7 @@ fn is_once(command: &Command) -> bool {
             | Command::PutActionConfig(_)
             | Command::PutSettings(_)
             | Command::Close { .. }
+            | Command::ResetAdmin { .. }
             | Command::CreateToken(_)
     )
 }

@@ -71,6 +71,7 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         | Op::DeleteActionConfig(_)
         | Op::PutSettings(_) => return configuration::resolve(op, model),
         Op::Close(_)
+        | Op::ResetAdmin(_)
         | Op::CreateToken { .. }
         | Op::CreateTokenAgain { .. }
         | Op::RevokeToken(_) => return tokens::resolve(op, model),

@@ -151,6 +151,8 @@ pub(crate) enum Op {
         is_other_rule: bool,
     },
     Close(u64),
+    /// A lasting token of an administrator, by the number of its secret.
+    ResetAdmin(u64),
     /// A token, by the number of its secret; it expires so long after a little while ago.
     CreateToken {
         secret: u64,
@@ -290,8 +292,9 @@ fn action_config(rng: &mut Rng) -> Op {
 }
 
 fn token(rng: &mut Rng) -> Op {
-    match rng.below(10) {
+    match rng.below(11) {
         0 => Op::Close(rng.next()),
+        10 => Op::ResetAdmin(rng.next()),
         1 | 2 => Op::CreateTokenAgain { number: rng.next(), is_altered: rng.one_in(2) },
         3..6 => Op::RevokeToken(rng.next()),
         _ => {

@@ -1,7 +1,7 @@
 //! Who changed what.
 
-use stint_consensus::AuditRecord;
-use stint_core::{Command, Refusal, Reply};
+use stint_consensus::{AuditFilter, AuditRecord};
+use stint_core::{Command, Refusal, Reply, Timestamp};
 
 use super::jobs::page_limit;
 use super::{Api, ApiError, Caller};
@@ -15,6 +15,8 @@ const CARRIED_OUT: &str = "OK";
 pub(crate) struct AuditQuery {
     /// Only what this user has changed.
     pub(crate) user: Option<String>,
+    /// Only what was changed then or later.
+    pub(crate) since: Option<Timestamp>,
     /// So many are left out first.
     pub(crate) start: u64,
     /// How many are shown, as in a list of jobs.
@@ -30,7 +32,8 @@ impl Api {
         }
         let start = usize::try_from(query.start).unwrap_or(usize::MAX);
         let limit = page_limit(query.limit);
-        let found = self.replica.audit(query.user.as_deref(), start, limit).await;
+        let filter = AuditFilter { user: query.user, since: query.since };
+        let found = self.replica.audit(&filter, start, limit).await;
         found.map_err(ApiError::of_read)
     }
 

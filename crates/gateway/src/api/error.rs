@@ -238,6 +238,7 @@ impl From<Refusal> for ApiError {
             Refusal::IdTaken(_) => Self::Conflict(message),
             Refusal::SubmitTooLate(_) => Self::NoLeader(message),
             Refusal::QueueFull { .. }
+            | Refusal::QueueTooLarge { .. }
             | Refusal::TooManyShapes { .. }
             | Refusal::TooManyCrons { .. }
             | Refusal::TooManyActionConfigs { .. }

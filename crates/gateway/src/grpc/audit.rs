@@ -17,9 +17,10 @@ impl Audit for Service {
         &self,
         request: Request<v0::ListAuditRequest>,
     ) -> Result<Response<v0::ListAuditResponse>, Status> {
-        let v0::ListAuditRequest { start, limit, user } = request.into_inner();
+        let v0::ListAuditRequest { start, limit, user, since } = request.into_inner();
         let query = AuditQuery {
             user: Some(user).filter(|user| !user.is_empty()),
+            since: since.map(|at| shape::instant("since", at)).transpose()?,
             start: u64::from(start),
             limit: limit.map(u64::from),
         };

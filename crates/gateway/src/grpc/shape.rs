@@ -37,7 +37,7 @@ pub(super) fn submission(request: v0::SubmitJobRequest) -> Result<Submission, Ap
             stop_timeout: parse::timeout("stopTimeout", &request.stop_timeout)?,
         },
         retries: request.retries,
-        scheduled_at: request.scheduled_at.map(instant).transpose()?,
+        scheduled_at: request.scheduled_at.map(|at| instant("scheduledAt", at)).transpose()?,
         key: Some(request.idempotency_key.as_bytes())
             .filter(|key| !key.is_empty())
             .map(|key| IdempotencyKey::parse("idempotencyKey", key))
@@ -95,10 +95,10 @@ pub(super) fn capacity(map: Option<v0::CapacityMap>) -> Result<Option<CapacityMa
 }
 
 /// Nanoseconds below a millisecond are cut off.
-fn instant(at: ProtoTimestamp) -> Result<Timestamp, ApiError> {
+pub(super) fn instant(field: &str, at: ProtoTimestamp) -> Result<Timestamp, ApiError> {
     let wrong = || {
         let got = format!("{} s and {} ns", at.seconds, at.nanos);
-        ApiError::field("scheduledAt", "a time from 1970 to 9999", got)
+        ApiError::field(field, "a time from 1970 to 9999", got)
     };
     let seconds = u64::try_from(at.seconds).map_err(|_| wrong())?;
     let nanos = u64::try_from(at.nanos).map_err(|_| wrong())?;
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn instants_are_read_from_1970_to_9999() {
-        let at = |seconds, nanos| instant(ProtoTimestamp { seconds, nanos });
+        let at = |seconds, nanos| instant("at", ProtoTimestamp { seconds, nanos });
         assert_eq!(at(1_487_293_787, 771_999_999), Ok(Timestamp::from_ms(1_487_293_787_771)));
         assert_eq!(at(LAST_SECOND, 0), Ok(Timestamp::from_ms(253_402_300_799_000)));
         for (seconds, nanos) in [
@@ -282,7 +282,7 @@ mod tests {
     fn an_instant_comes_back_as_it_went() {
         for ms in [0, 1_487_293_787_771, 253_402_300_799_999] {
             let at = Timestamp::from_ms(ms);
-            assert_eq!(instant(timestamp(at)), Ok(at));
+            assert_eq!(instant("at", timestamp(at)), Ok(at));
         }
         assert_eq!(timestamp(Timestamp::from_ms(u64::MAX)).seconds, LAST_SECOND);
     }

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use axum::Router;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde_json::json;
 
 use super::answer;
 use super::docs::{self, API_VERSION};
 use crate::VERSION;
 use crate::api::Api;
+use crate::metrics::CONTENT_TYPE;
 
 /// Where the process says that it lives: answered however busy it is.
 pub(crate) const ALIVE_PATH: &str = "/healthz";
+
+/// What this replica counts, for Prometheus. Whoever may call at all may read it.
+const METRICS_PATH: &str = "/metrics";
 
 const READY_PATH: &str = "/readyz";
 const VERSION_PATH: &str = "/version";
@@ -34,8 +38,9 @@ pub(crate) fn is_public(path: &str) -> bool {
 pub(super) fn router(api: &Arc<Api>) -> Router {
     let mut router = Router::new();
     for slash in ["", "/"] {
-        let api = Arc::clone(api);
+        let (api, measured) = (Arc::clone(api), Arc::clone(api));
         router = router
+            .route(&format!("{METRICS_PATH}{slash}"), get(|| async move { metrics(&measured) }))
             .route(&format!("{ALIVE_PATH}{slash}"), get(|| async { "ok\n" }))
             .route(&format!("{READY_PATH}{slash}"), get(move || ready(api)))
             .route(&format!("{VERSION_PATH}{slash}"), get(|| async { version() }));
@@ -48,6 +53,10 @@ async fn ready(api: Arc<Api>) -> Response {
         Ok(()) => "ready\n".into_response(),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
+}
+
+fn metrics(api: &Api) -> Response {
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], api.metrics.text()).into_response()
 }
 
 fn version() -> Response {

@@ -105,6 +105,6 @@ pub(crate) struct Logs {
     pub(crate) limit: u64,
 }
 
-fn instant(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| "write a time like 2030-01-31T12:00:00Z (RFC 3339)".to_owned())
 }

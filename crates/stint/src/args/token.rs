@@ -1,9 +1,11 @@
 //! `stint token ...`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
+use super::Layered;
 use crate::config;
 
 /// What can be asked about who may call.
@@ -31,6 +33,21 @@ pub(crate) enum Command {
         /// The token's id, as `stint token list` shows it.
         id: String,
     },
+    /// Draw an administrator's token on the machine of a replica, because all others are lost.
+    ///
+    /// The replica need not run; it brings the token into the cluster at its next start. It takes the
+    /// right to write into the replica's data directory, and no token.
+    ResetAdmin(ResetAdmin),
+}
+
+/// `stint token reset-admin`.
+#[derive(Debug, Args)]
+pub(crate) struct ResetAdmin {
+    #[command(flatten)]
+    pub(crate) layered: Layered,
+    /// A new file for the token; `-` is standard output.
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(crate) admin_token_file: PathBuf,
 }
 
 /// What a token allows.

@@ -20,6 +20,7 @@ pub(crate) async fn run(caller: &Caller, command: Command) -> anyhow::Result<Exi
             caller.printer.created_token(&created)?;
         }
         Command::List => caller.printer.tokens(&caller.client.list_tokens().await?)?,
+        Command::ResetAdmin(_) => unreachable!("it is no call to a cluster"),
         Command::Revoke { id } => caller.client.revoke_token(&id).await?,
     }
     Ok(Exit::Done)

@@ -164,6 +164,49 @@ impl<'a> Token<'a> {
 }
 
 #[derive(Serialize)]
+pub(super) struct Audit<'a> {
+    records: Vec<AuditRecord<'a>>,
+}
+
+impl<'a> Audit<'a> {
+    pub(super) fn of(records: &'a [v0::AuditRecord]) -> Self {
+        Self { records: records.iter().map(AuditRecord::of).collect() }
+    }
+}
+
+#[derive(Serialize)]
+struct AuditRecord<'a> {
+    index: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    user: &'a str,
+    #[serde(rename = "tokenID")]
+    token_id: &'a str,
+    remote: &'a str,
+    #[serde(rename = "requestID")]
+    request_id: &'a str,
+    operation: &'a str,
+    object: &'a str,
+    result: &'a str,
+}
+
+impl<'a> AuditRecord<'a> {
+    fn of(record: &'a v0::AuditRecord) -> Self {
+        Self {
+            index: record.index,
+            at: record.at.as_ref().map(time),
+            user: &record.user,
+            token_id: &record.token_id,
+            remote: &record.remote,
+            request_id: &record.request_id,
+            operation: &record.operation,
+            object: &record.object,
+            result: &record.result,
+        }
+    }
+}
+
+#[derive(Serialize)]
 pub(super) struct Workers<'a> {
     workers: Vec<Worker<'a>>,
 }

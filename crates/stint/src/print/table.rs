@@ -73,6 +73,22 @@ pub(super) fn tokens(tokens: &[v0::Token]) -> String {
     text(&table)
 }
 
+pub(super) fn audit(records: &[v0::AuditRecord]) -> String {
+    let mut table = new(&["at", "user", "operation", "object", "result", "from", "request"]);
+    for record in records {
+        table.add_row([
+            at(record.at.as_ref()),
+            or_dash(&record.user),
+            plain(&record.operation),
+            or_dash(&record.object),
+            plain(&record.result),
+            plain(&record.remote),
+            plain(&record.request_id),
+        ]);
+    }
+    text(&table)
+}
+
 pub(super) fn job(job: &v0::Job) -> String {
     let mut table = bare();
     let mut row = |name: &str, value: String| {

@@ -5,7 +5,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     thread::{self, ThreadId},
+    time::Instant,
 };
+
+use stint_measure::{Distribution, Times};
 
 use crate::{
     Error,
@@ -55,6 +58,8 @@ pub(super) struct Shared {
     /// The queue has shrunk.
     shrunk: Condvar,
     writer: OnceLock<ThreadId>,
+    /// How long commits took that something was queued for, until they were on the disk.
+    commits: Times,
     _lock: Arc<DirLock>,
 }
 
@@ -97,6 +102,7 @@ impl Shared {
             grown: Condvar::new(),
             shrunk: Condvar::new(),
             writer: OnceLock::new(),
+            commits: Times::default(),
             _lock: lock,
         }
     }
@@ -189,6 +195,10 @@ impl Shared {
         }
     }
 
+    pub(super) fn commits(&self) -> Distribution {
+        self.commits.read()
+    }
+
     pub(super) fn close(&self) {
         held(&self.queue).is_closing = true;
         self.grown.notify_one();
@@ -205,7 +215,11 @@ impl Shared {
     pub(super) fn run(&self) {
         self.writer.get_or_init(|| thread::current().id());
         while let Some(group) = self.next_group() {
+            let began = Instant::now();
             let result = self.commit(&group);
+            if result.is_ok() && !group.works.is_empty() {
+                self.commits.note(began.elapsed());
+            }
             let Group { mut works, later, .. } = group;
             let result = self.settle(&mut works, later, result);
             for work in works {

@@ -14,7 +14,8 @@ fn hash(byte: u8) -> TokenHash {
 }
 
 fn commands() -> Vec<Command> {
-    let mut commands = vec![Command::Close { hash: hash(1) }];
+    let mut commands =
+        vec![Command::Close { hash: hash(1) }, Command::ResetAdmin { hash: hash(9) }];
     for (number, role) in (2..).zip(Role::ALL) {
         for expires_at in [None, Some(at(9_000))] {
             let hash = TokenHash([if expires_at.is_some() { number } else { number + 10 }; 32]);
@@ -70,7 +71,7 @@ fn a_checkpoint_brings_back_all_tokens_and_that_the_cluster_is_closed() {
         restored.add(&chunk).unwrap();
     }
     assert_eq!(restored.finish().unwrap().parts(), parts);
-    assert_eq!(parts.tokens.len(), 7);
+    assert_eq!(parts.tokens.len(), 8);
 }
 
 #[test]
@@ -79,6 +80,7 @@ fn what_no_encoder_wrote_is_garbled_and_says_where() {
     let good = pb::CreateToken { role: 1, hash: vec![7; 32], ..pb::CreateToken::default() };
     for (wire, what) in [
         (Wire::Close(pb::Close { hash: vec![7; 31] }), "hash of a token"),
+        (Wire::ResetAdmin(pb::ResetAdmin { hash: vec![7; 33] }), "hash of a token"),
         (Wire::CreateToken(pb::CreateToken { role: 0, ..good.clone() }), "role of a token"),
         (Wire::CreateToken(pb::CreateToken { hash: vec![], ..good }), "hash of a token"),
         (Wire::RevokeToken(pb::TokenRef { token: vec![7; 32] }), "token id"),

@@ -35,6 +35,23 @@ impl Model {
         Reply::Ok
     }
 
+    pub(super) fn reset_admin(&mut self, hash: TokenHash) -> Answer {
+        if let Some(t) = self.tokens.of(hash) {
+            let token = &self.tokens.all[t];
+            let is_same = token.role == Role::Admin && token.expires_at.is_none();
+            return if is_same { Ok(Reply::Ok) } else { Err(Refusal::TokenTaken(token.id)) };
+        }
+        self.tokens.is_closed = true;
+        self.give(&NewToken {
+            user: FIRST_USER.to_owned(),
+            role: Role::Admin,
+            hash,
+            expires_at: None,
+            description: "drawn on the machine of a replica".to_owned(),
+        });
+        Ok(Reply::Ok)
+    }
+
     pub(super) fn create_token(&mut self, new: &NewToken) -> Answer {
         if let Some(t) = self.tokens.of(new.hash) {
             let Token { id, user, role, hash, created_at: _, expires_at, description } =

@@ -10,6 +10,7 @@ use crate::simulation::script::Op;
 pub(super) fn resolve(op: &Op, model: &Model) -> Option<Command> {
     Some(match op {
         Op::Close(number) => Command::Close { hash: hash(*number) },
+        Op::ResetAdmin(number) => Command::ResetAdmin { hash: hash(*number) },
         Op::CreateToken { secret, user, role, expires } => {
             let at = |ms: u64| Timestamp::from_ms((model.now + ms).saturating_sub(20));
             Command::CreateToken(Box::new(NewToken {
