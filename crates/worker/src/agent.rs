@@ -43,7 +43,6 @@ pub(crate) struct Agent {
     news: News,
     context: Context,
     events: Events,
-    lapses: watch::Receiver<u64>,
     shutdown: oneshot::Receiver<()>,
 
     life: Life,
@@ -128,7 +127,6 @@ impl Agent {
             config,
             configs,
             events: context.replica.subscribe(),
-            lapses: context.guardian.lapses(),
             context,
             shutdown,
             life: Life::Settling,
@@ -160,7 +158,7 @@ impl Agent {
             let wake = self.next_wake().await;
             self.hear(wake);
         }
-        self.context.guardian.end();
+        self.context.lease.end();
         self.proposals.shutdown().await;
         self.runs.shutdown().await;
         self.searches.shutdown().await;
@@ -175,7 +173,7 @@ impl Agent {
     async fn next_wake(&mut self) -> Wake {
         let timer = self.next_timer();
         tokio::select! {
-            Ok(()) = self.lapses.changed() => Wake::LeaseLapsed,
+            () = self.context.lease.lapsed() => Wake::LeaseLapsed,
             happened = self.events.next(), if self.stopped.is_none() => Wake::Happened(happened),
             Some(ended) = self.runs.join_next_with_id() => match ended {
                 Ok((task, exit)) => Wake::RunEnded(task, Ok(exit)),
@@ -246,7 +244,7 @@ fn shared(actions: &BTreeMap<String, Action>) -> BTreeMap<String, Arc<Action>> {
 impl Drop for Agent {
     /// Whether it is dropped by its owner or by a panic: nothing that it runs goes on.
     fn drop(&mut self) {
-        self.context.guardian.end();
+        self.context.lease.end();
     }
 }
 

@@ -18,6 +18,15 @@ impl Boottime {
         Self(self.0.saturating_add(span))
     }
 
+    /// Nanoseconds since the machine started; enough for five centuries.
+    pub(crate) fn nanoseconds(self) -> u64 {
+        u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn from_nanoseconds(nanoseconds: u64) -> Self {
+        Self(Duration::from_nanos(nanoseconds))
+    }
+
     /// The form that timers of the kernel take. Never zero, which would stop a timer.
     pub(crate) fn to_timespec(self) -> Timespec {
         let whole = self.0.max(Duration::from_nanos(1));

@@ -21,6 +21,9 @@ use crate::limits;
 pub struct Config {
     /// Where the worker notes what it runs, in a subdirectory `runs` that it creates.
     pub data_dir: PathBuf,
+    /// What guardians are: a program that calls [`role`](crate::role) first of all. Each run has
+    /// one more process of it.
+    pub program: PathBuf,
     /// What the worker has, unless an operator has set something else through the API.
     pub capacity: CapacityMap,
     /// The actions that it offers by name, beside the built-in ones.
@@ -35,10 +38,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults, with no capacity and only the built-in actions.
+    /// The defaults, with no capacity and only the built-in actions; guardians are this very
+    /// program, though its file be replaced by another.
     pub fn new(data_dir: PathBuf) -> Self {
         Self {
             data_dir,
+            program: PathBuf::from("/proc/self/exe"),
             capacity: CapacityMap::default(),
             actions: BTreeMap::new(),
             ttl: limits::TTL_DEFAULT,

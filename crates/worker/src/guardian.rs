@@ -1,268 +1,405 @@
-//! The guardian: holds the end of the worker's lease and kills every run that outlives it.
+//! The guardian of one run: a small process that ends the run when its worker's lease is over.
 //!
-//! It is a thread of this process with a timer of the boot-time clock, so that neither a runtime
-//! that is stuck nor a machine that slept lets a run outlive its lease. It does not help when the
-//! whole process is stopped: for that, each run needs a guardian that is a process of its own, and
-//! this interface is what it would have to keep.
+//! A worker can be killed, stopped or frozen; then its jobs must end all the same before another
+//! worker starts them. So each run has a process of its own between the worker and the job. It
+//! holds the end of the lease on the boot-time clock, hears of renewals from the worker, and kills
+//! the run at the deadline, at the worker's death, or by its order. It is the session leader of
+//! the run and its subreaper, so that nothing of the run escapes it (`hunt`). It has no part in the
+//! run's output, and is this same program, started as [`GUARDIAN`]; another start of it, as
+//! [`STAGE`], becomes the job's program.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use nix::sys::signal::{SigSet, Signal as Blocked};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
-use tokio::sync::watch;
 
 use crate::clock::Boottime;
-use crate::orphans;
-use crate::proc::Mark;
-use crate::process::Group;
+use crate::limits::{CGROUP_PAUSE, CGROUP_TRIES, HUNT_PAUSE_MAX, HUNT_PAUSE_MIN};
 
-/// A run that is watched over. It is dropped when the run has ended, before its process is
-/// reaped: afterwards its number may be another's.
-#[derive(Debug)]
-pub(crate) struct Guarded {
-    shared: Arc<Shared>,
-    mark: Mark,
-}
+mod hunt;
+pub(crate) mod launch;
+mod stage;
+pub(crate) mod wire;
 
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        self.shared.held().runs.remove(&self.mark);
+use launch::Launch;
+use wire::{End, Ended, Order, Report};
+
+/// The first argument that makes this program a guardian.
+pub(crate) const GUARDIAN: &str = "run-guardian";
+/// The first argument that makes this program what a job's program begins as.
+const STAGE: &str = "run-stage";
+
+/// Does what this process was started for, if it was started by a worker for one of its runs; to be
+/// called before anything else, so that these processes stay small and start at once.
+pub fn role() -> Option<ExitCode> {
+    let role = std::env::args_os().nth(1)?;
+    if role == GUARDIAN {
+        Some(guard())
+    } else if role == STAGE {
+        Some(stage::run())
+    } else {
+        None
     }
 }
 
-/// The keeper of one worker's lease.
-#[derive(Debug)]
-pub(crate) struct Guardian {
-    shared: Arc<Shared>,
-    lapses: watch::Receiver<u64>,
-    thread: Option<JoinHandle<()>>,
+/// The other end of our standard input, which becomes nothing.
+fn control() -> io::Result<OwnedFd> {
+    let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    rustix::net::sockopt::socket_type(&control)?;
+    let nothing = rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty())?;
+    rustix::stdio::dup2_stdin(nothing.as_fd())?;
+    Ok(control)
 }
 
-#[derive(Debug)]
-struct Shared {
-    held: Mutex<Held>,
+fn guard() -> ExitCode {
+    let Ok(control) = control() else {
+        let text = b"stint run-guardian: a worker starts this for each of its runs; nobody else\n";
+        rustix::io::write(rustix::stdio::stderr(), text).ok();
+        return ExitCode::from(64);
+    };
+    match Run::start(control) {
+        Ok(Some(run)) => {
+            run.watch();
+            ExitCode::SUCCESS
+        }
+        // There was nothing to start any more.
+        Ok(None) => ExitCode::SUCCESS,
+        Err((control, reason)) => {
+            wire::put(&control, &Report::Failed(reason).encode(), false).ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A run that is watched over.
+struct Run {
+    /// To the worker.
+    control: OwnedFd,
+    /// Fires when the lease is over.
     timer: OwnedFd,
-    lapses: watch::Sender<u64>,
+    /// A child has ended. Requests to end are heard here too, and not obeyed: whoever stops a whole
+    /// service must not set its jobs free.
+    signals: SignalFd,
+    launch: Launch,
+    until: Boottime,
+    /// To the process until it has become the job's program.
+    stage: Option<OwnedFd>,
+    /// The first process of the run, which leads a process group of its own; nothing before it has
+    /// started and after it was reaped, when its number may be another's.
+    leader: Option<Pid>,
+    /// The leader was sent a signal by order of the worker.
+    is_by_order: bool,
+    /// The lease was over before the run was.
+    is_lapsed: bool,
+    /// Everything is being killed.
+    ending: Option<Ending>,
+    /// There is no child any more.
+    is_empty: bool,
 }
 
-#[derive(Debug, Default)]
-struct Held {
-    /// When the lease ends; without one, nothing may run.
-    until: Option<Boottime>,
-    runs: BTreeMap<Mark, Group>,
-    is_closed: bool,
+struct Ending {
+    next: Instant,
+    pause: Duration,
 }
 
-impl Guardian {
-    /// A guardian without a lease.
-    pub(crate) fn start() -> io::Result<Self> {
-        let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC)?;
-        let (sender, lapses) = watch::channel(0);
-        let shared = Arc::new(Shared { held: Mutex::default(), timer, lapses: sender });
-        let watching = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
-            .name("stint-guardian".to_owned())
-            .spawn(move || watching.watch())?;
-        Ok(Self { shared, lapses, thread: Some(thread) })
-    }
-
-    /// The lease lasts until then. One that is over does not come back to life: what ran under it
-    /// has been killed, and a renewal of it comes too late.
-    pub(crate) fn renew(&self, until: Boottime) {
-        let mut held = self.shared.held();
-        if held.until.is_some_and(|end| end < until && end > Boottime::now()) {
-            held.until = Some(until);
-            self.shared.arm(until);
-        }
-    }
-
-    /// A new lease begins. Nothing runs under a former one.
-    pub(crate) fn begin(&self, until: Boottime) {
-        let mut held = self.shared.held();
-        assert!(held.runs.is_empty(), "a lease begins while {} runs have another", held.runs.len());
-        held.until = Some(until);
-        self.shared.arm(until);
-    }
-
-    /// Whether there is a lease, and something may be started under it.
-    pub(crate) fn is_valid(&self) -> bool {
-        self.shared.held().is_valid()
-    }
-
-    /// Watches over a run from now on. A run that comes too late is killed at once.
-    pub(crate) fn guard(&self, mark: Mark, group: Group) -> Option<Guarded> {
-        let mut held = self.shared.held();
-        if !held.is_valid() {
-            group.signal(Signal::KILL);
-            return None;
-        }
-        held.runs.insert(mark, group);
-        Some(Guarded { shared: Arc::clone(&self.shared), mark })
-    }
-
-    /// The lease is over before its time: everything under it is killed at once.
-    pub(crate) fn end(&self) {
-        let mut held = self.shared.held();
-        held.until = None;
-        held.kill();
-    }
-
-    /// Counts the leases that ran out.
-    pub(crate) fn lapses(&self) -> watch::Receiver<u64> {
-        self.lapses.clone()
-    }
-}
-
-impl Drop for Guardian {
-    /// Kills what is still under the lease: nobody would any more.
-    fn drop(&mut self) {
-        {
-            let mut held = self.shared.held();
-            held.is_closed = true;
-            held.kill();
-            self.shared.arm(Boottime::now());
-        }
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the guardian has panicked, which is a bug");
-        }
-    }
-}
-
-impl Held {
-    fn is_valid(&self) -> bool {
-        !self.is_closed && self.until.is_some_and(|until| until > Boottime::now())
-    }
-
-    fn kill(&self) {
-        self.runs.values().for_each(|group| group.signal(Signal::KILL));
-    }
-}
-
-impl Shared {
-    fn held(&self) -> MutexGuard<'_, Held> {
-        // What a panicking holder left is whole: each change is one assignment.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Called with the lock held, so that the timer always has the last end of the lease.
-    fn arm(&self, at: Boottime) {
-        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let once = Itimerspec { it_interval: never, it_value: at.to_timespec() };
-        timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &once)
-            .expect("a timer that exists can be set to any instant");
-    }
-
-    fn watch(&self) {
+impl Run {
+    /// Starts what the worker says; nothing if it is too late for that.
+    fn start(control: OwnedFd) -> Result<Option<Self>, (OwnedFd, String)> {
+        let mut until = None;
+        let mut bytes = Vec::new();
         loop {
-            let fired = rustix::io::read(&self.timer, &mut [0_u8; 8]);
-            let marks = {
-                let mut held = self.held();
-                if held.is_closed {
-                    return;
-                }
-                let is_over = held.until.is_some_and(|until| until <= Boottime::now());
-                if !is_over && fired.is_ok() {
-                    // Set anew, or ended, after it had fired.
-                    continue;
-                }
-                held.until = None;
-                held.kill();
-                held.runs.keys().copied().collect()
-            };
-            self.lapses.send_modify(|count| *count += 1);
-            // What has left its group is slower to find; the groups are dead by now.
-            if let Err(error) = orphans::kill_marked(&marks) {
-                tracing::error!(%error, "processes cannot be listed");
+            let packet = wire::take(&control, true).ok().flatten();
+            match packet.as_deref().and_then(Order::decode) {
+                Some(Order::Launch(part)) => bytes.extend(part),
+                Some(Order::Renew(later)) => until = Some(later),
+                Some(Order::Start) => break,
+                Some(Order::Terminate | Order::Kill) | None => return Ok(None),
+            }
+        }
+        let Some(launch) = Launch::decode(&bytes) else {
+            return Err((control, "its worker has sent nonsense, which is a bug".to_owned()));
+        };
+        let until = until.map_or(launch.until, |until| until.max(launch.until));
+        match Self::prepare(&launch, until) {
+            Ok((timer, signals)) => {
+                let run = Self {
+                    control,
+                    timer,
+                    signals,
+                    launch,
+                    until,
+                    stage: None,
+                    leader: None,
+                    is_by_order: false,
+                    is_lapsed: false,
+                    ending: None,
+                    is_empty: false,
+                };
+                run.begin(&bytes)
+            }
+            Err(error) => {
+                launch.cgroup.remove();
+                Err((control, format!("its guardian cannot {error}")))
             }
         }
     }
+
+    /// What has to be there before anything runs.
+    fn prepare(launch: &Launch, until: Boottime) -> Result<(OwnedFd, SignalFd), String> {
+        let cannot = |what: &str, error: io::Error| format!("{what}: {error}");
+        // Fails if it leads a session already.
+        rustix::process::setsid().ok();
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+            .map_err(|error| cannot("become a subreaper", error.into()))?;
+        let mut heard = SigSet::empty();
+        for signal in [Blocked::SIGCHLD, Blocked::SIGTERM, Blocked::SIGINT, Blocked::SIGHUP] {
+            heard.add(signal);
+        }
+        heard.thread_block().map_err(|error| cannot("block signals", error.into()))?;
+        let signals = SignalFd::with_flags(&heard, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+            .map_err(|error| cannot("hear signals", error.into()))?;
+        let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC)
+            .and_then(|timer| arm(&timer, until).map(|()| timer))
+            .map_err(|error| cannot("set a timer", error.into()))?;
+        launch.cgroup.create().map_err(|error| cannot("make a cgroup", error))?;
+        Ok((timer, signals))
+    }
+
+    fn begin(mut self, launch: &[u8]) -> Result<Option<Self>, (OwnedFd, String)> {
+        // The worker may be gone by now, or its lease over.
+        self.hear();
+        if self.ending.is_some() || self.until <= Boottime::now() {
+            self.launch.cgroup.remove();
+            return Ok(None);
+        }
+        match spawn(launch) {
+            Ok((stage, leader)) => {
+                (self.stage, self.leader) = (Some(stage), Some(leader));
+                Ok(Some(self))
+            }
+            Err(error) => {
+                self.launch.cgroup.remove();
+                Err((self.control, format!("cannot start its first process: {error}")))
+            }
+        }
+    }
+
+    /// Returns when nothing of the run is left.
+    fn watch(mut self) {
+        loop {
+            self.hear();
+            if self.until <= Boottime::now() && self.ending.is_none() {
+                self.is_lapsed = true;
+                self.end();
+            }
+            self.hear_stage();
+            self.reap();
+            if self.is_empty {
+                break;
+            }
+            self.kill_again(Instant::now());
+            self.wait();
+        }
+        for _ in 0..CGROUP_TRIES {
+            if self.launch.cgroup.remove() {
+                break;
+            }
+            // The kernel is still taking its last process apart.
+            poll(&mut [], Some(&timespec(CGROUP_PAUSE))).ok();
+        }
+        self.report(&Report::Gone);
+    }
+
+    /// Obeys the worker. That it is gone is an order, too.
+    fn hear(&mut self) {
+        loop {
+            let packet = match wire::take(&self.control, false) {
+                Ok(packet) => packet,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => None,
+            };
+            match packet.as_deref().and_then(Order::decode) {
+                Some(Order::Renew(until)) => {
+                    // A worker renews nothing that is over by its own clock, which is ours.
+                    self.until = self.until.max(until);
+                    arm(&self.timer, self.until).ok();
+                }
+                Some(Order::Terminate) => self.terminate(),
+                Some(Order::Kill) => {
+                    self.see_end();
+                    self.is_by_order |= self.leader.is_some();
+                    self.end();
+                }
+                Some(Order::Launch(_) | Order::Start) => {}
+                None => {
+                    self.end();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// SIGTERM, and SIGCONT so that a stopped process can obey; unless it has ended by itself.
+    fn terminate(&mut self) {
+        self.see_end();
+        if let Some(leader) = self.leader {
+            self.is_by_order = true;
+            kill_process_group(leader, Signal::TERM).ok();
+            kill_process_group(leader, Signal::CONT).ok();
+        }
+    }
+
+    /// Hears whether the first process has become the job's program.
+    fn hear_stage(&mut self) {
+        let Some((stage, leader)) = self.stage.as_ref().zip(self.leader) else { return };
+        let report = match wire::take(stage, false) {
+            Ok(None) => Report::Started(leader),
+            Ok(Some(packet)) => match Report::decode(&packet) {
+                Some(failed @ Report::Failed(_)) => failed,
+                _ => return,
+            },
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) => Report::Failed(format!("its start cannot be watched: {error}")),
+        };
+        self.stage = None;
+        let has_failed = matches!(report, Report::Failed(_));
+        self.report(&report);
+        if has_failed {
+            self.end();
+        }
+    }
+
+    /// Takes note of children that have ended. When there is none, nothing of the run is left.
+    fn reap(&mut self) {
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        loop {
+            let status = match waitid(Id::All, look) {
+                Ok(WaitStatus::StillAlive) | Err(nix::Error::EINTR) => return,
+                Ok(status) => status,
+                Err(nix::Error::ECHILD) => {
+                    self.is_empty = true;
+                    return;
+                }
+                Err(_) => return,
+            };
+            let Some(pid) = status.pid().and_then(|pid| Pid::from_raw(pid.as_raw())) else {
+                return;
+            };
+            if Some(pid) == self.leader {
+                self.see_end();
+            } else {
+                rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::NOHANG).ok();
+            }
+        }
+    }
+
+    /// If the leader has ended, says how, and kills what it has left. Only then is its number given
+    /// back: before that the group can be no other's.
+    fn see_end(&mut self) {
+        let Some(leader) = self.leader else { return };
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        let id = nix::unistd::Pid::from_raw(leader.as_raw_nonzero().get());
+        if !matches!(waitid(Id::Pid(id), look), Ok(status) if status != WaitStatus::StillAlive) {
+            return;
+        }
+        // It is over, so that nothing more will be said of its start.
+        self.hear_stage();
+        self.end();
+        let options = rustix::process::WaitOptions::NOHANG;
+        let status = rustix::process::waitpid(Some(leader), options).ok().flatten();
+        self.leader = None;
+        if let Some((_, status)) = status {
+            let status = ExitStatus::from_raw(status.as_raw());
+            let how = match status.signal() {
+                Some(signal) => Ended::Signal(signal),
+                None => Ended::Code(status.code().unwrap_or_default()),
+            };
+            let (is_by_order, is_lapsed) = (self.is_by_order, self.is_lapsed);
+            self.report(&Report::Ended(End { how, is_by_order, is_lapsed }));
+        }
+    }
+
+    /// Begins to kill everything.
+    fn end(&mut self) {
+        if self.ending.is_none() {
+            let pause = HUNT_PAUSE_MIN;
+            self.ending = Some(Ending { next: Instant::now() + pause, pause });
+            self.launch.cgroup.kill();
+            if let Some(leader) = self.leader {
+                kill_process_group(leader, Signal::KILL).ok();
+            }
+        }
+    }
+
+    /// What did not end with its group is slower to find, and is looked for until there is nothing.
+    fn kill_again(&mut self, now: Instant) {
+        let Some(ending) = self.ending.as_mut().filter(|ending| ending.next <= now) else { return };
+        ending.pause = (ending.pause * 2).min(HUNT_PAUSE_MAX);
+        self.launch.cgroup.kill();
+        // If processes cannot be listed now, there is another time.
+        hunt::kill_descendants().ok();
+        ending.next = Instant::now() + ending.pause;
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&mut self) {
+        let pause = self.ending.as_ref().map(|ending| {
+            let pause = ending.next.saturating_duration_since(Instant::now());
+            timespec(pause.max(Duration::from_millis(1)))
+        });
+        let mut sources = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        if self.ending.is_none() {
+            sources.push(PollFd::new(&self.control, PollFlags::IN));
+            sources.push(PollFd::new(&self.timer, PollFlags::IN));
+        }
+        sources.extend(self.stage.as_ref().map(|stage| PollFd::new(stage, PollFlags::IN)));
+        poll(&mut sources, pause.as_ref()).ok();
+        while let Ok(Some(_)) = self.signals.read_signal() {}
+    }
+
+    fn report(&self, report: &Report) {
+        // A worker that is gone does not hear; one that is stopped will.
+        wire::put(&self.control, &report.encode(), false).ok();
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::path::PathBuf;
-    use std::time::Duration;
+/// Starts the process that becomes the job's program.
+fn spawn(launch: &[u8]) -> io::Result<(OwnedFd, Pid)> {
+    let (ours, theirs) = wire::pair()?;
+    let child = Command::new("/proc/self/exe")
+        .arg0("stint")
+        .arg(STAGE)
+        .env_clear()
+        .stdin(Stdio::from(theirs))
+        .process_group(0)
+        .spawn()?;
+    // The run's output is its own: nobody should wait for this process to close it.
+    let nothing = rustix::stdio::stdin();
+    rustix::stdio::dup2_stdout(nothing)?;
+    rustix::stdio::dup2_stderr(nothing)?;
+    // It may end before it has read everything, and is seen to end then.
+    wire::send_launch(&ours, launch).ok();
+    Ok((ours, Pid::from_child(&child)))
+}
 
-    use stint_core::{JobId, LeaseId};
+fn arm(timer: &OwnedFd, at: Boottime) -> rustix::io::Result<()> {
+    let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let once = Itimerspec { it_interval: never, it_value: at.to_timespec() };
+    timerfd_settime(timer, TimerfdTimerFlags::ABSTIME, &once).map(drop)
+}
 
-    use super::*;
-    use crate::invocation::Invocation;
-    use crate::process::{Ended, Process};
-
-    const MARK: Mark = Mark { lease: LeaseId(3), job: JobId::from_bytes([3; 16]) };
-
-    fn sleeper() -> Process {
-        let invocation = Invocation {
-            name: "sleep".to_owned(),
-            program: PathBuf::from("/bin/sleep"),
-            arguments: vec!["600".to_owned()],
-            environment: BTreeMap::new(),
-            working_dir: PathBuf::from("/"),
-            confinement: crate::Confinement::default(),
-        };
-        Process::start(&invocation).unwrap().0
-    }
-
-    fn soon(ms: u64) -> Boottime {
-        Boottime::now().plus(Duration::from_millis(ms))
-    }
-
-    #[tokio::test]
-    async fn a_run_ends_with_its_lease_and_not_before() {
-        let guardian = Guardian::start().unwrap();
-        let mut lapses = guardian.lapses();
-        assert!(!guardian.is_valid());
-        guardian.begin(soon(60_000));
-        let process = sleeper();
-        let guarded = guardian.guard(MARK, process.group()).unwrap();
-        let (first, last) = (soon(100), soon(300));
-        guardian.renew(first);
-        assert!(guardian.is_valid());
-        guardian.end();
-        process.ended().await.unwrap();
-        assert!(!guardian.is_valid());
-        drop(guarded);
-        assert_eq!(process.reap().unwrap(), Ended::Signal(9));
-
-        guardian.begin(first);
-        let process = sleeper();
-        let guarded = guardian.guard(MARK, process.group()).unwrap();
-        guardian.renew(last);
-        process.ended().await.unwrap();
-        assert!(Boottime::now() >= last, "killed before its lease ended");
-        lapses.changed().await.unwrap();
-        assert_eq!(*lapses.borrow(), 1);
-        guardian.renew(soon(60_000));
-        assert!(!guardian.is_valid(), "a lease came back to life");
-        drop(guarded);
-        drop(process.reap());
-    }
-
-    #[tokio::test]
-    async fn a_run_that_comes_too_late_is_killed() {
-        let guardian = Guardian::start().unwrap();
-        let process = sleeper();
-        assert!(guardian.guard(MARK, process.group()).is_none());
-        process.ended().await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn nothing_runs_without_its_guardian() {
-        let guardian = Guardian::start().unwrap();
-        guardian.begin(soon(60_000));
-        let process = sleeper();
-        let _guarded = guardian.guard(MARK, process.group()).unwrap();
-        drop(guardian);
-        process.ended().await.unwrap();
-    }
+fn timespec(span: Duration) -> Timespec {
+    span.try_into().unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 })
 }

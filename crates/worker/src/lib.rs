@@ -2,11 +2,14 @@
 //!
 //! It decides nothing about who gets a job: that is `stint-core`'s. It knows no HTTP and no disk
 //! but the small notes by which it finds what a former life of it left running. Start at
-//! [`Worker`], then `agent`, `run`, `stop` and `process`.
+//! [`Worker`], then `agent`, `run`, `stop` and `process`; what keeps a run within its lease is
+//! `guardian`, a process of its own.
 #![deny(missing_docs)]
 
+mod account;
 mod agent;
 mod builtin;
+mod cgroup;
 mod clock;
 mod command_line;
 mod config;
@@ -16,6 +19,7 @@ mod error;
 mod guardian;
 mod inventory;
 mod invocation;
+mod lease;
 mod limits;
 mod orders;
 mod orphans;
@@ -35,5 +39,6 @@ pub use config::{Action, Config, OutputLimits};
 pub use confinement::Confinement;
 pub use declared::check as check_declarations;
 pub use error::Error;
+pub use guardian::role;
 pub use preview::Preview;
 pub use worker::{Reloader, Worker};

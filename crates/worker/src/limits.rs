@@ -111,3 +111,32 @@ pub(crate) const DRAIN_GRACE: Duration = Duration::from_secs(1);
 /// How long a worker that is being stopped tries to report its last runs and to say goodbye: the
 /// time in which a cluster that has just lost its leader has another one.
 pub(crate) const FAREWELL_MAX: Duration = Duration::from_secs(5);
+
+/// Bytes of one packet between a worker and a guardian: a few make up the longest command line,
+/// and a guardian that holds one stays small.
+pub(crate) const PACKET_BYTES_MAX: usize = 32 * 1024;
+
+/// How long a guardian may take to hear what it is to start: it has nothing else to do.
+pub(crate) const LAUNCH_MAX: Duration = Duration::from_secs(10);
+
+/// How long a guardian may take to obey an order to kill, before its worker does it.
+pub(crate) const OBEY_MAX: Duration = Duration::from_millis(500);
+
+/// After the first process of a run has ended, its worker waits so long for the rest to be gone
+/// before it reports the end. What is not gone then waits for the kernel, in a dead disk, say.
+pub(crate) const GONE_MAX: Duration = Duration::from_secs(2);
+
+/// What does not end with its process group and cgroup is looked for after this, and again after
+/// pauses that double, for as long as there is any.
+pub(crate) const HUNT_PAUSE_MIN: Duration = Duration::from_millis(5);
+/// The longest such pause: what is left then waits for the kernel.
+pub(crate) const HUNT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Looks for processes that are still to be stopped, before all are killed: more than the doublings
+/// that fill any process table.
+pub(crate) const HUNT_PASSES_MAX: usize = 64;
+
+/// A cgroup whose last process has been reaped can be removed at once, or nearly.
+pub(crate) const CGROUP_TRIES: usize = 3;
+/// Between these tries.
+pub(crate) const CGROUP_PAUSE: Duration = Duration::from_millis(2);

@@ -1,18 +1,20 @@
-//! Finding and ending what a former life of this worker left running.
+//! Finding and ending what runs without a guardian that would end it.
 //!
-//! Each run has a note on disk, written before its process starts and removed when nothing of it
-//! is left. A note without a run is a leftover: its process group is killed, and so is whatever
-//! carries its mark in its environment, wherever it has forked to. A process that has both left
-//! its group and cleared its environment is not found.
+//! Each run has a note on disk, written before its guardian may start anything and removed when
+//! nothing of it is left. A note without a run is a leftover, of a former life of this worker or of
+//! a run whose guardian was killed. What belongs to it is found by its cgroup, by its guardian
+//! (descendants and session), by its process group, and by the mark that it carries in its
+//! environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal};
 use stint_core::{JobId, LeaseId};
 
+use crate::cgroup::{self, Cgroups};
 use crate::error::Error;
 use crate::proc::{self, Mark, Stat};
 
@@ -21,6 +23,7 @@ use crate::proc::{self, Mark, Stat};
 pub(crate) struct Notes {
     dir: PathBuf,
     boot_id: String,
+    pub(crate) cgroups: Cgroups,
 }
 
 /// What a note says.
@@ -28,23 +31,27 @@ pub(crate) struct Notes {
 struct Note {
     mark: Mark,
     boot_id: String,
-    /// The leader of its process group, and when it started.
-    leader: Option<(Pid, u64)>,
+    guardian: Option<Identity>,
+    /// The leader of its process group.
+    leader: Option<Identity>,
 }
+
+/// One process of one boot: its number, and when it started.
+type Identity = (i32, u64);
 
 impl Notes {
     /// The notes in `data_dir`, which is created if it is not there.
     pub(crate) fn open(data_dir: &Path) -> Result<Self, Error> {
         let dir = data_dir.join("runs");
-        fs::create_dir_all(&dir).map_err(|source| {
-            let path = dir.clone();
-            Error::Io { what: "create the directory", path, source }
-        })?;
-        let boot_id = proc::boot_id().map_err(|source| {
-            let path = PathBuf::from("/proc/sys/kernel/random/boot_id");
-            Error::Io { what: "read", path, source }
-        })?;
-        Ok(Self { dir, boot_id })
+        let cannot = |what, path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Io { what, path, source }
+        };
+        fs::create_dir_all(&dir).map_err(cannot("create the directory", &dir))?;
+        let boot_id = proc::boot_id()
+            .map_err(cannot("read", Path::new("/proc/sys/kernel/random/boot_id")))?;
+        let key = cgroup::key(&dir).map_err(cannot("look at", &dir))?;
+        Ok(Self { dir, boot_id, cgroups: Cgroups::prepare(&key) })
     }
 
     /// Notes that a process of this run is about to start.
@@ -53,15 +60,25 @@ impl Notes {
         fs::write(self.path(mark.lease), text)
     }
 
+    /// Notes which process is the guardian of this run.
+    pub(crate) fn guarded(&self, mark: Mark, pid: Pid) -> io::Result<()> {
+        self.add(mark, "guardian", pid)
+    }
+
     /// Notes which process has started.
     pub(crate) fn started(&self, mark: Mark, pid: Pid) -> io::Result<()> {
+        self.add(mark, "leader", pid)
+    }
+
+    fn add(&self, mark: Mark, what: &str, pid: Pid) -> io::Result<()> {
         let Some(stat) = proc::stat(pid) else { return Ok(()) };
         let mut file = OpenOptions::new().append(true).open(self.path(mark.lease))?;
-        writeln!(file, "leader {} {}", pid.as_raw_nonzero(), stat.started)
+        file.write_all(format!("{what} {} {}\n", pid.as_raw_nonzero(), stat.started).as_bytes())
     }
 
     /// Notes that nothing of this run is left.
     pub(crate) fn end(&self, lease: LeaseId) {
+        self.cgroups.remove(lease);
         if let Err(error) = fs::remove_file(self.path(lease))
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -70,85 +87,142 @@ impl Notes {
         }
     }
 
-    /// Kills whatever runs under any note, and says how many processes there still were. Once
-    /// there are none, there are no notes any more.
+    /// Kills whatever runs under any note or in any cgroup of a run, and says how many processes
+    /// there still were. Once there are none, there are no notes any more.
     pub(crate) fn end_leftovers(&self) -> io::Result<usize> {
-        let notes = self.read()?;
-        if notes.is_empty() {
+        let (notes, cut_off) = self.read()?;
+        let others = self.cgroups.runs()?.into_iter().chain(cut_off);
+        let leases = notes.keys().copied().chain(others).collect();
+        self.end_all(&notes, &leases)
+    }
+
+    /// The same for these runs, which are over.
+    pub(crate) fn end_runs(&self, marks: &BTreeSet<Mark>) -> io::Result<usize> {
+        let leases: BTreeSet<_> = marks.iter().map(|mark| mark.lease).collect();
+        let (mut notes, _) = self.read()?;
+        notes.retain(|lease, _| leases.contains(lease));
+        self.end_all(&notes, &leases)
+    }
+
+    fn end_all(
+        &self,
+        notes: &BTreeMap<LeaseId, Note>,
+        leases: &BTreeSet<LeaseId>,
+    ) -> io::Result<usize> {
+        if leases.is_empty() {
             return Ok(0);
         }
+        let in_cgroups: usize = leases.iter().map(|lease| self.cgroups.kill(*lease)).sum();
+        let current: Vec<_> = notes.values().filter(|note| note.boot_id == self.boot_id).collect();
         let processes = proc::all()?;
-        let current = notes.values().filter(|note| note.boot_id == self.boot_id);
-        let leaders: Vec<_> = current.clone().filter_map(|note| note.leader).collect();
-        let marks = current.map(|note| note.mark).collect();
-        let alive = kill_groups(&processes, &leaders) + proc::kill_marked(&processes, &marks);
+        let strays = strays(&processes, &current);
+        for stray in &strays {
+            proc::signal(stray, Signal::KILL);
+        }
+        let mut alive = in_cgroups.max(strays.len());
         if alive == 0 {
-            for lease in notes.keys() {
+            // Last of all, because it holds on to what descends from it.
+            alive = guardians(&processes, &current)
+                .filter(|guardian| proc::signal(guardian, Signal::KILL))
+                .count();
+        }
+        if alive == 0 {
+            for lease in leases {
                 self.end(*lease);
             }
         }
         Ok(alive)
     }
 
+    /// Whether something of this run may be left.
+    pub(crate) fn has(&self, lease: LeaseId) -> bool {
+        self.path(lease).exists()
+    }
+
     fn path(&self, lease: LeaseId) -> PathBuf {
         self.dir.join(lease.to_string())
     }
 
-    fn read(&self) -> io::Result<BTreeMap<LeaseId, Note>> {
-        let mut notes = BTreeMap::new();
+    /// The notes, and those that are not whole: cut off while they were written, before a process
+    /// would have started.
+    fn read(&self) -> io::Result<(BTreeMap<LeaseId, Note>, Vec<LeaseId>)> {
+        let (mut notes, mut cut_off) = (BTreeMap::new(), Vec::new());
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
             let name = entry.file_name();
             let Some(lease) = name.to_str().and_then(|name| name.parse().ok()).map(LeaseId) else {
                 continue;
             };
-            match parse(lease, &fs::read_to_string(entry.path())?) {
+            let text = match fs::read_to_string(entry.path()) {
+                // A run of this life that has just ended.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                text => text?,
+            };
+            match parse(lease, &text) {
                 Some(note) => {
                     notes.insert(lease, note);
                 }
-                // Cut off while it was written, before the process would have started.
-                None => self.end(lease),
+                None => cut_off.push(lease),
             }
         }
-        Ok(notes)
+        Ok((notes, cut_off))
     }
 }
 
-/// Kills the process groups of these leaders, and says how many processes they had.
+impl Drop for Notes {
+    /// The worker works no more.
+    fn drop(&mut self) {
+        self.cgroups.close();
+    }
+}
+
+/// The guardians of these runs that are there, dead ones too.
+fn guardians<'a>(processes: &'a [Stat], notes: &[&Note]) -> impl Iterator<Item = &'a Stat> {
+    let known: BTreeSet<_> = notes.iter().filter_map(|note| note.guardian).collect();
+    processes.iter().filter(move |process| known.contains(&process.identity()))
+}
+
+/// What lives of these runs, but for their guardians.
 ///
-/// While a group has a member, the kernel gives its number to nobody; and a leader that started
-/// when the note says is the one that the note means. A group whose leader is gone is left to the
-/// search for marks.
-fn kill_groups(processes: &[Stat], leaders: &[(Pid, u64)]) -> usize {
-    let mut alive = 0;
-    for (pid, started) in leaders {
-        let is_ours = |process: &&Stat| process.pid == *pid && process.started == *started;
-        if processes.iter().find(is_ours).is_none() {
-            continue;
-        }
-        let group = pid.as_raw_nonzero().get();
-        let members = processes.iter().filter(|process| process.group == group);
-        let count = members.filter(|process| !process.is_zombie).count();
-        if count > 0 && kill_process_group(*pid, Signal::KILL).is_ok() {
-            alive += count;
-        }
-    }
-    alive
-}
-
-/// Kills what carries these marks, and says how many processes there were.
-pub(crate) fn kill_marked(marks: &BTreeSet<Mark>) -> io::Result<usize> {
-    Ok(proc::kill_marked(&proc::all()?, marks))
+/// While a group or a session has a member, the kernel gives its number to nobody; and a process
+/// that started when the note says is the one that the note means. A group whose leader is gone is
+/// left to the search for marks.
+fn strays(processes: &[Stat], notes: &[&Note]) -> Vec<Stat> {
+    let marks: BTreeSet<_> = notes.iter().map(|note| note.mark).collect();
+    let leaders: BTreeSet<_> = notes.iter().filter_map(|note| note.leader).collect();
+    let is_leader = |process: &&Stat| leaders.contains(&process.identity());
+    let groups: BTreeSet<_> = processes.iter().filter(is_leader).map(Stat::number).collect();
+    let guardians: Vec<_> = guardians(processes, notes).copied().collect();
+    let sessions: BTreeSet<_> = guardians.iter().map(Stat::number).collect();
+    let descendants: BTreeSet<_> = guardians
+        .iter()
+        .flat_map(|guardian| proc::descendants(processes, guardian.pid))
+        .map(|process| process.number())
+        .collect();
+    let belongs = |process: &&Stat| {
+        !process.is_zombie
+            && !guardians.contains(process)
+            && (groups.contains(&process.group)
+                || sessions.contains(&process.session)
+                || descendants.contains(&process.number())
+                || proc::mark(process.pid).is_some_and(|mark| marks.contains(&mark)))
+    };
+    processes.iter().filter(belongs).copied().collect()
 }
 
 fn parse(lease: LeaseId, text: &str) -> Option<Note> {
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+    let identity = |name: &str| {
+        let (pid, started) = field(name)?.split_once(' ')?;
+        Some((pid.parse().ok()?, started.parse().ok()?))
+    };
     let job: JobId = field("job ")?.parse().ok()?;
-    let leader = field("leader ").and_then(|rest| {
-        let (pid, started) = rest.split_once(' ')?;
-        Some((Pid::from_raw(pid.parse().ok()?)?, started.parse().ok()?))
-    });
-    Some(Note { mark: Mark { lease, job }, boot_id: field("boot ")?.to_owned(), leader })
+    Some(Note {
+        mark: Mark { lease, job },
+        boot_id: field("boot ")?.to_owned(),
+        guardian: identity("guardian "),
+        leader: identity("leader "),
+    })
 }
 
 #[cfg(test)]

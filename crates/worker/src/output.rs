@@ -53,8 +53,8 @@ impl Output {
     pub(crate) fn new(pipes: Pipes, limits: OutputLimits, line_count: u64) -> io::Result<Self> {
         Ok(Self {
             sources: [
-                Source::new(pipes.out.into(), Stream::Out, limits)?,
-                Source::new(pipes.err.into(), Stream::Err, limits)?,
+                Source::new(pipes.out, Stream::Out, limits)?,
+                Source::new(pipes.err, Stream::Err, limits)?,
             ],
             allowance: Allowance::new(limits, line_count),
             waiting: VecDeque::new(),
@@ -75,6 +75,8 @@ impl Output {
         };
         let mut lines = Vec::new();
         match (source.as_mut(), got) {
+            // Nobody takes it any more: it is not worth splitting.
+            (Some(_), Some(1..)) if self.allowance.is_exhausted() => {}
             (Some(source), Some(count @ 1..)) => {
                 let bytes = source.buffer.get(..count).unwrap_or_default();
                 source.splitter.push(bytes, &mut lines);

@@ -1,6 +1,6 @@
 //! What `/proc` says of processes that are not our children.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
@@ -18,12 +18,29 @@ pub(crate) struct Mark {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) pid: Pid,
+    /// Its parent, by number.
+    pub(crate) parent: i32,
     /// Its process group.
     pub(crate) group: i32,
+    /// Its session.
+    pub(crate) session: i32,
     /// When it started, in the kernel's ticks since boot: with the pid, its identity in this boot.
     pub(crate) started: u64,
     /// It has ended, and only its parent has not looked yet.
     pub(crate) is_zombie: bool,
+    /// It has been stopped.
+    pub(crate) is_stopped: bool,
+}
+
+impl Stat {
+    pub(crate) fn number(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
+    /// What no other process of this boot is.
+    pub(crate) fn identity(&self) -> (i32, u64) {
+        (self.number(), self.started)
+    }
 }
 
 /// The name of this run of the kernel.
@@ -49,22 +66,34 @@ pub(crate) fn stat(pid: Pid) -> Option<Stat> {
     parse_stat(pid, &String::from_utf8_lossy(&text))
 }
 
-/// Sends SIGKILL to every process that carries one of `marks`, and says how many there were.
-pub(crate) fn kill_marked(processes: &[Stat], marks: &BTreeSet<Mark>) -> usize {
-    let carries = |pid| mark(pid).is_some_and(|mark| marks.contains(&mark));
-    let living = processes.iter().filter(|process| !process.is_zombie);
-    living
-        .filter(|process| carries(process.pid))
-        .filter(|process| {
-            // The descriptor holds on to one process: what is looked at again is what is killed,
-            // even if the number has been given to another one meanwhile.
-            let Ok(held) = pidfd_open(process.pid, PidfdFlags::empty()) else { return false };
-            carries(process.pid) && pidfd_send_signal(&held, Signal::KILL).is_ok()
-        })
-        .count()
+/// The processes that descend from `ancestor`, zombies included.
+pub(crate) fn descendants(processes: &[Stat], ancestor: Pid) -> Vec<Stat> {
+    let mut children: BTreeMap<i32, Vec<&Stat>> = BTreeMap::new();
+    for process in processes {
+        children.entry(process.parent).or_default().push(process);
+    }
+    let mut found = Vec::new();
+    let mut waiting = vec![ancestor.as_raw_nonzero().get()];
+    while let Some(parent) = waiting.pop() {
+        for child in children.remove(&parent).unwrap_or_default() {
+            waiting.push(child.number());
+            found.push(*child);
+        }
+    }
+    found
 }
 
-fn mark(pid: Pid) -> Option<Mark> {
+/// Sends a signal to that very process, and says whether it has got it. If its number has been
+/// given to another one meanwhile, that one is left alone.
+pub(crate) fn signal(process: &Stat, signal: Signal) -> bool {
+    // The descriptor holds on to one process: what is looked at again is what is signalled.
+    let Ok(held) = pidfd_open(process.pid, PidfdFlags::empty()) else { return false };
+    stat(process.pid).is_some_and(|now| now.identity() == process.identity() && !now.is_zombie)
+        && pidfd_send_signal(&held, signal).is_ok()
+}
+
+/// What a process carries. It is the same process for as long as it started when `process` did.
+pub(crate) fn mark(pid: Pid) -> Option<Mark> {
     let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).ok()?;
     let value = |name: &str| {
         let mut variables = environment.split(|byte| *byte == 0);
@@ -80,14 +109,18 @@ fn parse_stat(pid: Pid, text: &str) -> Option<Stat> {
     let fields: Vec<_> = fields.split_ascii_whitespace().collect();
     Some(Stat {
         pid,
+        parent: fields.get(1)?.parse().ok()?,
         group: fields.get(2)?.parse().ok()?,
+        session: fields.get(3)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
         is_zombie: matches!(*fields.first()?, "Z" | "X"),
+        is_stopped: matches!(*fields.first()?, "T" | "t"),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
     use std::process::Command;
 
     use super::*;
@@ -95,36 +128,38 @@ mod tests {
     #[test]
     fn a_name_with_parentheses_is_no_trouble() {
         let pid = Pid::from_raw(7).unwrap();
-        let text = "7 (a) R) Z 1 5 5 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0";
-        let expected = Stat { pid, group: 5, started: 4711, is_zombie: true };
+        let text = "7 (a) R) Z 1 5 6 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0";
+        let expected = Stat {
+            pid,
+            parent: 1,
+            group: 5,
+            session: 6,
+            started: 4711,
+            is_zombie: true,
+            is_stopped: false,
+        };
         assert_eq!(parse_stat(pid, text), Some(expected));
         assert_eq!(parse_stat(pid, "7 (a"), None);
     }
 
     #[test]
-    fn only_processes_with_the_very_mark_are_killed() {
-        let ours = JobId::from_bytes([1; 16]);
-        let start = |lease: &str, job: JobId| {
-            Command::new("sleep")
-                .arg("600")
-                .env("STINT_LEASE", lease)
-                .env("STINT_JOB_ID", job.to_string())
-                .spawn()
-                .unwrap()
-        };
-        let mut leftover = start("31", ours);
-        let mut others = [start("32", ours), start("31", JobId::from_bytes([2; 16]))];
-        let marks = BTreeSet::from([Mark { lease: LeaseId(31), job: ours }]);
-        // A child has our own environment until it has become another program.
-        while kill_marked(&all().unwrap(), &marks) == 0 {
-            std::thread::yield_now();
-        }
-        assert_eq!(leftover.wait().unwrap().code(), None);
-        assert_eq!(kill_marked(&all().unwrap(), &marks), 0);
-        for other in &mut others {
-            assert_eq!(other.try_wait().unwrap(), None, "another run's process was killed");
-            other.kill().unwrap();
-            other.wait().unwrap();
-        }
+    fn descendants_are_found_through_those_between() {
+        let script = "sh -c 'sleep 600 & echo $!; wait'";
+        let mut child = Command::new("sh")
+            .args(["-c", script])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let grandchild = Pid::from_raw(line.trim().parse().unwrap()).unwrap();
+        let me = rustix::process::getpid();
+        let found = descendants(&all().unwrap(), me);
+        let sleeper = *found.iter().find(|process| process.pid == grandchild).unwrap();
+        let another = Stat { started: sleeper.started - 1, ..sleeper };
+        assert!(!signal(&another, Signal::KILL), "another process with its number was signalled");
+        assert!(signal(&sleeper, Signal::KILL));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }

@@ -1,137 +1,192 @@
-//! One process in its own process group: started, signalled, waited for.
+//! One run's processes, as their worker sees them: it talks to their guardian.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::io::retry_on_intr;
-use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
-};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio::io::unix::AsyncFd;
 
-use crate::invocation::Invocation;
+use crate::guardian::GUARDIAN;
+use crate::guardian::launch::Launch;
+use crate::guardian::wire::{self, End, Order, Report};
+use crate::limits::{GONE_MAX, LAUNCH_MAX, LEFTOVER_PAUSE};
+use crate::orphans::Notes;
+use crate::proc::Mark;
 
-/// A process group, by the number of its first process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Group(Pid);
+/// What a run's processes write to.
+#[derive(Debug)]
+pub(crate) struct Pipes {
+    pub(crate) out: OwnedFd,
+    pub(crate) err: OwnedFd,
+}
 
-impl Group {
-    /// Sends `signal` to all members. That there are none is no failure.
-    pub(crate) fn signal(self, signal: Signal) {
-        if let Err(error) = kill_process_group(self.0, signal)
-            && error != rustix::io::Errno::SRCH
-        {
-            let group = self.0.as_raw_nonzero();
-            tracing::error!(group, ?signal, %error, "a process group cannot be signalled");
+/// The worker's end of what it and a guardian say to each other.
+#[derive(Debug)]
+pub(crate) struct Link(AsyncFd<OwnedFd>);
+
+impl Link {
+    /// Needs a runtime around it.
+    pub(crate) fn new(socket: OwnedFd) -> io::Result<Self> {
+        watched(socket).map(Self)
+    }
+
+    /// Says it, if there is room: a guardian that does not listen holds up nobody.
+    pub(crate) fn tell(&self, order: &Order) {
+        if let Err(error) = wire::put(&self.0, &order.encode(), false) {
+            // Its end is seen by who listens to it.
+            tracing::debug!(%error, ?order, "a guardian does not listen");
         }
     }
 }
 
-/// A child that has not been waited for: as long as this exists, its number is nobody else's, and
-/// signals to its group reach no stranger.
+/// The processes of one run. Dropping this has them killed.
 #[derive(Debug)]
 pub(crate) struct Process {
-    child: Child,
-    pid: Pid,
-    /// Readable once the process has ended.
-    exit: AsyncFd<OwnedFd>,
+    link: Arc<Link>,
+    guardian: Child,
     is_reaped: bool,
 }
 
-/// What a process writes to.
-#[derive(Debug)]
-pub(crate) struct Pipes {
-    pub(crate) out: ChildStdout,
-    pub(crate) err: ChildStderr,
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
-    Code(i32),
-    Signal(i32),
+/// What is heard of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Its first process has become the job's program.
+    Started(Pid),
+    /// It has not, and why; nothing of it is left, or soon so.
+    Failed(String),
+    /// Its first process has ended; the rest is being killed.
+    Ended(End),
+    /// Nothing of it is left.
+    Gone,
+    /// Its guardian is gone, and may have left anything.
+    Lost,
 }
 
 impl Process {
-    /// Starts a process as the leader of its own group. Blocks until it has become its program;
-    /// needs a runtime around it.
-    pub(crate) fn start(invocation: &Invocation) -> Result<(Self, Pipes), String> {
-        let cannot = |error: &io::Error| format!("cannot start \"{}\": {error}", invocation.name);
-        let dir = &invocation.working_dir;
-        if !dir.is_dir() {
-            // The start itself would fail in the words for a missing program.
-            return Err(format!("cannot start in {}: there is no such directory", dir.display()));
-        }
-        let mut child = Command::new(&invocation.program)
-            .arg0(&invocation.name)
-            .args(&invocation.arguments)
+    /// Starts a guardian, with nothing to guard yet. Needs a runtime around it.
+    pub(crate) fn new(program: &Path) -> io::Result<(Self, Pipes)> {
+        let (ours, theirs) = wire::pair()?;
+        set_socket_timeout(&ours, Timeout::Send, Some(LAUNCH_MAX))?;
+        let link = Arc::new(Link::new(ours)?);
+        let mut guardian = Command::new(program)
+            .arg0("stint")
+            .arg(GUARDIAN)
             .env_clear()
-            .envs(&invocation.environment)
-            .current_dir(dir)
-            .stdin(Stdio::null())
+            .current_dir("/")
+            .stdin(Stdio::from(theirs))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(|error| cannot(&error))?;
-        let pid = Pid::from_child(&child);
-        let (out, err) = (child.stdout.take(), child.stderr.take());
-        match watch(pid) {
-            Ok(exit) => {
-                let process = Self { child, pid, exit, is_reaped: false };
-                let pipes = out.zip(err).map(|(out, err)| Pipes { out, err });
-                pipes
-                    .map(|pipes| (process, pipes))
-                    .ok_or_else(|| cannot(&io::Error::other("it has no pipes")))
-            }
-            Err(error) => {
-                Group(pid).signal(Signal::KILL);
-                drop(child.wait());
-                Err(cannot(&error))
-            }
-        }
+            .spawn()?;
+        let pipes = guardian.stdout.take().zip(guardian.stderr.take());
+        let process = Self { link, guardian, is_reaped: false };
+        let (out, err) = pipes.ok_or_else(|| io::Error::other("it has no pipes"))?;
+        Ok((process, Pipes { out: out.into(), err: err.into() }))
     }
 
-    pub(crate) fn pid(&self) -> Pid {
-        self.pid
+    /// Who listens to the guardian's worker.
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.link
     }
 
-    pub(crate) fn group(&self) -> Group {
-        Group(self.pid)
+    /// The guardian.
+    pub(crate) fn guardian(&self) -> Pid {
+        Pid::from_child(&self.guardian)
     }
 
-    /// Returns when the process has ended; it is still to be reaped then.
-    pub(crate) async fn ended(&self) -> io::Result<()> {
-        self.exit.readable().await.map(|mut ready| ready.retain_ready())
-    }
-
-    /// Whether the process has ended, though it has not been waited for.
-    pub(crate) fn has_ended(&self) -> bool {
-        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        matches!(waitid(WaitId::Pid(self.pid), look), Ok(Some(_)))
+    /// Has the guardian start what it is to guard.
+    pub(crate) fn launch(&self, launch: &Launch) -> io::Result<()> {
+        wire::send_launch(&self.link.0, &launch.encode())
     }
 
     /// Sends SIGTERM to the group, and wakes it if it is stopped, so that it can obey.
     pub(crate) fn terminate(&self) {
-        self.group().signal(Signal::TERM);
-        self.group().signal(Signal::CONT);
+        self.link.tell(&Order::Terminate);
     }
 
+    /// Sends SIGKILL to everything.
     pub(crate) fn kill(&self) {
-        self.group().signal(Signal::KILL);
+        self.link.tell(&Order::Kill);
     }
 
-    /// Ends what is left of the group and waits for the process, which has ended.
-    pub(crate) fn reap(mut self) -> io::Result<Ended> {
-        self.kill();
-        let status = self.child.wait()?;
-        self.is_reaped = true;
-        Ok(match status.signal() {
-            Some(signal) => Ended::Signal(signal),
-            None => Ended::Code(status.code().unwrap_or_default()),
-        })
+    /// What happens next to the run. Nothing is lost if this is dropped.
+    pub(crate) async fn heard(&self) -> Heard {
+        loop {
+            let Ok(mut ready) = self.link.0.readable().await else {
+                // The runtime is going down.
+                return std::future::pending().await;
+            };
+            match wire::take(&self.link.0, false) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
+                Ok(Some(packet)) => match Report::decode(&packet) {
+                    Some(Report::Started(pid)) => return Heard::Started(pid),
+                    Some(Report::Failed(reason)) => return Heard::Failed(reason),
+                    Some(Report::Ended(end)) => return Heard::Ended(end),
+                    Some(Report::Gone) => return Heard::Gone,
+                    None => {}
+                },
+                Ok(None) | Err(_) => return Heard::Lost,
+            }
+        }
+    }
+
+    /// Lets go of the guardian of a run that is gone.
+    pub(crate) async fn part(mut self) {
+        // It has said its last word. When its end is closed, it is as good as dead.
+        while self.heard().await != Heard::Lost {}
+        self.is_reaped = self.guardian.wait().is_ok();
+    }
+}
+
+/// Ends a run whose guardian does not: looks for what belongs to it and kills that, until nothing
+/// is found, or for so long that only the kernel can be what holds it up.
+pub(crate) fn end_by_force(notes: &Notes, mark: Mark) {
+    let give_up_at = Instant::now() + GONE_MAX;
+    let marks = BTreeSet::from([mark]);
+    loop {
+        match notes.end_runs(&marks) {
+            Ok(0) => return,
+            Ok(count) => tracing::info!(job = %mark.job, count, "killed without their guardian"),
+            Err(error) => {
+                tracing::error!(job = %mark.job, %error, "processes cannot be searched for");
+            }
+        }
+        if Instant::now() >= give_up_at {
+            return;
+        }
+        std::thread::sleep(LEFTOVER_PAUSE);
+    }
+}
+
+impl Drop for Process {
+    /// A run that nobody waits for must not live on.
+    fn drop(&mut self) {
+        if !self.is_reaped {
+            self.kill();
+            if !matches!(self.guardian.try_wait(), Ok(Some(_))) {
+                reap_later(self.guardian());
+            }
+        }
+    }
+}
+
+/// Waits on a thread of its own for a guardian that nobody else waits for: it takes a moment to
+/// end, and would stay in the process table for as long as its worker lives.
+fn reap_later(pid: Pid) {
+    let wait = move || {
+        // That there is no such child is what this is for.
+        retry_on_intr(|| waitid(WaitId::Pid(pid), WaitIdOptions::EXITED)).ok();
+    };
+    let thread = std::thread::Builder::new().name("stint-reaper".to_owned()).spawn(wait);
+    if let Err(error) = thread {
+        tracing::warn!(pid = pid.as_raw_nonzero(), %error, "a guardian stays as a zombie");
     }
 }
 
@@ -140,134 +195,20 @@ impl Process {
     reason = "its successor is unsafe, for files that change their number or \
     close early; an OwnedFd does neither"
 )]
-fn watch(pid: Pid) -> io::Result<AsyncFd<OwnedFd>> {
-    let process = pidfd_open(pid, PidfdFlags::empty())?;
-    AsyncFd::with_interest(process, tokio::io::Interest::READABLE)
+pub(crate) fn watched(file: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(file, tokio::io::Interest::READABLE)
 }
 
-impl Drop for Process {
-    /// A process that nobody waits for must not live on.
-    fn drop(&mut self) {
-        if !self.is_reaped {
-            self.kill();
-            if !matches!(self.child.try_wait(), Ok(Some(_))) {
-                reap_later(self.pid);
+/// Waits for the end of a run for no longer than this.
+pub(crate) async fn gone(process: &Process, limit: Duration) -> bool {
+    let until_gone = async {
+        loop {
+            match process.heard().await {
+                Heard::Started(_) | Heard::Failed(_) | Heard::Ended(_) => {}
+                Heard::Gone => return true,
+                Heard::Lost => return false,
             }
         }
-    }
-}
-
-/// Waits on a thread of its own for a child that has been killed and nobody else waits for: it
-/// takes a moment to die, and would stay in the process table for as long as its worker lives.
-fn reap_later(pid: Pid) {
-    let wait = move || {
-        // That there is no such child is what this is for.
-        retry_on_intr(|| waitid(WaitId::Pid(pid), WaitIdOptions::EXITED)).ok();
     };
-    let thread = std::thread::Builder::new().name("stint-reaper".to_owned()).spawn(wait);
-    if let Err(error) = thread {
-        tracing::warn!(pid = pid.as_raw_nonzero(), %error, "a killed process stays as a zombie");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::io::Read;
-    use std::path::PathBuf;
-    use std::time::{Duration, Instant};
-
-    use super::*;
-    use crate::proc;
-
-    fn sh(script: &str) -> Invocation {
-        Invocation {
-            name: "sh".to_owned(),
-            program: PathBuf::from("/bin/sh"),
-            arguments: vec!["-c".to_owned(), script.to_owned()],
-            environment: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
-            working_dir: PathBuf::from("/"),
-            confinement: crate::Confinement::default(),
-        }
-    }
-
-    fn members(group: Pid) -> usize {
-        let group = group.as_raw_nonzero().get();
-        let all = proc::all().unwrap();
-        all.iter().filter(|stat| stat.group == group && !stat.is_zombie).count()
-    }
-
-    #[tokio::test]
-    async fn a_process_ends_with_its_code_or_its_signal() {
-        for (script, expected) in [
-            ("exit 0", Ended::Code(0)),
-            ("exit 7", Ended::Code(7)),
-            ("kill -9 $$", Ended::Signal(9)),
-        ] {
-            let (process, _pipes) = Process::start(&sh(script)).unwrap();
-            process.ended().await.unwrap();
-            assert!(process.has_ended());
-            assert_eq!(process.reap().unwrap(), expected, "{script}");
-        }
-    }
-
-    #[tokio::test]
-    async fn nothing_of_the_group_outlives_the_process() {
-        let (process, mut pipes) =
-            Process::start(&sh("trap '' TERM; sleep 600 & echo $!")).unwrap();
-        process.ended().await.unwrap();
-        let group = process.pid();
-        assert_eq!(process.reap().unwrap(), Ended::Code(0));
-        // The sleeper held the pipe open: that it can be read to its end shows that it is gone.
-        let mut text = String::new();
-        pipes.out.read_to_string(&mut text).unwrap();
-        assert!(text.trim().parse::<u32>().is_ok(), "{text:?}");
-        // It has closed its files by then, and is about to be gone.
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while members(group) > 0 {
-            assert!(Instant::now() < deadline, "{} members are left", members(group));
-            tokio::task::yield_now().await;
-        }
-    }
-
-    #[tokio::test]
-    async fn a_stopped_process_obeys_sigterm() {
-        let (process, mut pipes) =
-            Process::start(&sh("echo up; kill -STOP $$; sleep 600")).unwrap();
-        pipes.out.read_exact(&mut [0; 3]).unwrap();
-        process.terminate();
-        process.ended().await.unwrap();
-        assert_eq!(process.reap().unwrap(), Ended::Signal(15));
-    }
-
-    #[tokio::test]
-    async fn a_process_that_is_dropped_is_killed_and_leaves_no_zombie() {
-        let (process, mut pipes) = Process::start(&sh("trap '' TERM; echo up; sleep 600")).unwrap();
-        pipes.out.read_exact(&mut [0; 3]).unwrap();
-        let pid = process.pid();
-        drop(process);
-        assert_eq!(pipes.out.read(&mut [0; 1]).unwrap(), 0, "its pipe is still open");
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while let Some(stat) = proc::stat(pid) {
-            assert!(Instant::now() < deadline, "it is still there: {stat:?}");
-            std::thread::yield_now();
-        }
-    }
-
-    #[test]
-    fn a_failed_start_says_what_was_missing() {
-        let missing = |change: fn(&mut Invocation)| {
-            let mut invocation = sh("exit 0");
-            change(&mut invocation);
-            Process::start(&invocation).unwrap_err()
-        };
-        let error = missing(|invocation| invocation.program = PathBuf::from("/nonexistent/sh"));
-        assert_eq!(error, "cannot start \"sh\": No such file or directory (os error 2)");
-        let error = missing(|invocation| invocation.working_dir = PathBuf::from("/nonexistent"));
-        assert_eq!(error, "cannot start in /nonexistent: there is no such directory");
-        let error = missing(|invocation| invocation.program = PathBuf::from("/etc/passwd"));
-        assert_eq!(error, "cannot start \"sh\": Permission denied (os error 13)");
-        let error = missing(|invocation| invocation.arguments.push("x".repeat(200_000)));
-        assert_eq!(error, "cannot start \"sh\": Argument list too long (os error 7)");
-    }
+    tokio::time::timeout(limit, until_gone).await.unwrap_or(false)
 }

@@ -1,5 +1,6 @@
 //! One run of a job's command, from its claim to how it ended.
 
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,14 +10,16 @@ use stint_core::{Attempt, Exit, ExitCause, Job, Timeout};
 use tokio::sync::{oneshot, watch};
 
 use crate::config::Action;
-use crate::guardian::{Guarded, Guardian};
+use crate::guardian::launch::Launch;
+use crate::guardian::wire::{End, Ended};
 use crate::invocation::Invocation;
-use crate::limits::STOP_TIMEOUT_DEFAULT;
+use crate::lease::{Guarded, Lease};
+use crate::limits::{GONE_MAX, OBEY_MAX, STOP_TIMEOUT_DEFAULT};
 use crate::orders::{self, Orders};
 use crate::orphans::Notes;
 use crate::output::Output;
 use crate::proc::Mark;
-use crate::process::{Ended, Pipes, Process};
+use crate::process::{self, Heard, Pipes, Process};
 use crate::pump::{Channel, Lost, pump};
 use crate::stop::{Due, Stop};
 
@@ -24,8 +27,10 @@ use crate::stop::{Due, Stop};
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) replica: Replica,
-    pub(crate) guardian: Arc<Guardian>,
+    pub(crate) lease: Arc<Lease>,
     pub(crate) notes: Arc<Notes>,
+    /// What guardians are.
+    pub(crate) program: Arc<Path>,
 }
 
 /// Runs the command of `action` for `job` under `attempt`, its lease. Returns when the process is
@@ -53,8 +58,8 @@ pub(crate) async fn command(
         epoch: attempt.epoch,
         mark,
     };
-    let (line_count, limits) = (job.line_count, action.output);
-    // Starting a process blocks until it has become its program, which may be on a slow disk.
+    let (line_count, limits, notes) = (job.line_count, action.output, Arc::clone(&context.notes));
+    // It takes files, the user database and a new process, all of which may keep it waiting.
     let starting = move || start(&context, &job, &attempt, &action);
     let (process, guarded, pipes) = match tokio::task::spawn_blocking(starting).await {
         Ok(Start::Started(process, guarded, pipes)) => (process, guarded, pipes),
@@ -71,28 +76,52 @@ pub(crate) async fn command(
     let pump = Box::pin(pump(channel, output, line_count, closed));
     let mut lines = Lines { pump, end: None };
     let mut stop = Stop::new(Instant::now(), deadline, stop_timeout);
-    let is_ours = supervise(&process, &mut stop, &mut orders, &mut lines).await;
-    drop(guarded);
-    let ended = process.reap();
+    let watched = Watched { process: &process, notes: &notes, mark };
+    let (is_ours, end) = watched.supervise(&mut stop, &mut orders, &mut lines).await;
+    let is_told = !matches!(end, Finish::Lost);
+    clear(process, guarded, is_told, notes, mark, &mut lines).await;
     // That the receiver is gone means that everything is read already.
     close.send(()).ok();
-    if !is_ours {
+    // What the guardian has killed because the lease was over is nobody's result.
+    let is_ours = is_ours && !matches!(&end, Finish::Ended(End { is_lapsed: true, .. }));
+    if !is_ours || lines.flush(&mut orders).await == Err(Lost) {
         return None;
     }
-    if lines.flush(&mut orders).await == Err(Lost) {
-        return None;
-    }
-    Some(match ended {
-        Ok(Ended::Code(code)) => Exit { cause: stop.cause(), code, signal: None },
-        Ok(Ended::Signal(signal)) => {
-            Exit { cause: stop.cause(), code: SIGNALED + signal, signal: Some(signal) }
-        }
-        Err(error) => could_not_start(format!("it was started, but not seen to end: {error}")),
-    })
+    Some(exit(end, &stop))
+}
+
+/// How a run finished, as its guardian says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Finish {
+    Ended(End),
+    /// It was never started, and why.
+    Failed(String),
+    /// Its guardian does not say.
+    Lost,
 }
 
 /// What shells return for a command that a signal has ended: this and the signal's number.
 const SIGNALED: i32 = 128;
+const SIGKILL: i32 = 9;
+
+/// How a run ended, and what made it: its own doing, unless it was sent a signal before.
+fn exit(finish: Finish, stop: &Stop) -> Exit {
+    let End { how, is_by_order, .. } = match finish {
+        Finish::Ended(end) => end,
+        Finish::Failed(reason) => return could_not_start(reason),
+        Finish::Lost if stop.cause() == ExitCause::Own => {
+            let reason =
+                "it was started, but not seen to end: its guardian was killed, and so was it";
+            return could_not_start(reason.to_owned());
+        }
+        Finish::Lost => End { how: Ended::Signal(SIGKILL), is_by_order: true, is_lapsed: false },
+    };
+    let cause = if is_by_order { stop.cause() } else { ExitCause::Own };
+    match how {
+        Ended::Code(code) => Exit { cause, code, signal: None },
+        Ended::Signal(signal) => Exit { cause, code: SIGNALED + signal, signal: Some(signal) },
+    }
+}
 
 enum Start {
     Started(Process, Guarded, Pipes),
@@ -107,75 +136,146 @@ fn start(context: &Context, job: &Job, attempt: &Attempt, action: &Action) -> St
         Err(reason) => return Start::Failed(reason),
     };
     let mark = Mark { lease: attempt.lease, job: job.id };
-    if !context.guardian.is_valid() {
+    let Context { lease, notes, .. } = context;
+    if !lease.is_valid() {
         return Start::TooLate;
     }
-    if let Err(error) = context.notes.begin(mark) {
+    if let Err(error) = notes.begin(mark) {
         return Start::Failed(format!("its worker cannot note that it runs: {error}"));
     }
-    let (process, pipes) = match Process::start(&invocation) {
-        Ok(started) => started,
-        Err(reason) => {
-            context.notes.end(attempt.lease);
-            return Start::Failed(reason);
-        }
+    let failed = |reason| {
+        notes.end(mark.lease);
+        Start::Failed(reason)
     };
-    let Some(guarded) = context.guardian.guard(mark, process.group()) else {
+    let (process, pipes) = match Process::new(&context.program) {
+        Ok(started) => started,
+        Err(error) => return failed(format!("its guardian cannot be started: {error}")),
+    };
+    // Whatever the guardian starts, the next life of this worker can find by this.
+    if let Err(error) = notes.guarded(mark, process.guardian()) {
+        return failed(format!("its worker cannot note its guardian: {error}"));
+    }
+    let Some((guarded, until)) = lease.guard(mark, process.link()) else {
         return Start::TooLate;
     };
-    if let Err(error) = context.notes.started(mark, process.pid()) {
-        // Its mark still tells whose it is, should this worker not see its end.
-        tracing::warn!(job = %job.id, %error, "cannot note which process runs");
+    let launch = match Launch::new(invocation, until, attempt.lease, &notes.cgroups) {
+        Ok(launch) => launch,
+        Err(reason) => return failed(reason),
+    };
+    match process.launch(&launch) {
+        Ok(()) => Start::Started(process, guarded, pipes),
+        // It has not heard all, and starts nothing.
+        Err(error) => failed(format!("its guardian does not listen: {error}")),
     }
-    Start::Started(process, guarded, pipes)
 }
 
-/// Sends the process what it is due until it has ended, and says whether its lease is still ours.
-async fn supervise(
-    process: &Process,
-    stop: &mut Stop,
-    orders: &mut watch::Receiver<Orders>,
-    lines: &mut Lines,
-) -> bool {
-    let mut is_ours = true;
-    loop {
-        // A process that has ended by itself keeps its own result, whatever comes now.
-        let due = if process.has_ended() { Due::Nothing(None) } else { stop.due(Instant::now()) };
-        let until = match due {
-            Due::Nothing(until) => until,
-            Due::Terminate => {
-                process.terminate();
-                continue;
-            }
-            Due::Kill => {
-                process.kill();
-                continue;
-            }
-        };
-        tokio::select! {
-            biased;
-            ended = process.ended() => {
-                if let Err(error) = ended {
-                    // Without the watch nobody would see it end.
-                    tracing::error!(%error, "a process cannot be watched and is killed");
-                    process.kill();
+/// A run that goes on.
+struct Watched<'a> {
+    process: &'a Process,
+    notes: &'a Notes,
+    mark: Mark,
+}
+
+impl Watched<'_> {
+    /// Sends the process what it is due until it has ended. Says whether its lease is still ours,
+    /// and how it ended.
+    async fn supervise(
+        &self,
+        stop: &mut Stop,
+        orders: &mut watch::Receiver<Orders>,
+        lines: &mut Lines,
+    ) -> (bool, Finish) {
+        let mut is_ours = true;
+        // By then its guardian should have obeyed.
+        let mut dead_by = None;
+        loop {
+            let until = match stop.due(Instant::now()) {
+                Due::Nothing(until) => until,
+                Due::Terminate => {
+                    self.process.terminate();
+                    continue;
                 }
-                return is_ours;
-            }
-            new = orders::next(orders) => {
-                new.apply(Instant::now(), stop);
-                if new.is_lost {
+                Due::Kill => {
+                    self.kill(&mut dead_by);
+                    continue;
+                }
+            };
+            tokio::select! {
+                biased;
+                heard = self.process.heard() => if let Some(finish) = self.finish(heard) {
+                    return (is_ours, finish);
+                },
+                () = sleep_until(dead_by), if dead_by.is_some() => {
+                    let job = self.mark.job;
+                    tracing::warn!(%job, "a guardian does not obey; its run is killed without it");
+                    return (is_ours, Finish::Lost);
+                }
+                new = orders::next(orders) => {
+                    new.apply(Instant::now(), stop);
+                    if new.is_lost {
+                        is_ours = false;
+                        self.kill(&mut dead_by);
+                    }
+                }
+                Lost = lines.lost() => {
                     is_ours = false;
-                    process.kill();
+                    self.kill(&mut dead_by);
                 }
+                () = sleep_until(until) => {}
             }
-            Lost = lines.lost() => {
-                is_ours = false;
-                process.kill();
-            }
-            () = sleep_until(until) => {}
         }
     }
+
+    fn kill(&self, dead_by: &mut Option<Instant>) {
+        self.process.kill();
+        dead_by.get_or_insert_with(|| Instant::now() + OBEY_MAX);
+    }
+
+    /// How the run finished, if it has.
+    fn finish(&self, heard: Heard) -> Option<Finish> {
+        match heard {
+            Heard::Started(pid) => {
+                if let Err(error) = self.notes.started(self.mark, pid) {
+                    // Its guardian and its mark still tell whose it is.
+                    tracing::warn!(job = %self.mark.job, %error, "cannot note which process runs");
+                }
+                None
+            }
+            Heard::Failed(reason) => Some(Finish::Failed(reason)),
+            Heard::Ended(end) => Some(Finish::Ended(end)),
+            Heard::Gone | Heard::Lost => Some(Finish::Lost),
+        }
+    }
+}
+
+/// Returns when nothing of the run is left, or only what the kernel holds up; lines are carried
+/// meanwhile.
+async fn clear(
+    process: Process,
+    guarded: Guarded,
+    is_told: bool,
+    notes: Arc<Notes>,
+    mark: Mark,
+    lines: &mut Lines,
+) {
+    let clearing = async {
+        if is_told && process::gone(&process, GONE_MAX).await {
+            process.part().await;
+            notes.end(mark.lease);
+        } else {
+            let ending = move || process::end_by_force(&notes, mark);
+            // It panics for no reason that is not a bug, and is looked for again in any case.
+            tokio::task::spawn_blocking(ending).await.ok();
+            drop(process);
+        }
+        drop(guarded);
+    };
+    let mut clearing = std::pin::pin!(clearing);
+    tokio::select! {
+        () = &mut clearing => return,
+        Lost = lines.lost() => {}
+    }
+    clearing.await;
 }
 
 /// The output of a run on its way to the log.
@@ -240,40 +340,24 @@ pub(crate) async fn sleep_until(instant: Option<Instant>) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
-    /// How a script ends, and what made it, if these are the orders once it has ended.
-    async fn ended_before(orders: Orders) -> (bool, Ended, ExitCause) {
-        let invocation = Invocation {
-            name: "sh".to_owned(),
-            program: "/bin/sh".into(),
-            arguments: vec!["-c".to_owned(), "exit 3".to_owned()],
-            environment: BTreeMap::new(),
-            working_dir: "/".into(),
-            confinement: crate::Confinement::default(),
-        };
-        let (process, _pipes) = Process::start(&invocation).unwrap();
-        process.ended().await.unwrap();
-        let (sender, mut receiver) = watch::channel(Orders::default());
-        sender.send_replace(orders);
-        // Its deadline is over too.
-        let mut stop = Stop::new(Instant::now(), Some(Duration::ZERO), Duration::ZERO);
-        let mut lines = Lines { pump: Box::pin(std::future::pending()), end: None };
-        let is_ours = supervise(&process, &mut stop, &mut receiver, &mut lines).await;
-        (is_ours, process.reap().unwrap(), stop.cause())
-    }
-
-    #[tokio::test]
-    async fn a_process_that_has_ended_keeps_its_own_result() {
-        for orders in [
-            Orders::default(),
-            Orders { is_canceled: true, ..Orders::default() },
-            Orders { end_by: Some(Instant::now()), ..Orders::default() },
+    #[test]
+    fn a_process_that_has_ended_by_itself_keeps_its_own_result() {
+        let now = Instant::now();
+        let mut stop = Stop::new(now, Some(Duration::ZERO), Duration::ZERO);
+        assert_eq!(stop.due(now), Due::Terminate);
+        let end = |how, is_by_order| Finish::Ended(End { how, is_by_order, is_lapsed: false });
+        for (end, cause, code, signal) in [
+            (end(Ended::Code(3), false), ExitCause::Own, 3, None),
+            (end(Ended::Code(3), true), ExitCause::Deadline, 3, None),
+            (end(Ended::Signal(15), true), ExitCause::Deadline, 143, Some(15)),
+            (end(Ended::Signal(11), false), ExitCause::Own, 139, Some(11)),
+            (Finish::Lost, ExitCause::Deadline, 137, Some(9)),
         ] {
-            let expected = (true, Ended::Code(3), ExitCause::Own);
-            assert_eq!(ended_before(orders).await, expected, "{orders:?}");
+            assert_eq!(exit(end.clone(), &stop), Exit { cause, code, signal }, "{end:?}");
         }
+        let left_alone = Stop::new(now, None, Duration::ZERO);
+        assert!(matches!(exit(Finish::Lost, &left_alone).cause, ExitCause::CouldNotStart(_)));
     }
 }

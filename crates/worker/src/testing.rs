@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use stint_consensus::{Config, Keep, Member, Replica, Timing};
@@ -11,6 +12,9 @@ use stint_core::{
 };
 use stint_storage::{Identity, Store};
 use tempfile::TempDir;
+
+use crate::guardian::wire::{self, Order};
+use crate::process::Link;
 
 /// A cluster of one replica, number 42, which lives in the directory.
 pub(crate) async fn replica() -> (TempDir, Replica) {
@@ -75,4 +79,16 @@ pub(crate) fn job(action: &str, parameters: &[(&str, &str)]) -> Arc<Job> {
         left_out: std::collections::BTreeSet::new(),
         cron: None,
     })
+}
+
+/// A link, and the guardian's end of it.
+pub(crate) fn link() -> (Arc<Link>, OwnedFd) {
+    let (ours, guardian) = wire::pair().expect("sockets");
+    (Arc::new(Link::new(ours).expect("a link")), guardian)
+}
+
+/// What a guardian has been told so far.
+pub(crate) fn heard(guardian: &OwnedFd) -> Vec<Order> {
+    let packets = std::iter::from_fn(|| wire::take(guardian, false).ok().flatten());
+    packets.map(|packet| Order::decode(&packet).expect("an order")).collect()
 }

@@ -8,9 +8,10 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::agent::Agent;
-use crate::config::Config;
+use crate::cgroup::Cgroups;
+use crate::config::{Action, Config};
 use crate::error::Error;
-use crate::guardian::Guardian;
+use crate::lease::Lease;
 use crate::orphans::Notes;
 use crate::run::Context;
 
@@ -31,16 +32,18 @@ impl Worker {
     ///
     /// # Errors
     /// [`Error::Config`] if the configuration cannot be worked by, [`Error::Io`] if the operating
-    /// system refuses a directory, a thread or a timer.
+    /// system refuses a directory or a timer.
     pub fn start(replica: Replica, config: Config) -> Result<Self, Error> {
         config.check()?;
         let notes = Arc::new(Notes::open(&config.data_dir)?);
-        let guardian = Guardian::start().map_err(|source| Error::Io {
-            what: "start the guardian of",
+        let lease = Lease::new().map_err(|source| Error::Io {
+            what: "have a timer for",
             path: PathBuf::from("the worker's lease"),
             source,
         })?;
-        let context = Context { replica, guardian: Arc::new(guardian), notes };
+        let program = Arc::from(config.program.as_path());
+        let context = Context { replica, lease: Arc::new(lease), notes, program };
+        warn_of_limits(&config, &context.notes.cgroups);
         let (shutdown, asked) = oneshot::channel();
         let (sender, configs) = watch::channel(config);
         let (failed, failure) = watch::channel(None);
@@ -95,10 +98,39 @@ impl Reloader {
     pub fn reload(&self, config: Config) -> Result<(), Error> {
         config.check()?;
         self.0.send_modify(|current| {
-            let (data_dir, ttl) = (std::mem::take(&mut current.data_dir), current.ttl);
-            *current = Config { data_dir, ttl, ..config };
+            let data_dir = std::mem::take(&mut current.data_dir);
+            let program = std::mem::take(&mut current.program);
+            *current = Config { data_dir, program, ttl: current.ttl, ..config };
         });
         Ok(())
+    }
+}
+
+/// Says which limits of actions this machine keeps in another way than they are meant.
+pub(crate) fn warn_of_limits(config: &Config, cgroups: &Cgroups) {
+    for (name, Action { confinement, .. }) in &config.actions {
+        let lacking = cgroups.lacking(confinement);
+        if lacking.memory {
+            tracing::warn!(
+                action = name,
+                "no memory cgroup is to be had: the limit on memory is one on the address space of \
+                 each process"
+            );
+        }
+        if lacking.pids {
+            tracing::warn!(
+                action = name,
+                "no pids cgroup is to be had: the limit on processes counts all that the user of \
+                 the job has, and does not hold for root"
+            );
+        }
+        let wants_another = confinement.user.is_some() || confinement.group.is_some();
+        if wants_another && !rustix::process::geteuid().is_root() {
+            tracing::warn!(
+                action = name,
+                "it is to run as another user or group, for which this worker would have to be root"
+            );
+        }
     }
 }
 

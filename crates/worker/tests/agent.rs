@@ -8,3 +8,5 @@ mod harness;
 mod lease;
 #[path = "agent/runs.rs"]
 mod runs;
+#[path = "agent/zoo.rs"]
+mod zoo;

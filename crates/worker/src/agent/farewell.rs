@@ -68,7 +68,7 @@ impl Agent {
 
     /// The cluster knows that the worker is gone.
     pub(super) fn left(&mut self) {
-        self.context.guardian.end();
+        self.context.lease.end();
         if let Some(farewell) = &mut self.farewell {
             farewell.has_left = true;
         }

@@ -10,7 +10,6 @@ use crate::limits::{
     LEASE_MARGIN_PART, LEFTOVER_PAUSE, PAUSE_MAX, RENEWALS_IN_FLIGHT_MAX, RENEWALS_PER_LEASE,
     SWEEP_PAUSE, SWEEP_REST,
 };
-use crate::orphans;
 
 use super::answers::Ask;
 use super::{Agent, InFlight, Search, Searched};
@@ -51,7 +50,7 @@ pub(super) struct Arrival {
 pub(super) struct Renewal {
     /// When the next is due.
     pub(super) at: Instant,
-    /// Whether the guardian has the lease of this life.
+    /// Whether the lease of this life has begun.
     has_begun: bool,
 }
 
@@ -82,7 +81,7 @@ impl Agent {
             let runs = self.inventory.running().len();
             tracing::warn!(%epoch, runs, why, "the worker's life is over: it ends what it runs");
         }
-        self.context.guardian.end();
+        self.context.lease.end();
         self.inventory.order_all(|orders| orders.is_lost = true);
         self.inventory.forget_all();
         self.proposals.abort_all();
@@ -99,7 +98,7 @@ impl Agent {
     /// and means nothing to a life with a lease of its own or with none yet.
     pub(super) fn check_lease(&mut self) {
         let has_life = self.life.epoch().is_some();
-        if has_life && self.renewal.has_begun && !self.context.guardian.is_valid() {
+        if has_life && self.renewal.has_begun && !self.context.lease.is_valid() {
             self.end_life("it could not renew its lease in time");
         }
     }
@@ -166,9 +165,9 @@ impl Agent {
         let margin = self.config.ttl / LEASE_MARGIN_PART;
         let until = sent.plus(self.config.ttl.saturating_sub(margin));
         if self.renewal.has_begun {
-            self.context.guardian.renew(until);
+            self.context.lease.renew(until);
         } else if until > Boottime::now() {
-            self.context.guardian.begin(until);
+            self.context.lease.begin(until);
             self.renewal.has_begun = true;
         }
     }
@@ -197,13 +196,8 @@ impl Agent {
             let start = Instant::now();
             let found = match &search {
                 Search::Leftovers => notes.end_leftovers(),
-                Search::Escaped(marks) => orphans::kill_marked(marks),
+                Search::Escaped(marks) => notes.end_runs(marks),
             };
-            if let (Search::Escaped(marks), Ok(0)) = (&search, &found) {
-                for mark in marks {
-                    notes.end(mark.lease);
-                }
-            }
             Searched { search, found, took: start.elapsed() }
         });
     }

@@ -2,6 +2,8 @@
 
 use stint_core::{Command, Offer};
 
+use crate::worker::warn_of_limits;
+
 use super::answers::Ask;
 use super::{Agent, shared};
 
@@ -61,6 +63,7 @@ impl Agent {
     /// Goes on by the configuration that it was given last. What runs keeps what it began with.
     pub(super) fn reconfigure(&mut self) {
         let config = self.configs.borrow_and_update().clone();
+        warn_of_limits(&config, &self.context.notes.cgroups);
         self.former_actions = std::mem::replace(&mut self.actions, shared(&config.actions));
         self.config = config;
         self.news.add();

@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use stint_core::{Epoch, Exit, ExitCause, JobId};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use super::*;
 use crate::clock::Boottime;
-use crate::guardian::Guardian;
-use crate::invocation::Invocation;
+use crate::guardian::wire::Order;
+use crate::lease::Lease;
 use crate::limits::{DRAIN_GRACE, FAREWELL_MAX};
 use crate::orders::Orders;
 use crate::orphans::Notes;
-use crate::process::Process;
-use crate::testing::replica;
+use crate::testing::{heard, link, replica};
 
 const MARK: Mark = Mark { lease: LeaseId(7), job: JobId::from_bytes([7; 16]) };
 const LONG: Duration = Duration::from_mins(10);
 
 /// An agent that lives in epoch 1, and is told of nothing but by the test.
 struct Bench {
-    dir: TempDir,
+    _dir: TempDir,
     agent: Agent,
     _shutdown: oneshot::Sender<()>,
 }
@@ -30,14 +30,16 @@ struct Bench {
 async fn bench() -> Bench {
     let (dir, replica) = replica().await;
     let notes = Arc::new(Notes::open(dir.path()).unwrap());
-    let context = Context { replica, guardian: Arc::new(Guardian::start().unwrap()), notes };
+    let lease = Arc::new(Lease::new().unwrap());
+    let program = Arc::from(Path::new("/nonexistent"));
+    let context = Context { replica, lease, notes, program };
     let (shutdown, asked) = oneshot::channel();
     let mut config = Config::new(dir.path().to_owned());
     config.ttl = LONG;
     let (_, configs) = watch::channel(config);
     let mut agent = Agent::new(context, configs, asked);
     agent.life = Life::Living(Epoch(1));
-    Bench { dir, agent, _shutdown: shutdown }
+    Bench { _dir: dir, agent, _shutdown: shutdown }
 }
 
 /// Has the agent run this, which says how it ended.
@@ -56,24 +58,12 @@ async fn hear_run_end(agent: &mut Agent) {
     agent.hear(Wake::RunEnded(task, Ok(exit)));
 }
 
-fn sleeper(dir: &Path) -> Process {
-    let invocation = Invocation {
-        name: "sleep".to_owned(),
-        program: "/bin/sleep".into(),
-        arguments: vec!["600".to_owned()],
-        environment: BTreeMap::new(),
-        working_dir: dir.to_owned(),
-        confinement: crate::Confinement::default(),
-    };
-    Process::start(&invocation).unwrap().0
-}
-
 #[tokio::test]
 async fn what_ended_with_its_lease_is_not_reported() {
     let Bench { agent, .. } = &mut bench().await;
     agent.renewed(Boottime::now());
-    // The lease runs out: the guardian kills the run, and the agent has not heard of that yet.
-    agent.context.guardian.end();
+    // The lease runs out: its guardian kills the run, and the agent has not heard of that yet.
+    agent.context.lease.end();
     let killed = Exit { cause: ExitCause::Own, code: 137, signal: Some(9) };
     run(agent, async { Some(killed) });
     hear_run_end(agent).await;
@@ -87,6 +77,8 @@ async fn a_result_under_a_valid_lease_is_reported() {
     agent.renewed(Boottime::now());
     let exit = Exit { cause: ExitCause::Own, code: 3, signal: None };
     let expected = exit.clone();
+    // Something of it is left, as its note says.
+    agent.context.notes.begin(MARK).unwrap();
     run(agent, async { Some(exit) });
     hear_run_end(agent).await;
     let reported = agent.inventory.take_ended().unwrap();
@@ -100,7 +92,7 @@ async fn a_former_lease_that_ran_out_does_not_end_this_life() {
     agent.renewed(Boottime::now());
     agent.hear(Wake::LeaseLapsed);
     assert_eq!(agent.life, Life::Living(Epoch(1)));
-    agent.context.guardian.end();
+    agent.context.lease.end();
     agent.hear(Wake::LeaseLapsed);
     assert_eq!(agent.life, Life::Settling);
 }
@@ -115,9 +107,9 @@ async fn a_lease_is_counted_from_before_its_renewal_was_sent() {
     while Boottime::now() < sent.plus(Duration::from_millis(900)) {
         tokio::task::yield_now().await;
     }
-    assert!(!agent.context.guardian.is_valid());
+    assert!(!agent.context.lease.is_valid());
     agent.renewed(sent);
-    assert!(!agent.context.guardian.is_valid(), "an old renewal gave it a lease");
+    assert!(!agent.context.lease.is_valid(), "an old renewal gave it a lease");
 }
 
 #[tokio::test]
@@ -139,12 +131,12 @@ async fn a_run_that_cannot_be_killed_does_not_hold_up_the_farewell() {
 
 #[tokio::test]
 async fn an_agent_that_crashes_kills_what_it_runs() {
-    let Bench { mut agent, dir, .. } = bench().await;
+    let Bench { mut agent, .. } = bench().await;
     agent.renewed(Boottime::now());
-    let process = sleeper(dir.path());
-    // As long as somebody has the guardian, it is not dropped with the agent.
-    let guardian = Arc::clone(&agent.context.guardian);
-    let _guarded = guardian.guard(MARK, process.group()).unwrap();
+    let (link, guardian) = link();
+    // As long as somebody has the lease, it is not dropped with the agent.
+    let lease = Arc::clone(&agent.context.lease);
+    let _guarded = lease.guard(MARK, &link).unwrap();
     drop(agent);
-    tokio::time::timeout(Duration::from_secs(30), process.ended()).await.unwrap().unwrap();
+    assert_eq!(heard(&guardian), [Order::Kill]);
 }

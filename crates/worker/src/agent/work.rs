@@ -25,7 +25,7 @@ impl Agent {
         let Life::Living(epoch) = self.life else { return };
         let is_held_back =
             self.in_flight.is_claim || self.paused_until.is_some() || self.farewell.is_some();
-        if !self.wants_work || is_held_back || !self.context.guardian.is_valid() {
+        if !self.wants_work || is_held_back || !self.context.lease.is_valid() {
             return;
         }
         let (room, has_work) = self.replica().with_state(|state| {
@@ -123,7 +123,7 @@ impl Agent {
             // All that is left of its runs is searched for when the last one has ended.
             return;
         }
-        if ended.has_process {
+        if ended.has_process && self.context.notes.has(ended.mark.lease) {
             self.ended_marks.insert(ended.mark);
         }
         match result {

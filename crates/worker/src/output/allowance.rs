@@ -37,6 +37,11 @@ impl Allowance {
         Self { limits, lines_left: 0, bytes_left: 0, is_exhausted: true }
     }
 
+    /// Whether nothing will be granted any more.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.is_exhausted
+    }
+
     pub(super) fn admit(&mut self, line: &Line) -> Admission {
         if self.is_exhausted {
             return Admission::Dropped;

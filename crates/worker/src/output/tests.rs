@@ -1,23 +1,24 @@
 //! Output: lines, their batches, and what is cut or escaped.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::process::Stdio;
+
+use tokio::process::{Child, Command};
 
 use super::*;
-use crate::invocation::Invocation;
-use crate::process::{Ended, Process};
 
-fn start(script: &str, limits: OutputLimits) -> (Process, Output) {
-    let invocation = Invocation {
-        name: "sh".to_owned(),
-        program: PathBuf::from("/bin/sh"),
-        arguments: vec!["-c".to_owned(), script.to_owned()],
-        environment: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
-        working_dir: PathBuf::from("/"),
-        confinement: crate::Confinement::default(),
-    };
-    let (process, pipes) = Process::start(&invocation).unwrap();
-    (process, Output::new(pipes, limits, 0).unwrap())
+fn start(script: &str, limits: OutputLimits) -> (Child, Output) {
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", script])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let out = child.stdout.take().unwrap().into_owned_fd().unwrap();
+    let err = child.stderr.take().unwrap().into_owned_fd().unwrap();
+    let output = Output::new(Pipes { out, err }, limits, 0).unwrap();
+    (child, output)
 }
 
 /// All lines, taken one batch at a time.
@@ -43,10 +44,9 @@ fn texts(lines: &[Line], stream: Stream) -> Vec<&str> {
 async fn both_streams_are_read_to_their_ends() {
     let script = "i=0; while [ $i -lt 3000 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done; \
                   printf 'no line feed'";
-    let (process, mut output) = start(script, OutputLimits::default());
+    let (mut process, mut output) = start(script, OutputLimits::default());
     let lines = drain(&mut output).await;
-    process.ended().await.unwrap();
-    assert_eq!(process.reap().unwrap(), Ended::Code(0));
+    assert_eq!(process.wait().await.unwrap().code(), Some(0));
     let numbered = |name: &str| (0..3_000).map(|i| format!("{name} {i}")).collect::<Vec<_>>();
     let mut out = numbered("out");
     out.push("no line feed".to_owned());
@@ -74,21 +74,23 @@ async fn what_is_in_the_pipes_at_the_end_is_read_though_somebody_holds_them_open
     let script = "here=$(mktemp); setsid sh -c \"rm $here; echo \\$\\$ >&2; exec sleep 600\" & \
                   while [ -e $here ]; do :; done; \
                   i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done";
-    let (process, mut output) = start(script, OutputLimits::default());
+    let (mut process, mut output) = start(script, OutputLimits::default());
     // Nothing is taken while the process writes: what does not fit stays in the pipe.
     let mut lines = Vec::new();
     loop {
         tokio::select! {
             biased;
-            ended = process.ended() => break ended.unwrap(),
+            ended = process.wait() => {
+                ended.unwrap();
+                break;
+            }
             () = output.read() => {}
         }
-        if process.has_ended() {
+        if process.try_wait().unwrap().is_some() {
             break;
         }
         lines.extend(output.take().unwrap_or_default());
     }
-    process.reap().unwrap();
     output.close();
     lines.extend(drain(&mut output).await);
     let expected: Vec<_> = (0..2_000).map(|i| format!("line {i}")).collect();
@@ -101,10 +103,9 @@ async fn what_is_in_the_pipes_at_the_end_is_read_though_somebody_holds_them_open
 #[tokio::test]
 async fn too_much_output_ends_in_one_note_and_does_not_stop_the_process() {
     let few = OutputLimits { lines_max: 5, ..OutputLimits::default() };
-    let (process, mut output) = start("seq 1 100000; echo end >&2", few);
+    let (mut process, mut output) = start("seq 1 100000; echo end >&2", few);
     let lines = drain(&mut output).await;
-    process.ended().await.unwrap();
-    assert_eq!(process.reap().unwrap(), Ended::Code(0));
+    assert_eq!(process.wait().await.unwrap().code(), Some(0));
     assert_eq!(lines.len(), 6, "{lines:?}");
     assert_eq!(
         texts(&lines, Stream::Note),

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::process::{Signal, kill_process};
 use stint_core::{AttemptEnd, Command, JobId, JobSpec, Status, WorkerStatus};
 
 use crate::harness::{
@@ -64,24 +63,82 @@ async fn a_job_that_ignores_sigterm_is_killed_after_its_stop_timeout() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_is_over_though_what_escaped_from_it_holds_its_output_open() {
+async fn a_job_is_over_though_somebody_holds_its_output_open() {
+    let bench = Bench::new().await;
+    let (file, go) = (bench.site.dir.path().join("pid"), bench.site.dir.path().join("go"));
+    let script = in_file(
+        &file,
+        &format!("while [ ! -e {} ]; do sleep 0.01; done; echo after; exit 4", go.display()),
+    );
+    let worker = bench.work(bench.site.config(&[("talk", &script)]));
+    let job = submit(&bench.replica, spec("talk"), 0).await;
+    let pid = pid_in(&file).await.as_raw_nonzero();
+    // Not of the run, so that nobody ends it.
+    let held = std::fs::OpenOptions::new().write(true).open(format!("/proc/{pid}/fd/1"));
+    let held = held.expect("its standard output");
+    std::fs::write(&go, "").expect("a file");
+    let job = over(&bench.replica, job).await;
+    assert_eq!(end(&job), AttemptEnd::Exited(4));
+    assert_eq!(texts(&bench.replica, &job).await, ["after"]);
+    drop(held);
+    stop(worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_left_its_group_its_session_and_its_environment_ends_with_its_job() {
     let bench = Bench::new().await;
     let file = bench.site.dir.path().join("pid");
-    // Out of its group and without its mark, so that the worker cannot find it.
     let script = format!(
-        "echo before; env -i PATH=\"$PATH\" setsid sh -c '{}' & \
-         while [ ! -e {} ]; do sleep 0.01; done; echo after; exit 4",
-        in_file(&file, "exec sleep 120"),
+        "(env -i PATH=\"$PATH\" setsid sh -c '{}' &); while [ ! -e {} ]; do sleep 0.01; done",
+        in_file(&file, "trap '' TERM; exec sleep 600"),
         file.display(),
     );
     let worker = bench.work(bench.site.config(&[("fork", &script)]));
     let job = submit(&bench.replica, spec("fork"), 0).await;
     let escaped = pid_in(&file).await;
     let job = over(&bench.replica, job).await;
-    assert_eq!(end(&job), AttemptEnd::Exited(4));
-    assert_eq!(texts(&bench.replica, &job).await, ["before", "after"]);
-    assert!(runs(escaped), "it did not hold anything open");
-    kill_process(escaped, Signal::KILL).expect("it runs");
+    assert_eq!(end(&job), AttemptEnd::Exited(0));
+    assert!(!runs(escaped), "the job was over before it");
+    assert!(notes(&bench.site).is_empty());
+    stop(worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_guardian_is_killed_is_ended_without_it() {
+    let bench = Bench::new().await;
+    let dir = bench.site.dir.path();
+    let (escaped, leader) = (dir.join("escaped"), dir.join("leader"));
+    // Its guardian is its parent.
+    let script = format!(
+        "setsid sh -c '{}' & while [ ! -e {} ]; do sleep 0.01; done; kill -9 $PPID; {}",
+        in_file(&escaped, "exec sleep 600"),
+        escaped.display(),
+        in_file(&leader, "sleep 600"),
+    );
+    let worker = bench.work(bench.site.config(&[("murder", &script)]));
+    let job = submit(&bench.replica, spec("murder"), 0).await;
+    let job = over(&bench.replica, job).await;
+    let AttemptEnd::CouldNotStart(reason) = end(&job) else { panic!("{job:?}") };
+    assert!(reason.contains("its guardian was killed"), "{reason}");
+    gone(pid_in(&escaped).await).await;
+    eventually("the note is gone", || async { notes(&bench.site).is_empty().then_some(()) }).await;
+    stop(worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guardian_that_is_stopped_does_not_hold_up_a_cancel() {
+    let bench = Bench::new().await;
+    let file = bench.site.dir.path().join("pid");
+    let script = format!("kill -STOP $PPID; {}", in_file(&file, "sleep 600"));
+    let worker = bench.work(bench.site.config(&[("stop", &script)]));
+    let spec = JobSpec { stop_timeout: timeout("200ms"), ..spec("stop") };
+    let job = submit(&bench.replica, spec, 0).await;
+    let pid = pid_in(&file).await;
+    cancel(&bench, job).await;
+    let job = over(&bench.replica, job).await;
+    assert_eq!((job.status, end(&job)), (Status::Cancel, AttemptEnd::Canceled));
+    assert!(!runs(pid));
+    eventually("the note is gone", || async { notes(&bench.site).is_empty().then_some(()) }).await;
     stop(worker).await;
 }
 

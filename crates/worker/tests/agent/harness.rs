@@ -97,6 +97,7 @@ impl Site {
     /// stalls: a test that wants one to run out asks for a short one.
     pub(crate) fn config(&self, scripts: &[(&str, &str)]) -> Config {
         let mut config = Config::new(self.worker_dir());
+        config.program = env!("CARGO_BIN_EXE_stint-guardian-under-test").into();
         config.drain_limit = PATIENCE;
         for (name, script) in scripts {
             config.actions.insert((*name).to_owned(), shell(script));
