@@ -6,7 +6,7 @@ use crate::declaration::Declarations;
 use crate::time::Timeout;
 
 /// The actions that every replica has without configuration.
-pub const BUILT_IN_ACTIONS: [&str; 3] = ["sleep", "false", "noop"];
+pub const BUILT_IN_ACTIONS: [&str; 4] = ["sleep", "false", "noop", "webhook"];
 
 /// What a worker says of an action that it offers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -15,6 +15,7 @@ mod place;
 mod show;
 mod text;
 mod tls;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -118,6 +119,7 @@ pub(crate) fn read_actions(path: &Path) -> Result<String, Error> {
     let source = Source { file: path, text: &text, parts: &[] };
     let parsed: file::Actions = source.parse()?;
     actions::read(source, parsed.actions)?;
+    webhook::webhooks(source, parsed.webhook)?;
     Ok(text)
 }
 

@@ -18,3 +18,8 @@ pub(crate) const RAFT_TIME_MAX: Duration = Duration::from_mins(1);
 /// How often a replica looks whether its certificates have changed: they are renewed days before
 /// they end, and whoever waits for it sends SIGHUP.
 pub(crate) const CERTIFICATES_LOOK: Duration = Duration::from_secs(10);
+
+/// Bytes of a secret that signs webhooks: fewer can be guessed, more are another file.
+pub(crate) const SECRET_BYTES_MIN: u64 = 16;
+/// See [`SECRET_BYTES_MIN`].
+pub(crate) const SECRET_BYTES_MAX: u64 = 4_096;

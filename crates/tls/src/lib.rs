@@ -11,6 +11,7 @@ mod files;
 mod limits;
 mod live;
 mod name;
+mod outgoing;
 mod peers;
 mod plain_text;
 mod server;
@@ -24,6 +25,7 @@ pub use accept::Refused;
 pub use error::Error;
 pub use files::{Files, PeerFiles};
 pub use name::PeerName;
+pub use outgoing::Outgoing;
 pub use peers::Peers;
 pub use server::Server;
 

@@ -10,6 +10,7 @@ use crate::limits::{SLEEP_DEFAULT, STOP_TIMEOUT_DEFAULT};
 use crate::orders::{self, Orders};
 use crate::run::{self, sleep_until};
 use crate::stop::{Due, Stop};
+use crate::webhook;
 
 /// What the worker tells the cluster of them.
 pub(crate) fn offers() -> BTreeMap<String, ActionOffer> {
@@ -21,6 +22,7 @@ fn offer(name: &str) -> ActionOffer {
         "sleep" => ("Does nothing for a while.", vec![("seconds", "How long; 60 if left out.")]),
         "false" => ("Fails at once.", Vec::new()),
         "noop" => ("Succeeds at once.", Vec::new()),
+        "webhook" => return webhook::offer(),
         _ => ("", Vec::new()),
     };
     let declared = parameters.into_iter().map(|(name, description): (&str, &str)| {

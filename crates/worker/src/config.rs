@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use stint_core::{
@@ -15,6 +16,7 @@ use crate::confinement::Confinement;
 use crate::declared;
 use crate::error::Error;
 use crate::limits;
+use crate::webhook::Webhooks;
 
 /// How the worker of one replica works.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub struct Config {
     pub capacity: CapacityMap,
     /// The actions that it offers by name, beside the built-in ones.
     pub actions: BTreeMap<String, Action>,
+    /// What its webhooks may do.
+    pub webhooks: Arc<Webhooks>,
     /// How long its lease lasts after a renewal; it renews three times in that.
     pub ttl: Duration,
     /// How many jobs run at once, whatever their capacity maps say.
@@ -46,6 +50,7 @@ impl Config {
             program: PathBuf::from("/proc/self/exe"),
             capacity: CapacityMap::default(),
             actions: BTreeMap::new(),
+            webhooks: Arc::default(),
             ttl: limits::TTL_DEFAULT,
             runs_max: limits::RUNS_MAX_DEFAULT,
             drain_limit: limits::DRAIN_LIMIT_DEFAULT,

@@ -32,6 +32,7 @@ mod run;
 mod stop;
 #[cfg(test)]
 mod testing;
+mod webhook;
 mod worker;
 
 pub use command_line::CommandLine;
@@ -41,4 +42,5 @@ pub use declared::check as check_declarations;
 pub use error::Error;
 pub use guardian::role;
 pub use preview::Preview;
+pub use webhook::{Allowed, Secret, Webhooks};
 pub use worker::{Reloader, Worker};

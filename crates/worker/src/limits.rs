@@ -74,6 +74,21 @@ pub(crate) const PIPE_BYTES_MAX: usize = 1024 * 1024;
 /// Between two attempts to append lines that could not be.
 pub(crate) const APPEND_RETRY_PAUSE: Duration = Duration::from_millis(200);
 
+/// How long the request of a webhook may take, unless its job says otherwise.
+pub(crate) const WEBHOOK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+
+/// The longest that a job may say: whoever needs longer answers at once and works afterwards.
+pub(crate) const WEBHOOK_TIMEOUT_MAX: Duration = Duration::from_mins(10);
+
+/// Bytes of a URL, as many as servers take.
+pub(crate) const WEBHOOK_URL_BYTES_MAX: usize = 4_096;
+
+/// Headers that a job adds to its webhook.
+pub(crate) const WEBHOOK_HEADERS_MAX: usize = 32;
+
+/// Bytes of an answer that become output, and of its head: what a person reads of an error.
+pub(crate) const WEBHOOK_ANSWER_BYTES_MAX: usize = 16 * 1024;
+
 /// How long the built-in action `sleep` sleeps, unless its job says otherwise.
 pub(crate) const SLEEP_DEFAULT: Duration = Duration::from_mins(1);
 

@@ -72,7 +72,7 @@ async fn pending(append: &mut Option<Append>) -> Result<Option<u64>, Lost> {
 
 /// Appends lines from number `first` on, and says how many the job has then: `None` if it can have
 /// no more. Tries until there is an answer; that lines are sent twice does no harm.
-async fn append_lines(
+pub(crate) async fn append_lines(
     channel: Channel,
     mut first: u64,
     lines: Vec<Line>,

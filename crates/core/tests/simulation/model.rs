@@ -193,7 +193,7 @@ impl Model {
 
     fn known(&self, action: &str) -> Result<(), Refusal> {
         let is_offered = self.workers.iter().any(|w| w.actions.contains_key(action));
-        if is_offered || ["sleep", "false", "noop"].contains(&action) {
+        if is_offered || ["sleep", "false", "noop", "webhook"].contains(&action) {
             Ok(())
         } else {
             Err(Refusal::NoSuchAction(action.to_owned()))

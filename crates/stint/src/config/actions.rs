@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use stint_core::{BUILT_IN_ACTIONS, CapacityMap, limits};
 use stint_worker::{Action, Config};
@@ -11,6 +12,7 @@ use toml::Spanned;
 use super::action::action;
 use super::file;
 use super::place::{Error, Source};
+use super::webhook::webhooks;
 
 type Actions = BTreeMap<Spanned<String>, Spanned<file::Action>>;
 
@@ -19,6 +21,7 @@ pub(super) fn worker(
     source: Source<'_>,
     data_dir: &Path,
     worker: file::Worker,
+    webhook: file::Webhook,
     actions: Actions,
 ) -> Result<Option<Config>, Error> {
     // What is written is checked, used or not.
@@ -35,6 +38,7 @@ pub(super) fn worker(
         config.drain_limit = limit.get_ref().0;
     }
     config.capacity = capacity(source, "worker.capacity", worker.capacity)?;
+    config.webhooks = Arc::new(webhooks(source, webhook)?);
     config.actions = read(source, actions)?;
     whole_config(source, "actions", &(0..0), &config)?;
     Ok(worker.enabled.unwrap_or(true).then_some(config))

@@ -22,7 +22,8 @@ pub(super) const LEVEL: &str = "info,openraft=error";
 
 /// Reads and checks a whole configuration.
 pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
-    let File { replica, cluster, tls, limits, raft, worker, log, actions } = source.parse()?;
+    let File { replica, cluster, tls, limits, raft, worker, log, webhook, actions } =
+        source.parse()?;
     let id = replica.id.get_ref().0;
     let founders = members(source, &cluster.members)?;
     is_member(source, &replica, &founders)?;
@@ -30,7 +31,7 @@ pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
     let is_open = is_open(source, &replica, &cluster)?;
     let doors = doors(source, &limits, is_open)?;
     let data_dir = beside(source.file, replica.data_dir.get_ref());
-    let worker = actions::worker(source, &data_dir, worker, actions)?;
+    let worker = actions::worker(source, &data_dir, worker, webhook, actions)?;
     Ok(Config {
         id,
         cluster: cluster.id.0,

@@ -33,6 +33,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) log: Log,
     #[serde(default)]
+    pub(super) webhook: Webhook,
+    #[serde(default)]
     pub(super) actions: BTreeMap<Spanned<String>, Spanned<Action>>,
 }
 
@@ -40,6 +42,8 @@ pub(super) struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Actions {
+    #[serde(default)]
+    pub(super) webhook: Webhook,
     #[serde(default)]
     pub(super) actions: BTreeMap<Spanned<String>, Spanned<Action>>,
 }
@@ -114,6 +118,18 @@ pub(super) struct Worker {
     #[serde(default)]
     pub(super) capacity: BTreeMap<Spanned<String>, Spanned<u64>>,
     pub(super) drain_limit: Option<Spanned<Length>>,
+}
+
+/// What the built-in action `webhook` may do.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Webhook {
+    #[serde(default)]
+    pub(super) allow: Vec<Spanned<String>>,
+    pub(super) ca: Option<Spanned<PathBuf>>,
+    /// Files, by the names that jobs know.
+    #[serde(default)]
+    pub(super) secret_files: BTreeMap<Spanned<String>, Spanned<PathBuf>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

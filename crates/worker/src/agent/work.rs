@@ -13,7 +13,7 @@ use tokio::task::{Id, JoinError};
 
 use crate::orders::Orders;
 use crate::proc::Mark;
-use crate::{builtin, run};
+use crate::{builtin, run, webhook};
 
 use super::Agent;
 use super::answers::Ask;
@@ -166,6 +166,10 @@ impl Agent {
         } else if job.spec.action == "sleep" {
             let job = Arc::clone(job);
             self.runs.spawn(async move { builtin::sleep(&job, orders).await })
+        } else if job.spec.action == "webhook" {
+            let claimed = (Arc::clone(job), attempt.clone());
+            let (context, webhooks) = (self.context.clone(), Arc::clone(&self.config.webhooks));
+            self.runs.spawn(webhook::deliver(context, claimed, webhooks, orders))
         } else {
             let reason = format!("this worker does not offer \"{}\"", job.spec.action);
             self.inventory.report(mark, run::could_not_start(reason));
