@@ -19,4 +19,5 @@ mod failover;
 mod harness;
 mod hostile;
 mod operations;
+mod retention;
 mod tidy;

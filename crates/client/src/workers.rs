@@ -53,4 +53,45 @@ impl Client {
         .await?;
         Ok(())
     }
+
+    /// Has a worker take no more jobs, also when it has started anew. What it runs goes on to its
+    /// end, or is stopped after `limit`, a duration as Go writes it; empty is never.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// client.drain_worker("00000000002a", "10m").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoSuchWorker`](crate::Code::NoSuchWorker) if there is none.
+    pub async fn drain_worker(&self, id: &str, limit: &str) -> Result<(), Error> {
+        self.call(Repeat::Harmless, |channel| async {
+            let request = v0::DrainWorkerRequest { id: id.to_owned(), limit: limit.to_owned() };
+            client::workers(channel).drain_worker(request).await
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Has a worker take jobs again.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// client.resume_worker("00000000002a").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoSuchWorker`](crate::Code::NoSuchWorker) if there is none.
+    pub async fn resume_worker(&self, id: &str) -> Result<(), Error> {
+        self.call(Repeat::Harmless, |channel| async {
+            let request = v0::ResumeWorkerRequest { id: id.to_owned() };
+            client::workers(channel).resume_worker(request).await
+        })
+        .await?;
+        Ok(())
+    }
 }

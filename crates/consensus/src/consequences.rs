@@ -25,11 +25,7 @@ impl Applied {
                     records.push(record(job));
                 }
                 Event::Deleted(id) => self.delete_from_history(*id, records)?,
-                Event::Compacted(ids) => {
-                    self.put(records, &[])?;
-                    let ids: Vec<_> = ids.iter().map(|id| id.to_bytes()).collect();
-                    self.insist("history", || self.store().state.remove_records(&ids))?;
-                }
+                Event::Compacted(ids) => self.compact(ids, records)?,
                 Event::LinesAppended { job, first, lines } => {
                     let mut first = *first;
                     for lines in lines.chunks(OUTPUT_BATCH_LINES_MAX) {
@@ -47,6 +43,7 @@ impl Applied {
                 | Event::CancelRequested(_)
                 | Event::WorkerLost(_)
                 | Event::Resurrected(_)
+                | Event::AwaitsChildren(_)
                 | Event::WorkerChanged(_)
                 | Event::CronChanged(_)
                 | Event::CronDeleted(_)
@@ -66,6 +63,24 @@ impl Applied {
         }
         let (period, id) = (job.created_at.day(), job.id.to_bytes());
         self.insist("output", || self.store().output.delete(period, &id))
+    }
+
+    /// Removes records; their lines go later, and are looked for by nobody until then.
+    fn compact(&self, ids: &[JobId], records: &mut Vec<Record>) -> Result<(), io::Error> {
+        self.put(records, &[])?;
+        let today = self.read().state.now().day();
+        for id in ids.iter().filter(|id| may_come_again(**id)) {
+            let found = self.store().state.get(&id.to_bytes());
+            let Some(body) = found.map_err(|error| self.fail("history", &error))? else { continue };
+            let job = decode_job(&body)?;
+            if job.created_at.day() >= today {
+                self.delete_output(&job)?;
+            }
+        }
+        let ids: Vec<_> = ids.iter().map(|id| id.to_bytes()).collect();
+        self.insist("history", || self.store().state.remove_records(&ids))?;
+        self.compacted.notify_one();
+        Ok(())
     }
 
     fn delete_from_history(&self, id: JobId, records: &mut Vec<Record>) -> Result<(), io::Error> {
@@ -94,6 +109,13 @@ impl Applied {
     }
 }
 
+/// Whether a job of this id can be submitted again, because a key names it: a UUID of version 8. On
+/// the same day its output would stand where the former one's did.
+fn may_come_again(id: JobId) -> bool {
+    let [_, _, _, _, _, _, version, ..] = id.to_bytes();
+    version >> 4 == 8
+}
+
 /// A job as history keeps it. Of a deleted one only a tombstone stays.
 fn record(job: &Job) -> Record {
     let is_deleted = job.status == Status::Deleted;
@@ -110,6 +132,8 @@ fn record(job: &Job) -> Record {
         scheduled_at: job.scheduled_at.as_ms(),
         action: job.spec.action.clone(),
         worker: job.worker.map(stint_core::WorkerId::get),
+        ended_at: job.last_updated.as_ms(),
+        output: (!is_deleted && job.line_count > 0).then(|| job.created_at.day()),
         listed: !is_deleted,
         body,
     }

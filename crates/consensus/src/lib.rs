@@ -6,6 +6,7 @@
 
 mod audit;
 mod codec;
+mod compaction;
 mod consequences;
 mod error;
 mod failure;
@@ -27,6 +28,7 @@ mod replica;
 mod snapshot;
 mod state_machine;
 mod status;
+mod sweep;
 mod ticker;
 mod troubles;
 mod types;
@@ -34,6 +36,7 @@ mod upkeep;
 mod watch;
 
 pub use audit::{AuditFilter, AuditRecord, Origin};
+pub use compaction::Outdated;
 pub use error::Error;
 pub use measures::Measures;
 pub use recent::Occurrence;

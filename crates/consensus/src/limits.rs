@@ -134,6 +134,19 @@ pub(crate) const REFILL_INTERVAL_MAX: Duration = Duration::from_mins(10);
 /// Records of the audit log that are read at a time while a page is looked for.
 pub(crate) const AUDIT_PAGE: usize = 1_024;
 
+/// How long nothing is compacted before what that has left behind is removed.
+pub(crate) const SWEEP_QUIET: Duration = Duration::from_secs(2);
+
+/// And how long that waits at most, where compaction hardly ever pauses.
+pub(crate) const SWEEP_DELAY_MAX: Duration = Duration::from_mins(10);
+
+/// How often a replica looks for lines to remove without being told: those of deleted jobs, and
+/// what a look before could not finish.
+pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
+
+/// Room of removed records below which the state file is not written anew: some megabytes.
+pub(crate) const SHRINK_RECORDS_MIN: u64 = 10_000;
+
 /// Jobs that are looked through for missing output at a time.
 pub(crate) const REFILL_STEP: usize = 256;
 

@@ -64,6 +64,9 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::Cancel { .. }
         | Command::Delete { .. }
         | Command::SetCapacity { .. }
+        | Command::Drain { .. }
+        | Command::Resume { .. }
+        | Command::GiveToken { .. }
         | Command::Register(_)
         | Command::Offer(_)
         | Command::Confirm { .. }

@@ -120,6 +120,7 @@ fn is_watched(event: &Event) -> bool {
         | Event::CancelRequested(_)
         | Event::WorkerLost(_)
         | Event::Resurrected(_)
+        | Event::AwaitsChildren(_)
         | Event::Ended(_)
         | Event::Deleted(_)
         | Event::WorkerChanged(_)
@@ -145,6 +146,7 @@ fn bytes_of(event: &Event) -> usize {
         | Event::CancelRequested(job)
         | Event::WorkerLost(job)
         | Event::Resurrected(job)
+        | Event::AwaitsChildren(job)
         | Event::Ended(job)
         | Event::LinesAppended { job, .. } => bytes_of_job(job),
         Event::WorkerChanged(worker) => bytes_of_worker(worker),

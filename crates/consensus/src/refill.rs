@@ -69,6 +69,9 @@ pub(crate) async fn run(inner: Arc<Inner>) {
             pause = REFILL_INTERVAL;
             continue;
         }
+        if has_jumped && let Err(error) = inner.suspect_all().await {
+            tracing::warn!(%error, "lines of jobs that are gone may stay");
+        }
         let suspects = if has_jumped { Suspects::All } else { Suspects::OfPeriods(lost.clone()) };
         match inner.refill(&suspects).await {
             Ok(incomplete) => {
@@ -87,6 +90,15 @@ pub(crate) async fn run(inner: Arc<Inner>) {
 }
 
 impl Inner {
+    /// A received snapshot says which jobs there are, and not of which others lines are here.
+    async fn suspect_all(&self) -> Result<(), Error> {
+        let store = self.applied.store();
+        let (state, output) = (store.state.clone(), store.output.clone());
+        self.blocking(move || state.suspect(&output.periods()?)).await?;
+        self.applied.compacted.notify_one();
+        Ok(())
+    }
+
     /// Goes through all jobs, live and over. Answers the periods of those that still lack lines.
     async fn refill(&self, suspects: &Suspects) -> Result<BTreeSet<u32>, Error> {
         let mut incomplete = BTreeSet::new();

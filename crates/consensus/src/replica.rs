@@ -9,7 +9,7 @@ use openraft::Raft;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
 use stint_core::{
-    Command, Event, Filter, Job, JobId, Line, Refusal, Reply, State, Timestamp, WorkerId,
+    Command, Event, Filter, Job, JobId, Line, Refusal, Reply, Retention, State, Timestamp, WorkerId,
 };
 use stint_proto::peer::v1::peer_server::PeerServer;
 use stint_storage::Store;
@@ -17,6 +17,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::audit::{AuditFilter, AuditRecord, Origin};
+use crate::compaction::Outdated;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::inner::Inner;
@@ -307,6 +308,12 @@ impl Replica {
         self.0.inner.list_jobs(filter, start, limit).await
     }
 
+    /// Which jobs are to go from history by this rule, the oldest first, at most `limit`; as this
+    /// replica knows it, which may lag behind. Costs what it answers.
+    pub async fn outdated(&self, by: Retention, limit: usize) -> Result<Outdated, Error> {
+        self.0.inner.outdated(by, limit).await
+    }
+
     /// Lines of a job's output from `first` on, with the number of the first of them: at least one
     /// if there are any there, at most `lines_max`, and no more than a bounded number of bytes.
     /// What this replica does not have it fetches from a peer. Not a linearizable read by itself:
@@ -444,6 +451,7 @@ fn spawn(
     running.spawn(watch_raft(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::upkeep::run(Arc::clone(inner), keep));
     running.spawn(crate::refill::run(Arc::clone(inner)));
+    running.spawn(crate::sweep::run(Arc::clone(inner)));
     Ok(Tasks { running, peer_service })
 }
 

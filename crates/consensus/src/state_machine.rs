@@ -47,11 +47,13 @@ pub(crate) struct Applied {
     checkpointing: Mutex<()>,
     /// Rung when a received snapshot has taken the place of the state: output may be missing.
     pub(crate) jumped: Notify,
+    /// Rung when jobs have gone from history: their lines may go, and their room come back.
+    pub(crate) compacted: Notify,
     /// Bytes of entries applied since the start.
     bytes: AtomicU64,
     /// Of these, those that the last checkpoint contains.
     bytes_checkpointed: AtomicU64,
-    failure: Failure,
+    pub(crate) failure: Failure,
 }
 
 /// One moment of the applied log.
@@ -86,6 +88,7 @@ impl Applied {
             whole: Mutex::new(()),
             checkpointing: Mutex::new(()),
             jumped: Notify::new(),
+            compacted: Notify::new(),
             bytes: AtomicU64::new(0),
             bytes_checkpointed: AtomicU64::new(0),
             failure,

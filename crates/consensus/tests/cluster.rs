@@ -3,6 +3,8 @@
 
 #[path = "cluster/certificates.rs"]
 mod certificates;
+#[path = "cluster/compaction.rs"]
+mod compaction;
 #[path = "cluster/handover.rs"]
 mod handover;
 #[path = "cluster/harness.rs"]

@@ -107,5 +107,6 @@ fn submission(number: u64, shapes: u64) -> Command {
         },
         scheduled_at: None,
         retries: None,
+        parent: None,
     })
 }

@@ -6,7 +6,8 @@ use crate::declaration::Declarations;
 use crate::time::Timeout;
 
 /// The actions that every replica has without configuration.
-pub const BUILT_IN_ACTIONS: [&str; 4] = ["sleep", "false", "noop", "webhook"];
+pub const BUILT_IN_ACTIONS: [&str; 5] =
+    ["sleep", "false", "noop", "webhook", crate::COMPACTION_ACTION];
 
 /// What a worker says of an action that it offers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,6 +36,8 @@ pub struct ActionTraits {
     pub on_worker_loss: OnWorkerLoss,
     /// How long a retry waits after the failure.
     pub backoff: Backoff,
+    /// Whether its processes get a token by which they can submit children.
+    pub has_children: bool,
 }
 
 /// What becomes of a job whose worker is lost.

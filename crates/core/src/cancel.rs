@@ -2,24 +2,33 @@
 
 use std::sync::Arc;
 
+use crate::family;
 use crate::id::JobId;
 use crate::outcome::{Event, Refusal, Reply};
 use crate::state::{State, Transition};
 use crate::status::Status;
 
 /// Cancels a job: at once if nobody runs it, else by asking its worker. Asking twice is asking once.
+/// Its children are canceled with it.
 pub(crate) fn cancel(
     state: &mut State,
     transition: &mut Transition,
     id: JobId,
 ) -> Result<Reply, Refusal> {
-    let job = state.jobs.get(&id).ok_or(Refusal::NoSuchJob(id))?;
-    if job.is_claimable() {
+    if !state.jobs.contains_key(&id) {
+        return Err(Refusal::NoSuchJob(id));
+    }
+    cancel_one(state, transition, id);
+    Ok(Reply::Ok)
+}
+
+/// The same, of a job that is there.
+pub(crate) fn cancel_one(state: &mut State, transition: &mut Transition, id: JobId) {
+    if state.expect_job(id).is_claimable() {
         state.end(transition, id, Status::Cancel);
     } else {
         stop(state, transition, id);
     }
-    Ok(Reply::Ok)
 }
 
 /// Deletes a job: at once if nobody runs it, else as soon as its worker has ended it.
@@ -38,7 +47,7 @@ pub(crate) fn delete(state: &mut State, transition: &mut Transition, id: JobId) 
     Reply::Ok
 }
 
-/// Asks for the end of a job that is in somebody's hands.
+/// Asks for the end of a job that is in somebody's hands, and of its children.
 fn stop(state: &mut State, transition: &mut Transition, id: JobId) {
     let now = state.now;
     let job = state.change(id, |job| {
@@ -50,4 +59,5 @@ fn stop(state: &mut State, transition: &mut Transition, id: JobId) {
     if job.status == Status::CancelRequest {
         transition.announce(Event::CancelRequested(Arc::clone(&job)));
     }
+    family::cancel_children(state, transition, id);
 }

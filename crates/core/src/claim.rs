@@ -54,6 +54,9 @@ pub(crate) fn claim(
 }
 
 fn pick(state: &State, worker: &Worker, max: usize) -> Vec<crate::JobId> {
+    if worker.draining.is_some() {
+        return Vec::new();
+    }
     let actions = worker.actions.keys().map(String::as_str);
     state.queue.pick(actions, worker.capacity(), worker.capacity_in_use.clone(), max)
 }

@@ -7,6 +7,7 @@ use crate::action_config::ActionConfig;
 use crate::capacity::CapacityMap;
 use crate::compaction::Compaction;
 use crate::cron::NewCron;
+use crate::family::Parent;
 use crate::id::{Epoch, Incarnation, JobId, LeaseId, TokenId, WorkerId};
 use crate::job::JobSpec;
 use crate::lines::Line;
@@ -37,6 +38,18 @@ pub enum Command {
         worker: WorkerId,
         /// What it has from now on.
         capacity: CapacityMap,
+    },
+    /// An operator wants a worker to take no more jobs, also when it has started anew.
+    Drain {
+        /// The worker.
+        worker: WorkerId,
+        /// What it runs is stopped after so long; `None` is never.
+        limit: Option<Span>,
+    },
+    /// An operator wants a worker to take jobs again.
+    Resume {
+        /// The worker.
+        worker: WorkerId,
     },
     /// A worker begins a life. It has ended what ran in the former one.
     Register(Registration),
@@ -80,6 +93,19 @@ pub enum Command {
         first: u64,
         /// The lines.
         lines: Vec<Line>,
+    },
+    /// A worker has given the process of a job a token, by which it can submit children.
+    GiveToken {
+        /// The worker.
+        worker: WorkerId,
+        /// Its life.
+        epoch: Epoch,
+        /// The job.
+        job: JobId,
+        /// The right to speak for it.
+        lease: LeaseId,
+        /// By which the token is known again.
+        hash: TokenHash,
     },
     /// A worker says how runs ended.
     Finish {
@@ -164,6 +190,8 @@ pub struct NewJob {
     pub scheduled_at: Option<Timestamp>,
     /// How often it is run again after a failure; `None` is as often as its action says.
     pub retries: Option<u32>,
+    /// Whose child it is to be, if a job's process submits it.
+    pub parent: Option<Parent>,
 }
 
 /// What a worker says of itself when it registers.

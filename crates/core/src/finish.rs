@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::command::{Exit, ExitCause, Finished};
+use crate::family::{self, Ending};
 use crate::id::{Epoch, JobId, WorkerId};
 use crate::job::{AttemptEnd, Job};
 use crate::lease::{self, Loss};
@@ -40,7 +41,7 @@ fn finish_one(state: &mut State, transition: &mut Transition, id: JobId, exit: E
             let is_success = end == AttemptEnd::Exited(0);
             end_run(state, id, end);
             if is_success {
-                state.end(transition, id, Status::Done);
+                family::conclude(state, transition, id, Ending::Success);
             } else {
                 fail(state, transition, id);
             }
@@ -77,16 +78,25 @@ pub(crate) fn end_run(state: &mut State, id: JobId, end: AttemptEnd) -> Arc<Job>
         worker.capacity_in_use.give_back(&job.need());
     });
     drop(job);
-    state.change(id, |job| job.end_attempt(now, end))
+    state.change(id, |job| {
+        job.end_attempt(now, end);
+        job.token = None;
+    })
 }
 
 /// Ends a job as `error`, and creates its retry if it has one left and nobody wants it gone.
 pub(crate) fn fail(state: &mut State, transition: &mut Transition, id: JobId) {
-    let job = Arc::clone(state.expect_job(id));
-    state.end(transition, id, Status::Error);
-    if job.retries_left > 0 && job.status != Status::CancelRequest {
-        let backoff = job.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
-        let wait = backoff.wait(job.retries_total.saturating_sub(job.retries_left), job.id);
-        submit::retry(state, transition, &job, wait);
+    family::conclude(state, transition, id, Ending::Failure);
+}
+
+/// Creates the retry of a job that has failed, if it has one left and nobody wants it gone. Says
+/// whether there is one.
+pub(crate) fn retry(state: &mut State, transition: &mut Transition, failed: &Job) -> bool {
+    let is_due = failed.retries_left > 0 && failed.status != Status::CancelRequest;
+    if is_due {
+        let backoff = failed.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
+        let before = failed.retries_total.saturating_sub(failed.retries_left);
+        submit::retry(state, transition, failed, backoff.wait(before, failed.id));
     }
+    is_due
 }

@@ -49,6 +49,15 @@ pub enum Violation {
     /// An attempt is open though the job does not run, or closed though it does.
     #[error("job {0}: {1}, and its last attempt does not fit that")]
     Attempt(JobId, Status),
+    /// A job has ended its last run, or begun one, against what it waits for.
+    #[error("job {0}: what it waits for contradicts what is left of its children")]
+    Ending(JobId),
+    /// A job and its parent disagree.
+    #[error("job {0}: its parent does not know it, or the other way round")]
+    Family(JobId),
+    /// A token of a run that is over, or of none.
+    #[error("job {0}: its run has a token and is over, or the token is not known")]
+    RunToken(JobId),
     /// A list index is not in step with the jobs.
     #[error("job {0}: not rightly in the lists")]
     Listed(JobId),
@@ -116,6 +125,7 @@ pub fn check(state: &State) -> Result<(), Violation> {
         return Err(Violation::QueueCount { queued, claimable });
     }
     state.workers.keys().try_for_each(|id| check_worker(state, *id))?;
+    check_family(state)?;
     check_configuration(state)?;
     check_tokens(state)
 }
@@ -135,7 +145,7 @@ fn check_job(state: &State, job: &Job) -> Result<(), Violation> {
         return Err(Violation::Queued(job.id, job.status));
     }
     let is_open = job.attempts.last().is_some_and(|attempt| attempt.end.is_none());
-    if is_open != job.status.is_running() {
+    if is_open != (job.status.is_running() && job.ending.is_none()) {
         return Err(Violation::Attempt(job.id, job.status));
     }
     if let Some(run) = job.run() {
@@ -167,6 +177,37 @@ fn check_job(state: &State, job: &Job) -> Result<(), Violation> {
     let has = |name| job.spec.parameters.as_ref().is_some_and(|all| all.contains_key(name));
     let has_all = job.from_config.iter().all(has) && job.left_out.iter().all(|what| job.has(*what));
     if has_all { Ok(()) } else { Err(Violation::FromConfig(job.id)) }
+}
+
+/// Parents know their children, and wait for them.
+fn check_family(state: &State) -> Result<(), Violation> {
+    for job in state.jobs.values() {
+        if job.ending.is_some() != state.family.ending.contains(&job.id)
+            || (job.ending.is_some() && job.children.left == 0)
+        {
+            return Err(Violation::Ending(job.id));
+        }
+        let children = state.children(job.id);
+        let is_right = job.parent.is_none_or(|parent| state.family.has(parent, job.id))
+            && u32::try_from(children.len()) == Ok(job.children.left)
+            && job.children.failed <= job.children.total
+            && state.ancestors(job.id).count() <= limits::GENERATIONS_MAX;
+        if !is_right {
+            return Err(Violation::Family(job.id));
+        }
+        let token = job.token.map(TokenId::of);
+        let is_found = token
+            .is_none_or(|token| state.job_of_token(token).is_some_and(|found| found.id == job.id));
+        if !is_found || (token.is_some() && job.run().is_none()) {
+            return Err(Violation::RunToken(job.id));
+        }
+    }
+    if let Some(parent) = state.family.parents().find(|parent| !state.jobs.contains_key(parent)) {
+        return Err(Violation::Family(parent));
+    }
+    let has_token = |job: &JobId| state.jobs.get(job).is_some_and(|job| job.token.is_some());
+    let without = state.family.tokens().map(|(_, job)| job).find(|job| !has_token(job));
+    without.map_or(Ok(()), |job| Err(Violation::RunToken(job)))
 }
 
 /// Crons and action configs, which stand under their actions.

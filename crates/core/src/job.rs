@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::action::ActionTraits;
 use crate::capacity::CapacityMap;
 use crate::command::NewJob;
+use crate::family::{Children, Ending};
 use crate::id::{CronId, Epoch, JobId, LeaseId, WorkerId};
 use crate::limits;
 use crate::status::Status;
 use crate::submit::bytes_of;
 use crate::time::{Timeout, Timestamp};
+use crate::token::TokenHash;
 
 /// Parameters of a job by name.
 pub type Parameters = BTreeMap<String, String>;
@@ -69,6 +71,14 @@ pub struct Job {
     /// The names of the parameters that its submitter did not write: its action, or the config of
     /// it, gave them.
     pub from_config: BTreeSet<String>,
+    /// The job whose process submitted it, if one did.
+    pub parent: Option<JobId>,
+    /// The jobs that its own process submitted.
+    pub children: Children,
+    /// What it ends as when the last of its children is over; `None` if it waits for none.
+    pub ending: Option<Ending>,
+    /// The token of its current run, if that was given one.
+    pub token: Option<TokenHash>,
     /// What else its submitter did not write, and its action gave.
     pub left_out: BTreeSet<LeftOut>,
     /// The cron that it comes from; `None` if a client has submitted it. A retry has what the job
@@ -142,9 +152,9 @@ impl Job {
         self.spec.parameters.as_ref().map_or(0, bytes_of)
     }
 
-    /// The current run, if the job is running.
+    /// The current run, if a worker runs the job. Of a job that waits for its children it is over.
     pub fn run(&self) -> Option<&Attempt> {
-        self.attempts.last().filter(|_| self.status.is_running())
+        self.attempts.last().filter(|run| self.status.is_running() && run.end.is_none())
     }
 
     /// The lease under which it runs, if it does.
@@ -201,12 +211,19 @@ impl Job {
     /// A submission that names no time gives its job the time of its creation.
     pub fn is_asked_for_by(&self, new: &NewJob) -> bool {
         self.is_submitted_as(&new.spec, new.retries)
+            && self.parent == new.parent.map(|parent| parent.job)
             && self.scheduled_at == new.scheduled_at.unwrap_or(self.created_at)
     }
 
     /// Whether it waits for a claim: it is in the queue, due or not.
     pub fn is_claimable(&self) -> bool {
         matches!(self.status, Status::Waiting | Status::WorkerDead | Status::WorkerShutdown)
+            && self.ending.is_none()
+    }
+
+    /// Whether somebody has asked for its end already, or it comes without that.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.cancel_requested || self.ending.is_some_and(|ending| ending != Ending::Success)
     }
 
     /// Moves the job to `next`. A change that the table does not know is a bug.

@@ -14,7 +14,8 @@ use crate::outcome::{Event, Refusal, Reply};
 use crate::state::{State, Transition};
 use crate::status::Status;
 use crate::submit::{at_most, capacity_within_limits};
-use crate::worker::{Worker, WorkerStatus};
+use crate::time::Span;
+use crate::worker::{Draining, Worker, WorkerStatus};
 
 /// How a job loses its worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +74,7 @@ pub(crate) fn register(
         ttl: new.ttl,
         renewal: former.as_ref().map_or(0, |worker| worker.renewal),
         heartbeat_expiration: state.now,
+        draining: former.as_ref().and_then(|worker| worker.draining),
     };
     worker.renew(state.now);
     state.workers.insert(new.worker, Arc::new(worker));
@@ -165,6 +167,39 @@ pub(crate) fn set_capacity(
     Ok(Reply::Ok)
 }
 
+/// An operator wants the worker to take no more jobs. What it runs goes on, for as long as `limit`
+/// says.
+pub(crate) fn drain(
+    state: &mut State,
+    transition: &mut Transition,
+    id: WorkerId,
+    limit: Option<Span>,
+) -> Result<Reply, Refusal> {
+    let former = state.workers.get(&id).ok_or(Refusal::NoSuchWorker(id))?.draining;
+    if let Some(limit) = limit {
+        at_most("time to drain, in milliseconds,", limit.as_ms(), limits::DRAIN_LIMIT_MAX.as_ms())?;
+    }
+    let since = former.map_or(state.now, |draining| draining.since);
+    let stops_at = limit.map(|limit| state.now.plus(limit));
+    state.change_worker(id, |worker| worker.draining = Some(Draining { since, stops_at }));
+    announce(state, transition, id);
+    Ok(Reply::Ok)
+}
+
+/// An operator wants the worker to take jobs again.
+pub(crate) fn resume(
+    state: &mut State,
+    transition: &mut Transition,
+    id: WorkerId,
+) -> Result<Reply, Refusal> {
+    let former = state.workers.get(&id).ok_or(Refusal::NoSuchWorker(id))?.draining;
+    if former.is_some() {
+        state.change_worker(id, |worker| worker.draining = None);
+        announce(state, transition, id);
+    }
+    Ok(Reply::Ok)
+}
+
 fn end_life(state: &mut State, transition: &mut Transition, id: WorkerId, status: WorkerStatus) {
     let loss = match status {
         WorkerStatus::Shutdown => Loss::Shutdown,
@@ -223,9 +258,14 @@ fn settle_resurrected(state: &mut State, transition: &mut Transition, id: Worker
     }
 }
 
+/// The jobs of this status that the worker ran last. Those that wait for their children are in
+/// nobody's hands.
 fn jobs_of(state: &State, worker: WorkerId, status: Status) -> Vec<JobId> {
     let keys = state.index.keys(None, Some(worker)).into_iter().flatten();
-    keys.map(|key| key.id).filter(|id| state.expect_job(*id).status == status).collect()
+    keys.map(|key| state.expect_job(key.id))
+        .filter(|job| job.status == status && job.ending.is_none())
+        .map(|job| job.id)
+        .collect()
 }
 
 fn announce(state: &State, transition: &mut Transition, id: WorkerId) {

@@ -46,6 +46,7 @@ mod command;
 mod compaction;
 mod cron;
 mod declaration;
+mod family;
 mod finish;
 mod id;
 mod index;
@@ -76,6 +77,7 @@ pub use command::{Command, Exit, ExitCause, Finished, NewJob, Offer, Registratio
 pub use compaction::{COMPACTION_ACTION, Compaction, Retention};
 pub use cron::{Cron, NewCron};
 pub use declaration::{Declaration, Declarations, Mismatch};
+pub use family::{Children, Ending, Parent};
 pub use id::{
     ActionConfigId, CronId, Epoch, Generation, Incarnation, JobId, LeaseId, ParseIdError, TokenId,
     WorkerId,
@@ -84,11 +86,11 @@ pub use job::{Attempt, AttemptEnd, CronLink, Job, JobSpec, LeftOut, Parameters};
 pub use lines::{Line, Stream};
 pub use offer::within_limits as offers_within_limits;
 pub use outcome::{Event, Outcome, Refusal, Reply};
-pub use query::{Filter, ListKey, WaitReason};
+pub use query::{Filter, ListKey, WaitReason, Waits};
 pub use schedule::{Field as ScheduleField, FieldProblem, Schedule, ScheduleError};
 pub use settings::{Change, Settings, SettingsChange};
 pub use state::{Parts, State};
 pub use status::Status;
 pub use time::{ParseTimeoutError, Span, Timeout, Timestamp};
 pub use token::{FIRST_USER, NewToken, Role, Token, TokenHash};
-pub use worker::{Worker, WorkerStatus};
+pub use worker::{Draining, Worker, WorkerStatus};

@@ -27,6 +27,19 @@ pub const RECLAIMS_MAX: u32 = 10;
 /// Attempts that a job's record keeps; of more, the oldest are dropped.
 pub const ATTEMPTS_KEPT: usize = 16;
 
+/// Jobs or workers that the reason of a wait names: enough to see what holds a job up.
+pub const WAIT_NAMES_MAX: usize = 8;
+
+/// Jobs in a line of descent below the first: a job that submits itself must end some day.
+pub const GENERATIONS_MAX: usize = 8;
+
+/// Live jobs that descend from one job. To cancel that job cancels all of them, in one entry; no
+/// more than [`PROMOTIONS_PER_ENTRY_MAX`].
+pub const DESCENDANTS_MAX: usize = 4_096;
+
+/// The longest time that a draining worker may be given before what it runs is stopped: a week.
+pub const DRAIN_LIMIT_MAX: Span = Span::from_ms(7 * 24 * 60 * 60 * 1_000);
+
 /// Ids of ended jobs that are remembered, so that a submission that is proposed twice is one job
 /// even when the job has ended in between. At 10,000 jobs a second that is 10 s, longer than a
 /// proposal lives; a submission that is under way for longer than the memory reaches is refused.

@@ -158,6 +158,17 @@ pub enum Refusal {
         /// [`crate::limits::WORKERS_MAX`].
         limit: usize,
     },
+    /// Its parent is being canceled.
+    #[error("job {0}: it is being canceled, and takes no more children")]
+    NoMoreChildren(JobId),
+    /// Too many jobs descend from one.
+    #[error("job {root}: {limit} jobs that descend from it are not over; wait for some")]
+    TooManyChildren {
+        /// The job from which they descend.
+        root: JobId,
+        /// [`crate::limits::DESCENDANTS_MAX`].
+        limit: usize,
+    },
     /// Output lines would be missing.
     #[error("job {job}: line {got} was sent, line {expected} is next")]
     LineGap {
@@ -264,6 +275,9 @@ pub enum Event {
     WorkerLost(Arc<Job>),
     /// The job's dead worker is back and confirms that it does not run it.
     Resurrected(Arc<Job>),
+    /// The process of the job has ended, or was never begun again; it is over when the last of its
+    /// children is.
+    AwaitsChildren(Arc<Job>),
     /// The job is over, and has left the state for history.
     Ended(Arc<Job>),
     /// The job and its output are to be removed from history; a tombstone stays.
@@ -307,6 +321,7 @@ impl Event {
             | Self::CancelRequested(job)
             | Self::WorkerLost(job)
             | Self::Resurrected(job)
+            | Self::AwaitsChildren(job)
             | Self::Ended(job) => Some(job.status),
             Self::Deleted(_) => Some(Status::Deleted),
             Self::Compacted(_)

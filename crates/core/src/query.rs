@@ -1,5 +1,6 @@
 //! Reading the state: single records, ordered lists, and why a job waits.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use crate::capacity::CapacityMap;
 use crate::cron::Cron;
 use crate::id::{JobId, TokenId, WorkerId};
 use crate::job::Job;
+use crate::limits;
 use crate::settings::Settings;
 use crate::state::State;
 use crate::time::Timestamp;
@@ -73,7 +75,14 @@ pub enum WaitReason {
     /// No worker that lives and offers its action has as much capacity at all.
     NoWorkerHas(CapacityMap),
     /// The capacity that it needs is in use.
-    CapacityInUse(CapacityMap),
+    CapacityInUse {
+        /// What it needs.
+        need: CapacityMap,
+        /// Jobs that use some of it, at most [`limits::WAIT_NAMES_MAX`].
+        by: Vec<JobId>,
+    },
+    /// The workers that could run it take no more jobs: at most [`limits::WAIT_NAMES_MAX`] of them.
+    Draining(Vec<WorkerId>),
     /// Nothing is in its way: it is about to be claimed.
     Soon,
 }
@@ -86,7 +95,8 @@ impl fmt::Display for WaitReason {
                 write!(f, "no live worker offers the action \"{action}\"")
             }
             Self::NoWorkerHas(need) => write!(f, "no live worker has the capacity {}", Sum(need)),
-            Self::CapacityInUse(need) => write!(f, "the capacity {} is in use", Sum(need)),
+            Self::CapacityInUse { need, .. } => write!(f, "the capacity {} is in use", Sum(need)),
+            Self::Draining(_) => f.write_str("the workers that could run it are draining"),
             Self::Soon => f.write_str("it is about to be claimed"),
         }
     }
@@ -213,12 +223,14 @@ impl State {
             .collect()
     }
 
-    /// The workers know what they run, so that the waiting jobs need not be walked over.
+    /// The workers know what they run, and the family who waits for children, so that the waiting
+    /// jobs need not be walked over.
     fn list_running(&self, filter: &Filter, after: Option<ListKey>, limit: usize) -> Vec<Arc<Job>> {
         let mut jobs: Vec<_> = self
             .workers
             .values()
             .flat_map(|worker| worker.runs.keys())
+            .chain(&self.family.ending)
             .map(|id| self.expect_job(*id))
             .filter(|job| filter.matches(job))
             .filter(|job| after.is_none_or(|after| ListKey::of(job) < after))
@@ -231,28 +243,77 @@ impl State {
 
     /// Why a job waits; `None` if it does not.
     pub fn why_waiting(&self, job: &Job) -> Option<WaitReason> {
-        if !job.is_claimable() || !self.jobs.contains_key(&job.id) {
+        Waits::new(self).why(job)
+    }
+}
+
+/// Why jobs wait. What is found for one is known for all that are like it, so that a page of a
+/// thousand costs little more than a job of each kind.
+#[derive(Debug)]
+pub struct Waits<'a> {
+    state: &'a State,
+    /// By action and need: why a job that is due waits.
+    known: BTreeMap<(String, CapacityMap), WaitReason>,
+}
+
+impl<'a> Waits<'a> {
+    /// Nothing is known yet.
+    pub const fn new(state: &'a State) -> Self {
+        Self { state, known: BTreeMap::new() }
+    }
+
+    /// Why a job waits; `None` if it does not.
+    pub fn why(&mut self, job: &Job) -> Option<WaitReason> {
+        let state = self.state;
+        if !job.is_claimable() || !state.jobs.contains_key(&job.id) {
             return None;
         }
-        if self.later.contains(&ListKey::of(job)) {
+        if state.later.contains(&ListKey::of(job)) {
             return Some(WaitReason::NotDue(job.scheduled_at));
         }
-        let need = job.need();
+        let kind = (job.spec.action.clone(), job.need());
+        if let Some(known) = self.known.get(&kind) {
+            return Some(known.clone());
+        }
+        let reason = state.why_due(&kind.0, &kind.1);
+        self.known.insert(kind, reason.clone());
+        Some(reason)
+    }
+}
+
+impl State {
+    /// Why a job of this action and this need waits although it is due.
+    fn why_due(&self, action: &str, need: &CapacityMap) -> WaitReason {
         let offering: Vec<_> = self
             .workers
             .values()
             .filter(|worker| worker.status == WorkerStatus::Running && worker.is_confirmed)
-            .filter(|worker| worker.actions.contains_key(&job.spec.action))
+            .filter(|worker| worker.actions.contains_key(action))
             .collect();
+        if offering.is_empty() {
+            return WaitReason::NoWorkerOffers(action.to_owned());
+        }
         let nothing = CapacityMap::default();
-        Some(if offering.is_empty() {
-            WaitReason::NoWorkerOffers(job.spec.action.clone())
-        } else if !offering.iter().any(|worker| worker.capacity().fits(&nothing, &need)) {
-            WaitReason::NoWorkerHas(need)
-        } else if !offering.iter().any(|worker| worker.fits(&need)) {
-            WaitReason::CapacityInUse(need)
-        } else {
-            WaitReason::Soon
-        })
+        let has = |worker: &&Arc<Worker>| worker.capacity().fits(&nothing, need);
+        let able: Vec<&Arc<Worker>> = offering.into_iter().filter(has).collect();
+        if able.is_empty() {
+            return WaitReason::NoWorkerHas(need.clone());
+        }
+        let (draining, open): (Vec<&Arc<Worker>>, Vec<&Arc<Worker>>) =
+            able.into_iter().partition(|worker| worker.draining.is_some());
+        if open.is_empty() {
+            let workers = draining.into_iter().map(|worker| worker.id);
+            return WaitReason::Draining(workers.take(limits::WAIT_NAMES_MAX).collect());
+        }
+        if open.iter().any(|worker| worker.fits(need)) {
+            return WaitReason::Soon;
+        }
+        let takes = |job: &JobId| {
+            let held = self.expect_job(*job).need();
+            need.iter().any(|(name, amount)| amount > 0 && held.amount(name) > 0)
+        };
+        let holders = open.iter().flat_map(|worker| worker.runs.keys().copied()).filter(takes);
+        let by = holders.take(limits::WAIT_NAMES_MAX).collect();
+        WaitReason::CapacityInUse { need: need.clone(), by }
     }
 }

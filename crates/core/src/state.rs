@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::action_config::ActionConfig;
 use crate::command::Command;
 use crate::cron::Cron;
+use crate::family::{Ending, Family};
 use crate::id::{Epoch, Generation, JobId, LeaseId, TokenId, WorkerId};
 use crate::index::Index;
 use crate::invariant::{self, Violation};
@@ -21,8 +22,8 @@ use crate::time::Timestamp;
 use crate::token::Token;
 use crate::worker::Worker;
 use crate::{
-    action_config, cancel, claim, compaction, cron, finish, lease, lines, offer, settings, submit,
-    token,
+    action_config, cancel, claim, compaction, cron, family, finish, lease, lines, offer, settings,
+    submit, token,
 };
 
 /// Everything that the cluster agrees on and that is not over yet.
@@ -46,6 +47,7 @@ pub struct State {
     pub(crate) due_mark: ListKey,
     pub(crate) workers: BTreeMap<WorkerId, Arc<Worker>>,
     pub(crate) recent: Recent,
+    pub(crate) family: Family,
     /// By action.
     pub(crate) crons: BTreeMap<String, Arc<Cron>>,
     pub(crate) last_generation: Generation,
@@ -122,6 +124,8 @@ impl State {
             Command::SetCapacity { worker, capacity } => {
                 lease::set_capacity(self, t, worker, capacity)
             }
+            Command::Drain { worker, limit } => lease::drain(self, t, worker, limit),
+            Command::Resume { worker } => lease::resume(self, t, worker),
             Command::Register(registration) => lease::register(self, t, registration),
             Command::Offer(new) => offer::offer(self, t, *new),
             Command::Confirm { worker, epoch } => lease::confirm(self, t, worker, epoch),
@@ -129,6 +133,9 @@ impl State {
             Command::Claim { worker, epoch, max } => claim::claim(self, t, worker, epoch, max),
             Command::AppendLines { worker, epoch, job, lease, first, lines } => {
                 lines::append(self, t, (worker, epoch), (job, lease), first, lines)
+            }
+            Command::GiveToken { worker, epoch, job, lease, hash } => {
+                family::give_token(self, (worker, epoch), (job, lease), hash)
             }
             Command::Finish { worker, epoch, runs } => finish::finish(self, t, worker, epoch, runs),
             Command::Leave { worker, epoch } => lease::leave(self, t, worker, epoch),
@@ -203,8 +210,13 @@ impl State {
             if job.is_claimable() {
                 state.enqueue(&job);
             }
+            state.family.note_token(&job);
+            state.family.note_ending(&job);
             state.parameter_bytes += job.parameter_bytes();
             state.jobs.insert(job.id, job);
+        }
+        for (child, parent) in state.jobs.values().filter_map(|job| Some((job.id, job.parent?))) {
+            state.family.insert(state.root_of(child), parent, child);
         }
         invariant::check(&state)?;
         Ok(state)
@@ -290,6 +302,14 @@ impl State {
         self.parameter_bytes += job.parameter_bytes();
         let former = self.jobs.insert(job.id, Arc::clone(&job));
         assert!(former.is_none(), "job {}: created twice", job.id);
+        if let Some(parent) = job.parent {
+            self.family.insert(self.root_of(job.id), parent, job.id);
+            self.change(parent, |parent| {
+                // A retry takes the place of the child that it retries.
+                parent.children.total += u32::from(job.retry_from == job.id);
+                parent.children.left += 1;
+            });
+        }
         transition.announce(Event::Submitted(Arc::clone(&job)));
         if self.enqueue(&job) {
             transition.announce(Event::Due(Arc::clone(&job)));
@@ -301,9 +321,11 @@ impl State {
     pub(crate) fn change(&mut self, id: JobId, f: impl FnOnce(&mut Job)) -> Arc<Job> {
         let slot = self.jobs.get_mut(&id).expect("the job was found before");
         let (worker, was_claimable) = (slot.worker, slot.is_claimable());
+        let before = (slot.token, slot.ending.is_some());
         f(Arc::make_mut(slot));
         let job = Arc::clone(slot);
         self.index.set_worker(ListKey::of(&job), worker, job.worker);
+        self.family.follow(before, &job);
         match (was_claimable, job.is_claimable()) {
             (true, false) => self.dequeue(&job),
             (false, true) => {
@@ -314,12 +336,20 @@ impl State {
         job
     }
 
-    /// Ends a live job with `status`: it leaves the state.
+    /// Ends a live job with `status`, as soon as the last of its children is over.
+    pub(crate) fn end(&mut self, transition: &mut Transition, id: JobId, status: Status) {
+        family::conclude(self, transition, id, Ending::Over(status));
+    }
+
+    /// Takes a live job out of the state, with the status that it ends with. Its children are over,
+    /// and [`family`] tells its parent.
     ///
     /// A job whose deletion was asked for becomes deleted at once.
-    pub(crate) fn end(&mut self, transition: &mut Transition, id: JobId, status: Status) {
+    pub(crate) fn leave(&mut self, transition: &mut Transition, id: JobId, status: Status) {
         let now = self.now;
+        let root = self.root_of(id);
         let job = self.change(id, |job| {
+            job.ending = None;
             if job.status != status {
                 job.become_status(status, now);
             }
@@ -332,6 +362,9 @@ impl State {
         }
         self.index.remove(&job);
         self.jobs.remove(&id);
+        if let Some(parent) = job.parent {
+            self.family.remove(root, parent, id);
+        }
         self.parameter_bytes -= job.parameter_bytes();
         self.recent.push(self.sequence, id);
         transition.announce(Event::Ended(job));

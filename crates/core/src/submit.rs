@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::action::BUILT_IN_ACTIONS;
 use crate::command::NewJob;
+use crate::family::{self, Children};
 use crate::id::JobId;
 use crate::job::{CronLink, Job, JobSpec, Parameters};
 use crate::limits;
@@ -19,7 +20,9 @@ pub(crate) fn submit(
     mut new: NewJob,
 ) -> Result<Reply, Refusal> {
     if let Some(job) = state.jobs.get(&new.id) {
-        return if job.is_submitted_as(&new.spec, new.retries) {
+        let is_same = job.is_submitted_as(&new.spec, new.retries)
+            && job.parent == new.parent.map(|parent| parent.job);
+        return if is_same {
             Ok(Reply::Submitted(Arc::clone(job)))
         } else {
             Err(Refusal::IdTaken(new.id))
@@ -32,6 +35,9 @@ pub(crate) fn submit(
         return Err(Refusal::SubmitTooLate(new.id));
     }
     within_limits(state, &new)?;
+    if let Some(parent) = new.parent {
+        family::may_have_child(state, parent)?;
+    }
     let (retries, given) = offer::complete(state, &mut new.spec, new.retries);
     if !given.parameters.is_empty() {
         completed_within_limits(new.spec.parameters.as_ref())?;
@@ -41,7 +47,7 @@ pub(crate) fn submit(
     has_room(state, new.spec.parameters.as_ref())?;
     let job = create(
         state,
-        (new.id, new.id),
+        (new.id, new.id, new.parent.map(|parent| parent.job)),
         new.spec,
         given,
         new.scheduled_at.unwrap_or(state.now),
@@ -62,7 +68,7 @@ pub(crate) fn retry(
     let id = id_of_retry(state, failed.id);
     let job = create(
         state,
-        (id, failed.id),
+        (id, failed.id, failed.parent),
         failed.spec.clone(),
         Given::default(),
         state.now.plus(wait),
@@ -90,7 +96,7 @@ fn id_of_retry(state: &State, failed: JobId) -> JobId {
 
 fn create(
     state: &mut State,
-    (id, retry_from): (JobId, JobId),
+    (id, retry_from, parent): (JobId, JobId, Option<JobId>),
     spec: JobSpec,
     given: Given,
     scheduled_at: Timestamp,
@@ -118,6 +124,10 @@ fn create(
         line_count: 0,
         from_config: given.parameters,
         left_out: given.left_out,
+        parent,
+        children: Children::default(),
+        ending: None,
+        token: None,
         cron,
     }
 }

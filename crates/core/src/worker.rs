@@ -60,6 +60,17 @@ pub struct Worker {
     pub renewal: u64,
     /// When its lease ends unless it renews it, in log time.
     pub heartbeat_expiration: Timestamp,
+    /// Since when it takes no more jobs, if an operator wants that; in its next life, too.
+    pub draining: Option<Draining>,
+}
+
+/// A worker that takes no more jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draining {
+    /// Since when.
+    pub since: Timestamp,
+    /// What it runs then is stopped; `None` is never.
+    pub stops_at: Option<Timestamp>,
 }
 
 impl Worker {

@@ -86,6 +86,8 @@ async fn operate(
         }
         Operation::ListWorkers => workers::list(api).await,
         Operation::SetWorkerCapacity => workers::set_capacity(api, &caller, &id, request).await,
+        Operation::DrainWorker => workers::drain(api, &caller, &id, request).await,
+        Operation::ResumeWorker => workers::resume(api, &caller, &id).await,
         Operation::ListCrons => crons::list(api).await,
         Operation::PutCron => crons::put(api, &caller, request).await,
         Operation::GetCron => crons::get(api, &id).await,

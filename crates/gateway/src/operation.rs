@@ -22,6 +22,10 @@ pub enum Operation {
     ListWorkers,
     /// Changes what a worker has.
     SetWorkerCapacity,
+    /// Has a worker take no more jobs.
+    DrainWorker,
+    /// Has a worker take jobs again.
+    ResumeWorker,
     /// All crons.
     ListCrons,
     /// Creates the cron of an action, or puts it in the place of the former one.
@@ -74,6 +78,8 @@ impl Operation {
         Self::GetJobLogs,
         Self::ListWorkers,
         Self::SetWorkerCapacity,
+        Self::DrainWorker,
+        Self::ResumeWorker,
         Self::ListCrons,
         Self::PutCron,
         Self::GetCron,
@@ -105,6 +111,8 @@ impl Operation {
             Self::GetJobLogs => (Method::GET, "/jobs/{id}/logs"),
             Self::ListWorkers => (Method::GET, "/workers"),
             Self::SetWorkerCapacity => (Method::POST, "/workers/{id}/capacity"),
+            Self::DrainWorker => (Method::POST, "/workers/{id}/drain"),
+            Self::ResumeWorker => (Method::POST, "/workers/{id}/resume"),
             Self::ListCrons => (Method::GET, "/crons"),
             Self::PutCron => (Method::POST, "/crons"),
             Self::GetCron => (Method::GET, "/crons/{id}"),
@@ -137,6 +145,8 @@ impl Operation {
             Self::GetJobLogs => ("stint.v0.Jobs", "GetJobLogs"),
             Self::ListWorkers => ("stint.v0.Workers", "ListWorkers"),
             Self::SetWorkerCapacity => ("stint.v0.Workers", "SetWorkerCapacity"),
+            Self::DrainWorker => ("stint.v0.Workers", "DrainWorker"),
+            Self::ResumeWorker => ("stint.v0.Workers", "ResumeWorker"),
             Self::ListCrons => ("stint.v0.Crons", "ListCrons"),
             Self::PutCron => ("stint.v0.Crons", "PutCron"),
             Self::GetCron => ("stint.v0.Crons", "GetCron"),
@@ -184,6 +194,8 @@ impl Operation {
             | Self::DeleteJob
             | Self::CancelJob
             | Self::SetWorkerCapacity
+            | Self::DrainWorker
+            | Self::ResumeWorker
             | Self::PutCron
             | Self::DeleteCron
             | Self::PutActionConfig

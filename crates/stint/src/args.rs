@@ -287,6 +287,24 @@ pub(crate) enum Worker {
         #[arg(value_name = "NAME=AMOUNT", value_delimiter = ',', value_parser = amount)]
         capacity: Vec<(String, u64)>,
     },
+    /// Have a worker take no more jobs, also when it has started anew.
+    ///
+    /// What it runs goes on to its end, unless there is a limit.
+    Drain {
+        /// The worker's id: 12 hexadecimal digits.
+        id: String,
+        /// Stop what it still runs after so long; others run it again.
+        #[arg(long, value_name = "DURATION", value_parser = duration_text)]
+        limit: Option<String>,
+        /// Wait until it runs nothing, for at most --timeout.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Have a worker take jobs again.
+    Resume {
+        /// The worker's id: 12 hexadecimal digits.
+        id: String,
+    },
 }
 
 /// `stint watch`.

@@ -19,6 +19,9 @@ pub(crate) const RAFT_TIME_MAX: Duration = Duration::from_mins(1);
 /// they end, and whoever waits for it sends SIGHUP.
 pub(crate) const CERTIFICATES_LOOK: Duration = Duration::from_secs(10);
 
+/// How often the command line looks whether what it waits for has come about.
+pub(crate) const LOOK_PAUSE: Duration = Duration::from_millis(500);
+
 /// Bytes of a secret that signs webhooks: fewer can be guessed, more are another file.
 pub(crate) const SECRET_BYTES_MIN: u64 = 16;
 /// See [`SECRET_BYTES_MIN`].

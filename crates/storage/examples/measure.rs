@@ -106,6 +106,8 @@ fn record(number: u64) -> Record {
         scheduled_at: 1_700_000_000_000 + number / 7,
         action: format!("action {}", number % 10),
         worker: Some(number % 3),
+        ended_at: number,
+        output: None,
         listed: true,
         body: vec![number.to_le_bytes()[0]; 400],
     }

@@ -40,7 +40,7 @@ pub use limits::{
     FRAME_BYTES_MAX, HEADER_BYTES_MAX, RECORD_BYTES_MAX, VALUE_BYTES_MAX,
 };
 pub use log::{Durable, Log};
-pub use output::{Batch, Loss, Output};
+pub use output::{Batch, Loss, Output, Swept};
 pub use snapshot::{Received, SnapshotReader, SnapshotWriter};
-pub use state::{Audited, CheckpointHeader, Filter, Key, Record, StateStore};
+pub use state::{Audited, CheckpointHeader, Ended, Filter, Gone, Key, Oldest, Record, StateStore};
 pub use store::{Store, Usage};

@@ -53,6 +53,14 @@ pub(crate) const STATE_CACHE_BYTES: usize = 16 * MIB;
 /// commit has to write.
 pub(crate) const UNSYNCED_BYTES_MAX: usize = 8 * MIB;
 
+/// Bytes that removing a record counts for among those that are not durable: the pages of seven
+/// trees are shared by neighbours, and a transaction of 256 removals copies about a megabyte.
+pub(crate) const REMOVAL_BYTES: usize = 4 * KIB;
+
+/// Bytes of records that are copied at a time while the state file is written anew: a transaction
+/// of some milliseconds, after which it rests for as long.
+pub(crate) const SHRINK_STEP_BYTES: usize = 512 * KIB;
+
 /// Changes of which the audit log knows who made them; the oldest are forgotten. With about 200
 /// bytes each it takes some 30 MB.
 pub(crate) const AUDIT_RECORDS_MAX: u64 = 100_000;
@@ -87,6 +95,19 @@ pub(crate) const OUTPUT_UNSYNCED_BYTES_MAX: usize = 128 * KIB;
 
 /// Keys deleted from sled between two syncs, for the same reason.
 pub(crate) const OUTPUT_UNSYNCED_DELETES_MAX: usize = 500;
+
+/// Pieces, and bytes of them, that are copied at a time while a period is written anew: whoever
+/// appends to it waits for no longer than for a sync.
+pub(crate) const OUTPUT_COPY_PIECES: usize = 64;
+/// See [`OUTPUT_COPY_PIECES`].
+pub(crate) const OUTPUT_COPY_BYTES: usize = 64 * KIB;
+
+/// Jobs of a period that are looked at a time for whether they are gone.
+pub(crate) const SWEEP_JOBS: usize = 256;
+
+/// A period is written anew once as many of its jobs are gone as this part of those that stay.
+/// Before that, what is gone is deleted, whose bytes stay in the file for a while.
+pub(crate) const SWEEP_ANEW_PART: u64 = 4;
 
 /// Periods open at the same time: the one that is written, and one more. Each takes about 20 MiB of
 /// memory besides its cache.

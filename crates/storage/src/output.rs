@@ -7,6 +7,7 @@ mod ledger;
 mod mark;
 mod period;
 mod piece;
+mod sweep;
 
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,7 @@ use self::{
     period::{Harm, Period},
 };
 
-pub use self::{ledger::Loss, piece::Batch};
+pub use self::{ledger::Loss, piece::Batch, sweep::Swept};
 
 /// Where the databases are.
 const DATA: &str = "output";
@@ -35,9 +36,9 @@ const DATA: &str = "output";
 /// Where it is written which of them there must be.
 const MARKS: &str = "periods";
 
-/// How often an operation meets a damaged period before it gives up: the second time, the period
-/// is new.
-const TRIES: usize = 2;
+/// How often an operation meets a damaged period, or one that was just replaced, before it gives
+/// up: the next time, the period is new.
+const TRIES: usize = 4;
 
 /// The output of all jobs. Clones share it; all calls may run concurrently.
 #[derive(Clone)]
@@ -131,14 +132,18 @@ impl Output {
 
     /// Removes the lines of a job. Works on the reserve of a full disk.
     pub fn delete(&self, period: u32, job: &[u8; 16]) -> Result<(), Error> {
-        self.on(period, Absent::Skip, |period| period.delete(job))?;
+        self.on(period, Absent::Skip, |period| period.delete(&[*job]))?;
         Ok(())
     }
 
     /// Removes a period with all its lines and losses, and gives its space back.
     pub fn drop_period(&self, period: u32) -> Result<(), Error> {
-        let mut open = self.opened()?;
-        open.periods.retain(|one| one.number() != period);
+        {
+            let mut open = self.opened()?;
+            open.periods.retain(|one| one.number() != period);
+            self.inner.ledger.retire(period)?;
+        }
+        // Nobody waits for it.
         self.inner.ledger.remove(period)
     }
 
@@ -185,12 +190,13 @@ impl Output {
             let Some(period) = self.period(number, absent)? else { return Ok(None) };
             match work(&period) {
                 Ok(value) => return Ok(Some(value)),
+                Err(Harm::Replaced) => {}
                 Err(harm) => self.suffer(&period, harm)?,
             }
         }
         Err(Error::Damaged {
             path: self.inner.ledger.period_dir(number),
-            detail: "a new database was damaged at once".into(),
+            detail: "a new database was damaged at once, again and again".into(),
         })
     }
 
@@ -244,6 +250,8 @@ impl Output {
                 }
                 Err(Error::DiskFull { path })
             }
+            // The successor is in its place already.
+            Harm::Replaced => Ok(()),
             Harm::Broken(detail) => {
                 tracing::error!(path = %path.display(), detail, "output failed");
                 let error = Error::Failed { path, detail };

@@ -10,6 +10,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::writer::Incoming;
 pub use self::{
     reader::SnapshotReader,
     writer::{Received, SnapshotWriter},

@@ -4,11 +4,14 @@ mod audit;
 mod checkpoint;
 mod history;
 mod record;
+mod room;
+mod shrink;
 
 #[cfg(test)]
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -22,15 +25,18 @@ use crate::{
     directory::{DirLock, check_reserve, held, names, remove_file, sync_dir},
     disk::Tap,
     limits::{
-        AUDIT_BYTES_MAX, CHUNK_BYTES_MAX, HEADER_BYTES_MAX, STATE_CACHE_BYTES, UNSYNCED_BYTES_MAX,
+        AUDIT_BYTES_MAX, CHUNK_BYTES_MAX, HEADER_BYTES_MAX, REMOVAL_BYTES, STATE_CACHE_BYTES,
+        UNSYNCED_BYTES_MAX,
     },
-    snapshot::{Received, SnapshotReader, SnapshotWriter},
+    snapshot::{Incoming, Received, SnapshotReader, SnapshotWriter},
 };
 
 pub use self::{
     audit::Audited,
     checkpoint::CheckpointHeader,
-    record::{Filter, Key, Record},
+    history::Oldest,
+    record::{Ended, Filter, Key, Record},
+    room::Gone,
 };
 pub(crate) use self::{
     audit::{audit_page, put as put_audit},
@@ -70,6 +76,8 @@ struct Inner {
 struct Writer {
     /// Bytes put since the last durable commit.
     unsynced_bytes: usize,
+    /// The records that have changed while the file is written anew, since somebody has looked.
+    touched: Option<BTreeSet<[u8; 16]>>,
 }
 
 impl StateStore {
@@ -92,6 +100,9 @@ impl StateStore {
         remove_incoming(path)?;
         let database = Database::open(path, STATE_CACHE_BYTES, tap.clone())?;
         checkpoint::clear_others(&database)?;
+        if database.read(history::lacks_ends)? {
+            database.write(Commit::Durable, |txn| Tables::open(txn)?.index_ends())?;
+        }
         let inner = Inner {
             path: path.to_owned(),
             tap,
@@ -122,10 +133,11 @@ impl StateStore {
             records.iter().map(|record| record.body.len() + record.action.len()).sum();
         let bytes = bytes + audited.iter().map(|audited| audited.body.len()).sum::<usize>();
         check_reserve(&self.inner.path)?;
-        self.change(bytes, |txn| {
+        self.change(bytes, records.iter().map(|record| record.id), |txn| {
             if !records.is_empty() {
                 let mut tables = Tables::open(txn)?;
                 records.iter().try_for_each(|record| tables.put(record))?;
+                tables.finish()?;
             }
             put_audit(txn, audited)
         })
@@ -139,9 +151,12 @@ impl StateStore {
     /// Removes records, whether they are there or not, in one transaction. Works on the reserve
     /// of a full disk.
     pub fn remove_records(&self, ids: &[[u8; 16]]) -> Result<(), Error> {
-        self.change(0, |txn| {
+        // What it takes is the copied pages and not the records.
+        let bytes = ids.len() * REMOVAL_BYTES;
+        self.change(bytes, ids.iter().copied(), |txn| {
             let mut tables = Tables::open(txn)?;
-            ids.iter().try_for_each(|id| tables.remove(id))
+            ids.iter().try_for_each(|id| tables.remove(id))?;
+            tables.finish()
         })
     }
 
@@ -162,6 +177,37 @@ impl StateStore {
         limit: usize,
     ) -> Result<Vec<Key>, Error> {
         self.database().read(|txn| history::list(txn, filter, after, limit))
+    }
+
+    /// The listed records that ended first, at most `limit`.
+    pub fn oldest(&self, limit: usize) -> Result<Oldest, Error> {
+        self.database().read(|txn| history::oldest(txn, false, limit))
+    }
+
+    /// The tombstones whose jobs ended first, at most `limit`.
+    pub fn oldest_tombstones(&self, limit: usize) -> Result<Oldest, Error> {
+        self.database().read(|txn| history::oldest(txn, true, limit))
+    }
+
+    /// Which of these jobs have a record that is no tombstone.
+    pub fn are_listed(&self, ids: &[[u8; 16]]) -> Result<Vec<bool>, Error> {
+        self.database().read(|txn| history::are_listed(txn, ids))
+    }
+
+    /// The periods of output of which jobs are gone.
+    pub fn gone(&self) -> Result<Vec<Gone>, Error> {
+        self.database().read(room::gone)
+    }
+
+    /// Counts these periods as ones of which jobs may be gone that nobody has counted.
+    pub fn suspect(&self, periods: &[u32]) -> Result<(), Error> {
+        self.change(0, [], |txn| room::suspect(txn, periods))
+    }
+
+    /// Takes note that the lines of what was `seen` to be gone are deleted, one by one or by writing
+    /// the period anew.
+    pub fn swept(&self, seen: Gone, is_anew: bool) -> Result<(), Error> {
+        self.change(0, [], |txn| room::swept(txn, seen, is_anew))
     }
 
     /// The number of listed records.
@@ -248,9 +294,13 @@ impl StateStore {
     /// have started finish on the former state.
     pub fn install(&self, received: Received) -> Result<(), Error> {
         let _alone = held(&self.inner.checkpoint);
-        let mut writer = self.writer();
+        self.replace(&mut self.writer(), received.into_incoming())
+    }
+
+    /// Puts a file that is whole and synced in the place of the state's.
+    fn replace(&self, writer: &mut Writer, incoming: Incoming) -> Result<(), Error> {
         let path = &self.inner.path;
-        let database = received.take(|from| {
+        let database = incoming.take(|from| {
             std::fs::rename(from, path)
                 .map_err(|error| crate::directory::io_error("rename", from, error))
         })?;
@@ -266,6 +316,7 @@ impl StateStore {
     fn change(
         &self,
         bytes: usize,
+        touched: impl IntoIterator<Item = [u8; 16]>,
         work: impl FnOnce(&WriteTransaction) -> Result<(), Fault>,
     ) -> Result<(), Error> {
         let mut writer = self.writer();
@@ -276,6 +327,9 @@ impl StateStore {
         } else {
             self.database().write(Commit::Visible, work)?;
             writer.unsynced_bytes = unsynced_bytes;
+        }
+        if let Some(all) = &mut writer.touched {
+            all.extend(touched);
         }
         Ok(())
     }

@@ -68,6 +68,8 @@ pub(crate) struct Agent {
     search_at: Instant,
 
     farewell: Option<Farewell>,
+    /// When what runs is to be stopped, because an operator has given this worker so long to drain.
+    drained_at: Option<Instant>,
     /// The replica has stopped, and this is why.
     stopped: Option<Error>,
 }
@@ -144,6 +146,7 @@ impl Agent {
             searches: JoinSet::new(),
             search_at: Instant::now(),
             farewell: None,
+            drained_at: None,
             stopped: None,
         }
     }
@@ -217,6 +220,7 @@ impl Agent {
         }
         self.search(now);
         self.live(now);
+        self.end_drain(now);
         self.report();
         self.offer();
         self.claim();
@@ -225,7 +229,8 @@ impl Agent {
 
     /// When something is due that nothing else would wake it for.
     fn next_timer(&self) -> Option<Instant> {
-        [self.paused_until, self.renewal_due(), self.search_due(), self.farewell_due()]
+        let drained_at = self.drained_at;
+        [self.paused_until, self.renewal_due(), self.search_due(), self.farewell_due(), drained_at]
             .into_iter()
             .flatten()
             .min()

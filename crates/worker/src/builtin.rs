@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use stint_core::{ActionOffer, BUILT_IN_ACTIONS, Declaration, Declarations, Exit, ExitCause, Job};
+use stint_core::{
+    ActionOffer, BUILT_IN_ACTIONS, COMPACTION_ACTION, Declaration, Declarations, Exit, ExitCause,
+    Job,
+};
 use tokio::sync::watch;
 
 use crate::limits::{SLEEP_DEFAULT, STOP_TIMEOUT_DEFAULT};
@@ -23,6 +26,9 @@ fn offer(name: &str) -> ActionOffer {
         "false" => ("Fails at once.", Vec::new()),
         "noop" => ("Succeeds at once.", Vec::new()),
         "webhook" => return webhook::offer(),
+        COMPACTION_ACTION => {
+            ("Removes from the history what the settings do not keep.", Vec::new())
+        }
         _ => ("", Vec::new()),
     };
     let declared = parameters.into_iter().map(|(name, description): (&str, &str)| {

@@ -12,6 +12,7 @@ mod builtin;
 mod cgroup;
 mod clock;
 mod command_line;
+mod compaction;
 mod config;
 mod confinement;
 mod declared;

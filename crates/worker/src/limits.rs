@@ -71,6 +71,9 @@ pub(crate) const READ_BYTES: usize = 8 * 1024;
 /// holds, so that a process that has escaped cannot keep its worker reading.
 pub(crate) const PIPE_BYTES_MAX: usize = 1024 * 1024;
 
+/// The least that a compaction rests after each of its steps.
+pub(crate) const COMPACTION_REST_MIN: Duration = Duration::from_millis(5);
+
 /// Between two attempts to append lines that could not be.
 pub(crate) const APPEND_RETRY_PAUSE: Duration = Duration::from_millis(200);
 

@@ -76,6 +76,10 @@ pub(crate) fn job(action: &str, parameters: &[(&str, &str)]) -> Arc<Job> {
         }],
         line_count: 0,
         from_config: std::collections::BTreeSet::new(),
+        parent: None,
+        children: stint_core::Children::default(),
+        ending: None,
+        token: None,
         left_out: std::collections::BTreeSet::new(),
         cron: None,
     })

@@ -102,7 +102,8 @@ pub(crate) fn offer() -> ActionOffer {
         let description = description.to_owned();
         let bytes_max = (name == "url").then_some(u64::try_from(WEBHOOK_URL_BYTES_MAX));
         let bytes_max = bytes_max.and_then(Result::ok);
-        let declared = Declaration { description, is_required, bytes_max, ..Declaration::default() };
+        let declared =
+            Declaration { description, is_required, bytes_max, ..Declaration::default() };
         (name.to_owned(), declared)
     });
     ActionOffer {
@@ -225,10 +226,8 @@ async fn exchange(delivery: Delivery, webhooks: Arc<Webhooks>) -> Result<Answer,
         let status = answer.status();
         // What is beyond the bound is not read; the status has said what there is to say.
         let body = Limited::new(answer.into_body(), WEBHOOK_ANSWER_BYTES_MAX).collect().await;
-        let mut lines = vec![Line {
-            stream: Stream::Note,
-            text: format!("POST {}: {status}", delivery.shown),
-        }];
+        let mut lines =
+            vec![Line { stream: Stream::Note, text: format!("POST {}: {status}", delivery.shown) }];
         match body {
             Ok(body) => lines.extend(lines_of(&body.to_bytes(), LINE_BYTES_MAX_DEFAULT)),
             Err(error) => {

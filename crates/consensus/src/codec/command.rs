@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message as _;
 use stint_core::{
-    Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, NewJob, Offer,
+    Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, NewJob, Offer, Parent,
     Registration, Retention, Span, Timestamp,
 };
 use stint_proto::log::v1 as pb;
@@ -82,6 +82,9 @@ fn to_wire(command: &Command) -> Wire {
             scheduled_at_ms: new.scheduled_at.map(Timestamp::as_ms),
             retries: new.retries.unwrap_or(0),
             no_retries_said: new.retries.is_none(),
+            parent: new
+                .parent
+                .map(|parent| pb::Parent { job: job_bytes(parent.job), lease: parent.lease.0 }),
         }),
         Command::Cancel { job } => Wire::Cancel(pb::JobRef { job: job_bytes(*job) }),
         Command::Delete { job } => Wire::Delete(pb::JobRef { job: job_bytes(*job) }),
@@ -89,6 +92,10 @@ fn to_wire(command: &Command) -> Wire {
             worker: worker.get(),
             capacity: Some(capacity(map)),
         }),
+        Command::Drain { worker, limit } => {
+            Wire::Drain(pb::Drain { worker: worker.get(), limit_ms: limit.map(Span::as_ms) })
+        }
+        Command::Resume { worker } => Wire::Resume(pb::Resume { worker: worker.get() }),
         Command::Register(new) => Wire::Register(registration(new)),
         Command::Offer(new) => Wire::Offer(offer(new)),
         Command::Confirm { worker, epoch } => Wire::Confirm(worker_ref(*worker, *epoch)),
@@ -106,6 +113,13 @@ fn to_wire(command: &Command) -> Wire {
                 lines: lines.iter().map(line).collect(),
             })
         }
+        Command::GiveToken { worker, epoch, job, lease, hash } => Wire::GiveToken(pb::GiveToken {
+            worker: worker.get(),
+            epoch: epoch.0,
+            job: job_bytes(*job),
+            lease: lease.0,
+            hash: hash.0.to_vec(),
+        }),
         Command::Finish { worker, epoch, runs } => Wire::Finish(pb::Finish {
             worker: worker.get(),
             epoch: epoch.0,
@@ -138,6 +152,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
             spec: spec_of(new.spec.ok_or_else(|| missing("job spec"))?)?,
             scheduled_at: new.scheduled_at_ms.map(at),
             retries: (!new.no_retries_said).then_some(new.retries),
+            parent: new.parent.as_ref().map(parent_of).transpose()?,
         }),
         Wire::Cancel(of) => Command::Cancel { job: job_id(&of.job)? },
         Wire::Delete(of) => Command::Delete { job: job_id(&of.job)? },
@@ -145,6 +160,11 @@ fn from_wire(command: Wire) -> Decoded<Command> {
             worker: worker_id(set.worker)?,
             capacity: capacity_of(set.capacity.unwrap_or_default()),
         },
+        Wire::Drain(drain) => Command::Drain {
+            worker: worker_id(drain.worker)?,
+            limit: drain.limit_ms.map(Span::from_ms),
+        },
+        Wire::Resume(of) => Command::Resume { worker: worker_id(of.worker)? },
         Wire::Register(new) => Command::Register(registration_of(new)?),
         Wire::Offer(new) => Command::Offer(Box::new(offer_of(new)?)),
         Wire::Confirm(of) => by(&of).map(|(worker, epoch)| Command::Confirm { worker, epoch })?,
@@ -163,6 +183,13 @@ fn from_wire(command: Wire) -> Decoded<Command> {
             lease: lease(append.lease),
             first: append.first,
             lines: append.lines.into_iter().map(line_of).collect::<Decoded<_>>()?,
+        },
+        Wire::GiveToken(given) => Command::GiveToken {
+            worker: worker_id(given.worker)?,
+            epoch: Epoch(given.epoch),
+            job: job_id(&given.job)?,
+            lease: lease(given.lease),
+            hash: hash_of(&given.hash)?,
         },
         Wire::Finish(finish) => Command::Finish {
             worker: worker_id(finish.worker)?,
@@ -190,6 +217,10 @@ fn from_wire(command: Wire) -> Decoded<Command> {
 
 fn action_ref(action: &str) -> pb::ActionRef {
     pb::ActionRef { action: action.to_owned() }
+}
+
+fn parent_of(parent: &pb::Parent) -> Decoded<Parent> {
+    Ok(Parent { job: job_id(&parent.job)?, lease: lease(parent.lease) })
 }
 
 fn registration(new: &Registration) -> pb::Register {

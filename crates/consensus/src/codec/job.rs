@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use prost::Message as _;
 use stint_core::{
-    Attempt, AttemptEnd, CronId, CronLink, Epoch, Job, JobSpec, LeftOut, Line, Status, Stream,
-    Timeout, Timestamp,
+    Attempt, AttemptEnd, Children, CronId, CronLink, Ending, Epoch, Job, JobSpec, LeftOut, Line,
+    Status, Stream, Timeout, Timestamp,
 };
 use stint_proto::log::v1 as pb;
 
 use super::offer::{traits, traits_of};
+use super::token::hash_of;
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
     strings, uuid, worker_id,
@@ -43,6 +44,10 @@ pub(super) fn to_wire(job: &Job) -> pb::Job {
         attempts: job.attempts.iter().map(attempt).collect(),
         line_count: job.line_count,
         from_config: job.from_config.iter().cloned().collect(),
+        parent: job.parent.map(job_bytes).unwrap_or_default(),
+        children: (job.children != Children::default()).then(|| children(job.children)),
+        ending: job.ending.map(ending),
+        token: job.token.map(|hash| hash.0.to_vec()).unwrap_or_default(),
         left_out: job.left_out.iter().map(|what| left_out(*what)).collect(),
         cron: job.cron.map(cron_link),
     }
@@ -68,8 +73,45 @@ pub(super) fn from_wire(job: pb::Job) -> Decoded<Job> {
         attempts: job.attempts.into_iter().map(attempt_of).collect::<Decoded<_>>()?,
         line_count: job.line_count,
         from_config: names_of(job.from_config)?,
+        parent: some(&job.parent).map(job_id).transpose()?,
+        children: job.children.map(children_of).unwrap_or_default(),
+        ending: job.ending.map(ending_of).transpose()?,
+        token: some(&job.token).map(hash_of).transpose()?,
         left_out: all_left_out(&job.left_out)?,
         cron: job.cron.as_ref().map(cron_link_of).transpose()?,
+    })
+}
+
+/// Bytes that are absent if there are none.
+fn some(bytes: &[u8]) -> Option<&[u8]> {
+    (!bytes.is_empty()).then_some(bytes)
+}
+
+fn children(children: Children) -> pb::Children {
+    let Children { total, left, failed } = children;
+    pb::Children { total, left, failed }
+}
+
+fn children_of(children: pb::Children) -> Children {
+    let pb::Children { total, left, failed } = children;
+    Children { total, left, failed }
+}
+
+fn ending(ending: Ending) -> pb::Ending {
+    let (kind, number) = match ending {
+        Ending::Success => (0, 0),
+        Ending::Failure => (1, 0),
+        Ending::Over(as_what) => (2, status(as_what)),
+    };
+    pb::Ending { kind, status: number }
+}
+
+fn ending_of(ending: pb::Ending) -> Decoded<Ending> {
+    Ok(match ending.kind {
+        0 => Ending::Success,
+        1 => Ending::Failure,
+        2 => Ending::Over(status_of(ending.status)?),
+        other => return Err(Garbled::new("what a job ends as", other)),
     })
 }
 

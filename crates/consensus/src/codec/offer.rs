@@ -115,6 +115,7 @@ pub(super) fn traits(traits: ActionTraits) -> pb::ActionTraits {
         backoff_factor_percent: factor.unwrap_or(0),
         backoff_max_ms: backoff.max.map(Span::as_ms),
         backoff_jitter_percent: backoff.jitter_percent,
+        has_children: traits.has_children,
     }
 }
 
@@ -132,6 +133,7 @@ pub(super) fn traits_of(traits: pb::ActionTraits) -> Decoded<ActionTraits> {
             max: traits.backoff_max_ms.map(Span::from_ms),
             jitter_percent: traits.backoff_jitter_percent,
         },
+        has_children: traits.has_children,
     })
 }
 

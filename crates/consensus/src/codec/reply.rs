@@ -113,6 +113,10 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         Refusal::NextRunTooEarly { next_run, anchor } => {
             pb::Refusal { kind: 21, a: next_run.as_ms(), b: anchor.as_ms(), ..empty }
         }
+        Refusal::NoMoreChildren(id) => pb::Refusal { kind: 50, job: job_bytes(*id), ..empty },
+        Refusal::TooManyChildren { root, limit } => {
+            pb::Refusal { kind: 51, job: job_bytes(*root), a: number(*limit), ..empty }
+        }
         Refusal::NoSuchToken(id) => pb::Refusal { kind: 30, token: token_bytes(*id), ..empty },
         Refusal::TokenTaken(id) => pb::Refusal { kind: 31, token: token_bytes(*id), ..empty },
         Refusal::TooManyTokens { limit } => pb::Refusal { kind: 32, a: number(*limit), ..empty },
@@ -171,6 +175,8 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
         },
         35 => Refusal::BadUser(no.text),
         36 => Refusal::ClusterIsOpen,
+        50 => Refusal::NoMoreChildren(job()?),
+        51 => Refusal::TooManyChildren { root: job()?, limit: size(no.a) },
         37 => Refusal::QueueTooLarge { limit: no.a },
         60 => {
             let [parameter, problem] = <[String; 2]>::try_from(no.texts)

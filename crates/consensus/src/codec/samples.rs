@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use stint_core::{
     ActionConfig, ActionConfigId, ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff,
-    CapacityMap, Change, Command, Compaction, CronId, CronLink, Declaration, Declarations,
-    Defaults, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut,
-    Line, ListKey, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parts, Refusal, Registration,
-    Reply, Retention, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash,
-    TokenId, Worker, WorkerId, WorkerStatus,
+    CapacityMap, Change, Children, Command, Compaction, CronId, CronLink, Declaration,
+    Declarations, Defaults, Draining, Ending, Epoch, Exit, ExitCause, Finished, Incarnation, Job,
+    JobId, JobSpec, LeaseId, LeftOut, Line, ListKey, NewCron, NewJob, NewToken, Offer,
+    OnWorkerLoss, Parent, Parts, Refusal, Registration, Reply, Retention, Role, SettingsChange,
+    Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
 };
 
 const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");
@@ -40,6 +40,7 @@ fn traits() -> ActionTraits {
     ActionTraits {
         on_worker_loss: OnWorkerLoss::Abandon,
         backoff: Backoff::constant(Span::from_ms(1_500)),
+        has_children: true,
     }
 }
 
@@ -89,6 +90,9 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::Cancel { .. } => "cancel",
         Command::Delete { .. } => "delete",
         Command::SetCapacity { .. } => "set_capacity",
+        Command::Drain { .. } => "drain",
+        Command::Resume { .. } => "resume",
+        Command::GiveToken { .. } => "give_token",
         Command::Register(_) => "register",
         Command::Offer(_) => "offer",
         Command::Confirm { .. } => "confirm",
@@ -111,10 +115,26 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
     }
 }
 
-pub(crate) const COMMANDS: usize = 24;
+pub(crate) const COMMANDS: usize = 27;
 
 pub(crate) fn commands() -> Vec<Command> {
-    [of_jobs(), of_the_cluster()].concat()
+    [of_jobs(), of_the_cluster(), of_life()].concat()
+}
+
+/// The commands of drains and of children.
+fn of_life() -> Vec<Command> {
+    let worker = worker_id();
+    vec![
+        Command::Drain { worker, limit: Some(Span::from_ms(60_000)) },
+        Command::Resume { worker },
+        Command::GiveToken {
+            worker,
+            epoch: Epoch(3),
+            job: JOB,
+            lease: LeaseId(7),
+            hash: TokenHash([8; 32]),
+        },
+    ]
 }
 
 fn of_the_cluster() -> Vec<Command> {
@@ -157,6 +177,7 @@ fn of_jobs() -> Vec<Command> {
             spec: spec(),
             scheduled_at: Some(Timestamp::from_ms(0)),
             retries: Some(2),
+            parent: Some(Parent { job: JobId::from_bytes([9; 16]), lease: LeaseId(7) }),
         }),
         Command::Cancel { job },
         Command::Delete { job },
@@ -274,6 +295,10 @@ pub(crate) fn job() -> Job {
         attempt_count: 8,
         attempts: ends.into_iter().map(Some).chain([None]).zip(1..).map(attempt).collect(),
         line_count: 1_000_000,
+        parent: Some(JobId::from_bytes([9; 16])),
+        children: Children { total: 5, left: 2, failed: 1 },
+        ending: Some(Ending::Over(Status::Cancel)),
+        token: Some(TokenHash([8; 32])),
     }
 }
 
@@ -294,6 +319,10 @@ pub(crate) fn parts() -> Parts {
         ttl: Span::from_ms(10_000),
         renewal: 12,
         heartbeat_expiration: Timestamp::from_ms(1_700_000_010_000),
+        draining: Some(Draining {
+            since: Timestamp::from_ms(1_700_000_000_000),
+            stops_at: Some(Timestamp::from_ms(1_700_000_060_000)),
+        }),
     };
     let statuses = [WorkerStatus::Running, WorkerStatus::Dead, WorkerStatus::Shutdown];
     Parts {
@@ -366,13 +395,15 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::TokenExpiresTooEarly { .. } => 25,
         Refusal::BadUser(_) => 26,
         Refusal::ClusterIsOpen => 27,
-        Refusal::BadParameter { .. } => 28,
-        Refusal::OtherRetention => 29,
-        Refusal::QueueTooLarge { .. } => 30,
+        Refusal::NoMoreChildren(_) => 28,
+        Refusal::TooManyChildren { .. } => 29,
+        Refusal::BadParameter { .. } => 30,
+        Refusal::OtherRetention => 31,
+        Refusal::QueueTooLarge { .. } => 32,
     }
 }
 
-pub(crate) const REFUSALS: usize = 31;
+pub(crate) const REFUSALS: usize = 33;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -408,6 +439,8 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         Refusal::BadUser("a:b".to_owned()),
         Refusal::ClusterIsOpen,
+        Refusal::NoMoreChildren(job),
+        Refusal::TooManyChildren { root: job, limit: 6 },
         Refusal::BadParameter {
             action: "encode".to_owned(),
             parameter: "in".to_owned(),

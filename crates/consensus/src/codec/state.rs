@@ -2,7 +2,8 @@
 
 use prost::Message as _;
 use stint_core::{
-    Epoch, Generation, Incarnation, LeaseId, ListKey, Parts, Span, State, Worker, WorkerStatus,
+    Draining, Epoch, Generation, Incarnation, LeaseId, ListKey, Parts, Span, State, Timestamp,
+    Worker, WorkerStatus,
 };
 use stint_proto::log::v1 as pb;
 
@@ -177,6 +178,10 @@ fn worker_to_wire(worker: &Worker) -> pb::Worker {
         ttl_ms: worker.ttl.as_ms(),
         renewal: worker.renewal,
         heartbeat_expiration_ms: worker.heartbeat_expiration.as_ms(),
+        draining: worker.draining.map(|draining| pb::Draining {
+            since_ms: draining.since.as_ms(),
+            stops_at_ms: draining.stops_at.map(Timestamp::as_ms),
+        }),
     }
 }
 
@@ -205,5 +210,9 @@ fn worker_of(worker: pb::Worker) -> Decoded<Worker> {
         ttl: Span::from_ms(worker.ttl_ms),
         renewal: worker.renewal,
         heartbeat_expiration: at(worker.heartbeat_expiration_ms),
+        draining: worker.draining.map(|draining| Draining {
+            since: at(draining.since_ms),
+            stops_at: draining.stops_at_ms.map(at),
+        }),
     })
 }

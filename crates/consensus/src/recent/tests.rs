@@ -20,7 +20,7 @@ fn submitted(bytes: usize) -> Event {
         stop_timeout: None,
     };
     let id = JobId::from_bytes([7; 16]);
-    let new = NewJob { id, drawn: 0, spec, scheduled_at: None, retries: None };
+    let new = NewJob { id, drawn: 0, spec, scheduled_at: None, retries: None, parent: None };
     let outcome = State::default().apply(Timestamp::from_ms(1_000), Command::Submit(new));
     let is_submission = |event: &Event| matches!(event, Event::Submitted(_));
     outcome.events.into_iter().find(is_submission).expect("the job is taken")

@@ -97,7 +97,17 @@ pub(crate) fn new_job(replica: &Replica) -> (JobId, Command) {
         stop_timeout: None,
     };
     let drawn = replica.with_state(State::sequence);
-    (id, Command::Submit(NewJob { id, drawn, spec, scheduled_at: None, retries: None }))
+    (
+        id,
+        Command::Submit(NewJob {
+            id,
+            drawn,
+            spec,
+            scheduled_at: None,
+            retries: None,
+            parent: None,
+        }),
+    )
 }
 
 pub(crate) async fn submit(replica: &Replica) -> JobId {

@@ -43,7 +43,14 @@ pub(crate) fn spec(need: Option<CapacityMap>) -> JobSpec {
 }
 
 pub(crate) fn new_job(number: u64) -> NewJob {
-    NewJob { id: job(number), drawn: 0, spec: spec(None), scheduled_at: None, retries: None }
+    NewJob {
+        id: job(number),
+        drawn: 0,
+        spec: spec(None),
+        scheduled_at: None,
+        retries: None,
+        parent: None,
+    }
 }
 
 pub(crate) fn needing(number: u64, need: &[(&str, u64)]) -> NewJob {

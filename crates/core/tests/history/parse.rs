@@ -4,6 +4,9 @@
 //! after 5s | back 5s                     the leader's clock moves; nothing is in the log for that
 //! tick
 //! submit JOB ACTION [needs=a:1,b:2] [with=a:x,b:y] [retries=2] [in=5s] [deadline=5s] [stop=5s]
+//!     [of=JOB [lease=1]]
+//! drain WORKER [limit=5s] | resume WORKER
+//! give-token WORKER JOB N [lease=1] [epoch=1]
 //! cancel JOB | delete JOB
 //! register WORKER actions=a,b(abandon),c(backoff=5s) [has=a:1] [incarnation=1] [ttl=10s]
 //! offer WORKER actions=... [has=a:1] [epoch=1] [number=1]
@@ -37,13 +40,15 @@ use std::collections::BTreeMap;
 use stint_core::{
     ActionConfig, ActionConfigId, ActionOffer, COMPACTION_ACTION, CapacityMap, Change, Command,
     Compaction, CronId, Declaration, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, JobSpec,
-    LeaseId, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parameters, Registration, Retention,
-    Role, SettingsChange, Span, State, Stream, Timeout, Timestamp, TokenHash, TokenId, WorkerId,
+    LeaseId, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parameters, Parent, Registration,
+    Retention, Role, SettingsChange, Span, State, Stream, Timeout, Timestamp, TokenHash, TokenId,
+    WorkerId,
 };
 
 use super::print::Names;
 
 /// What a line of a story asks for.
+#[expect(clippy::large_enum_variant, reason = "there is one line at a time")]
 pub(crate) enum Line {
     Entry(Command),
     After(u64),
@@ -231,7 +236,13 @@ fn submit(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Com
     let in_ms = words.named_span("in")?;
     let scheduled_at = in_ms.map(|ms| Timestamp::from_ms(state.now().as_ms() + ms));
     let retries = words.named("retries").map(small).transpose()?;
-    Ok(Command::Submit(NewJob { id, drawn: state.sequence(), spec, scheduled_at, retries }))
+    let parent = words.named("of").map(|name| names.id(name));
+    let lease = |job| state.job(job).and_then(|job| job.lease()).unwrap_or_default().0;
+    let parent = match parent {
+        Some(job) => Some(Parent { job, lease: LeaseId(words.named_number("lease", lease(job))?) }),
+        None => None,
+    };
+    Ok(Command::Submit(NewJob { id, drawn: state.sequence(), spec, scheduled_at, retries, parent }))
 }
 
 /// A UUID by its last digits.
@@ -342,6 +353,13 @@ fn of_worker(
 ) -> Result<Command, String> {
     let worker = words.worker()?;
     let record = state.worker(worker);
+    if verb == "drain" {
+        let limit = words.named_span("limit")?.map(Span::from_ms);
+        return Ok(Command::Drain { worker, limit });
+    }
+    if verb == "resume" {
+        return Ok(Command::Resume { worker });
+    }
     if verb == "capacity" {
         let capacity = words.word("the capacity").and_then(amounts)?;
         return Ok(Command::SetCapacity { worker, capacity });
@@ -368,6 +386,10 @@ fn of_worker(
             let max = words.named_number("max", 1)?;
             let max = u32::try_from(max).map_err(|error| error.to_string())?;
             Command::Claim { worker, epoch, max }
+        }
+        "give-token" => {
+            let (job, lease) = run(words, state, names)?;
+            Command::GiveToken { worker, epoch, job, lease, hash: hash(words)? }
         }
         "lines" => {
             let (job, lease) = run(words, state, names)?;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use stint_core::{
-    ActionConfig, AttemptEnd, CapacityMap, Cron, Event, Job, JobId, Outcome, Parameters, Refusal,
-    Reply, Settings, State, Timestamp, Token, Worker,
+    ActionConfig, AttemptEnd, CapacityMap, Children, Cron, Draining, Event, Job, JobId, Outcome,
+    Parameters, Refusal, Reply, Settings, State, Timestamp, Token, Worker,
 };
 
 /// The names that a story has for jobs.
@@ -106,6 +106,7 @@ impl Names {
             Event::CancelRequested(job) => format!("cancel requested {}", self.job(job)),
             Event::WorkerLost(job) => format!("worker lost {}", self.job(job)),
             Event::Resurrected(job) => format!("resurrected {}", self.job(job)),
+            Event::AwaitsChildren(job) => format!("awaits children {}", self.job(job)),
             Event::Ended(job) => format!("ended {}", self.job(job)),
             Event::Deleted(id) => format!("deleted {}", self.of(*id)),
             Event::Compacted(ids) => {
@@ -138,7 +139,16 @@ impl Names {
             0 => String::new(),
             deaths => format!(", deaths {deaths}"),
         };
-        format!("{text}, attempt {number} on {worker} under lease {lease} {end}{deaths}")
+        let children = match job.children {
+            Children { total: 0, .. } => String::new(),
+            Children { total, left, failed } => {
+                format!(", {left} of {total} children left, {failed} failed")
+            }
+        };
+        let token = if job.token.is_some() { ", with a token" } else { "" };
+        format!(
+            "{text}, attempt {number} on {worker} under lease {lease} {end}{deaths}{children}{token}"
+        )
     }
 
     /// All live jobs by name, what is set, and all workers.
@@ -162,7 +172,16 @@ fn described(worker: &Worker) -> String {
     let (id, epoch, status) = (worker.id, worker.epoch, worker.status.name());
     let confirmed = if worker.is_confirmed { "" } else { ", not confirmed" };
     let (has, uses) = (list(worker.capacity()), list(&worker.capacity_in_use));
-    format!("{id}: {status} in epoch {epoch}{confirmed}, has {has}, uses {uses}")
+    let draining = match worker.draining {
+        None => String::new(),
+        Some(Draining { since, stops_at: None }) => {
+            format!(", draining since {}", Names::time(since))
+        }
+        Some(Draining { since, stops_at: Some(end) }) => {
+            format!(", draining since {} until {}", Names::time(since), Names::time(end))
+        }
+    };
+    format!("{id}: {status} in epoch {epoch}{confirmed}{draining}, has {has}, uses {uses}")
 }
 
 fn scheduled(cron: &Cron) -> String {

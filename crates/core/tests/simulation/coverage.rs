@@ -13,7 +13,8 @@ pub(crate) struct Coverage {
 }
 
 /// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
-const REFUSED_IN_BOUNDS: [&str; 7] = [
+const REFUSED_IN_BOUNDS: [&str; 8] = [
+    "TooManyChildren",
     "QueueFull",
     "QueueTooLarge",
     "TooManyShapes",
@@ -23,7 +24,8 @@ const REFUSED_IN_BOUNDS: [&str; 7] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 24] = [
+const REFUSALS: [&str; 25] = [
+    "NoMoreChildren",
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
@@ -53,7 +55,8 @@ const REFUSALS: [&str; 24] = [
 const REPLIES: [&str; 7] =
     ["Ok", "Submitted", "SubmittedBefore", "Registered", "Claimed", "LinesAppended", "Finished"];
 
-const EVENTS: [&str; 18] = [
+const EVENTS: [&str; 19] = [
+    "+AwaitsChildren",
     "+Submitted",
     "+Due",
     "+Claimed",
@@ -84,10 +87,17 @@ const ENDS: [&str; 7] = [
     "=WorkerShutdown",
 ];
 
-const WAITS: [&str; 5] = ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Soon"];
+const WAITS: [&str; 6] =
+    ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Draining", "?Soon"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 10] = [
+const PATHS: [&str; 16] = [
+    "a parent ended with its last child",
+    "a parent failed by a child",
+    "a parent was canceled with its last child",
+    "a parent without a worker waited for a canceled child",
+    "a child with children ended",
+    "a child was retried",
     "failed by its reclaims",
     "abandoned",
     "retried",
@@ -115,7 +125,8 @@ impl Coverage {
             WaitReason::NotDue(_) => "?NotDue",
             WaitReason::NoWorkerOffers(_) => "?NoWorkerOffers",
             WaitReason::NoWorkerHas(_) => "?NoWorkerHas",
-            WaitReason::CapacityInUse(_) => "?CapacityInUse",
+            WaitReason::CapacityInUse { .. } => "?CapacityInUse",
+            WaitReason::Draining(_) => "?Draining",
             WaitReason::Soon => "?Soon",
         });
     }
@@ -146,15 +157,33 @@ impl Coverage {
                     if let Some((_, end)) = job.attempts.last().and_then(|run| run.end.as_ref()) {
                         self.words.insert(end_word(end));
                     }
+                    if job.parent.is_some() && job.children.total > 0 {
+                        self.words.insert("a child with children ended");
+                    }
                     let is_lost = !matches!(command, Command::Finish { .. });
                     match job.status {
                         Status::Error if is_lost => self.words.insert("failed by its reclaims"),
                         Status::WorkerDead => self.words.insert("abandoned"),
+                        Status::Done if job.children.total > 0 => {
+                            self.words.insert("a parent ended with its last child")
+                        }
+                        Status::Error if job.children.failed > 0 => {
+                            self.words.insert("a parent failed by a child")
+                        }
+                        Status::Cancel if job.children.total > 0 => {
+                            self.words.insert("a parent was canceled with its last child")
+                        }
                         _ => false,
                     };
                 }
+                Event::AwaitsChildren(job) if !job.status.is_running() => {
+                    self.words.insert("a parent without a worker waited for a canceled child");
+                }
                 Event::Submitted(job) if job.retry_from != job.id => {
                     self.words.insert("retried");
+                    if job.parent.is_some() {
+                        self.words.insert("a child was retried");
+                    }
                 }
                 Event::Submitted(job) if !job.from_config.is_empty() => {
                     if job.left_out.len() == 4 {
@@ -237,6 +266,8 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::TokenExpiresTooEarly { .. } => "TokenExpiresTooEarly",
         Refusal::BadUser(_) => "BadUser",
         Refusal::ClusterIsOpen => "ClusterIsOpen",
+        Refusal::NoMoreChildren(_) => "NoMoreChildren",
+        Refusal::TooManyChildren { .. } => "TooManyChildren",
         Refusal::OtherRetention => "OtherRetention",
     }
 }
@@ -249,6 +280,7 @@ fn event_word(event: &Event) -> &'static str {
         Event::CancelRequested(_) => "+CancelRequested",
         Event::WorkerLost(_) => "+WorkerLost",
         Event::Resurrected(_) => "+Resurrected",
+        Event::AwaitsChildren(_) => "+AwaitsChildren",
         Event::Ended(_) => "+Ended",
         Event::Deleted(_) => "+Deleted",
         Event::Compacted(_) => "+Compacted",

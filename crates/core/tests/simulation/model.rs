@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stint_core::{
-    CapacityMap, Command, Event, Job, JobId, JobSpec, LeaseId, LeftOut, NewJob, Outcome, Parts,
-    Refusal, Reply, Status, Timestamp, Worker, limits,
+    CapacityMap, Children, Command, Ending, Event, Job, JobId, JobSpec, LeaseId, LeftOut, NewJob,
+    Outcome, Parts, Refusal, Reply, Status, Timestamp, Worker, limits,
 };
 
 use self::configuration::Configuration;
@@ -18,6 +18,7 @@ use super::table;
 mod actions;
 mod claims;
 pub(crate) mod configuration;
+mod family;
 mod questions;
 mod runs;
 mod tokens;
@@ -87,6 +88,11 @@ impl Model {
             Command::Cancel { job } => self.cancel(*job),
             Command::Delete { job } => Ok(self.delete(*job)),
             Command::SetCapacity { worker, capacity } => self.set_capacity(*worker, capacity),
+            Command::Drain { worker, limit } => self.drain(*worker, *limit),
+            Command::Resume { worker } => self.resume(*worker),
+            Command::GiveToken { worker, epoch, job, lease, hash } => {
+                self.give_token((*worker, *epoch), (*job, *lease), *hash)
+            }
             Command::Register(new) => self.register(new),
             Command::Offer(new) => self.offer(new),
             Command::Confirm { worker, epoch } => self.confirm(*worker, *epoch),
@@ -124,6 +130,7 @@ impl Model {
     /// Whether anybody may claim the job once it is due.
     pub(crate) fn is_free(job: &Job) -> bool {
         [Status::Waiting, Status::WorkerDead, Status::WorkerShutdown].contains(&job.status)
+            && job.ending.is_none()
     }
 
     pub(crate) fn is_due(&self, job: &Job) -> bool {
@@ -157,7 +164,9 @@ impl Model {
             let (job, written) = (&self.jobs[i].job, self.jobs[i].submitted_retries);
             // Nobody can tell no retries from nothing said, where the action says nothing either.
             let retries = new.retries.or(written.filter(|retries| *retries == 0));
-            let is_same = self.jobs[i].submitted == new.spec && written == retries;
+            let is_same = self.jobs[i].submitted == new.spec
+                && written == retries
+                && job.parent == new.parent.map(|parent| parent.job);
             let same = Reply::Submitted(Arc::new(job.clone()));
             return if is_same { Ok(same) } else { Err(Refusal::IdTaken(new.id)) };
         }
@@ -171,6 +180,7 @@ impl Model {
             return Err(Refusal::SubmitTooLate(new.id));
         }
         self.admit(new)?;
+        new.parent.map_or(Ok(()), |parent| self.takes_child(parent))?;
         let scheduled_at = new.scheduled_at.unwrap_or(Timestamp::from_ms(self.now));
         let (spec, retries, from_config, left_out) = self.whole(new)?;
         let i = self.create(new.id, new.id, spec, scheduled_at, (retries, retries));
@@ -179,6 +189,7 @@ impl Model {
             self.jobs[i].submitted_retries = None;
         }
         self.jobs[i].job.from_config = from_config;
+        self.jobs[i].job.parent = new.parent.map(|parent| parent.job);
         self.jobs[i].job.left_out = left_out;
         self.announce_new(i);
         Ok(Reply::Submitted(Arc::new(self.jobs[i].job.clone())))
@@ -193,7 +204,8 @@ impl Model {
 
     fn known(&self, action: &str) -> Result<(), Refusal> {
         let is_offered = self.workers.iter().any(|w| w.actions.contains_key(action));
-        if is_offered || ["sleep", "false", "noop", "webhook"].contains(&action) {
+        let built_in = ["sleep", "false", "noop", "webhook", "onlinegc_joblogs"];
+        if is_offered || built_in.contains(&action) {
             Ok(())
         } else {
             Err(Refusal::NoSuchAction(action.to_owned()))
@@ -229,6 +241,10 @@ impl Model {
             attempts: Vec::new(),
             line_count: 0,
             from_config: BTreeSet::new(),
+            parent: None,
+            children: Children::default(),
+            ending: None,
+            token: None,
             left_out: BTreeSet::new(),
             cron: None,
         };
@@ -238,6 +254,7 @@ impl Model {
     }
 
     fn announce_new(&mut self, i: usize) {
+        self.tell_parent_of(i);
         self.tell(Event::Submitted, i);
         if self.is_due(&self.jobs[i].job) {
             self.tell(Event::Due, i);
@@ -276,6 +293,7 @@ impl Model {
         if self.jobs[i].job.status == Status::CancelRequest {
             self.tell(Event::CancelRequested, i);
         }
+        self.cancel_children(i);
     }
 
     fn set_status(&mut self, i: usize, to: Status) {
@@ -286,8 +304,17 @@ impl Model {
         self.jobs[i].job.last_updated = Timestamp::from_ms(self.now);
     }
 
-    /// The job is over as `status`, and gone at once if somebody wanted it deleted.
+    /// The job is over as `status`, when its children are.
     fn end(&mut self, i: usize, status: Status) {
+        self.conclude(i, Ending::Over(status));
+    }
+
+    fn fail(&mut self, i: usize) {
+        self.conclude(i, Ending::Failure);
+    }
+
+    /// The job is over as `status`, and gone at once if somebody wanted it deleted.
+    fn depart(&mut self, i: usize, status: Status) {
         self.set_status(i, status);
         if self.jobs[i].job.delete_requested && status != Status::Deleted {
             self.set_status(i, Status::Deleted);
@@ -297,20 +324,16 @@ impl Model {
         self.tell(Event::Ended, i);
     }
 
-    /// The job is over as `error`; if it may be tried again, there is a new one.
-    fn fail(&mut self, i: usize) {
-        let is_wanted = self.jobs[i].job.status != Status::CancelRequest;
-        self.end(i, Status::Error);
+    /// A job that has failed is tried again, as a new one.
+    fn retry(&mut self, i: usize) {
         let failed = self.jobs[i].job.clone();
-        if failed.retries_left == 0 || !is_wanted {
-            return;
-        }
         let now = Timestamp::from_ms(self.now);
         let backoff = failed.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
         let wait = backoff.wait(failed.retries_total - failed.retries_left, failed.id);
         let id = failed.id.derive(now, "retry");
         let retries = (failed.retries_left - 1, failed.retries_total);
         let retry = self.create(id, failed.id, failed.spec, now.plus(wait), retries);
+        self.jobs[retry].job.parent = failed.parent;
         self.announce_new(retry);
     }
 

@@ -49,6 +49,7 @@ impl Witness {
         self.watch_leases(outcome, after)?;
         self.watch_generations(outcome)?;
         self.watch_statuses(outcome, after)?;
+        watch_families(outcome, after)?;
         watch_retries(outcome)?;
         watch_waking(after)?;
         if let Command::Claim { worker, .. } = command {
@@ -76,7 +77,8 @@ impl Witness {
                 hold(is_alive, || format!("{} has leases, and is not alive", worker.id))?;
             }
         }
-        let running = after.jobs().filter(|job| job.status.is_running()).count();
+        let is_held = |job: &&std::sync::Arc<Job>| job.status.is_running() && job.ending.is_none();
+        let running = after.jobs().filter(is_held).count();
         hold(running == holders.len(), || "a job runs that no worker holds".to_owned())
     }
 
@@ -115,6 +117,20 @@ impl Witness {
         self.jobs = jobs;
         Ok(())
     }
+}
+
+/// What is over has no children that are not, and what is done none that was not done.
+fn watch_families(outcome: &Outcome, after: &State) -> Kept {
+    for event in &outcome.events {
+        let Event::Ended(job) = event else { continue };
+        let left = after.children(job.id).len();
+        hold(left == 0, || format!("{} is over, and has {left} live children", job.id))?;
+        let is_done = job.status == Status::Done;
+        let failed = job.children.failed;
+        hold(!is_done || failed == 0, || format!("{}: done, {failed} children failed", job.id))?;
+    }
+    let orphan = after.jobs().find(|job| job.parent.is_some_and(|id| after.job(id).is_none()));
+    hold(orphan.is_none(), || format!("{orphan:?} is alone in the world"))
 }
 
 /// Each job that fails and may be tried again has one retry in the same entry, and no other has.
@@ -164,7 +180,10 @@ fn watch_capacity(id: WorkerId, outcome: &Outcome, after: &State) -> Kept {
 
 /// No job waits for a worker that will never speak for it.
 fn watch_waking(after: &State) -> Kept {
-    let returning = after.jobs().filter(|job| job.status == Status::WorkerResurrection);
+    let is_returning = |job: &&std::sync::Arc<Job>| {
+        job.status == Status::WorkerResurrection && job.ending.is_none()
+    };
+    let returning = after.jobs().filter(is_returning);
     for job in returning {
         let worker = job.worker.and_then(|id| after.worker(id));
         let is_awaited =

@@ -2,8 +2,8 @@
 
 use stint_core::{
     CapacityMap, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
-    JobSpec, LeaseId, Line, NewJob, Parameters, Registration, Retention, Span, Stream, Timeout,
-    Timestamp, WorkerId, limits,
+    JobSpec, LeaseId, Line, NewJob, Parameters, Parent, Registration, Retention, Span, Stream,
+    Timeout, Timestamp, WorkerId, limits,
 };
 
 use super::model::Model;
@@ -12,6 +12,7 @@ use super::script::{First, Lie, Life, Op, Scheduled, Speaker, WORKERS, Whose};
 
 mod actions;
 mod configuration;
+mod life;
 mod tokens;
 
 /// The command; nothing if the step is a question.
@@ -25,6 +26,9 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         Op::Delete(whose) => Command::Delete { job: job_id(model, *whose) },
         Op::SetCapacity { worker, capacity } => {
             Command::SetCapacity { worker: worker_id(*worker), capacity: offer(*capacity) }
+        }
+        Op::Drain { .. } | Op::Resume(_) | Op::GiveToken { .. } | Op::SubmitChild { .. } => {
+            return life::resolve(op, model);
         }
         Op::Register { .. } => Command::Register(registration(op, model)?),
         Op::Offer { speaker, actions, capacity } => {
@@ -155,6 +159,7 @@ fn submission(op: &Op, model: &Model) -> Option<NewJob> {
         spec: spec(*kind, *need),
         scheduled_at: scheduled_at.map(Timestamp::from_ms),
         retries: *retries,
+        parent: None,
     })
 }
 
@@ -168,11 +173,15 @@ pub(crate) fn numbered(number: u64) -> JobId {
 fn again(model: &Model, whose: Whose, is_altered: bool) -> NewJob {
     let id = job_id(model, whose);
     let Some(entry) = model.jobs.iter().rev().find(|entry| entry.job.id == id) else {
-        return NewJob { id, drawn: 0, spec: spec(0, 0), scheduled_at: None, retries: None };
+        let spec = spec(0, 0);
+        return NewJob { id, drawn: 0, spec, scheduled_at: None, retries: None, parent: None };
     };
     let altered = entry.job.retries_total + u32::from(is_altered);
     let retries = if is_altered { Some(altered) } else { entry.submitted_retries };
-    NewJob { id, drawn: 0, spec: entry.submitted.clone(), scheduled_at: None, retries }
+    let (spec, scheduled_at) = (entry.submitted.clone(), None);
+    // Only a run's own process knows its lease; whether there still is one does not matter then.
+    let parent = entry.job.parent.map(|job| Parent { job, lease: LeaseId(1) });
+    NewJob { id, drawn: 0, spec, scheduled_at, retries, parent }
 }
 
 fn job_id(model: &Model, whose: Whose) -> JobId {

@@ -90,6 +90,26 @@ pub(crate) enum Op {
         worker: u64,
         capacity: u64,
     },
+    Drain {
+        worker: u64,
+        limit: Option<u64>,
+    },
+    Resume(u64),
+    /// A run gets a token, by the number of its secret.
+    GiveToken {
+        run: u64,
+        lie: Lie,
+        secret: u64,
+    },
+    /// The process of a run submits.
+    SubmitChild {
+        run: u64,
+        lie: Lie,
+        id: u64,
+        kind: u64,
+        need: u64,
+        retries: u32,
+    },
     Register {
         worker: u64,
         incarnation: Option<Incarnation>,
@@ -197,6 +217,7 @@ pub(crate) fn history(seed: u64, length: usize) -> Vec<Step> {
         match rng.below(100) {
             0 if seed % 3 == 1 => ops.extend(hard_luck(&mut rng)),
             1..4 => ops.extend(return_of(&mut rng)),
+            4..6 => ops.extend(family(&mut rng)),
             _ => ops.push(op(&mut rng, seed % 3)),
         }
     }
@@ -226,13 +247,16 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-    let kinds: [(u64, Draw); 20] = [
+    let kinds: [(u64, Draw); 23] = [
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
         (stop, |rng, _| Op::Cancel(whose(rng))),
         (stop, |rng, _| Op::Delete(whose(rng))),
         (2, |rng, worker| Op::SetCapacity { worker, capacity: rng.next() }),
+        (1, drain),
+        (10, |rng, _| submit_child(rng)),
+        (2, |rng, _| Op::GiveToken { run: rng.next(), lie: lie(rng), secret: rng.below(40) }),
         (death, register),
         (death, |rng, worker| Op::Confirm(speaker(rng, worker))),
         (4, |rng, worker| Op::Heartbeat(speaker(rng, worker))),
@@ -250,7 +274,7 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         (3, |rng, _| action_config(rng)),
         (2, |rng, _| Op::PutSettings(rng.next())),
         (2, |rng, _| compact(rng)),
-        (4, |rng, _| token(rng)),
+        (6, |rng, _| token(rng)),
     ];
     rng.weighted(&kinds)(rng, worker)
 }
@@ -269,6 +293,21 @@ fn submit(rng: &mut Rng) -> Op {
     };
     let lag = if rng.one_in(10) { rng.next() } else { rng.below(3) };
     Op::Submit { id: rng.next(), kind: rng.next(), need: rng.next(), retries, scheduled, lag }
+}
+
+fn drain(rng: &mut Rng, worker: u64) -> Op {
+    if rng.one_in(4) {
+        let limit = if rng.one_in(8) { u64::MAX } else { rng.below(1_000) };
+        Op::Drain { worker, limit: rng.one_in(2).then_some(limit) }
+    } else {
+        Op::Resume(worker)
+    }
+}
+
+fn submit_child(rng: &mut Rng) -> Op {
+    let retries = u32::try_from(rng.below(3)).expect("few");
+    let (run, lie, id) = (rng.next(), lie(rng), rng.next());
+    Op::SubmitChild { run, lie, id, kind: rng.next(), need: rng.next(), retries }
 }
 
 fn cron(rng: &mut Rng) -> Op {
@@ -316,7 +355,7 @@ fn append(rng: &mut Rng) -> Op {
         5..9 => First::Before(rng.below(6)),
         _ => First::Gap(1 + rng.below(3)),
     };
-    let lines = if rng.one_in(60) { 4_097 } else { usize::try_from(rng.below(5)).expect("few") };
+    let lines = if rng.one_in(40) { 4_097 } else { usize::try_from(rng.below(5)).expect("few") };
     Op::Append { run: rng.next(), lie: lie(rng), first, lines }
 }
 
@@ -359,7 +398,7 @@ fn whose(rng: &mut Rng) -> Whose {
         (6, Whose::Live(number)),
         (6, Whose::In(Running, number)),
         (3, Whose::In(CancelRequest, number)),
-        (3, Whose::In(WorkerDead, number)),
+        (6, Whose::In(WorkerDead, number)),
         (3, Whose::In(WorkerShutdown, number)),
         (4, Whose::In(WorkerResurrection, number)),
         (3, Whose::Over(number)),
@@ -400,6 +439,29 @@ fn return_of(rng: &mut Rng) -> Vec<Op> {
         _ => ops.push(op(rng, 0)),
     }
     ops.push(if rng.one_in(5) { leave_or_expire(rng, worker) } else { confirm });
+    ops
+}
+
+/// Jobs that have children end, and then these.
+fn family(rng: &mut Rng) -> Vec<Op> {
+    let worker = rng.below(WORKERS);
+    let finish = |rng: &mut Rng| {
+        // A multiple of 12 is a success.
+        let runs = (0..4).map(|_| (rng.next(), 12 * rng.below(1_000))).collect();
+        Op::Finish { runs, lie: Lie::None, is_twice: false }
+    };
+    let mut ops = vec![Op::Claim(current(worker), 4)];
+    for _ in 0..2 {
+        for _ in 0..3 {
+            let (run, id, need) = (rng.next(), rng.next(), 0);
+            ops.push(Op::SubmitChild { run, lie: Lie::None, id, kind: 0, need, retries: 0 });
+        }
+        ops.push(Op::Claim(current(worker), 4));
+    }
+    for _ in 0..3 {
+        ops.push(finish(rng));
+        ops.push(Op::Claim(current(worker), 4));
+    }
     ops
 }
 

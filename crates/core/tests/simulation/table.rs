@@ -36,7 +36,9 @@ pub(crate) const ROWS: [(Status, Status, &str); 25] = [
 ];
 
 /// Rows that one entry takes one after the other, so that an onlooker sees them as one.
-pub(crate) const IN_ONE_ENTRY: [(Status, Status, &str); 3] = [
+pub(crate) const IN_ONE_ENTRY: [(Status, Status, &str); 5] = [
+    (Running, Cancel, "cancel, and all that it waited for were waiting children"),
+    (Running, Deleted, "delete, and all that it waited for were waiting children"),
     (Running, WorkerResurrection, "its worker is back before its lease expired"),
     (CancelRequest, Deleted, "its worker has ended it, and delete had been asked for"),
     (WorkerResurrection, Deleted, "its worker has confirmed, and delete had been asked for"),

@@ -235,20 +235,22 @@ impl From<Refusal> for ApiError {
                 field: format!("parameters.{parameter}"),
                 problem: format!("it {problem}, by what the action \"{action}\" declares"),
             },
-            Refusal::IdTaken(_) => Self::Conflict(message),
             Refusal::SubmitTooLate(_) => Self::NoLeader(message),
             Refusal::QueueFull { .. }
             | Refusal::QueueTooLarge { .. }
             | Refusal::TooManyShapes { .. }
             | Refusal::TooManyCrons { .. }
             | Refusal::TooManyActionConfigs { .. }
-            | Refusal::TooManyTokens { .. } => Self::TooManyRequests(message),
+            | Refusal::TooManyTokens { .. }
+            | Refusal::TooManyChildren { .. } => Self::TooManyRequests(message),
             Refusal::NoSuchCron(action) => Self::NoSuchCron(action),
             Refusal::NoSuchActionConfig(action) => Self::NoSuchActionConfig(action),
             Refusal::NoSuchToken(id) => Self::NoSuchToken(id.to_string()),
-            Refusal::TokenTaken(_) | Refusal::LastAdmin(_) | Refusal::ClusterIsOpen => {
-                Self::Conflict(message)
-            }
+            Refusal::IdTaken(_)
+            | Refusal::TokenTaken(_)
+            | Refusal::LastAdmin(_)
+            | Refusal::ClusterIsOpen
+            | Refusal::NoMoreChildren(_) => Self::Conflict(message),
             Refusal::OverLimit { .. }
             | Refusal::BadUser(_)
             | Refusal::TokenExpiresTooEarly { .. } => Self::InvalidParameters(message),

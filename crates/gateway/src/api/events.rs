@@ -210,6 +210,7 @@ impl Topics {
             | Event::CancelRequested(_)
             | Event::WorkerLost(_)
             | Event::Resurrected(_)
+            | Event::AwaitsChildren(_)
             | Event::Ended(_)
             | Event::Deleted(_) => self.jobs,
             Event::WorkerChanged(_) => self.workers,
@@ -242,6 +243,7 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
         Event::CancelRequested(job) => of_job("job_cancel_requested", job),
         Event::WorkerLost(job) => of_job("job_worker_lost", job),
         Event::Resurrected(job) => of_job("job_resurrected", job),
+        Event::AwaitsChildren(job) => of_job("job_awaits_children", job),
         Event::Ended(job) if job.status == Status::Deleted => of_job("job_deleted", job),
         Event::Ended(job) => of_job("job_ended", job),
         Event::Deleted(id) => ("job_deleted", id.to_string(), Subject::Name),

@@ -122,6 +122,7 @@ impl Hub {
             | Event::CancelRequested(job)
             | Event::WorkerLost(job)
             | Event::Resurrected(job)
+            | Event::AwaitsChildren(job)
             | Event::LinesAppended { job, .. } => (job.id, News::Live(Arc::clone(job))),
             Event::Ended(job) => (job.id, News::Over(Arc::clone(job))),
             Event::Deleted(id) => (*id, News::Gone),

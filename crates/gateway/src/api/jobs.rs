@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stint_core::{
     CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Refusal, Reply, Status,
-    Timestamp, WaitReason,
+    Timestamp, WaitReason, Waits,
 };
 use uuid::Uuid;
 
@@ -64,9 +64,8 @@ impl Api {
         let jobs = self.replica.list_jobs(&filter, start, limit).await;
         let jobs = jobs.map_err(ApiError::of_read)?;
         Ok(self.replica.with_state(|state| {
-            jobs.into_iter()
-                .map(|job| JobView { wait_reason: state.why_waiting(&job), job })
-                .collect()
+            let mut waits = Waits::new(state);
+            jobs.into_iter().map(|job| JobView { wait_reason: waits.why(&job), job }).collect()
         }))
     }
 
@@ -80,14 +79,16 @@ impl Api {
         self.matches_patterns(&new.spec)?;
         let drawn = self.replica.with_state(stint_core::State::sequence);
         let Submission { spec, retries, scheduled_at, key } = new;
+        let parent = None;
         if let Some(key) = key {
             let id = key.job_of(caller.user().unwrap_or_default());
-            let new = NewJob { id, drawn, spec, scheduled_at, retries };
+            let new = NewJob { id, drawn, spec, scheduled_at, retries, parent };
             return self.submit_once(caller, new).await.map(|job| self.view(job));
         }
         // Version 7 (RFC 9562): ids that are drawn one after the other stand together on disk.
         let id = JobId::from_bytes(Uuid::now_v7().into_bytes());
-        let command = Command::Submit(NewJob { id, drawn, spec, scheduled_at, retries });
+        let new = NewJob { id, drawn, spec, scheduled_at, retries, parent };
+        let command = Command::Submit(new);
         let of_submission = |error| ApiError::of_submission(error, id);
         let reply = self.propose(caller, command).await.map_err(of_submission)??;
         if let Reply::Submitted(job) = reply {

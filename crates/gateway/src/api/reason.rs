@@ -1,8 +1,8 @@
-//! How an attempt ended, in the words of the API.
+//! How an attempt ended, and why a job waits, in the words of the API.
 
 use std::borrow::Cow;
 
-use stint_core::AttemptEnd;
+use stint_core::{AttemptEnd, WaitReason};
 
 /// In one word.
 pub(crate) const fn name(end: &AttemptEnd) -> &'static str {
@@ -37,5 +37,17 @@ pub(crate) fn in_words(end: &AttemptEnd) -> Cow<'static, str> {
         AttemptEnd::CouldNotStart(why) => format!("it could not be started: {why}").into(),
         AttemptEnd::WorkerDead => "its worker was declared dead".into(),
         AttemptEnd::WorkerShutdown => "its worker was stopped".into(),
+    }
+}
+
+/// Why a job waits, in one word.
+pub(crate) const fn wait(reason: &WaitReason) -> &'static str {
+    match reason {
+        WaitReason::NotDue(_) => "not_due",
+        WaitReason::NoWorkerOffers(_) => "no_worker_offers",
+        WaitReason::NoWorkerHas(_) => "no_worker_has",
+        WaitReason::CapacityInUse { .. } => "capacity_in_use",
+        WaitReason::Draining(_) => "draining",
+        WaitReason::Soon => "soon",
     }
 }

@@ -1,6 +1,10 @@
 //! The operations on the settings of the cluster.
 
-use stint_core::{Change, Command, Settings, SettingsChange, Span, Timeout};
+use stint_core::{
+    COMPACTION_ACTION, Change, Command, CronId, JobSpec, NewCron, Schedule, Settings,
+    SettingsChange, Span, Timeout,
+};
+use uuid::Uuid;
 
 use super::jobs::done;
 use super::{Api, ApiError, Caller};
@@ -30,11 +34,41 @@ impl Api {
         caller: &Caller,
         form: SettingsForm,
     ) -> Result<Settings, ApiError> {
-        let reply = self.propose(caller, Command::PutSettings(change(&form)?)).await??;
+        let mut change = change(&form)?;
+        if form.compaction_enabled == Some(true) {
+            change.compaction_cron = Some(Box::new(self.compaction_cron()?));
+        }
+        let reply = self.propose(caller, Command::PutSettings(change)).await??;
         done("a change of settings", &reply)?;
         Ok(self.replica.with_state(|state| state.settings().clone()))
     }
 }
+
+impl Api {
+    /// The cron that compacts, for a cluster that has none when compaction is enabled.
+    fn compaction_cron(&self) -> Result<NewCron, ApiError> {
+        let anchor = self.replica.now();
+        Ok(NewCron {
+            id: CronId::from_bytes(Uuid::now_v7().into_bytes()),
+            spec: JobSpec {
+                action: COMPACTION_ACTION.to_owned(),
+                parameters: None,
+                capacity_map: None,
+                deadline: None,
+                stop_timeout: None,
+            },
+            retries: 0,
+            schedule: COMPACTION_SCHEDULE.to_owned(),
+            time_zone: None,
+            anchor,
+            next_run: Schedule::first_run(COMPACTION_SCHEDULE, None, anchor)?,
+        })
+    }
+}
+
+/// When history is compacted, unless an operator puts another cron: every night, when few wait, and
+/// not at midnight, when much else is due.
+const COMPACTION_SCHEDULE: &str = "0 30 3 * * *";
 
 fn change(form: &SettingsForm) -> Result<SettingsChange, ApiError> {
     Ok(SettingsChange {

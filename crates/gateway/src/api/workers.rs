@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stint_core::{CapacityMap, Command, Worker, WorkerId};
+use stint_core::{CapacityMap, Command, Timeout, Worker, WorkerId};
 
 use super::jobs::{at_most, bytes_of, done};
 use super::{Api, ApiError, Caller};
@@ -24,5 +24,28 @@ impl Api {
         at_most("capacity map", bytes_of(&capacity))?;
         let reply = self.propose(caller, Command::SetCapacity { worker, capacity }).await??;
         done("a change of capacity", &reply)
+    }
+
+    /// Has a worker take no more jobs, also when it has started anew. What it runs goes on, for as
+    /// long as `limit` says. Asking again sets another limit, from now on.
+    pub(crate) async fn drain_worker(
+        &self,
+        caller: &Caller,
+        worker: WorkerId,
+        limit: Option<Timeout>,
+    ) -> Result<(), ApiError> {
+        let limit = limit.map(|limit| limit.span());
+        let reply = self.propose(caller, Command::Drain { worker, limit }).await??;
+        done("a drain", &reply)
+    }
+
+    /// Has a worker take jobs again. Asking twice is asking once.
+    pub(crate) async fn resume_worker(
+        &self,
+        caller: &Caller,
+        worker: WorkerId,
+    ) -> Result<(), ApiError> {
+        let reply = self.propose(caller, Command::Resume { worker }).await??;
+        done("the end of a drain", &reply)
     }
 }

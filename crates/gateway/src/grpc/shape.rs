@@ -6,7 +6,9 @@ mod configuration;
 use prost::Message;
 use prost_types::Timestamp as ProtoTimestamp;
 use stint_consensus::{AuditRecord, ClusterStatus};
-use stint_core::{Attempt, CapacityMap, JobSpec, Timeout, Timestamp, Token, Worker};
+use stint_core::{
+    Attempt, CapacityMap, Job, JobSpec, Timeout, Timestamp, Token, WaitReason, Worker,
+};
 use stint_proto::v0;
 
 pub(super) use action::action;
@@ -147,6 +149,36 @@ pub(super) fn job(view: &JobView) -> v0::Job {
         line_count: job.line_count,
         cron_id: job.cron.map_or_else(String::new, |link| link.id.to_string()),
         cron_tick: job.cron.and_then(|link| link.tick).map(timestamp),
+        parent_id: job.parent.map_or_else(String::new, |parent| parent.to_string()),
+        children_left: has_children(job).then_some(job.children.left),
+        children_failed: has_children(job).then_some(job.children.failed),
+        wait_detail: view.wait_reason.as_ref().map(wait_detail),
+    }
+}
+
+/// Whether its process has ever submitted a job.
+const fn has_children(job: &Job) -> bool {
+    job.children.total > 0
+}
+
+fn wait_detail(why: &WaitReason) -> v0::WaitDetail {
+    let detail = v0::WaitDetail { kind: reason::wait(why).to_owned(), ..v0::WaitDetail::default() };
+    match why {
+        WaitReason::NotDue(at) => v0::WaitDetail { until: Some(timestamp(*at)), ..detail },
+        WaitReason::NoWorkerOffers(action) => v0::WaitDetail { action: action.clone(), ..detail },
+        WaitReason::NoWorkerHas(need) => {
+            v0::WaitDetail { capacity_map: Some(amounts(need)), ..detail }
+        }
+        WaitReason::CapacityInUse { need, by } => v0::WaitDetail {
+            capacity_map: Some(amounts(need)),
+            job_ids: by.iter().map(ToString::to_string).collect(),
+            ..detail
+        },
+        WaitReason::Draining(workers) => v0::WaitDetail {
+            worker_ids: workers.iter().map(ToString::to_string).collect(),
+            ..detail
+        },
+        WaitReason::Soon => detail,
     }
 }
 
@@ -208,6 +240,8 @@ pub(super) fn worker(worker: &Worker) -> v0::Worker {
         running: u32::try_from(worker.runs.len()).unwrap_or(u32::MAX),
         actions: worker.actions.keys().cloned().collect(),
         epoch: worker.epoch.0,
+        draining: worker.draining.is_some(),
+        drain_stops_at: worker.draining.and_then(|drain| drain.stops_at).map(timestamp),
     }
 }
 

@@ -34,4 +34,25 @@ impl Workers for Service {
         self.0.set_worker_capacity(&caller, worker, capacity).await?;
         Ok(Response::new(v0::SetWorkerCapacityResponse {}))
     }
+
+    async fn drain_worker(
+        &self,
+        request: Request<v0::DrainWorkerRequest>,
+    ) -> Result<Response<v0::DrainWorkerResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let worker = parse::worker_id(&request.id)?;
+        let limit = parse::timeout("limit", &request.limit)?;
+        self.0.drain_worker(&caller, worker, limit).await?;
+        Ok(Response::new(v0::DrainWorkerResponse {}))
+    }
+
+    async fn resume_worker(
+        &self,
+        request: Request<v0::ResumeWorkerRequest>,
+    ) -> Result<Response<v0::ResumeWorkerResponse>, Status> {
+        let caller = caller(&request)?;
+        self.0.resume_worker(&caller, parse::worker_id(&request.get_ref().id)?).await?;
+        Ok(Response::new(v0::ResumeWorkerResponse {}))
+    }
 }

@@ -107,6 +107,10 @@ mod tests {
             attempts: Vec::new(),
             line_count: 0,
             from_config: std::collections::BTreeSet::new(),
+            parent: None,
+            children: stint_core::Children::default(),
+            ending: None,
+            token: None,
             left_out: std::collections::BTreeSet::new(),
             cron: None,
         };

@@ -5,7 +5,9 @@ mod read;
 mod write;
 
 pub(super) use message::Message;
-pub(super) use read::{Fields, action_config, capacity, cron, settings, submission, token_request};
+pub(super) use read::{
+    Fields, action_config, capacity, cron, drain_limit, settings, submission, token_request,
+};
 pub(super) use write::{
     Action, ActionConfig, Audit, Cluster, Cron, Job, LogLine, NewToken, Settings, Tokens, Workers,
 };

@@ -27,3 +27,21 @@ pub(super) async fn set_capacity(
     api.set_worker_capacity(caller, worker, capacity).await?;
     Ok(answer::empty(StatusCode::ACCEPTED))
 }
+
+pub(super) async fn drain(
+    api: &Api,
+    caller: &Caller,
+    id: &str,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let worker = parse::worker_id(id)?;
+    let body = body::read(request).await?;
+    let limit = shape::drain_limit(Fields::parse_or_none(&body)?)?;
+    api.drain_worker(caller, worker, limit).await?;
+    Ok(answer::empty(StatusCode::ACCEPTED))
+}
+
+pub(super) async fn resume(api: &Api, caller: &Caller, id: &str) -> Result<Response, ApiError> {
+    api.resume_worker(caller, parse::worker_id(id)?).await?;
+    Ok(answer::empty(StatusCode::ACCEPTED))
+}

@@ -60,7 +60,9 @@ impl Jobs {
                 if job.retry_from == job.id { of.submitted += 1 } else { of.retried += 1 }
             }
             Event::Claimed(job) if job.worker == Some(me) => self.claimed(job),
-            Event::WorkerLost(job) => self.run_ended(job, me, leads),
+            // The run ends without a change of status where a job waits for its children.
+            Event::AwaitsChildren(job) if job.status.is_running() => self.count_run(job, me, leads),
+            Event::WorkerLost(job) | Event::AwaitsChildren(job) => self.run_ended(job, me, leads),
             Event::Ended(job) => {
                 self.run_ended(job, me, leads);
                 if leads {
@@ -106,10 +108,15 @@ impl Jobs {
     /// Counts the run that this entry has ended. That of a dead worker has nobody else to count it
     /// than the leader.
     fn run_ended(&mut self, job: &Job, me: WorkerId, leads: bool) {
+        let end = job.attempts.last().and_then(|last| last.end.as_ref());
+        if end.is_some_and(|(at, _)| *at == job.last_updated) {
+            self.count_run(job, me, leads);
+        }
+    }
+
+    fn count_run(&mut self, job: &Job, me: WorkerId, leads: bool) {
         let Some(last) = job.attempts.last() else { return };
-        let Some((at, end)) = last.end.as_ref().filter(|(at, _)| *at == job.last_updated) else {
-            return;
-        };
+        let Some((at, end)) = &last.end else { return };
         let is_ours = if *end == AttemptEnd::WorkerDead { leads } else { last.worker == me };
         if is_ours {
             let of = self.of(&job.spec.action);

@@ -35,7 +35,9 @@ async fn a_job_from_submission_to_its_tombstone() {
             times[0], times[1],
         )
     };
-    let waiting = literal("waiting", r#""waitReason":"it is about to be claimed","lineCount":0"#);
+    let rest =
+        r#""waitReason":"it is about to be claimed","lineCount":0,"waitDetail":{"kind":"soon"}"#;
+    let waiting = literal("waiting", rest);
     assert_eq!(answer.body, waiting);
     assert_eq!(house.get(&path).await.body, waiting);
     assert_eq!(house.get("/api/v0/jobs").await.body, format!(r#"{{"jobs":[{waiting}]}}"#));
@@ -154,7 +156,7 @@ async fn workers_are_those_of_v0_and_their_capacity_can_be_set() {
         format!(
             "{{\"workers\":[{{\"id\":\"000000000000\",\"status\":\"running\",\
              \"capacityMap\":{{\"scan\":1,\"scanCheck\":1}},\"heartbeatExpiration\":{heartbeat},\
-             \"capacityInUse\":{{}},\"running\":0,\"actions\":[\"say\"],\"epoch\":1}}]}}"
+             \"capacityInUse\":{{}},\"running\":0,\"actions\":[\"say\"],\"epoch\":1,\"draining\":false}}]}}"
         )
     );
     let path = "/api/v0/workers/000000000000/capacity";

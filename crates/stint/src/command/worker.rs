@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use stint_client::Error;
+use tokio::time::Instant;
+
 use super::Caller;
 use crate::args::Worker;
 use crate::exit::{Exit, Usage};
+use crate::limits::LOOK_PAUSE;
+use crate::print;
 
 pub(crate) async fn run(caller: &Caller, command: Worker) -> anyhow::Result<Exit> {
     match command {
@@ -15,8 +20,37 @@ pub(crate) async fn run(caller: &Caller, command: Worker) -> anyhow::Result<Exit
         Worker::Capacity { id, capacity } => {
             caller.client.set_worker_capacity(&id, amounts(&capacity)?).await?;
         }
+        Worker::Drain { id, limit, wait } => {
+            caller.client.drain_worker(&id, &limit.unwrap_or_default()).await?;
+            if wait {
+                until_idle(caller, &id).await?;
+            }
+        }
+        Worker::Resume { id } => caller.client.resume_worker(&id).await?,
     }
     Ok(Exit::Done)
+}
+
+/// Waits until a worker runs nothing, or is gone.
+async fn until_idle(caller: &Caller, id: &str) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let mut said = None;
+    loop {
+        let workers = caller.client.list_workers().await?;
+        let running = workers.iter().find(|worker| worker.id == id).map_or(0, |w| w.running);
+        if running == 0 {
+            return Ok(());
+        }
+        let waited = began.elapsed();
+        if caller.patience.is_some_and(|patience| waited >= patience) {
+            let (id, status) = (id.to_owned(), format!("running {running} jobs"));
+            return Err(Error::StillWaiting { id, status, waited }.into());
+        }
+        if said.replace(running) != Some(running) {
+            print::note(&format!("worker {id}: it runs {running} jobs"));
+        }
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
 }
 
 /// The amounts as the API has them, each name once.

@@ -55,6 +55,7 @@ pub(super) fn action(
     action.confinement = confinement(place, &written)?;
     action.traits = ActionTraits {
         on_worker_loss: written.on_worker_loss.into(),
+        has_children: written.children,
         backoff: written
             .backoff
             .map_or(Ok(Backoff::default()), |backoff| self::backoff(place, &backoff))?,

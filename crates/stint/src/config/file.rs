@@ -175,6 +175,8 @@ pub(super) struct Action {
     pub(super) on_worker_loss: OnLoss,
     pub(super) backoff: Option<Spanned<Backoff>>,
     #[serde(default)]
+    pub(super) children: bool,
+    #[serde(default)]
     pub(super) parameters: BTreeMap<Spanned<String>, Spanned<Parameter>>,
     #[serde(default)]
     pub(super) only_declared: bool,

@@ -2,11 +2,14 @@
 
 mod action;
 mod configuration;
+mod wait;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use stint_client::{Timestamp, v0};
+
+use wait::WaitDetail;
 
 pub(super) use action::{Action, Actions};
 pub(super) use configuration::{ActionConfig, ActionConfigs, Cron, Crons, Settings};
@@ -47,6 +50,14 @@ pub(super) struct Job<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     wait_reason: &'a str,
     line_count: u64,
+    #[serde(rename = "parentID", skip_serializing_if = "str::is_empty")]
+    parent_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    children_left: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    children_failed: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wait_detail: Option<WaitDetail<'a>>,
     #[serde(rename = "cronID", skip_serializing_if = "str::is_empty")]
     cron_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,6 +84,10 @@ impl<'a> Job<'a> {
             attempts: job.attempts.iter().map(Attempt::of).collect(),
             wait_reason: &job.wait_reason,
             line_count: job.line_count,
+            parent_id: &job.parent_id,
+            children_left: job.children_left,
+            children_failed: job.children_failed,
+            wait_detail: job.wait_detail.as_ref().map(WaitDetail::of),
             cron_id: &job.cron_id,
             cron_tick: job.cron_tick.as_ref().map(time),
         }
@@ -229,6 +244,9 @@ struct Worker<'a> {
     running: u32,
     actions: &'a [String],
     epoch: u64,
+    draining: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drain_stops_at: Option<String>,
 }
 
 impl<'a> Worker<'a> {
@@ -242,6 +260,8 @@ impl<'a> Worker<'a> {
             running: worker.running,
             actions: &worker.actions,
             epoch: worker.epoch,
+            draining: worker.draining,
+            drain_stops_at: worker.drain_stops_at.as_ref().map(time),
         }
     }
 }

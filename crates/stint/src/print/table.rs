@@ -100,9 +100,13 @@ pub(super) fn job(job: &v0::Job) -> String {
     if job.retry_from_id != job.id {
         row("retry of", plain(&job.retry_from_id));
     }
+    row("parent", plain(&job.parent_id));
     row("action", plain(&job.action));
     row("status", plain(&job.status));
     row("waits because", plain(&job.wait_reason));
+    if let (Some(left), Some(failed)) = (job.children_left, job.children_failed) {
+        row("children", format!("{left} not over, {failed} failed"));
+    }
     row("worker", plain(&job.worker_id));
     row("scheduled", at(job.scheduled_at.as_ref()));
     row("updated", at(job.last_updated.as_ref()));
@@ -149,7 +153,7 @@ pub(super) fn workers(workers: &[v0::Worker]) -> String {
         };
         table.add_row([
             plain(&worker.id),
-            plain(&worker.status),
+            worker_status(worker),
             worker.running.to_string(),
             capacity(&worker.capacity_map),
             capacity(&worker.capacity_in_use),
@@ -158,6 +162,16 @@ pub(super) fn workers(workers: &[v0::Worker]) -> String {
         ]);
     }
     text(&table)
+}
+
+/// Its status, and whether it takes jobs.
+fn worker_status(worker: &v0::Worker) -> String {
+    let status = plain(&worker.status);
+    match (worker.draining, worker.drain_stops_at.as_ref()) {
+        (false, _) => status,
+        (true, None) => format!("{status}, draining"),
+        (true, Some(end)) => format!("{status}, draining until {}", at(Some(end))),
+    }
 }
 
 pub(super) fn cluster(status: &v0::GetClusterStatusResponse) -> String {

@@ -27,6 +27,10 @@ impl Tally {
         self.sum ^= digest(key, value);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     pub(super) fn remove(&mut self, key: &[u8], value: &[u8]) {
         self.count = self.count.wrapping_sub(1);
         self.sum ^= digest(key, value);
@@ -52,6 +56,8 @@ pub(super) struct Synced {
     pub(super) tally: Tally,
     /// Whether the database was closed behind it, and needs no check.
     pub(super) is_closed: bool,
+    /// How often the period was written anew: in which directory the database is.
+    pub(super) generation: u32,
 }
 
 impl Synced {
@@ -60,6 +66,7 @@ impl Synced {
         body.extend_from_slice(&self.tally.count.to_le_bytes());
         body.extend_from_slice(&self.tally.sum.to_le_bytes());
         body.push(u8::from(self.is_closed));
+        body.extend_from_slice(&self.generation.to_le_bytes());
         seal(CONTEXT, &body)
     }
 
@@ -67,7 +74,10 @@ impl Synced {
         let mut fields = Fields(unseal(CONTEXT, sealed)?);
         let number = fields.u64()?;
         let tally = Tally { count: fields.u64()?, sum: fields.u64()? };
-        Some(Self { number, tally, is_closed: fields.u8()? == 1 })
+        let is_closed = fields.u8()? == 1;
+        // The first format had no generations.
+        let generation = fields.u32().unwrap_or(0);
+        Some(Self { number, tally, is_closed, generation })
     }
 }
 
@@ -81,6 +91,12 @@ impl Mark {
     pub(super) fn create(path: &Path, synced: Synced) -> Result<Self, Error> {
         write_file(path, &synced.encode())?;
         Self::open_file(path)
+    }
+
+    /// The generation that a mark names, or `None` if it is damaged.
+    pub(super) fn generation(path: &Path) -> Result<Option<u32>, Error> {
+        let sealed = std::fs::read(path).map_err(|error| io_error("read", path, error))?;
+        Ok(Synced::decode(&sealed).map(|synced| synced.generation))
     }
 
     /// What the mark says, or `None` if it is damaged.

@@ -6,13 +6,14 @@
 //! unsynced; a mark outside of it knows which pieces each sync has covered, and after a crash they
 //! are counted; every call into it may panic and is caught.
 
+mod anew;
 mod sled_file;
 
 use std::{
     fs::File,
     path::Path,
     sync::{
-        Mutex,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -38,6 +39,7 @@ const SYNCED: &[u8] = b"synced";
 /// An open period.
 pub(super) struct Period {
     number: u32,
+    generation: u32,
     /// Taken when the period is dropped.
     db: Option<Db>,
     /// Our own handle of sled's file, to sync it.
@@ -48,7 +50,6 @@ pub(super) struct Period {
 }
 
 /// What has been written, and how much of it since the last sync.
-#[derive(Debug)]
 struct Progress {
     /// The number of the last sync.
     synced: u64,
@@ -56,11 +57,19 @@ struct Progress {
     tally: Tally,
     bytes: usize,
     deletes: usize,
+    /// The period as it is being written anew: it gets all that this one gets.
+    successor: Option<Arc<Period>>,
+    /// The successor is in force: nothing more may be written here.
+    is_replaced: bool,
 }
 
 impl Period {
     /// Creates a database in a directory that is not there, and its mark.
-    pub(super) fn create(number: u32, dir: &Path, mark: &Path) -> Result<Self, Error> {
+    pub(super) fn create(
+        (number, generation): (u32, u32),
+        dir: &Path,
+        mark: &Path,
+    ) -> Result<Self, Error> {
         create_dir(dir)?;
         let made = sled_file::open(dir).and_then(|db| {
             caught(|| {
@@ -74,6 +83,7 @@ impl Period {
             Harm::Damaged(detail) | Harm::Broken(detail) => {
                 Error::Failed { path: dir.to_owned(), detail }
             }
+            Harm::Replaced => unreachable!("a new database has no successor"),
         })?;
         for name in names(dir)? {
             let path = dir.join(name);
@@ -82,7 +92,7 @@ impl Period {
                 .map_err(|error| io_error("sync", &path, error))?;
         }
         sync_dir(dir)?;
-        let synced = Synced { number: 1, tally: Tally::default(), is_closed: false };
+        let synced = Synced { number: 1, tally: Tally::default(), is_closed: false, generation };
         let mark = Mark::create(mark, synced)?;
         Self::around(number, dir, mark, db, synced)
     }
@@ -119,10 +129,17 @@ impl Period {
     fn around(number: u32, dir: &Path, mark: Mark, db: Db, synced: Synced) -> Result<Self, Error> {
         let path = dir.join("db");
         let file = File::open(&path).map_err(|error| io_error("open", &path, error))?;
-        let progress =
-            Progress { synced: synced.number, tally: synced.tally, bytes: 0, deletes: 0 };
+        let progress = Progress {
+            synced: synced.number,
+            tally: synced.tally,
+            bytes: 0,
+            deletes: 0,
+            successor: None,
+            is_replaced: false,
+        };
         Ok(Self {
             number,
+            generation: synced.generation,
             db: Some(db),
             file,
             mark,
@@ -147,10 +164,11 @@ impl Period {
         line_count: u32,
         batch: &[u8],
     ) -> Result<(), Harm> {
-        let mut progress = held(&self.progress);
+        let mut progress = self.writable()?;
         for piece in cut(first_line, line_count, batch) {
             self.put(&mut progress, &key(job, first_line, piece.number), piece)?;
         }
+        progress.hand_on(|successor| successor.append(job, first_line, line_count, batch));
         Ok(())
     }
 
@@ -173,6 +191,11 @@ impl Period {
         }
         self.sync_all(&mut progress)?;
         Ok(count)
+    }
+
+    fn writable(&self) -> Result<MutexGuard<'_, Progress>, Harm> {
+        let progress = held(&self.progress);
+        if progress.is_replaced { Err(Harm::Replaced) } else { Ok(progress) }
     }
 
     fn put(&self, progress: &mut Progress, key: &[u8], piece: Piece) -> Result<(), Harm> {
@@ -228,8 +251,18 @@ impl Period {
         })
     }
 
-    pub(super) fn delete(&self, job: &[u8; 16]) -> Result<(), Harm> {
-        let mut progress = held(&self.progress);
+    /// Removes all pieces of these jobs.
+    pub(super) fn delete(&self, jobs: &[[u8; 16]]) -> Result<(), Harm> {
+        let mut progress = self.writable()?;
+        for job in jobs {
+            self.delete_one(&mut progress, job)?;
+        }
+        progress.hand_on(|successor| successor.delete(jobs));
+        // A crash before it would look like a loss.
+        if progress.deletes > 0 { self.sync_all(&mut progress) } else { Ok(()) }
+    }
+
+    fn delete_one(&self, progress: &mut Progress, job: &[u8; 16]) -> Result<(), Harm> {
         loop {
             let found = self.caught(|db| {
                 let keys = db.scan_prefix(job).keys().take(OUTPUT_UNSYNCED_DELETES_MAX);
@@ -242,15 +275,13 @@ impl Period {
                     progress.tally.remove(key, &former);
                 }
                 if progress.deletes >= OUTPUT_UNSYNCED_DELETES_MAX {
-                    self.sync_all(&mut progress)?;
+                    self.sync_all(progress)?;
                 }
             }
             if found.len() < OUTPUT_UNSYNCED_DELETES_MAX {
-                break;
+                return Ok(());
             }
         }
-        // A crash before it would look like a loss.
-        if progress.deletes > 0 { self.sync_all(&mut progress) } else { Ok(()) }
     }
 
     pub(super) fn sync(&self) -> Result<(), Harm> {
@@ -266,10 +297,14 @@ impl Period {
             Ok(())
         })?;
         self.file.sync_data().map_err(|error| Harm::Broken(format!("sync: {error}")))?;
-        self.mark.write(Synced { number, tally: progress.tally, is_closed: false })?;
-        *progress = Progress { synced: number, tally: progress.tally, bytes: 0, deletes: 0 };
+        self.mark.write(self.synced(progress, number, false))?;
+        (progress.synced, progress.bytes, progress.deletes) = (number, 0, 0);
         self.has_unsynced.store(false, Ordering::Release);
         Ok(())
+    }
+
+    fn synced(&self, progress: &Progress, number: u64, is_closed: bool) -> Synced {
+        Synced { number, tally: progress.tally, is_closed, generation: self.generation }
     }
 
     fn caught<T>(&self, work: impl FnOnce(&Db) -> Result<T, Harm>) -> Result<T, Harm> {
@@ -286,7 +321,7 @@ impl Period {
         })?;
         self.file.sync_data().map_err(|error| Harm::Broken(format!("sync: {error}")))?;
         let progress = held(&self.progress);
-        self.mark.write(Synced { number: progress.synced, tally: progress.tally, is_closed: true })
+        self.mark.write(self.synced(&progress, progress.synced, true))
     }
 }
 
@@ -342,7 +377,7 @@ fn check(db: &Db, synced: Synced) -> Result<Synced, Harm> {
         }
         // Without pieces of its own, a sync that no mark knows may be counted anew.
         let number = if tally == covered { synced.number } else { number };
-        Ok(Synced { number, tally, is_closed: false })
+        Ok(Synced { number, tally, is_closed: false, generation: synced.generation })
     })
 }
 

@@ -17,7 +17,7 @@ pub struct Batch {
 }
 
 /// Bytes of a piece's key: job, first line and number of the piece, in an order that sorts.
-const KEY_BYTES: usize = 26;
+pub(super) const KEY_BYTES: usize = 26;
 
 pub(super) fn key(job: &[u8; 16], first_line: u64, number: u16) -> [u8; KEY_BYTES] {
     let mut key = [0; KEY_BYTES];

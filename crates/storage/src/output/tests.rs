@@ -1,6 +1,7 @@
 //! Output: batches in and out, and a damaged sled that is set aside, reported and replaced.
 
 mod damage;
+mod sweep;
 
 use std::{sync::Arc, thread};
 

@@ -24,6 +24,8 @@ fn record(number: u64, body: Vec<u8>) -> Record {
         scheduled_at: number / 3,
         action: format!("action {}", number % 7),
         worker: (!number.is_multiple_of(4)).then_some(number % 5),
+        ended_at: number + 5,
+        output: number.is_multiple_of(3).then_some(20_000),
         listed: !number.is_multiple_of(11),
         body,
     }

@@ -48,14 +48,27 @@ pub struct Received {
     header: CheckpointHeader,
 }
 
-/// The file of a snapshot, removed unless it was installed.
-struct Incoming {
+/// A state file that is being made, removed unless it takes the place of the state's.
+pub(crate) struct Incoming {
     database: Option<Database>,
 }
 
 impl Incoming {
-    fn database(&self) -> &Database {
-        self.database.as_ref().expect("only `Received::take` takes it, and consumes the rest")
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database: Some(database) }
+    }
+
+    /// The open database, after `move_it` has given its file another name.
+    pub(crate) fn take(
+        mut self,
+        move_it: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<Database, Error> {
+        move_it(self.database().path())?;
+        Ok(self.database.take().expect("it was there one line above"))
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        self.database.as_ref().expect("only `take` takes it, and consumes the rest")
     }
 }
 
@@ -64,7 +77,7 @@ impl Drop for Incoming {
         if let Some(database) = self.database.take()
             && let Err(error) = remove_file(database.path())
         {
-            tracing::warn!(%error, "a snapshot that is not wanted stays until the next start");
+            tracing::warn!(%error, "a state file that is not wanted stays until the next start");
         }
     }
 }
@@ -75,20 +88,15 @@ impl Received {
         &self.header
     }
 
-    /// The open database, after `move_it` has given its file another name.
-    pub(crate) fn take(
-        mut self,
-        move_it: impl FnOnce(&Path) -> Result<(), Error>,
-    ) -> Result<Database, Error> {
-        move_it(self.incoming.database().path())?;
-        Ok(self.incoming.database.take().expect("it was there one line above"))
+    pub(crate) fn into_incoming(self) -> Incoming {
+        self.incoming
     }
 }
 
 impl SnapshotWriter {
     pub(crate) fn new(database: Database) -> Self {
         Self {
-            incoming: Incoming { database: Some(database) },
+            incoming: Incoming::new(database),
             tally: Tally::default(),
             buffer: Vec::new(),
             frames: 0,

@@ -3,8 +3,8 @@
 use crate::{
     checked::{seal, unseal},
     database::{
-        AccessGuard, Fault, ReadOnlyTable, ReadTransaction, ReadableTableMetadata as _, Table,
-        TableDefinition, TableError, WriteTransaction,
+        AccessGuard, Fault, ReadOnlyTable, ReadTransaction, ReadableTable as _,
+        ReadableTableMetadata as _, Table, TableDefinition, TableError, WriteTransaction,
     },
     limits::{AUDIT_RECORDS_MAX, AUDIT_STEP},
 };
@@ -75,6 +75,14 @@ pub(crate) fn audit_page(
         }
     }
     Ok(page)
+}
+
+/// Removes what is older than the oldest of `others`: they were trimmed meanwhile.
+pub(super) fn trim_as(txn: &WriteTransaction, others: &ReadTransaction) -> Result<(), Fault> {
+    let Some(others) = open(others)? else { return Ok(()) };
+    let Some(first) = others.first()?.map(|(index, _)| index.value()) else { return Ok(()) };
+    txn.open_table(AUDIT)?.retain(|index, _| index >= first)?;
+    Ok(())
 }
 
 /// The table; a state that never had anything to keep has none.

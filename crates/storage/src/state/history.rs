@@ -1,15 +1,17 @@
-//! The tables of history: records by id, and the four indexes that list them.
+//! The tables of history: records by id, the four indexes that list them, and those that know
+//! which ended first.
 
 use crate::{
     Error,
     checked::{seal, unseal},
     database::{
-        Database, Fault, ReadTransaction, ReadableTableMetadata as _, Table, TableDefinition,
-        WriteTransaction,
+        Database, Fault, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, Table,
+        TableDefinition, TableError, WriteTransaction,
     },
 };
 
-use super::record::{Filter, Index, Key, Record};
+use super::record::{Ended, Filter, Index, Key, Record};
+use super::room::Account;
 
 /// Id to sealed record; the id is part of what the seal covers.
 pub(super) const RECORDS: TableDefinition<'_, [u8; 16], &[u8]> = TableDefinition::new("records");
@@ -21,32 +23,44 @@ const BY_ACTION: IndexDefinition = TableDefinition::new("by action");
 const BY_WORKER: IndexDefinition = TableDefinition::new("by worker");
 const BY_WORKER_ACTION: IndexDefinition = TableDefinition::new("by worker and action");
 
+const BY_END: IndexDefinition = TableDefinition::new("by end");
+const TOMBSTONES: IndexDefinition = TableDefinition::new("tombstones by end");
+
 /// All tables of history, open in one transaction.
 pub(crate) struct Tables<'txn> {
+    txn: &'txn WriteTransaction,
+    account: Account,
     records: Table<'txn, [u8; 16], &'static [u8]>,
     by_time: Table<'txn, &'static [u8], ()>,
     by_action: Table<'txn, &'static [u8], ()>,
     by_worker: Table<'txn, &'static [u8], ()>,
     by_worker_action: Table<'txn, &'static [u8], ()>,
+    by_end: Table<'txn, &'static [u8], ()>,
+    tombstones: Table<'txn, &'static [u8], ()>,
 }
 
 impl<'txn> Tables<'txn> {
     pub(crate) fn open(txn: &'txn WriteTransaction) -> Result<Self, Fault> {
         Ok(Self {
+            txn,
+            account: Account::default(),
             records: txn.open_table(RECORDS)?,
             by_time: txn.open_table(BY_TIME)?,
             by_action: txn.open_table(BY_ACTION)?,
             by_worker: txn.open_table(BY_WORKER)?,
             by_worker_action: txn.open_table(BY_WORKER_ACTION)?,
+            by_end: txn.open_table(BY_END)?,
+            tombstones: txn.open_table(TOMBSTONES)?,
         })
     }
 
     pub(crate) fn put(&mut self, record: &Record) -> Result<(), Fault> {
         let sealed = seal(&record.id, &record.encode());
         let old = self.records.insert(record.id, sealed.as_slice())?;
-        let old_keys = old.map(|old| keys_of(record.id, old.value())).transpose()?;
+        let old = old.map(|old| decode(record.id, old.value())).transpose()?;
+        self.account.put(old.as_ref(), record);
         let keys = record.keys();
-        let old_keys = old_keys.unwrap_or_default();
+        let old_keys = old.map(|old| old.keys()).unwrap_or_default();
         for (index, key) in old_keys.iter().filter(|key| !keys.contains(key)) {
             self.index(*index).remove(key.as_slice())?;
         }
@@ -58,9 +72,30 @@ impl<'txn> Tables<'txn> {
 
     pub(super) fn remove(&mut self, id: &[u8; 16]) -> Result<(), Fault> {
         let old = self.records.remove(id)?;
-        let keys = old.map(|old| keys_of(*id, old.value())).transpose()?;
-        for (index, key) in keys.unwrap_or_default() {
+        let Some(old) = old.map(|old| decode(*id, old.value())).transpose()? else { return Ok(()) };
+        self.account.remove(&old);
+        for (index, key) in old.keys() {
             self.index(index).remove(key.as_slice())?;
+        }
+        Ok(())
+    }
+
+    /// Notes what the changes of this transaction mean for the room on the disk.
+    pub(super) fn finish(self) -> Result<(), Fault> {
+        self.account.settle(self.txn)
+    }
+
+    /// Fills the indexes that a file of the first format does not have.
+    pub(super) fn index_ends(&mut self) -> Result<(), Fault> {
+        let mut ends = Vec::new();
+        for entry in self.records.iter()? {
+            let (id, sealed) = entry?;
+            let record = decode(id.value(), sealed.value())?;
+            ends.push((record.listed, Ended { at: record.ended_at, id: record.id }));
+        }
+        for (is_listed, end) in ends {
+            let table = if is_listed { &mut self.by_end } else { &mut self.tombstones };
+            table.insert(end.encode().as_slice(), ())?;
         }
         Ok(())
     }
@@ -71,12 +106,10 @@ impl<'txn> Tables<'txn> {
             Index::Action => &mut self.by_action,
             Index::Worker => &mut self.by_worker,
             Index::WorkerAction => &mut self.by_worker_action,
+            Index::End => &mut self.by_end,
+            Index::Tombstone => &mut self.tombstones,
         }
     }
-}
-
-fn keys_of(id: [u8; 16], sealed: &[u8]) -> Result<Vec<(Index, Vec<u8>)>, Fault> {
-    Ok(decode(id, sealed)?.keys())
 }
 
 fn decode(id: [u8; 16], sealed: &[u8]) -> Result<Record, Fault> {
@@ -91,8 +124,17 @@ pub(super) fn is_blank(database: &Database) -> Result<bool, Error> {
 }
 
 pub(super) fn body(txn: &ReadTransaction, id: &[u8; 16]) -> Result<Option<Vec<u8>>, Fault> {
-    let Some(sealed) = txn.open_table(RECORDS)?.get(id)? else { return Ok(None) };
-    Ok(Some(decode(*id, sealed.value())?.body))
+    Ok(record(txn, id)?.map(|record| record.body))
+}
+
+pub(super) fn record(txn: &ReadTransaction, id: &[u8; 16]) -> Result<Option<Record>, Fault> {
+    let sealed = txn.open_table(RECORDS)?.get(id)?;
+    sealed.map(|sealed| decode(*id, sealed.value())).transpose()
+}
+
+/// The number of records, tombstones included.
+pub(super) fn all(txn: &ReadTransaction) -> Result<u64, Fault> {
+    Ok(txn.open_table(RECORDS)?.len()?)
 }
 
 pub(super) fn count(txn: &ReadTransaction) -> Result<u64, Fault> {
@@ -111,6 +153,8 @@ pub(super) fn list(
         Index::Action => BY_ACTION,
         Index::Worker => BY_WORKER,
         Index::WorkerAction => BY_WORKER_ACTION,
+        Index::End => BY_END,
+        Index::Tombstone => TOMBSTONES,
     })?;
     let lowest = [prefix.as_slice(), &[0; Key::BYTES]].concat();
     // One byte longer than any key of this prefix, so that the range may exclude its end.
@@ -122,6 +166,51 @@ pub(super) fn list(
         keys.push(key.ok_or_else(|| Fault::damaged("an index key is too short"))?);
     }
     Ok(keys)
+}
+
+/// Whether the file was made before there was an order of ends.
+pub(super) fn lacks_ends(txn: &ReadTransaction) -> Result<bool, Fault> {
+    match txn.open_table(BY_END) {
+        Ok(_) => Ok(false),
+        Err(TableError::TableDoesNotExist(_)) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Those that ended first, and how many there are in all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Oldest {
+    /// The number of all of their kind.
+    pub count: u64,
+    /// Some of them, the first to end first.
+    pub first: Vec<Ended>,
+}
+
+/// The oldest jobs, or the oldest tombstones.
+pub(super) fn oldest(
+    txn: &ReadTransaction,
+    are_tombstones: bool,
+    limit: usize,
+) -> Result<Oldest, Fault> {
+    let table = txn.open_table(if are_tombstones { TOMBSTONES } else { BY_END })?;
+    let mut first = Vec::new();
+    for entry in table.iter()?.take(limit) {
+        let end = Ended::decode(entry?.0.value());
+        first.push(end.ok_or_else(|| Fault::damaged("an index key is too short"))?);
+    }
+    Ok(Oldest { count: table.len()?, first })
+}
+
+/// Which of these jobs have a record that is no tombstone.
+pub(super) fn are_listed(txn: &ReadTransaction, ids: &[[u8; 16]]) -> Result<Vec<bool>, Fault> {
+    let table = txn.open_table(RECORDS)?;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let sealed = table.get(id)?;
+        let record = sealed.map(|sealed| decode(*id, sealed.value())).transpose()?;
+        found.push(record.is_some_and(|record| record.listed));
+    }
+    Ok(found)
 }
 
 /// The stored records behind `after`, in the order of their ids, about `bytes_max` of them but at

@@ -8,6 +8,9 @@ use crate::{
 
 const LISTED: u8 = 1;
 const HAS_WORKER: u8 = 2;
+/// It says when it ended; the first format did not.
+const HAS_END: u8 = 4;
+const HAS_OUTPUT: u8 = 8;
 
 /// One finished job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,10 @@ pub struct Record {
     pub action: String,
     /// The worker that ran it last, for lists by worker.
     pub worker: Option<u64>,
+    /// When the job ended, in milliseconds: what history is compacted by.
+    pub ended_at: u64,
+    /// The period of its output, if it has any.
+    pub output: Option<u32>,
     /// `false` for a tombstone: found by its id alone, in no list.
     pub listed: bool,
     /// The job, in its owner's encoding.
@@ -44,13 +51,25 @@ pub struct Filter {
     pub worker: Option<u64>,
 }
 
-/// The four ways to list history, each with an index of its own.
+/// A place in the order in which jobs ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ended {
+    /// When it ended, in milliseconds.
+    pub at: u64,
+    /// The job's id.
+    pub id: [u8; 16],
+}
+
+/// The ways to list history, each with an index of its own: four for those who ask, and the order
+/// of ends, of jobs and of tombstones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Index {
     Time,
     Action,
     Worker,
     WorkerAction,
+    End,
+    Tombstone,
 }
 
 /// Refuses what would not fit the tables.
@@ -69,11 +88,20 @@ impl Record {
     /// All but the id.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(32 + self.action.len() + self.body.len());
-        let listed = if self.listed { LISTED } else { 0 };
-        out.push(listed | if self.worker.is_some() { HAS_WORKER } else { 0 });
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        out.push(
+            HAS_END
+                | flag(self.listed, LISTED)
+                | flag(self.worker.is_some(), HAS_WORKER)
+                | flag(self.output.is_some(), HAS_OUTPUT),
+        );
         out.extend_from_slice(&self.scheduled_at.to_le_bytes());
         out.extend_from_slice(&self.worker.unwrap_or(0).to_le_bytes());
         put_bytes(&mut out, self.action.as_bytes());
+        out.extend_from_slice(&self.ended_at.to_le_bytes());
+        if let Some(period) = self.output {
+            out.extend_from_slice(&period.to_le_bytes());
+        }
         out.extend_from_slice(&self.body);
         out
     }
@@ -84,18 +112,22 @@ impl Record {
         let scheduled_at = fields.u64()?;
         let worker = fields.u64()?;
         let action = String::from_utf8(fields.bytes()?.to_vec()).ok()?;
-        if flags & !(LISTED | HAS_WORKER) != 0 {
+        if flags & !(LISTED | HAS_WORKER | HAS_END | HAS_OUTPUT) != 0 {
             return None;
         }
+        let ended_at = if flags & HAS_END != 0 { fields.u64()? } else { scheduled_at };
+        let output = if flags & HAS_OUTPUT != 0 { Some(fields.u32()?) } else { None };
         let worker = (flags & HAS_WORKER != 0).then_some(worker);
         let listed = flags & LISTED != 0;
-        Some(Self { id, scheduled_at, action, worker, listed, body: fields.rest().to_vec() })
+        let body = fields.rest().to_vec();
+        Some(Self { id, scheduled_at, action, worker, ended_at, output, listed, body })
     }
 
     /// The keys of all indexes that this record is in.
     pub(super) fn keys(&self) -> Vec<(Index, Vec<u8>)> {
+        let end = Ended { at: self.ended_at, id: self.id }.encode().to_vec();
         if !self.listed {
-            return Vec::new();
+            return vec![(Index::Tombstone, end)];
         }
         let key = Key { scheduled_at: self.scheduled_at, id: self.id }.encode();
         let action = Some(self.action.as_str());
@@ -106,6 +138,7 @@ impl Record {
         for (_, bytes) in &mut keys {
             bytes.extend_from_slice(&key);
         }
+        keys.push((Index::End, end));
         keys
     }
 }
@@ -137,6 +170,17 @@ impl Key {
     }
 }
 
+impl Ended {
+    /// In an order that sorts.
+    pub(super) fn encode(self) -> [u8; Key::BYTES] {
+        Key { scheduled_at: self.at, id: self.id }.encode()
+    }
+
+    pub(super) fn decode(index_key: &[u8]) -> Option<Self> {
+        Key::decode(index_key).map(|key| Self { at: key.scheduled_at, id: key.id })
+    }
+}
+
 /// The action's length comes before it, so that no action's keys start with another's.
 fn prefix(action: Option<&str>, worker: Option<u64>) -> (Index, Vec<u8>) {
     let mut bytes = Vec::new();
@@ -153,4 +197,28 @@ fn prefix(action: Option<&str>, worker: Option<u64>) -> (Index, Vec<u8>) {
         (Some(_), Some(_)) => Index::WorkerAction,
     };
     (index, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_comes_back_as_it_was_and_so_does_one_of_the_first_format() {
+        let record = Record {
+            id: [1; 16],
+            scheduled_at: 7,
+            action: "scan".into(),
+            worker: Some(9),
+            ended_at: 8,
+            output: Some(20_000),
+            listed: true,
+            body: b"body".to_vec(),
+        };
+        assert_eq!(Record::decode([1; 16], &record.encode()).as_ref(), Some(&record));
+        let first = [&[3][..], &7_u64.to_le_bytes(), &9_u64.to_le_bytes(), b"\x04\0\0\0scanbody"];
+        let decoded = Record::decode([1; 16], &first.concat());
+        assert_eq!(decoded, Some(Record { ended_at: 7, output: None, ..record }));
+        assert_eq!(Record::decode([1; 16], &[0xff; 64]), None);
+    }
 }

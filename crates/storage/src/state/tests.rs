@@ -2,11 +2,12 @@
 
 mod faults;
 mod power_cut;
+mod shrink;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    Filter, Key, Record, StateStore,
+    Ended, Filter, Key, Oldest, Record, StateStore,
     testing::{Dice, Place},
 };
 
@@ -46,6 +47,14 @@ impl Model {
         keys
     }
 
+    fn oldest(&self, listed: bool) -> Oldest {
+        let ended = self.0.values().filter(|record| record.listed == listed);
+        let mut first: Vec<_> =
+            ended.map(|record| Ended { at: record.ended_at, id: record.id }).collect();
+        first.sort();
+        Oldest { count: u64::try_from(first.len()).unwrap(), first }
+    }
+
     /// Whether a store holds exactly this, through all that can be asked.
     pub(super) fn is_in(&self, state: &StateStore) -> bool {
         let all = (0..IDS).all(|number| {
@@ -56,7 +65,12 @@ impl Model {
             .iter()
             .all(|filter| state.list(filter, None, usize::MAX).unwrap() == self.list(filter));
         let count = u64::try_from(self.list(&Filter::default()).len()).unwrap();
-        all && listed && state.count().unwrap() == count
+        let ends = state.oldest(usize::MAX).unwrap() == self.oldest(true)
+            && state.oldest_tombstones(usize::MAX).unwrap() == self.oldest(false);
+        let ids: Vec<_> = (0..IDS).map(id).collect();
+        let are_listed = ids.iter().map(|id| self.0.get(id).is_some_and(|record| record.listed));
+        let are_listed = are_listed.eq(state.are_listed(&ids).unwrap());
+        all && listed && ends && are_listed && state.count().unwrap() == count
     }
 }
 
@@ -83,6 +97,8 @@ pub(super) fn any_record(dice: &mut Dice) -> Record {
         scheduled_at: [dice.below(5), 1_700_000_000_000, u64::MAX][dice.index(3)],
         action: ACTIONS[dice.index(5)].into(),
         worker,
+        ended_at: dice.below(9),
+        output: [None, Some(20_000), Some(20_001)][dice.index(3)],
         listed: dice.below(5) > 0,
         body: dice.bytes(len),
     }
@@ -115,6 +131,9 @@ fn history_is_what_a_naive_model_says() {
                 state.put_records(&records).unwrap();
                 state.put_records(&records).unwrap();
                 model.put(&records);
+            }
+            if dice.below(10) == 0 {
+                assert!(state.shrink(|| true).unwrap());
             }
             assert!(model.is_in(&state), "seed {seed}, step {step}");
         }

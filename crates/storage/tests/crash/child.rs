@@ -3,12 +3,13 @@
 use std::{
     env,
     io::{self, Write as _},
+    ops::Range,
     path::{Path, PathBuf},
     sync::mpsc,
     thread,
 };
 
-use stint_storage::{Durable, Error, Log, Output, Record, StateStore, Store};
+use stint_storage::{Durable, Error, Gone, Log, Output, Record, StateStore, Store};
 
 use crate::run::{DIR, Dice, IDENTITY, SEED, TASK, content};
 
@@ -116,6 +117,8 @@ pub(crate) fn record(number: u64) -> Record {
         scheduled_at: number,
         action: format!("action {}", number % 3),
         worker: number.is_multiple_of(2).then_some(number % 5),
+        ended_at: number + 7,
+        output: None,
         listed: true,
         body: content(number, 800),
     }
@@ -130,17 +133,26 @@ fn write_state(state: &StateStore, mut dice: Dice) -> Result<(), Error> {
     for batch in start.. {
         let records: Vec<Record> = (batch * BATCH..(batch + 1) * BATCH).map(record).collect();
         state.put_records(&records)?;
-        match dice.below(8) {
+        let removed: Vec<_> = removed_by(batch).map(|number| record(number).id).collect();
+        state.remove_records(&removed)?;
+        match dice.below(10) {
             0 | 1 => {
                 let chunks = (0..CHUNKS).map(|number| chunk(batch, number));
                 state.write_checkpoint(batch, &batch.to_le_bytes(), chunks)?;
                 acknowledge(&format!("checkpoint {batch}"));
             }
             2 => replace_by_own_snapshot(state)?,
+            3 => assert!(state.shrink(|| true)?, "nobody else replaces it"),
             _ => {}
         }
     }
     Ok(())
+}
+
+/// The records that go when this batch has come.
+pub(crate) fn removed_by(batch: u64) -> Range<u64> {
+    let first = batch.saturating_sub(1) * BATCH;
+    first..if batch == 0 { first } else { first + BATCH / 4 }
 }
 
 fn replace_by_own_snapshot(state: &StateStore) -> Result<(), Error> {
@@ -150,6 +162,11 @@ fn replace_by_own_snapshot(state: &StateStore) -> Result<(), Error> {
         writer.write_frame(&frame)?;
     }
     state.install(writer.finish()?)
+}
+
+/// A job that is soon gone.
+fn passing(line: u64) -> [u8; 16] {
+    u128::from(line).to_be_bytes()
 }
 
 /// The period of a line.
@@ -165,6 +182,12 @@ fn write_output(output: &Output, mut dice: Dice) -> Result<(), Error> {
     }
     for line in first.. {
         output.append(period(line), &JOB, line, 1, &content(line, 3000))?;
+        output.append(period(line), &passing(line), 0, 1, &content(line, 300))?;
+        if dice.below(100) == 0 {
+            let seen = Gone { period: period(line), unswept: 1, swept: PERIOD };
+            output
+                .sweep(seen, true, |jobs| Ok(Some(jobs.iter().map(|job| *job == JOB).collect())))?;
+        }
         if dice.below(20) == 0 {
             output.sync()?;
             acknowledge(&format!("lines {}", line + 1));

@@ -1,8 +1,9 @@
-//! Stopping: nothing new is claimed, what runs is ended, and the cluster is told.
+//! Stopping: nothing new is claimed, what runs is ended, and the cluster is told. Draining, which is
+//! less: the worker stays, and what runs may have as long as it takes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use stint_core::Command;
+use stint_core::{Command, Worker};
 
 use crate::limits::{DRAIN_GRACE, FAREWELL_MAX};
 
@@ -28,6 +29,30 @@ impl Farewell {
 }
 
 impl Agent {
+    /// An operator wants this worker to take no more jobs, which the log sees to, or wants that no
+    /// more. What it runs goes on; there may be an end to that.
+    pub(super) fn hear_of_drain(&mut self, worker: &Worker) {
+        let stops_at = worker.draining.and_then(|draining| draining.stops_at);
+        self.drained_at = stops_at.map(|at| {
+            let left = at.as_ms().saturating_sub(self.replica().now().as_ms());
+            Instant::now() + Duration::from_millis(left)
+        });
+    }
+
+    /// Stops what runs, if a drain has taken as long as it may.
+    pub(super) fn end_drain(&mut self, now: Instant) {
+        if self.drained_at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.drained_at = None;
+        let runs = self.inventory.running().len();
+        tracing::info!(runs, "the time to drain is over: what still runs is stopped");
+        let kill_at = now + self.config.drain_limit;
+        self.inventory.order_all(|orders| {
+            orders.end_by.get_or_insert(kill_at);
+        });
+    }
+
     pub(super) fn begin_farewell(&mut self) {
         let runs = self.inventory.running().len();
         tracing::info!(runs, "the worker stops");

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use stint_consensus::Happening;
 use stint_core::limits::CLAIM_MAX;
 use stint_core::{
-    BUILT_IN_ACTIONS, Command, Event, Exit, ExitCause, Job, Status, Worker, WorkerStatus,
+    BUILT_IN_ACTIONS, COMPACTION_ACTION, Command, Event, Exit, ExitCause, Job, Status, Worker,
+    WorkerStatus,
 };
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError};
 
 use crate::orders::Orders;
 use crate::proc::Mark;
-use crate::{builtin, run, webhook};
+use crate::pump::Channel;
+use crate::{builtin, compaction, run, webhook};
 
 use super::Agent;
 use super::answers::Ask;
@@ -68,6 +70,7 @@ impl Agent {
                 Event::WorkerChanged(worker) => self.hear_of_itself(worker),
                 Event::Submitted(_)
                 | Event::Resurrected(_)
+                | Event::AwaitsChildren(_)
                 | Event::Deleted(_)
                 | Event::Compacted(_)
                 | Event::LinesAppended { .. }
@@ -170,6 +173,10 @@ impl Agent {
             let claimed = (Arc::clone(job), attempt.clone());
             let (context, webhooks) = (self.context.clone(), Arc::clone(&self.config.webhooks));
             self.runs.spawn(webhook::deliver(context, claimed, webhooks, orders))
+        } else if job.spec.action == COMPACTION_ACTION {
+            let (worker, epoch) = (attempt.worker, attempt.epoch);
+            let channel = Channel { replica: self.replica().clone(), worker, epoch, mark };
+            self.runs.spawn(compaction::compact(channel, Arc::clone(job), orders))
         } else {
             let reason = format!("this worker does not offer \"{}\"", job.spec.action);
             self.inventory.report(mark, run::could_not_start(reason));
@@ -195,7 +202,11 @@ impl Agent {
         let Some(epoch) = self.life.epoch().filter(|_| worker.id == self.me) else { return };
         self.wants_work = true;
         // An older epoch is old news, told again after events were missed.
-        if worker.epoch < epoch || worker.is_alive_in(epoch) {
+        if worker.epoch < epoch {
+            return;
+        }
+        if worker.is_alive_in(epoch) {
+            self.hear_of_drain(worker);
             return;
         }
         if self.farewell.is_some() && worker.status == WorkerStatus::Shutdown {

@@ -11,7 +11,9 @@ use sha2::Sha256;
 use stint_core::{Job, Parameters};
 
 use super::Webhooks;
-use crate::limits::{WEBHOOK_HEADERS_MAX, WEBHOOK_TIMEOUT_DEFAULT, WEBHOOK_TIMEOUT_MAX, WEBHOOK_URL_BYTES_MAX};
+use crate::limits::{
+    WEBHOOK_HEADERS_MAX, WEBHOOK_TIMEOUT_DEFAULT, WEBHOOK_TIMEOUT_MAX, WEBHOOK_URL_BYTES_MAX,
+};
 
 /// Where a request goes, and what it is.
 #[derive(Debug)]
@@ -37,7 +39,8 @@ impl Delivery {
         let payload = given("payload").unwrap_or_default().to_owned();
         let mut headers = custom_headers(given("headers").unwrap_or_default())?;
         let value = |name: &str, text: &str| {
-            HeaderValue::from_str(text).map_err(|_| format!("the parameter \"{name}\" cannot be a header"))
+            HeaderValue::from_str(text)
+                .map_err(|_| format!("the parameter \"{name}\" cannot be a header"))
         };
         let content_type = given("contentType").unwrap_or("application/json");
         headers.insert(CONTENT_TYPE, value("contentType", content_type)?);
@@ -46,19 +49,26 @@ impl Delivery {
         headers.insert("stint-attempt", attempt.into());
         // The same for each attempt of the job: a receiver can drop what it has already.
         headers.insert("idempotency-key", value("url", &id)?);
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("stint/", env!("CARGO_PKG_VERSION"))));
+        headers.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("stint/", env!("CARGO_PKG_VERSION"))),
+        );
         if let Some(name) = given("secret") {
             let secret = webhooks.secrets.get(name).ok_or_else(|| {
                 format!("the parameter \"secret\": this worker has no secret called \"{name}\"")
             })?;
-            headers.insert("stint-signature", value("secret", &signature(secret.bytes(), payload.as_bytes()))?);
+            headers.insert(
+                "stint-signature",
+                value("secret", &signature(secret.bytes(), payload.as_bytes()))?,
+            );
         }
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         headers.insert(HOST, value("url", authority)?);
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let mut request = Request::new(Full::new(Bytes::from(payload)));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = path.parse().map_err(|_| "the parameter \"url\" has no path".to_owned())?;
+        *request.uri_mut() =
+            path.parse().map_err(|_| "the parameter \"url\" has no path".to_owned())?;
         *request.headers_mut() = headers;
         let scheme = if is_encrypted { "https" } else { "http" };
         let shown = format!("{scheme}://{authority}{}", uri.path());
@@ -97,7 +107,9 @@ fn timeout(text: Option<&str>) -> Result<Duration, String> {
     let timeout = parsed.map_or(Duration::ZERO, |time| Duration::from_millis(time.span().as_ms()));
     if timeout.is_zero() || timeout > WEBHOOK_TIMEOUT_MAX {
         let most = WEBHOOK_TIMEOUT_MAX.as_secs();
-        return Err(format!("the parameter \"timeout\" is {text}: it is more than nothing and at most {most}s"));
+        return Err(format!(
+            "the parameter \"timeout\" is {text}: it is more than nothing and at most {most}s"
+        ));
     }
     Ok(timeout)
 }
@@ -110,20 +122,34 @@ fn custom_headers(text: &str) -> Result<HeaderMap, String> {
             let shown: String = line.chars().take(64).collect();
             format!("the parameter \"headers\": {shown:?} {why}")
         };
-        let (name, value) = line.split_once(':').ok_or_else(|| wrong("is no line like Name: value"))?;
+        let (name, value) =
+            line.split_once(':').ok_or_else(|| wrong("is no line like Name: value"))?;
         let name: HeaderName = name.trim().parse().map_err(|_| wrong("has no name of a header"))?;
         let is_ours = name.as_str().starts_with("stint-")
             || [
-                "host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade",
-                "te", "trailer", "keep-alive", "proxy-connection", "expect", "idempotency-key",
+                "host",
+                "content-length",
+                "content-type",
+                "transfer-encoding",
+                "connection",
+                "upgrade",
+                "te",
+                "trailer",
+                "keep-alive",
+                "proxy-connection",
+                "expect",
+                "idempotency-key",
             ]
             .contains(&name.as_str());
         if is_ours {
             return Err(wrong("is not a job's to set"));
         }
-        let value = HeaderValue::from_str(value.trim()).map_err(|_| wrong("has no value of a header"))?;
+        let value =
+            HeaderValue::from_str(value.trim()).map_err(|_| wrong("has no value of a header"))?;
         if headers.len() >= WEBHOOK_HEADERS_MAX {
-            return Err(format!("the parameter \"headers\" has more than {WEBHOOK_HEADERS_MAX} lines"));
+            return Err(format!(
+                "the parameter \"headers\" has more than {WEBHOOK_HEADERS_MAX} lines"
+            ));
         }
         headers.append(name, value);
     }
@@ -152,7 +178,9 @@ mod tests {
 
     fn delivery(parameters: &[(&str, &str)]) -> Result<Delivery, String> {
         let mut webhooks = Webhooks::default();
-        webhooks.secrets.insert("main".to_owned(), super::super::Secret::new(b"0123456789abcdef".to_vec()));
+        webhooks
+            .secrets
+            .insert("main".to_owned(), super::super::Secret::new(b"0123456789abcdef".to_vec()));
         Delivery::of(&job("webhook", parameters), 1, &webhooks)
     }
 
@@ -165,7 +193,10 @@ mod tests {
             ("timeout", "5s"),
         ])
         .unwrap();
-        assert_eq!((sent.host.as_str(), sent.port, sent.is_encrypted), ("hooks.example", 8443, true));
+        assert_eq!(
+            (sent.host.as_str(), sent.port, sent.is_encrypted),
+            ("hooks.example", 8443, true)
+        );
         assert_eq!(sent.shown, "https://Hooks.example:8443/a/b", "what follows may be a secret");
         assert_eq!(sent.timeout, Duration::from_secs(5));
         assert_eq!(sent.request.uri(), "/a/b?token=x");

@@ -30,7 +30,11 @@ impl FromStr for Allowed {
         if let Some((address, bits)) = text.split_once('/') {
             let address: IpAddr = address.parse().map_err(|_| wrong())?;
             let bits: u8 = bits.parse().map_err(|_| wrong())?;
-            return if bits <= width(address) { Ok(Self::Network(address, bits)) } else { Err(wrong()) };
+            return if bits <= width(address) {
+                Ok(Self::Network(address, bits))
+            } else {
+                Err(wrong())
+            };
         }
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self::Network(address, width(address)));
@@ -132,18 +136,50 @@ mod tests {
 
     #[test]
     fn only_addresses_of_the_world_are_reached_unasked() {
-        for address in ["1.1.1.1", "93.184.216.34", "172.32.0.1", "2606:4700::1111", "64:ff9b::101:101"] {
+        for address in
+            ["1.1.1.1", "93.184.216.34", "172.32.0.1", "2606:4700::1111", "64:ff9b::101:101"]
+        {
             assert!(may_reach(&[], "host", at(address)), "{address}");
         }
         for address in [
-            "127.0.0.1", "127.9.9.9", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255",
-            "192.168.0.1", "169.254.169.254", "100.64.0.1", "192.0.0.192", "198.18.0.1", "224.0.0.1",
-            "239.255.255.255", "255.255.255.255", "240.0.0.1", "192.0.2.1", "198.51.100.1",
-            "203.0.113.1", "192.88.99.1",
-            "::", "::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254",
-            "::127.0.0.1", "fe80::1", "fec0::1", "fc00::1", "fd00:ec2::254", "ff02::1",
-            "2001:db8::1", "2001::1", "100::1", "64:ff9b::a00:1", "64:ff9b:1::1", "2002:7f00:1::1",
-            "2002:a9fe:a9fe::1", "4000::1",
+            "127.0.0.1",
+            "127.9.9.9",
+            "0.0.0.0",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.0.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "192.0.0.192",
+            "198.18.0.1",
+            "224.0.0.1",
+            "239.255.255.255",
+            "255.255.255.255",
+            "240.0.0.1",
+            "192.0.2.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "192.88.99.1",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::ffff:169.254.169.254",
+            "::127.0.0.1",
+            "fe80::1",
+            "fec0::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "ff02::1",
+            "2001:db8::1",
+            "2001::1",
+            "100::1",
+            "64:ff9b::a00:1",
+            "64:ff9b:1::1",
+            "2002:7f00:1::1",
+            "2002:a9fe:a9fe::1",
+            "4000::1",
         ] {
             assert!(!may_reach(&[], "host", at(address)), "{address}");
         }
@@ -171,7 +207,9 @@ mod tests {
         assert!(!may_reach(&allowed, "hooks.internal", other_port));
         let everything: Allowed = "0.0.0.0/0".parse().unwrap();
         assert!(may_reach(&[everything], "x", at("127.0.0.1")));
-        for text in ["", "10.0.0.0/33", "10.0.0/8", "host", "host:", ":80", "http://host:80", "a b:80"] {
+        for text in
+            ["", "10.0.0.0/33", "10.0.0/8", "host", "host:", ":80", "http://host:80", "a b:80"]
+        {
             assert!(text.parse::<Allowed>().is_err(), "{text}");
         }
     }

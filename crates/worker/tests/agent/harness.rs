@@ -191,7 +191,8 @@ pub(crate) async fn submit(replica: &Replica, spec: JobSpec, retries: u32) -> Jo
     let is_offered = || async { replica.with_state(|s| s.offers(&spec.action)).then_some(()) };
     eventually("the action is offered", is_offered).await;
     let drawn = replica.with_state(State::sequence);
-    let job = NewJob { id, drawn, spec, scheduled_at: None, retries: Some(retries) };
+    let retries = Some(retries);
+    let job = NewJob { id, drawn, spec, scheduled_at: None, retries, parent: None };
     replica.propose(Command::Submit(job)).await.expect("a cluster").expect("no refusal");
     id
 }

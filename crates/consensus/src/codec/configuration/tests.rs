@@ -120,6 +120,7 @@ fn state() -> State {
         spec: spec_with(None, None),
         scheduled_at: None,
         retries: None,
+        parent: None,
     });
     let spec = JobSpec { action: "sleep".to_owned(), ..spec_with(None, None) };
     let other = Command::PutCron(Box::new(some_cron(spec, None)));

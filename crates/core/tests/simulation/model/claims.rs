@@ -43,6 +43,9 @@ impl Model {
 
     /// The places of the jobs that the worker would get.
     pub(super) fn choose(&self, worker: &Worker, max: usize) -> Vec<usize> {
+        if worker.draining.is_some() {
+            return Vec::new();
+        }
         let mut candidates: Vec<_> = (0..self.jobs.len())
             .filter(|i| !self.jobs[*i].is_over)
             .filter(|i| Self::is_free(&self.jobs[*i].job) && self.is_due(&self.jobs[*i].job))

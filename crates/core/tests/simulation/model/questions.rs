@@ -4,9 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use stint_core::{Filter, Job, ListKey, Status, Timestamp, WaitReason, WorkerId, WorkerStatus};
+use stint_core::{
+    Filter, Job, JobId, ListKey, Status, Timestamp, WaitReason, Worker, WorkerId, WorkerStatus,
+    limits,
+};
 
-use super::Model;
+use super::{Model, need_of};
 
 impl Model {
     pub(crate) fn list(
@@ -66,10 +69,30 @@ impl Model {
             WaitReason::NoWorkerOffers(action.clone())
         } else if able.iter().all(|w| !Self::fits(w, &BTreeMap::new(), job)) {
             WaitReason::NoWorkerHas(need)
-        } else if able.iter().all(|w| !Self::fits(w, &self.used_by(w.id), job)) {
-            WaitReason::CapacityInUse(need)
         } else {
-            WaitReason::Soon
+            let has_room = |w: &&&Worker| Self::fits(w, &BTreeMap::new(), job);
+            let able: Vec<_> = able.iter().filter(has_room).collect();
+            let taking: Vec<_> = able.iter().filter(|w| w.draining.is_none()).collect();
+            if taking.is_empty() {
+                let mut ids: Vec<_> = able.iter().map(|w| w.id).collect();
+                ids.sort_unstable();
+                ids.truncate(limits::WAIT_NAMES_MAX);
+                WaitReason::Draining(ids)
+            } else if taking.iter().any(|w| Self::fits(w, &self.used_by(w.id), job)) {
+                WaitReason::Soon
+            } else {
+                WaitReason::CapacityInUse { by: self.holders(&taking, job), need }
+            }
         })
+    }
+
+    /// The first jobs on these workers that use something of what this one needs.
+    fn holders(&self, workers: &[&&&Worker], job: &Job) -> Vec<JobId> {
+        let mut ids: Vec<_> = workers.iter().map(|w| w.id).collect();
+        ids.sort_unstable();
+        let needed = need_of(job);
+        let uses = |i: &usize| need_of(&self.jobs[*i].job).keys().any(|n| needed.contains_key(n));
+        let runs = ids.into_iter().flat_map(|id| self.runs_of(id)).filter(uses);
+        runs.map(|i| self.jobs[i].job.id).take(limits::WAIT_NAMES_MAX).collect()
     }
 }

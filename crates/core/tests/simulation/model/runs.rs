@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stint_core::{
-    AttemptEnd, Epoch, Event, Exit, ExitCause, Finished, JobId, LeaseId, Line, OnWorkerLoss,
-    Refusal, Reply, Status, Timestamp, WorkerId, limits,
+    AttemptEnd, Ending, Epoch, Event, Exit, ExitCause, Finished, JobId, LeaseId, Line,
+    OnWorkerLoss, Refusal, Reply, Status, Timestamp, WorkerId, limits,
 };
 
 use super::{Answer, Model};
@@ -17,6 +17,7 @@ impl Model {
             .filter(|i| {
                 [Status::Running, Status::CancelRequest].contains(&self.jobs[*i].job.status)
             })
+            .filter(|i| self.jobs[*i].job.ending.is_none())
             .collect();
         places.sort_by_key(|i| self.jobs[*i].job.id);
         places
@@ -87,7 +88,7 @@ impl Model {
                 };
                 self.close(i, end);
                 if exit.signal.is_none() && exit.code == 0 {
-                    self.end(i, Status::Done);
+                    self.conclude(i, Ending::Success);
                 } else {
                     self.fail(i);
                 }
@@ -143,5 +144,6 @@ impl Model {
     fn close(&mut self, i: usize, end: AttemptEnd) {
         let now = Timestamp::from_ms(self.now);
         self.jobs[i].job.attempts.last_mut().expect("it runs").end = Some((now, end));
+        self.jobs[i].job.token = None;
     }
 }

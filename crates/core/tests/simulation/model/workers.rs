@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stint_core::{
-    CapacityMap, Epoch, Event, Job, Refusal, Registration, Reply, Status, Timestamp, Worker,
-    WorkerId, WorkerStatus, limits,
+    CapacityMap, Draining, Epoch, Event, Job, Refusal, Registration, Reply, Span, Status,
+    Timestamp, Worker, WorkerId, WorkerStatus, limits,
 };
 
 use super::{Answer, Model, capacity_limits, over_limit};
@@ -71,6 +71,7 @@ impl Model {
             ttl: new.ttl,
             renewal: former.as_ref().map_or(0, |former| former.renewal) + 1,
             heartbeat_expiration: now.plus(new.ttl),
+            draining: former.as_ref().and_then(|former| former.draining),
         };
         match self.worker(new.worker) {
             Some(w) => self.workers[w] = worker,
@@ -80,7 +81,8 @@ impl Model {
             let Some(job) = self.jobs.get(i).filter(|entry| !entry.is_over).map(|e| &e.job) else {
                 continue;
             };
-            if job.worker == Some(new.worker) && job.status == Status::WorkerDead {
+            let is_lost = job.status == Status::WorkerDead && job.ending.is_none();
+            if job.worker == Some(new.worker) && is_lost {
                 self.set_status(i, Status::WorkerResurrection);
             }
         }
@@ -139,7 +141,10 @@ impl Model {
 
     /// In the order of lists, which no rule asks for; it only has to be the same everywhere.
     fn free_resurrected(&mut self, id: WorkerId) {
-        let is_it = |job: &Job| job.status == Status::WorkerResurrection && job.worker == Some(id);
+        let is_it = |job: &Job| {
+            let is_here = job.worker == Some(id) && job.ending.is_none();
+            is_here && job.status == Status::WorkerResurrection
+        };
         let mut found: Vec<_> = (0..self.jobs.len())
             .filter(|i| !self.jobs[*i].is_over && is_it(&self.jobs[*i].job))
             .collect();
@@ -154,6 +159,29 @@ impl Model {
                 self.tell(Event::Due, i);
             }
         }
+    }
+
+    pub(super) fn drain(&mut self, id: WorkerId, limit: Option<Span>) -> Answer {
+        let w = self.worker(id).ok_or(Refusal::NoSuchWorker(id))?;
+        if let Some(limit) = limit {
+            over_limit(limit.as_ms(), limits::DRAIN_LIMIT_MAX.as_ms())?;
+        }
+        let now = Timestamp::from_ms(self.now);
+        let former = self.workers[w].draining;
+        self.workers[w].draining = Some(Draining {
+            since: former.map_or(now, |draining| draining.since),
+            stops_at: limit.map(|limit| now.plus(limit)),
+        });
+        self.tell_of_worker(w);
+        Ok(Reply::Ok)
+    }
+
+    pub(super) fn resume(&mut self, id: WorkerId) -> Answer {
+        let w = self.worker(id).ok_or(Refusal::NoSuchWorker(id))?;
+        if self.workers[w].draining.take().is_some() {
+            self.tell_of_worker(w);
+        }
+        Ok(Reply::Ok)
     }
 
     pub(super) fn set_capacity(&mut self, id: WorkerId, capacity: &CapacityMap) -> Answer {

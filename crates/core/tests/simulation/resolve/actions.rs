@@ -20,6 +20,7 @@ pub(super) fn offered(actions: u64) -> BTreeMap<String, ActionOffer> {
         }
         "slow" if actions >> 5 & 1 == 1 => tuned(),
         "slow" => ActionTraits { backoff: growing(), ..Default::default() }.into(),
+        "scan" => ActionTraits { has_children: true, ..Default::default() }.into(),
         _ => ActionOffer::default(),
     };
     known.map(|(_, name)| (name.to_owned(), offer(name))).collect()

@@ -44,7 +44,7 @@ fn known(model: &Model, number: u64) -> Option<Token> {
     all.get(pick(number, all.len().max(1))).cloned()
 }
 
-fn hash(number: u64) -> TokenHash {
+pub(super) fn hash(number: u64) -> TokenHash {
     let mut hash = [0; 32];
     hash[24..].copy_from_slice(&number.to_be_bytes());
     TokenHash(hash)

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use stint_core::{CapacityMap, JobSpec, Parameters, limits::RETRIES_MAX};
+use stint_core::{CapacityMap, JobSpec, Parameters, Timeout, limits::RETRIES_MAX};
 
 use super::super::time;
 use crate::api::{ActionConfigForm, ApiError, CronForm, SettingsForm, Submission, TokenRequest};
@@ -55,6 +55,11 @@ pub(in crate::http) fn capacity(mut fields: Fields) -> Result<Option<CapacityMap
     fields.amounts("capacityMap")
 }
 
+/// How long a worker that takes no more jobs may run what it has.
+pub(in crate::http) fn drain_limit(mut fields: Fields) -> Result<Option<Timeout>, ApiError> {
+    parse::timeout("limit", &fields.text("limit")?)
+}
+
 /// What an administrator wants to give to somebody.
 pub(in crate::http) fn token_request(mut fields: Fields) -> Result<TokenRequest, ApiError> {
     Ok(TokenRequest {
@@ -82,6 +87,11 @@ impl Fields {
             }
             Err(error) => Err(ApiError::InvalidJson(format!("the body is not JSON: {error}"))),
         }
+    }
+
+    /// Reads a JSON object where there is one. Nothing is as good as no fields.
+    pub(in crate::http) fn parse_or_none(bytes: &[u8]) -> Result<Self, ApiError> {
+        if bytes.is_empty() { Ok(Self(Map::new())) } else { Self::parse(bytes) }
     }
 
     /// Takes the field, unless it is missing or null.

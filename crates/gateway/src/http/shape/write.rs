@@ -2,6 +2,7 @@
 
 mod action;
 mod configuration;
+mod wait;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use stint_core::{
 pub(in crate::http) use action::Action;
 pub(in crate::http) use configuration::{ActionConfig, Cron, Settings};
 
+use self::wait::WaitDetail;
 use super::super::time::Rfc3339;
 use crate::VERSION;
 use crate::api::{JobView, health, reason, result, source};
@@ -75,6 +77,14 @@ pub(in crate::http) struct Job<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     wait_reason: Option<String>,
     line_count: u64,
+    #[serde(rename = "parentID", skip_serializing_if = "Option::is_none")]
+    parent_id: Option<Text<JobId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    children_left: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    children_failed: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wait_detail: Option<WaitDetail<'a>>,
     #[serde(rename = "cronID", skip_serializing_if = "Option::is_none")]
     cron_id: Option<Text<CronId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,6 +94,7 @@ pub(in crate::http) struct Job<'a> {
 impl<'a> Job<'a> {
     pub(in crate::http) fn of(view: &'a JobView) -> Self {
         let job = &*view.job;
+        let children = (job.children.total > 0).then_some(job.children);
         Self {
             id: Text(job.id),
             retry_from_id: Text(job.retry_from),
@@ -102,6 +113,10 @@ impl<'a> Job<'a> {
             attempts: job.attempts.iter().map(Attempt::of).collect(),
             wait_reason: view.wait_reason.as_ref().map(ToString::to_string),
             line_count: job.line_count,
+            parent_id: job.parent.map(Text),
+            children_left: children.map(|children| children.left),
+            children_failed: children.map(|children| children.failed),
+            wait_detail: view.wait_reason.as_ref().map(WaitDetail::of),
             cron_id: job.cron.map(|link| Text(link.id)),
             cron_tick: job.cron.and_then(|link| link.tick).map(Rfc3339),
         }
@@ -259,6 +274,9 @@ pub(super) struct Worker<'a> {
     running: usize,
     actions: Vec<&'a str>,
     epoch: u64,
+    draining: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drain_stops_at: Option<Rfc3339>,
 }
 
 impl<'a> Worker<'a> {
@@ -272,6 +290,8 @@ impl<'a> Worker<'a> {
             running: worker.runs.len(),
             actions: worker.actions.keys().map(String::as_str).collect(),
             epoch: worker.epoch.0,
+            draining: worker.draining.is_some(),
+            drain_stops_at: worker.draining.and_then(|drain| drain.stops_at).map(Rfc3339),
         }
     }
 }

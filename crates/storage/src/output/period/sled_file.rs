@@ -25,6 +25,8 @@ pub(in crate::output) enum Harm {
     Full,
     /// The disk refused to write or sync. Nothing can be trusted.
     Broken(String),
+    /// It was written anew meanwhile, and the new database has taken its place.
+    Replaced,
 }
 
 impl Harm {

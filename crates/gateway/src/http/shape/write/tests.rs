@@ -46,6 +46,10 @@ fn finished() -> CoreJob {
         }],
         line_count: 3,
         from_config: std::collections::BTreeSet::new(),
+        parent: None,
+        children: stint_core::Children::default(),
+        ending: None,
+        token: None,
         left_out: std::collections::BTreeSet::new(),
         cron: None,
     }
