@@ -2,3 +2,4 @@
 
 mod declared;
 mod reload;
+mod webhook;

@@ -69,7 +69,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,

@@ -109,15 +109,15 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let inner = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match (a, b) {
+    let bits = address.to_bits();
+    // The address of version 4 that ends so many bits before the end.
+    let inner =
+        |after: u32| Ipv4Addr::from_bits(u32::try_from((bits >> after) & 0xffff_ffff).unwrap_or(0));
+    let [first, second, ..] = address.segments();
+    match (first, second) {
         // Translated to version 4 on the way (RFC 6052, RFC 3056): what is inside counts.
-        (0x64, 0xff9b) => (c, d, e, f) == (0, 0, 0, 0) && is_public_v4(inner(g, h)),
-        (0x2002, _) => is_public_v4(inner(b, c)),
+        (0x64, 0xff9b) => (bits >> 32) & ((1 << 64) - 1) == 0 && is_public_v4(inner(0)),
+        (0x2002, _) => is_public_v4(inner(80)),
         // Protocol assignments, Teredo among them, and documentation.
         (0x2001, 0..=0x1ff | 0xdb8) | (0x3fff, 0..=0xfff) => false,
         // The world's; all else is local, multicast or nobody's.
