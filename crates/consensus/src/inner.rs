@@ -39,8 +39,8 @@ pub(crate) struct Inner {
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) forwards: mpsc::Sender<Forward>,
     pub(crate) barriers: mpsc::Sender<Waiting>,
-    /// What its owner wants told of it, by topic.
-    pub(crate) warnings: Mutex<BTreeMap<&'static str, String>>,
+    /// What others in this process have to say of its health, by topic.
+    pub(crate) notices: Mutex<BTreeMap<&'static str, Vec<String>>>,
 }
 
 impl Inner {

@@ -235,7 +235,7 @@ impl Replica {
             stopping,
             forwards,
             barriers,
-            warnings: Mutex::default(),
+            notices: Mutex::default(),
         });
         let doors = (config.peer_listener, config.peer_tls);
         let tasks = spawn(&inner, doors, config.keep, to_forward, to_answer)?;
@@ -315,7 +315,8 @@ impl Replica {
     }
 
     /// Lines of a job's output from `first` on, with the number of the first of them: at least one
-    /// if there are any there, at most `lines_max`, and no more than a bounded number of bytes.
+    /// if there are any there, at most `lines_max`, and no more than a bounded number of bytes. The
+    /// number is larger than `first` if no replica that answers has the lines in between.
     /// What this replica does not have it fetches from a peer. Not a linearizable read by itself:
     /// `job` says up to which line to read.
     pub async fn lines(
@@ -345,15 +346,11 @@ impl Replica {
         crate::status::of(&self.0.inner)
     }
 
-    /// Has [`Self::status`] tell this of the replica, in place of what was told of `topic` before;
-    /// `None` is nothing. It changes nothing else: the replica is as ready as it was.
-    pub fn warn(&self, topic: &'static str, warning: Option<String>) {
-        let warnings = &self.0.inner.warnings;
-        let mut warnings = warnings.lock().unwrap_or_else(PoisonError::into_inner);
-        match warning {
-            Some(warning) => warnings.insert(topic, warning),
-            None => warnings.remove(topic),
-        };
+    /// Has the status say these things too, in place of those that were said of this topic before:
+    /// what is wrong with this process, and not with its disk or Raft. It is as ready as it was.
+    pub fn notice(&self, topic: &'static str, notices: Vec<String>) {
+        let all = &self.0.inner.notices;
+        all.lock().unwrap_or_else(PoisonError::into_inner).insert(topic, notices);
     }
 
     /// What it has counted since its start, and what its log and its disk are like now.

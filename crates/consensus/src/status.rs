@@ -26,7 +26,7 @@ pub struct ClusterStatus {
     pub applied_index: u64,
     /// All members, in the order of their ids.
     pub members: Vec<MemberStatus>,
-    /// What is wrong with this replica's own disk or Raft, in words.
+    /// What is wrong with this replica's own disk or Raft, and what it was told of, in words.
     pub warnings: Vec<String>,
 }
 
@@ -46,6 +46,7 @@ pub struct MemberStatus {
     pub is_reachable: Option<bool>,
 }
 
+/// What this one knows.
 pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     let metrics = inner.raft.metrics();
     let metrics = metrics.borrow_watched();
@@ -79,12 +80,12 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
         .collect();
     let mut warnings: Vec<String> = inner.failure.seen().iter().map(ToString::to_string).collect();
     warnings.extend(inner.room().err().map(|error| error.to_string()));
-    let told = inner.warnings.lock().unwrap_or_else(PoisonError::into_inner);
-    warnings.extend(told.values().cloned());
-    drop(told);
     for loss in inner.applied.store().output.losses() {
         warnings.push(format!("output of day {} was lost: {}", loss.period, loss.reason));
     }
+    let notices = inner.notices.lock().unwrap_or_else(PoisonError::into_inner);
+    warnings.extend(notices.values().flatten().cloned());
+    drop(notices);
     ClusterStatus {
         id: inner.id,
         leader: metrics.current_leader.and_then(WorkerId::new),

@@ -21,6 +21,7 @@ mod reload;
 mod reset_admin;
 mod serve;
 mod stops;
+mod supervisor;
 
 use std::process::ExitCode;
 

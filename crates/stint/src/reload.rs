@@ -55,11 +55,11 @@ impl Reload {
                 Err(_) => std::future::pending().await,
             };
             match read {
-                Ok(()) => self.replica.warn(TOPIC, None),
+                Ok(()) => self.replica.notice(TOPIC, Vec::new()),
                 Err(why) => {
                     tracing::error!(%why, "SIGHUP: the configuration is wrong, and nothing changes");
                     let warning = format!("the configuration is wrong, and is not used: {why}");
-                    self.replica.warn(TOPIC, Some(warning));
+                    self.replica.notice(TOPIC, vec![warning]);
                 }
             }
         }

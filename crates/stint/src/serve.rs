@@ -18,7 +18,7 @@ use crate::config::{Config, LogFormat};
 use crate::exit::Exit;
 use crate::reload::Reload;
 use crate::stops::Reasons;
-use crate::{config, first_token, init, logging, reset_admin};
+use crate::{config, first_token, init, logging, reset_admin, supervisor};
 
 /// How long tasks that nobody waits for have at the very end.
 const LINGER: Duration = Duration::from_secs(1);
@@ -60,12 +60,15 @@ fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
                 return Ok(Exit::Done);
             }
         };
+        supervisor::ready();
         let worker = parts.worker.as_ref().map(Worker::reloader);
         let reload = Reload::new(layers, fixed, worker, parts.replica.clone());
+        let (replica, watched) = (parts.replica.clone(), parts.replica.clone());
         tokio::select! {
             outcome = until_stopped(parts, reasons) => outcome,
             never = reload.on(more_hang_ups) => match never {},
-            never = certificates::keep_fresh(certificates, hang_ups) => match never {},
+            never = supervisor::keep_watched(watched) => match never {},
+            never = certificates::keep_fresh(certificates, replica, hang_ups) => match never {},
         }
     });
     runtime.shutdown_timeout(LINGER);
@@ -149,6 +152,7 @@ async fn until_stopped(parts: Parts, mut reasons: Reasons) -> anyhow::Result<Exi
         why = reasons.next() => why,
         error = parts.failed() => return Err(error.context("this replica has failed")),
     };
+    supervisor::stopping();
     tracing::info!(why, "stopping; a second signal ends the process at once");
     tokio::select! {
         outcome = stop(parts) => outcome,

@@ -11,10 +11,14 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 
-use crate::Stream;
 use crate::error::Error;
 use crate::files::Pem;
+
+/// A connection to a server of others, plain or encrypted.
+pub type Outward = Either<TcpStream, TlsStream<TcpStream>>;
 
 /// Makes connections to the servers of others. There is no way not to check their certificates.
 #[derive(Clone)]
@@ -51,10 +55,10 @@ impl Outgoing {
     ///
     /// # Errors
     /// If it is another, or cannot prove that it is not.
-    pub async fn connect(&self, stream: TcpStream, host: &str) -> io::Result<Stream> {
+    pub async fn connect(&self, stream: TcpStream, host: &str) -> io::Result<Outward> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| io::Error::other("no certificate can have such a name"))?;
         let stream = TlsConnector::from(Arc::clone(&self.0)).connect(name, stream).await?;
-        Ok(Stream::Right(stream.into()))
+        Ok(Outward::Right(stream))
     }
 }

@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use stint_core::{
     ActionOffer, Attempt, Declaration, Declarations, Exit, ExitCause, Job, Line, Stream,
 };
-use stint_tls::Outgoing;
+use stint_tls::{Outgoing, Outward};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -213,7 +213,7 @@ async fn exchange(delivery: Delivery, webhooks: Arc<Webhooks>) -> Result<Answer,
         let secured = connector.connect(stream, &delivery.host).await;
         secured.map_err(|error| format!("no encrypted connection: {error}"))?
     } else {
-        stint_tls::Stream::Left(stream)
+        Outward::Left(stream)
     };
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(WEBHOOK_ANSWER_BYTES_MAX)

@@ -13,7 +13,7 @@ use stint_core::OnWorkerLoss;
 use toml::Spanned;
 
 use super::text::{
-    Address, AdminTokenHash, ClusterId, Length, Listen, ReplicaId, Size, Time, Umask,
+    Address, AdminTokenHash, AllowedOrigin, ClusterId, Length, Listen, ReplicaId, Size, Time, Umask,
 };
 
 /// The whole file.
@@ -60,6 +60,8 @@ pub(super) struct Replica {
     #[serde(default)]
     pub(super) insecure_plain_text: bool,
     pub(super) insecure_open: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub(super) allowed_origins: Option<Spanned<Vec<AllowedOrigin>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
