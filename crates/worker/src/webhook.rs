@@ -237,19 +237,11 @@ async fn exchange(delivery: Delivery, webhooks: Arc<Webhooks>) -> Result<Answer,
         }
         Ok(Answer { is_success: status.is_success(), lines })
     };
-    tokio::pin!(connection);
+    tokio::pin!(talk);
     tokio::select! {
-        biased;
-        answer = talk => answer,
-        // It ends by itself when the answer has been read or the other side is gone.
-        ended = async { ended_without_answer((&mut connection).await) } => Err(ended),
-    }
-}
-
-fn ended_without_answer(ended: Result<(), hyper::Error>) -> String {
-    match ended {
-        Ok(()) => "the connection ended before there was an answer".to_owned(),
-        Err(error) => format!("the connection broke: {error}"),
+        answer = &mut talk => answer,
+        // The other side may hang up right after its answer, which is here then, or will not come.
+        _ = connection => talk.await,
     }
 }
 
