@@ -19,6 +19,7 @@ mod failover;
 mod fencing;
 mod harness;
 mod hostile;
+mod life;
 mod operations;
 mod retention;
 mod tidy;

@@ -91,7 +91,8 @@ fn environment(
 ) -> Result<BTreeMap<String, String>, Error> {
     let mut environment = BTreeMap::new();
     for (variable, value) in written {
-        if variable.get_ref().starts_with("STINT_") {
+        // A process with children may have to be told whose signature its replicas have.
+        if variable.get_ref().starts_with("STINT_") && variable.get_ref() != "STINT_CA" {
             let what = format!(
                 "{} is not yours to set: names that begin with STINT_ are for what the worker \
                  tells the process",
