@@ -8,7 +8,9 @@ use crate::limits;
 use crate::offer;
 use crate::outcome::{Event, Refusal, Reply};
 use crate::state::{State, Transition};
-use crate::submit::{action_is_known, at_most, count, run_within_limits, shown};
+use crate::submit::{
+    action_is_known, at_most, completed_within_limits, count, run_within_limits, shown,
+};
 use crate::time::{Span, Timeout, Timestamp};
 
 mod control;
@@ -240,7 +242,12 @@ fn within_limits(state: &State, new: &NewCron) -> Result<(), Refusal> {
         return Err(Refusal::NextRunTooEarly { next_run: new.next_run, anchor: new.anchor });
     }
     // Whether its jobs would be jobs; of what the action has for them nothing is kept.
-    offer::complete(state, &mut new.spec.clone(), Some(new.retries)).map(drop)
+    let mut spec = new.spec.clone();
+    let (_, given) = offer::complete(state, &mut spec, Some(new.retries));
+    if !given.parameters.is_empty() {
+        completed_within_limits(spec.parameters.as_ref())?;
+    }
+    offer::is_as_declared(state, &spec)
 }
 
 fn span_within(what: &'static str, span: Option<&Timeout>, max: Span) -> Result<(), Refusal> {

@@ -56,9 +56,13 @@ pub(crate) fn admit(
     }
     // What is run once more has all that it needs already.
     let (retries, given) = match new.retry_from {
-        None => offer::complete(state, &mut new.spec, new.retries)?,
+        None => offer::complete(state, &mut new.spec, new.retries),
         Some(_) => (new.retries.unwrap_or(0), Given::default()),
     };
+    if !given.parameters.is_empty() {
+        completed_within_limits(new.spec.parameters.as_ref())?;
+    }
+    offer::is_as_declared(state, &new.spec)?;
     fits_shapes(state, &new.spec)?;
     has_room(state, new.spec.parameters.as_ref())?;
     if let Some(job) = new.retry_from {

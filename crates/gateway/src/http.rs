@@ -2,6 +2,7 @@
 
 mod accept;
 mod action_configs;
+mod actions;
 mod answer;
 mod audit;
 mod body;
@@ -97,6 +98,8 @@ async fn operate(
         Operation::RunCron => crons::run(api, &caller, &id).await,
         Operation::GetCronHistory => crons::history(api, &id).await,
         Operation::PreviewSchedule => crons::preview(api, query).await,
+        Operation::ListActions => actions::list(api).await,
+        Operation::GetAction => actions::get(api, &id).await,
         Operation::ListActionConfigs => action_configs::list(api).await,
         Operation::PutActionConfig => action_configs::put(api, &caller, request).await,
         Operation::GetActionConfig => action_configs::get(api, &id).await,

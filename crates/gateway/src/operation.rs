@@ -46,6 +46,10 @@ pub enum Operation {
     GetCronHistory,
     /// The next ticks of a schedule or of a cron.
     PreviewSchedule,
+    /// The actions that workers offer.
+    ListActions,
+    /// One action.
+    GetAction,
     /// All action configs.
     ListActionConfigs,
     /// Creates the config of an action, or puts it in the place of the former one.
@@ -77,7 +81,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -98,6 +102,8 @@ impl Operation {
         Self::RunCron,
         Self::GetCronHistory,
         Self::PreviewSchedule,
+        Self::ListActions,
+        Self::GetAction,
         Self::ListActionConfigs,
         Self::PutActionConfig,
         Self::GetActionConfig,
@@ -135,6 +141,8 @@ impl Operation {
             Self::RunCron => (Method::POST, "/crons/{id}/run"),
             Self::GetCronHistory => (Method::GET, "/crons/{id}/history"),
             Self::PreviewSchedule => (Method::GET, "/schedules/next"),
+            Self::ListActions => (Method::GET, "/actions"),
+            Self::GetAction => (Method::GET, "/actions/{id}"),
             Self::ListActionConfigs => (Method::GET, "/action_configs"),
             Self::PutActionConfig => (Method::POST, "/action_configs"),
             Self::GetActionConfig => (Method::GET, "/action_configs/{id}"),
@@ -173,6 +181,8 @@ impl Operation {
             Self::RunCron => ("stint.v0.Crons", "RunCron"),
             Self::GetCronHistory => ("stint.v0.Crons", "GetCronHistory"),
             Self::PreviewSchedule => ("stint.v0.Crons", "PreviewSchedule"),
+            Self::ListActions => ("stint.v0.Actions", "ListActions"),
+            Self::GetAction => ("stint.v0.Actions", "GetAction"),
             Self::ListActionConfigs => ("stint.v0.ActionConfigs", "ListActionConfigs"),
             Self::PutActionConfig => ("stint.v0.ActionConfigs", "PutActionConfig"),
             Self::GetActionConfig => ("stint.v0.ActionConfigs", "GetActionConfig"),
@@ -219,6 +229,8 @@ impl Operation {
             | Self::GetCron
             | Self::GetCronHistory
             | Self::PreviewSchedule
+            | Self::ListActions
+            | Self::GetAction
             | Self::ListActionConfigs
             | Self::GetActionConfig
             | Self::GetSettings

@@ -2,7 +2,7 @@
 
 use stint_core::limits::{NAME_BYTES_MAX, TIMEOUT_BYTES_MAX};
 use stint_core::{
-    CronPolicy, JobId, Missed, Overlap, ParseTimeoutError, Priority, Role, Timeout, TokenId,
+    CronPolicy, JobId, Missed, Overlap, ParseTimeoutError, Priority, Role, Span, Timeout, TokenId,
     WorkerId,
 };
 
@@ -42,6 +42,12 @@ pub(crate) fn timeout(field: &str, text: &str) -> Result<Option<Timeout>, ApiErr
         };
         ApiError::field(field, expected, quoted(text))
     })
+}
+
+/// A length of time in Go's grammar.
+pub(crate) fn duration(span: Span) -> String {
+    let ms = span.as_ms();
+    if ms.is_multiple_of(1_000) { format!("{}s", ms / 1_000) } else { format!("{ms}ms") }
 }
 
 /// A job's id. What is no id names no job.
