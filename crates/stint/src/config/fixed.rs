@@ -8,9 +8,16 @@ use super::keys::KEYS;
 use super::layers::Layers;
 use super::place::Error;
 
-/// The keys that a replica takes up when it is told to: what its worker does. Actions and webhooks
-/// are no keys of the table, and are taken up as well.
-const TAKEN_UP: [&str; 3] = ["worker.runs_max", "worker.capacity", "worker.drain_limit"];
+/// The keys that a replica takes up when it is told to: what its worker does. Actions are no keys of
+/// the table, and are taken up as well.
+const TAKEN_UP: [&str; 6] = [
+    "worker.runs_max",
+    "worker.capacity",
+    "worker.drain_limit",
+    "webhook.allow",
+    "webhook.ca",
+    "webhook.secret_files",
+];
 
 /// The values of all other keys, as they hold.
 pub(crate) fn fixed(layers: &Layers) -> Result<BTreeMap<&'static str, String>, Error> {

@@ -61,6 +61,9 @@ pub(super) const KEYS: &[Key] = &[
     toml("worker.runs_max"),
     toml("worker.capacity"),
     text("worker.drain_limit"),
+    toml("webhook.allow"),
+    text("webhook.ca"),
+    toml("webhook.secret_files"),
     text("log.format"),
     text("log.level"),
 ];
