@@ -129,6 +129,8 @@ pub struct ClusterStatus {
     pub members: Vec<MemberStatus>,
     /// What is wrong with this replica's own disk or Raft, in words.
     pub warnings: Vec<String>,
+    /// The room on its disk; `None` if it cannot be told.
+    pub disk: Option<stint_storage::Usage>,
 }
 
 /// One member as the answering replica knows it.

@@ -52,5 +52,6 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
         applied_index: index(metrics.last_applied.as_ref().map(|id| id.index)),
         members,
         warnings,
+        disk: inner.applied.store().usage().ok(),
     }
 }
