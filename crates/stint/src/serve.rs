@@ -57,11 +57,11 @@ fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
             }
         };
         supervisor::ready();
-        let watched = parts.replica.clone();
+        let (replica, watched) = (parts.replica.clone(), parts.replica.clone());
         tokio::select! {
             outcome = until_stopped(parts, reasons) => outcome,
             never = supervisor::keep_watched(watched) => match never {},
-            never = certificates::keep_fresh(certificates, hang_ups) => match never {},
+            never = certificates::keep_fresh(certificates, replica, hang_ups) => match never {},
         }
     });
     runtime.shutdown_timeout(LINGER);
