@@ -363,10 +363,11 @@ impl Replica {
         crate::status::of(&self.0.inner)
     }
 
-    /// Has the status say these things too, in place of those that were said before: what is wrong
-    /// with this process, and not with its disk or Raft.
-    pub fn notice(&self, notices: Vec<String>) {
-        *self.0.inner.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    /// Has the status say these things too, in place of those that were said of this topic before:
+    /// what is wrong with this process, and not with its disk or Raft. It is as ready as it was.
+    pub fn notice(&self, topic: &'static str, notices: Vec<String>) {
+        let all = &self.0.inner.notices;
+        all.lock().unwrap_or_else(PoisonError::into_inner).insert(topic, notices);
     }
 
     /// What it has counted since its start, and what its log and its disk are like now.

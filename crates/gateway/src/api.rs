@@ -2,6 +2,7 @@
 
 mod access;
 mod action_configs;
+mod actions;
 mod audit;
 mod crons;
 mod error;
@@ -23,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 pub(crate) use access::{Caller, Whence};
 pub(crate) use action_configs::ActionConfigForm;
+pub(crate) use actions::ActionView;
 pub(crate) use audit::{AuditQuery, result};
 pub(crate) use crons::{CronForm, CronView};
 pub(crate) use error::ApiError;

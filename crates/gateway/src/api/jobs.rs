@@ -114,6 +114,7 @@ impl Api {
         new: Submission,
     ) -> Result<JobView, ApiError> {
         within_reason("submission", &new.spec)?;
+        self.matches_patterns(&new.spec)?;
         let drawn = self.replica.with_state(stint_core::State::sequence);
         let Submission { spec, retries, scheduled_at, policy, key } = new;
         let (retry_from, parent) = (None, caller.parent());

@@ -1,5 +1,6 @@
 //! The messages of `proto/stint/v0`: from and to the types of the core.
 
+mod action;
 mod configuration;
 
 use prost::Message;
@@ -10,6 +11,7 @@ use stint_core::{
 };
 use stint_proto::v0;
 
+pub(super) use action::action;
 pub(super) use configuration::{action_config, cron, cron_form, settings};
 
 use crate::VERSION;
