@@ -5,4 +5,5 @@ mod deploy;
 mod local;
 mod metrics;
 mod names;
+mod status;
 mod supervisor;

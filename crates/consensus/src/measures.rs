@@ -2,7 +2,6 @@
 
 use openraft::async_runtime::WatchReceiver as _;
 use stint_measure::{Count, Distribution, Times};
-use stint_storage::Usage;
 
 use crate::inner::Inner;
 
@@ -32,8 +31,6 @@ pub struct Measures {
     pub checkpoint_index: u64,
     /// The last entry that is not in the log any more.
     pub purged_index: u64,
-    /// The room on the disk; `None` if it cannot be told.
-    pub disk: Option<Usage>,
 }
 
 pub(crate) fn of(inner: &Inner) -> Measures {
@@ -53,6 +50,5 @@ pub(crate) fn of(inner: &Inner) -> Measures {
         commits: inner.log.commits(),
         checkpoint_index,
         purged_index,
-        disk: inner.applied.store().usage().ok(),
     }
 }

@@ -28,6 +28,8 @@ pub struct ClusterStatus {
     pub members: Vec<MemberStatus>,
     /// What is wrong with this replica's own disk or Raft, and what it was told of, in words.
     pub warnings: Vec<String>,
+    /// The room on its disk; `None` if it cannot be told.
+    pub disk: Option<stint_storage::Usage>,
 }
 
 /// One member as the answering replica knows it.
@@ -95,5 +97,6 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
         applied_index: index(metrics.last_applied.as_ref().map(|id| id.index)),
         members,
         warnings,
+        disk: inner.applied.store().usage().ok(),
     }
 }

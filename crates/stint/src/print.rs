@@ -328,13 +328,10 @@ impl Printer {
     }
 
     /// The state of the cluster.
-    pub(crate) fn cluster(
-        self,
-        status: &stint_client::v0::GetClusterStatusResponse,
-    ) -> Result<(), Error> {
+    pub(crate) fn cluster(self, seen: &crate::command::cluster::Seen) -> Result<(), Error> {
         match self.0 {
-            Output::Table => line(&table::cluster(status)),
-            Output::Json => json(&json::Cluster::of(status)),
+            Output::Table => line(&table::cluster(seen)),
+            Output::Json => json(&json::Cluster::of(&seen.status)),
         }
     }
 

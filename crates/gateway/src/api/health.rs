@@ -59,6 +59,7 @@ mod tests {
                 member(3, Some(false)),
                 member(4, None),
             ],
+            disk: None,
             warnings: warnings.iter().map(ToString::to_string).collect(),
         }
     }

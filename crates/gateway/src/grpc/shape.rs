@@ -319,6 +319,13 @@ pub(super) fn cluster(status: ClusterStatus) -> v0::GetClusterStatusResponse {
         committed_index: status.committed_index,
         applied_index: status.applied_index,
         version: VERSION.to_owned(),
+        disk: status.disk.map(|disk| v0::Disk {
+            free_bytes: disk.free_bytes,
+            total_bytes: disk.total_bytes,
+            log_bytes: disk.log_bytes,
+            state_bytes: disk.state_bytes,
+        }),
+        warnings: status.warnings,
         members: status
             .members
             .into_iter()

@@ -20,7 +20,7 @@ impl Metrics {
         let measures = self.replica.measures();
         let mut all = raft(&status, &measures);
         all.extend(log(&status, &measures));
-        all.extend(disk(&status, &measures));
+        all.extend(disk(&status));
         all.extend({
             let mut jobs = self.jobs();
             let mut families = self.replica.with_state(|state| {
@@ -152,8 +152,8 @@ fn log(status: &ClusterStatus, measures: &Measures) -> Vec<Family> {
 }
 
 /// What its disk has, and what is wrong with it.
-fn disk(status: &ClusterStatus, measures: &Measures) -> Vec<Family> {
-    let disk = measures.disk;
+fn disk(status: &ClusterStatus) -> Vec<Family> {
+    let disk = status.disk;
     vec![
         Family::gauge(
             "stint_warnings",

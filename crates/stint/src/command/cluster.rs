@@ -1,38 +1,57 @@
 //! `stint cluster`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use stint_client::v0::GetClusterStatusResponse;
+use futures_util::future::join_all;
+use stint_client::v0::{GetClusterStatusResponse, Worker};
 
 use super::{Caller, client};
 use crate::args::Cluster;
 use crate::exit::Exit;
 
-/// How long the leader has to answer, when another replica has answered already.
-const LEADER_MAX: Duration = Duration::from_secs(2);
+/// How long others have to answer, when one replica has answered already.
+const OTHERS_MAX: Duration = Duration::from_secs(2);
+
+/// What replicas say of their cluster, as far as they can be asked.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// What the leader says, or else whoever answers.
+    pub(crate) status: GetClusterStatusResponse,
+    /// What each replica says, by its id: of itself it knows best.
+    pub(crate) own: BTreeMap<String, GetClusterStatusResponse>,
+    /// What the log says of their workers; nothing while there is no leader.
+    pub(crate) workers: Vec<Worker>,
+}
 
 pub(crate) async fn run(caller: &Caller, command: Cluster) -> anyhow::Result<Exit> {
     match command {
         Cluster::Status => {
-            let status = caller.client.cluster_status().await?;
-            let by_leader = ask_leader(caller, &status).await;
-            caller.printer.cluster(&by_leader.unwrap_or(status))?;
+            caller.printer.cluster(&look(caller).await?)?;
             Ok(Exit::Done)
         }
     }
 }
 
-/// The leader knows more than the others: who can be reached, and who is behind.
-async fn ask_leader(
-    caller: &Caller,
-    status: &GetClusterStatusResponse,
-) -> Option<GetClusterStatusResponse> {
-    if status.leader == status.replica {
-        return None;
-    }
-    let leader = status.members.iter().find(|member| member.is_leader)?;
-    let address = std::slice::from_ref(&leader.client_address);
+/// Asks one replica, and then all that it names.
+async fn look(caller: &Caller) -> Result<Seen, stint_client::Error> {
+    let status = caller.client.cluster_status().await?;
+    let others = status.members.iter().filter(|member| member.id != status.replica);
+    let asked = join_all(others.map(|member| ask(caller, &member.client_address)));
+    let workers = tokio::time::timeout(OTHERS_MAX, caller.client.list_workers());
+    let (answers, workers) = tokio::join!(asked, workers);
+    let mut own: BTreeMap<_, _> =
+        answers.into_iter().flatten().map(|answer| (answer.replica.clone(), answer)).collect();
+    own.insert(status.replica.clone(), status.clone());
+    // The leader knows more than the others: who can be reached, and who is behind.
+    let by_leader = own.get(&status.leader).cloned();
+    let workers = workers.ok().and_then(Result::ok).unwrap_or_default();
+    Ok(Seen { status: by_leader.unwrap_or(status), own, workers })
+}
+
+/// What the replica at this address says, if it is one that can be reached from here.
+async fn ask(caller: &Caller, address: &String) -> Option<GetClusterStatusResponse> {
     let (ca, token) = (caller.ca.as_deref(), caller.token.as_deref());
-    let leader = client(address, ca, token, Some(LEADER_MAX)).ok()?;
-    leader.cluster_status().await.ok()
+    let client = client(std::slice::from_ref(address), ca, token, Some(OTHERS_MAX)).ok()?;
+    client.cluster_status().await.ok()
 }

@@ -318,6 +318,18 @@ pub(super) struct Cluster<'a> {
     committed_index: u64,
     applied_index: u64,
     version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk: Option<Disk>,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Disk {
+    free_bytes: u64,
+    total_bytes: u64,
+    log_bytes: u64,
+    state_bytes: u64,
 }
 
 impl<'a> Cluster<'a> {
@@ -332,6 +344,13 @@ impl<'a> Cluster<'a> {
             committed_index: status.committed_index,
             applied_index: status.applied_index,
             version: &status.version,
+            disk: status.disk.as_ref().map(|disk| Disk {
+                free_bytes: disk.free_bytes,
+                total_bytes: disk.total_bytes,
+                log_bytes: disk.log_bytes,
+                state_bytes: disk.state_bytes,
+            }),
+            warnings: &status.warnings,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Results as tables for people.
 
 mod action;
+mod cluster;
 mod configuration;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use stint_client::{Timestamp, v0};
 
 pub(super) use action::{action, actions};
+pub(super) use cluster::cluster;
 pub(super) use configuration::{action_config, action_configs, cron, crons, settings, ticks};
 
 use super::json::time;
@@ -125,7 +127,7 @@ pub(super) fn job(job: &v0::Job) -> String {
     row("stop timeout", plain(&job.stop_timeout));
     row("output lines", job.line_count.to_string());
     row("cron", plain(&job.cron_id));
-    row("tick", at(job.cron_tick.as_ref()));
+    row("tick", job.cron_tick.as_ref().map_or_else(String::new, time));
     row("priority", job.priority.to_string());
     row("unique key", plain(&job.unique_key));
     row("expires", job.expires_at.as_ref().map_or_else(String::new, time));
@@ -177,38 +179,6 @@ fn worker_status(worker: &v0::Worker) -> String {
         (true, None) => format!("{status}, draining"),
         (true, Some(end)) => format!("{status}, draining until {}", at(Some(end))),
     }
-}
-
-pub(super) fn cluster(status: &v0::GetClusterStatusResponse) -> String {
-    let mut table = new(&["id", "role", "health", "lag", "clients", "peers"]);
-    for member in &status.members {
-        let role = match (member.is_leader, member.is_voter) {
-            (true, _) => "leader",
-            (false, true) => "follower",
-            (false, false) => "learner",
-        };
-        let health = status.replica_health.get(&member.id);
-        table.add_row([
-            plain(&member.id),
-            role.to_owned(),
-            health.map_or("-".to_owned(), |health| plain(health)),
-            member.lag.map_or("-".to_owned(), |lag| lag.to_string()),
-            plain(&member.client_address),
-            plain(&member.peer_address),
-        ]);
-    }
-    let leader = if status.leader.is_empty() { "none" } else { &status.leader };
-    format!(
-        "leader {}, term {}; replica {} answers (version {}): log up to {}, committed {}, applied {}\n\n{}",
-        plain(leader),
-        status.term,
-        plain(&status.replica),
-        plain(&status.version),
-        status.last_log_index,
-        status.committed_index,
-        status.applied_index,
-        text(&table)
-    )
 }
 
 /// One line: where in the log, when, what, and to what.
@@ -265,25 +235,5 @@ mod tests {
         assert_eq!(shown.lines().count(), 2, "{shown}");
         assert!(!shown.contains('\u{1b}'), "{shown}");
         assert!(shown.ends_with("in use"), "{shown}");
-    }
-
-    #[test]
-    fn the_leader_is_shown() {
-        let member = |id: &str, is_leader| v0::Member {
-            id: id.into(),
-            is_leader,
-            is_voter: true,
-            ..Default::default()
-        };
-        let status = v0::GetClusterStatusResponse {
-            leader: "000000000002".into(),
-            members: vec![member("000000000001", false), member("000000000002", true)],
-            ..Default::default()
-        };
-        let shown = cluster(&status);
-        assert!(shown.starts_with("leader 000000000002, term 0"), "{shown}");
-        let roles: Vec<_> =
-            shown.lines().skip(3).filter_map(|line| line.split_whitespace().nth(1)).collect();
-        assert_eq!(roles, ["follower", "leader"], "{shown}");
     }
 }

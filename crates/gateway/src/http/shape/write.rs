@@ -347,6 +347,18 @@ pub(in crate::http) struct Cluster<'a> {
     committed_index: u64,
     applied_index: u64,
     version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk: Option<Disk>,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Disk {
+    free_bytes: u64,
+    total_bytes: u64,
+    log_bytes: u64,
+    state_bytes: u64,
 }
 
 impl<'a> Cluster<'a> {
@@ -365,6 +377,13 @@ impl<'a> Cluster<'a> {
             committed_index: status.committed_index,
             applied_index: status.applied_index,
             version: VERSION,
+            disk: status.disk.map(|disk| Disk {
+                free_bytes: disk.free_bytes,
+                total_bytes: disk.total_bytes,
+                log_bytes: disk.log_bytes,
+                state_bytes: disk.state_bytes,
+            }),
+            warnings: &status.warnings,
         }
     }
 }

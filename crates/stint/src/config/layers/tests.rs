@@ -188,8 +188,9 @@ fn the_table_of_keys_has_all_that_the_file_can_have() {
     let tables: Vec<_> = error.split('"').skip(3).step_by(2).map(str::to_owned).collect();
     assert!(tables.len() > 7 && tables.iter().any(|table| table == "raft"), "{error}");
     let known: Vec<_> = keys::KEYS.iter().map(|key| key.path.to_owned()).collect();
-    // Actions have names of their own.
-    for table in tables.iter().filter(|table| *table != "actions") {
+    // Actions have names of their own, and what webhooks may do goes with them: a replica that is told
+    // to takes up both, and the keys of the table are what it does not.
+    for table in tables.iter().filter(|table| !["actions", "webhook"].contains(&table.as_str())) {
         for key in taken(table) {
             let path = format!("{table}.{key}");
             assert!(known.contains(&path), "{path} is not in the table in keys.rs");
