@@ -3,6 +3,8 @@
 pub(crate) mod certificates;
 pub(crate) mod cluster;
 pub(crate) mod document;
+pub(crate) mod freezer;
+pub(crate) mod hosts;
 pub(crate) mod http;
 pub(crate) mod program;
 pub(crate) mod reflection;

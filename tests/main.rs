@@ -15,6 +15,7 @@ mod bad_input;
 mod cli;
 mod cluster;
 mod failover;
+mod fencing;
 mod harness;
 mod hostile;
 mod operations;

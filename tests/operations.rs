@@ -1,5 +1,8 @@
 //! What operators do with a cluster: configure it, watch it, install it.
 
 mod configuration;
+mod deploy;
+mod local;
 mod metrics;
 mod names;
+mod supervisor;

@@ -125,6 +125,15 @@ pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
             same(about("00000000ffff").with_body(json!({"capacityMap": {}})))
                 .refused("NO_SUCH_WORKER"),
         ],
+        "DrainWorker" => vec![
+            same(about(WORKER).with_body(json!({"limit": "soon"}))).refused("INVALID_PARAMETERS"),
+            same(about("00000000ffff").with_body(json!({}))).refused("NO_SUCH_WORKER"),
+            same(about(WORKER).with_body(json!({"limit": "1h"}))),
+            same(about(WORKER).with_body(json!({}))),
+        ],
+        "ResumeWorker" => {
+            vec![same(about(WORKER)), same(about("00000000ffff")).refused("NO_SUCH_WORKER")]
+        }
         "Watch" => watch(cluster),
         "GetClusterStatus" => {
             vec![same(plain()).but(&["lastLogIndex", "committedIndex", "appliedIndex"])]

@@ -191,6 +191,103 @@ fn a_changed_certificate_for_peers_serves_new_connections() {
 }
 
 #[test]
+fn connections_that_an_authority_has_opened_end_when_it_is_not_believed_any_more() {
+    let cluster = Cluster::start(&options(3));
+    let dir = cluster.dir();
+    let (old, file) = (fs::read(ca(&cluster)).expect("a file"), dir.join("peer-ca.pem"));
+    // Somebody has the key of replica 2 and holds a connection to replica 1 with it.
+    let stolen = dir.join("stolen");
+    for extension in ["pem", "key"] {
+        let copied = fs::copy(
+            dir.join("2-peer").with_extension(extension),
+            stolen.with_extension(extension),
+        );
+        copied.expect("a file");
+    }
+    let name = |i: usize| peer_name(&format!("{:012x}", i + 1));
+    let thief = tls::connect(&peer_address(&cluster, 0), &name(0), ca(&cluster), Some(&stolen));
+    let mut thief = thief.expect("a connection");
+    thief.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").expect("a beginning");
+    thief.flush().expect("a beginning");
+    assert!(thief.read(&mut [0; 64]).expect("an answer") > 0, "replica 1 speaks with it");
+
+    // The authority is changed as docs/security.md says, and no replica is restarted.
+    let next = Authority::new(dir);
+    let new = fs::read(&next.certificate).expect("a file");
+    fs::write(&file, [old, new.clone()].concat()).expect("a file");
+    let reload = |texts: &[&str], count: usize| {
+        for i in 0..3 {
+            cluster.hang_up(i);
+            wait_for("a replica to read its files again", || {
+                let log = cluster.log(i);
+                let found = texts.iter().all(|text| log.matches(text).count() >= count);
+                if found { Ok(()) } else { Err(log) }
+            });
+        }
+    };
+    reload(&["the authorities of the replicas have changed"], 1);
+    for i in 0..3 {
+        next.sign(&name(i), &dir.join(format!("{}-peer", i + 1)));
+    }
+    reload(&["the certificate for peers was read again"], 2);
+    fs::write(&file, new).expect("a file");
+    reload(&["the authorities of the replicas have changed"], 2);
+
+    let mut rest = Vec::new();
+    // How it ends does not matter, as long as it does.
+    let _broken = thief.read_to_end(&mut rest).is_err();
+    let again =
+        tls::connect(&peer_address(&cluster, 0), &name(0), &next.certificate, Some(&stolen));
+    let heard = again.and_then(|mut it| it.read(&mut [0; 64]).map_err(|error| error.to_string()));
+    assert!(!matches!(heard, Ok(1..)), "it is a stranger now: {heard:?}");
+    for i in 0..3 {
+        let id = cluster.submit(i, r#"{"action":"noop"}"#);
+        cluster.wait_for_status(i, &id, "done");
+    }
+    cluster.wait_until_whole();
+}
+
+#[test]
+fn a_certificate_that_ends_soon_is_told_of_in_the_log_and_in_the_status_until_it_is_renewed() {
+    let mut cluster = Cluster::prepare(&options(1));
+    let host = cluster.replicas[0].address.replace(":7400", "");
+    let stem = cluster.dir().join("1-client");
+    let week = Duration::from_hours(7 * 24);
+    cluster.authority().expect("an authority").sign_for(&host, &stem, week);
+    cluster.spawn(0);
+    cluster.wait_until_whole();
+    let health = |cluster: &Cluster| {
+        let status = cluster.get(0, "/api/v0/meta/cluster_status").expect("an answer").json();
+        status["replica_health"]["000000000001"].as_str().expect("a text").to_owned()
+    };
+    let until = |cluster: &Cluster, text: &str| {
+        wait_for(&format!("the health to say {text:?}"), || {
+            let health = health(cluster);
+            if health.contains(text) { Ok(()) } else { Err(health) }
+        });
+    };
+    until(&cluster, "1-client.pem: a certificate expires in 6 days");
+    wait_for_log(&cluster, 0, &["ERROR", "1-client.pem: a certificate expires in 6 days"]);
+
+    cluster.authority().expect("an authority").sign(&host, &stem);
+    cluster.hang_up(0);
+    until(&cluster, "OK");
+}
+
+#[test]
+fn a_replica_whose_key_everybody_may_read_does_not_start() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let cluster = Cluster::prepare(&options(1));
+    let key = cluster.dir().join("1-peer.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("a file");
+    let config = cluster.replicas[0].config.to_str().expect("a path");
+    let run = stint(&["serve", "--config", config]);
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(run.err.contains("1-peer.key") && run.err.contains("chmod 600"), "{run:?}");
+}
+
+#[test]
 fn a_replica_of_another_authority_cannot_join_and_both_sides_say_why() {
     let mut cluster = Cluster::prepare(&options(3));
     let stranger = Authority::new(cluster.dir());

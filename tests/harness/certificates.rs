@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
@@ -35,11 +36,17 @@ impl Authority {
 
     /// Signs a certificate for `name`, and writes it and its key to files of this stem.
     pub(crate) fn sign(&self, name: &str, stem: &Path) {
+        self.sign_for(name, stem, Duration::from_hours(365 * 24));
+    }
+
+    /// The same, good for so long.
+    pub(crate) fn sign_for(&self, name: &str, stem: &Path, time: Duration) {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        params.not_after = (SystemTime::now() + time).into();
         let signed = params.signed_by(&key, &self.issuer).expect("a certificate");
         // The key first: a certificate without its key is of no use for a moment only.
-        fs::write(stem.with_extension("key"), key.serialize_pem()).expect("a file");
+        write_key(&stem.with_extension("key"), &key);
         fs::write(stem.with_extension("pem"), signed.pem()).expect("a file");
     }
 }
@@ -47,4 +54,12 @@ impl Authority {
 /// The name of a replica as its certificate for peers has it.
 pub(crate) fn peer_name(id: &str) -> String {
     format!("{id}.{CLUSTER}.stint")
+}
+
+/// Writes a key for its owner alone: replicas take no other.
+fn write_key(file: &Path, key: &KeyPair) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fs::write(file, key.serialize_pem()).expect("a file");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("a file");
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::certificates::{Authority, peer_name};
+use super::hosts::Hosts;
 use super::http::{self, Answer};
 use super::program::STINT;
 use super::{tls, wait_for};
@@ -28,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) tls: bool,
     /// Whether callers need a token; the first one is the cluster's own in all that it asks.
     pub(crate) is_closed: bool,
+    /// Whether each replica is on a machine of its own, with a network and a clock. Needs root.
+    pub(crate) has_hosts: bool,
 }
 
 impl Default for Options {
@@ -39,6 +42,7 @@ impl Default for Options {
             lease_ttl: "2s",
             tls: false,
             is_closed: false,
+            has_hosts: false,
         }
     }
 }
@@ -62,6 +66,7 @@ pub(crate) struct Cluster {
     authority: Option<Authority>,
     /// The first token of a closed cluster.
     pub(crate) admin: Option<String>,
+    hosts: Option<Hosts>,
     dir: TempDir,
 }
 
@@ -86,9 +91,14 @@ impl Cluster {
         // so that no test waits for another's ports.
         let net = 16 + std::process::id() % 200;
         let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
+        let hosts = options.has_hosts.then(|| {
+            let net = (std::process::id() * 8 + u32::from(number)) % 512;
+            Hosts::new(net, options.replicas, dir.path())
+        });
         let replicas: Vec<_> = (1..=options.replicas)
             .map(|i| {
-                let host = format!("127.{net}.{number}.{i}");
+                let own = || format!("127.{net}.{number}.{i}");
+                let host = hosts.as_ref().map_or_else(own, |hosts| hosts.host(i - 1));
                 let base = dir.path().join(i.to_string());
                 Replica {
                     id: format!("{i:012x}"),
@@ -117,7 +127,7 @@ impl Cluster {
                 admin = Some(run.out.trim().to_owned());
             }
         }
-        Self { replicas, authority, admin, dir }
+        Self { replicas, authority, admin, hosts, dir }
     }
 
     /// Starts replica `i`.
@@ -125,7 +135,9 @@ impl Cluster {
         let replica = &mut self.replicas[i];
         assert!(replica.child.is_none(), "replica {i} runs already");
         let log = File::options().create(true).append(true).open(&replica.log).expect("a log file");
-        let child = Command::new(STINT)
+        let program = self.hosts.as_ref().map(|hosts| hosts.command(i));
+        let child = program
+            .unwrap_or_else(|| Command::new(STINT))
             .args(["serve", "--stop-on-stdin-eof", "--config", path(&replica.config)])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -237,6 +249,11 @@ impl Cluster {
         self.authority().map(|authority| authority.certificate.as_path())
     }
 
+    /// The machines of its replicas, if it has asked for them.
+    pub(crate) fn hosts(&self) -> &Hosts {
+        self.hosts.as_ref().expect("machines of their own")
+    }
+
     /// The process of a replica that runs.
     pub(crate) fn pid(&self, i: usize) -> u32 {
         self.replicas[i].child.as_ref().expect("the replica runs").id()
@@ -319,6 +336,9 @@ impl Drop for Cluster {
                 eprintln!("--- replica {i}\n{}", self.log_tail(i));
             }
         }
+        for replica in &self.replicas {
+            super::freezer::remove_leftovers(&replica.data_dir);
+        }
     }
 }
 
@@ -328,12 +348,13 @@ fn config(replica: &Replica, all: &[Replica], options: &Options) -> String {
     };
     let mut text = format!(
         "[replica]\nid = \"{}\"\ndata_dir = \"{}\"\nclient_address = \"{}\"\n\
-         peer_address = \"{}:7500\"\ninsecure_open = {}\n\n[cluster]\nid = \"000102030405060708090a0b0c0d0e0f\"\n",
+         peer_address = \"{}:7500\"\ninsecure_open = {}\ninsecure_plain_text = {}\n\n[cluster]\nid = \"000102030405060708090a0b0c0d0e0f\"\n",
         replica.id,
         replica.data_dir.display(),
         replica.address,
         host(replica),
         !options.is_closed,
+        options.has_hosts && !options.tls,
     );
     if options.tls {
         text.push_str(&tls_table(replica));

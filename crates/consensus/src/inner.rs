@@ -1,6 +1,6 @@
 //! What the parts of one replica share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) forwards: mpsc::Sender<Forward>,
     pub(crate) barriers: mpsc::Sender<Waiting>,
+    /// What others in this process have to say of its health.
+    pub(crate) notices: Mutex<Vec<String>>,
 }
 
 impl Inner {

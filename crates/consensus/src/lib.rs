@@ -40,7 +40,6 @@ pub use compaction::Outdated;
 pub use error::Error;
 pub use measures::Measures;
 pub use recent::Occurrence;
-pub use replica::{
-    ClusterStatus, Config, Events, Happening, Keep, Member, MemberStatus, Replica, Timing,
-};
+pub use replica::{Config, Events, Happening, Keep, Member, Replica, Timing};
+pub use status::{ClusterStatus, MemberStatus};
 pub use watch::Watcher;

@@ -25,6 +25,9 @@ pub(crate) const APPLY_BATCH_MAX: usize = 256;
 /// Happenings that a subscriber may be behind before it misses some.
 pub(crate) const EVENTS_MAX: usize = 1_024;
 
+/// Places after lines that nobody has at which one read looks for the next ones.
+pub(crate) const GAPS_PER_READ_MAX: usize = 16;
+
 /// Occurrences that are kept for those who watch the log: each is a job or a worker as it was.
 pub(crate) const WATCH_OCCURRENCES_MAX: usize = 16_384;
 

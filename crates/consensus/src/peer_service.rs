@@ -271,10 +271,18 @@ impl Peer for PeerService {
         let job = <[u8; 16]>::try_from(request.job.as_slice()).map_err(|_| missing("job"))?;
         let output = inner.applied.store().output.clone();
         let read = tokio::task::spawn_blocking(move || {
-            output.read(request.period, &job, request.first, crate::limits::LINES_BYTES_MAX)
+            let limit = crate::limits::LINES_BYTES_MAX;
+            let batches = output.read(request.period, &job, request.first, limit)?;
+            let next = if batches.is_empty() {
+                output.next_line(request.period, &job, request.first)?
+            } else {
+                None
+            };
+            Ok::<_, stint_storage::Error>((batches, next))
         });
-        let batches = read.await.map_err(failed)?.map_err(failed)?;
+        let (batches, next) = read.await.map_err(failed)?.map_err(failed)?;
         Ok(Response::new(pb::FetchOutputResponse {
+            next,
             batches: batches
                 .into_iter()
                 .map(|batch| pb::OutputBatch {

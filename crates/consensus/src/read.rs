@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::codec::{decode_job, decode_lines};
 use crate::error::Error;
 use crate::inner::Inner;
-use crate::limits::{LEADER_PAUSE, LINES_BYTES_MAX};
+use crate::limits::{GAPS_PER_READ_MAX, LEADER_PAUSE, LINES_BYTES_MAX};
 use crate::page::Found;
 use crate::peers::Lane;
 
@@ -137,26 +137,41 @@ impl Inner {
         found.collect()
     }
 
-    /// Lines of a job's output, as many as there are here or at a peer, within bounds.
+    /// Lines of a job's output, as many as there are here or at a peer, within bounds. They begin behind
+    /// `first` if nobody who answers has it.
     pub(crate) async fn lines(
         &self,
         job: &Job,
         first: u64,
         lines_max: usize,
     ) -> Result<Vec<(u64, Line)>, Error> {
-        if first >= job.line_count || lines_max == 0 {
-            return Ok(Vec::new());
-        }
         let (period, id) = (job.created_at.day(), job.id.to_bytes());
-        let output = self.applied.store().output.clone();
-        let here = self.blocking(move || output.read(period, &id, first, LINES_BYTES_MAX)).await?;
-        let here = here.into_iter().map(|batch| (batch.first_line, batch.bytes)).collect();
-        let lines = Self::unpacked(here, first, lines_max)?;
-        if !lines.is_empty() {
-            return Ok(lines);
+        let mut first = first;
+        for _ in 0..GAPS_PER_READ_MAX {
+            if first >= job.line_count || lines_max == 0 {
+                break;
+            }
+            let output = self.applied.store().output.clone();
+            let read = move || {
+                let here = output.read(period, &id, first, LINES_BYTES_MAX)?;
+                Ok((here, output.next_line(period, &id, first)?))
+            };
+            let (here, next_here) = self.blocking(read).await?;
+            let here = here.into_iter().map(|batch| (batch.first_line, batch.bytes)).collect();
+            let lines = Self::unpacked(here, first, lines_max)?;
+            if !lines.is_empty() {
+                return Ok(lines);
+            }
+            let there = self.fetch_output(period, id, first).await;
+            let lines = Self::unpacked(there.batches, first, lines_max)?;
+            if !lines.is_empty() {
+                return Ok(lines);
+            }
+            let next = [next_here, there.next].into_iter().flatten().min();
+            let Some(next) = next.filter(|next| *next > first) else { break };
+            first = next;
         }
-        let there = self.fetch_output(period, id, first).await;
-        Self::unpacked(there, first, lines_max)
+        Ok(Vec::new())
     }
 
     /// The lines from `first` on, up to the first gap.
@@ -183,13 +198,10 @@ impl Inner {
         Ok(found)
     }
 
-    /// What this replica has lost or never had, from any peer that has it; kept here as well.
-    pub(crate) async fn fetch_output(
-        &self,
-        period: u32,
-        job: [u8; 16],
-        first: u64,
-    ) -> Vec<(u64, Vec<u8>)> {
+    /// What this replica has lost or never had, from any peer that has it; kept here as well. If none
+    /// has the line, the next one that some peer has.
+    pub(crate) async fn fetch_output(&self, period: u32, job: [u8; 16], first: u64) -> Fetched {
+        let mut next: Option<u64> = None;
         for (id, address) in self.peer_addresses() {
             let Ok(mut client) = self.peers.client(id, &address, Lane::Bulk) else { continue };
             let request = pb::FetchOutputRequest {
@@ -208,6 +220,7 @@ impl Inner {
                 }
             };
             if answer.batches.is_empty() {
+                next = [next, answer.next].into_iter().flatten().min();
                 continue;
             }
             let output = self.applied.store().output.clone();
@@ -221,9 +234,10 @@ impl Inner {
                 tracing::warn!(%error, "output of a peer could not be kept");
             }
             let batches = answer.batches.into_iter();
-            return batches.map(|batch| (batch.first, batch.batch.to_vec())).collect();
+            let batches = batches.map(|batch| (batch.first, batch.batch.to_vec())).collect();
+            return Fetched { batches, next: None };
         }
-        Vec::new()
+        Fetched { batches: Vec::new(), next }
     }
 
     pub(crate) async fn blocking<T: Send + 'static>(
@@ -233,6 +247,14 @@ impl Inner {
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|_| Error::ShuttingDown)?.map_err(|error| Error::Failed(error.to_string()))
     }
+}
+
+/// What a peer has of the output of a job.
+pub(crate) struct Fetched {
+    /// Batches with their first lines, from the wanted line on.
+    pub(crate) batches: Vec<(u64, Vec<u8>)>,
+    /// Without batches: the next line that some peer has.
+    pub(crate) next: Option<u64>,
 }
 
 pub(crate) fn decoded(body: &[u8]) -> Result<Arc<Job>, Error> {

@@ -144,15 +144,24 @@ impl Inner {
                 next = end;
                 continue;
             }
-            if self.fetch_output(period, id, next).await.is_empty() {
-                incomplete.insert(period);
-                return Ok(());
-            }
+            let fetched = self.fetch_output(period, id, next).await;
             // What was fetched is here now, or could not be kept.
             let output = self.applied.store().output.clone();
-            if self.blocking(move || output.read(period, &id, next, 1)).await?.is_empty() {
-                incomplete.insert(period);
-                return Ok(());
+            let (is_here, next_here) = self
+                .blocking(move || {
+                    let is_here = !output.read(period, &id, next, 1)?.is_empty();
+                    Ok((is_here, output.next_line(period, &id, next)?))
+                })
+                .await?;
+            if is_here {
+                continue;
+            }
+            incomplete.insert(period);
+            // Behind what nobody has there may be more.
+            let behind = [next_here, fetched.next].into_iter().flatten().min();
+            match behind.filter(|behind| *behind > next) {
+                Some(behind) => next = behind,
+                None => return Ok(()),
             }
         }
         Ok(())

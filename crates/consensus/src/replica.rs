@@ -27,6 +27,7 @@ use crate::network::Network;
 use crate::peer_service::PeerService;
 use crate::peers::Peers;
 use crate::state_machine::{Applied, StateMachine};
+use crate::status::ClusterStatus;
 use crate::types::{Node, Types};
 use crate::watch::Watcher;
 use crate::{inbound, limits};
@@ -108,43 +109,6 @@ impl Default for Timing {
             lease_margin: Duration::from_secs(1),
         }
     }
-}
-
-/// What a replica knows of its cluster.
-#[derive(Debug, Clone)]
-pub struct ClusterStatus {
-    /// The replica that says so.
-    pub id: WorkerId,
-    /// The leader, if it knows one that is still heard of.
-    pub leader: Option<WorkerId>,
-    /// The Raft term.
-    pub term: u64,
-    /// The last entry of its log.
-    pub last_log_index: u64,
-    /// The last entry that it knows to be committed.
-    pub committed_index: u64,
-    /// The last entry that it has applied.
-    pub applied_index: u64,
-    /// All members, in the order of their ids.
-    pub members: Vec<MemberStatus>,
-    /// What is wrong with this replica's own disk or Raft, in words.
-    pub warnings: Vec<String>,
-}
-
-/// One member as the answering replica knows it.
-#[derive(Debug, Clone)]
-pub struct MemberStatus {
-    /// The member.
-    pub id: WorkerId,
-    /// Where it is reached.
-    pub member: Member,
-    /// Whether it votes.
-    pub is_voter: bool,
-    /// Entries that the leader has and it has not; known on the leader only.
-    pub lag: Option<u64>,
-    /// Whether it has been heard of lately: on the leader by its acknowledgements, elsewhere by
-    /// the answering replica's own connections; `None` where that is not known.
-    pub is_reachable: Option<bool>,
 }
 
 /// What one applied entry did.
@@ -271,6 +235,7 @@ impl Replica {
             stopping,
             forwards,
             barriers,
+            notices: Mutex::default(),
         });
         let doors = (config.peer_listener, config.peer_tls);
         let tasks = spawn(&inner, doors, config.keep, to_forward, to_answer)?;
@@ -350,7 +315,8 @@ impl Replica {
     }
 
     /// Lines of a job's output from `first` on, with the number of the first of them: at least one
-    /// if there are any there, at most `lines_max`, and no more than a bounded number of bytes.
+    /// if there are any there, at most `lines_max`, and no more than a bounded number of bytes. The
+    /// number is larger than `first` if no replica that answers has the lines in between.
     /// What this replica does not have it fetches from a peer. Not a linearizable read by itself:
     /// `job` says up to which line to read.
     pub async fn lines(
@@ -378,6 +344,12 @@ impl Replica {
     /// What this replica knows of its cluster.
     pub fn status(&self) -> ClusterStatus {
         crate::status::of(&self.0.inner)
+    }
+
+    /// Has the status say these things too, in place of those that were said before: what is wrong
+    /// with this process, and not with its disk or Raft.
+    pub fn notice(&self, notices: Vec<String>) {
+        *self.0.inner.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
     }
 
     /// What it has counted since its start, and what its log and its disk are like now.

@@ -1,12 +1,52 @@
 //! What a replica knows of its cluster.
 
+use std::sync::PoisonError;
+
 use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver as _;
 use stint_core::WorkerId;
 
 use crate::inner::Inner;
-use crate::replica::{ClusterStatus, Member, MemberStatus};
+use crate::replica::Member;
 
+/// What a replica knows of its cluster.
+#[derive(Debug, Clone)]
+pub struct ClusterStatus {
+    /// The replica that says so.
+    pub id: WorkerId,
+    /// The leader, if it knows one that is still heard of.
+    pub leader: Option<WorkerId>,
+    /// The Raft term.
+    pub term: u64,
+    /// The last entry of its log.
+    pub last_log_index: u64,
+    /// The last entry that it knows to be committed.
+    pub committed_index: u64,
+    /// The last entry that it has applied.
+    pub applied_index: u64,
+    /// All members, in the order of their ids.
+    pub members: Vec<MemberStatus>,
+    /// What is wrong with this replica's own disk or Raft, and what it was told of, in words.
+    pub warnings: Vec<String>,
+}
+
+/// One member as the answering replica knows it.
+#[derive(Debug, Clone)]
+pub struct MemberStatus {
+    /// The member.
+    pub id: WorkerId,
+    /// Where it is reached.
+    pub member: Member,
+    /// Whether it votes.
+    pub is_voter: bool,
+    /// Entries that the leader has and it has not; known on the leader only.
+    pub lag: Option<u64>,
+    /// Whether it has been heard of lately: on the leader by its acknowledgements, elsewhere by
+    /// the answering replica's own connections; `None` where that is not known.
+    pub is_reachable: Option<bool>,
+}
+
+/// What this one knows.
 pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     let metrics = inner.raft.metrics();
     let metrics = metrics.borrow_watched();
@@ -43,6 +83,7 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     for loss in inner.applied.store().output.losses() {
         warnings.push(format!("output of day {} was lost: {}", loss.period, loss.reason));
     }
+    warnings.extend(inner.notices.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
     ClusterStatus {
         id: inner.id,
         leader: metrics.current_leader.and_then(WorkerId::new),

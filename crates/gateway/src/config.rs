@@ -1,13 +1,15 @@
 //! What an operator may choose about the doors of a replica.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cors::Origin;
 use crate::limits;
 
 /// The bounds that fit a machine rather than the API, whose defaults are meant to stay, and
 /// whether strangers are let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// How long the handshake of TLS may take.
     pub handshake_timeout: Duration,
@@ -35,6 +37,8 @@ pub struct Config {
     /// Whether callers need no token, as long as the cluster has never had one. A cluster that is
     /// closed stays so, whatever this says.
     pub is_open: bool,
+    /// The origins whose pages may read answers in a browser; none by default.
+    pub allowed_origins: Arc<[Origin]>,
 }
 
 impl Default for Config {
@@ -52,6 +56,7 @@ impl Default for Config {
             requests_per_second: limits::REQUESTS_PER_SECOND,
             requests_at_once: limits::REQUESTS_AT_ONCE,
             is_open: false,
+            allowed_origins: Arc::default(),
         }
     }
 }

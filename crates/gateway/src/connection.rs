@@ -148,7 +148,7 @@ pub(crate) async fn serve(
     outside: Arc<Outside>,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let config = *outside.config();
+    let config = outside.config().clone();
     let activity = Arc::new(Activity::new(peer));
     let wire = Wire::new(stream, Arc::clone(&activity), config.write_timeout);
     let watched = Arc::clone(&activity);

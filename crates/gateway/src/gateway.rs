@@ -82,7 +82,7 @@ async fn accept(
     outside: Arc<Outside>,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let config = *outside.config();
+    let config = outside.config().clone();
     let places = Arc::new(Semaphore::new(config.connections_max));
     let mut connections = JoinSet::new();
     loop {

@@ -13,6 +13,7 @@ mod api;
 mod clients;
 mod config;
 mod connection;
+mod cors;
 mod credentials;
 mod error;
 mod gateway;
@@ -28,6 +29,7 @@ mod token;
 mod wire;
 
 pub use config::Config;
+pub use cors::{BadOrigin, Origin};
 pub use error::Error;
 pub use gateway::Gateway;
 pub use operation::Operation;

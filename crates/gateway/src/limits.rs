@@ -136,6 +136,10 @@ pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
 /// have been created on another one just now.
 pub(crate) const UNKNOWN_TOKEN_WAIT: Duration = Duration::from_secs(1);
 
+/// How long a browser may remember that a page of a listed origin may ask: a list that has changed
+/// holds everywhere after that.
+pub(crate) const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
+
 /// How soon a client should try again when there is no leader or no room: elections take a second.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 

@@ -23,6 +23,7 @@ use crate::api::{Api, ApiError, Caller, Whence};
 use crate::clients::{Client, Clients};
 use crate::config::Config;
 use crate::connection::{Activity, InFlight};
+use crate::cors::Cors;
 use crate::credentials::Credentials;
 use crate::grpc::Deadline;
 use crate::http::probes::{self, ALIVE_PATH};
@@ -43,6 +44,7 @@ pub(crate) struct Outside {
     requests: Arc<Semaphore>,
     clients: Arc<Clients>,
     large_bodies: Arc<Semaphore>,
+    cors: Cors,
     ids: RequestIds,
 }
 
@@ -59,11 +61,12 @@ impl Outside {
             api,
             http,
             grpc,
-            config,
             requests: Arc::new(Semaphore::new(config.requests_max)),
             clients: Arc::new(Clients::new(&config)),
             large_bodies: Arc::new(Semaphore::new(limits::LARGE_BODIES_MAX)),
+            cors: Cors::new(Arc::clone(&config.allowed_origins)),
             ids: RequestIds::new(),
+            config,
         }
     }
 
@@ -90,6 +93,7 @@ impl Outside {
             method = %request.method(),
             path = request.uri().path(),
         );
+        let readable = self.cors.readable_by(request.headers()).filter(|_| door == Door::Http);
         let mut response = if has_place {
             let request_id = id.to_str().unwrap_or_default().to_owned();
             let whence = Whence { remote: activity.peer(), request_id };
@@ -101,6 +105,9 @@ impl Outside {
         let (route, code) = door.sort(&path, &response);
         self.api.metrics.requests.note(route, code, began.elapsed());
         response.headers_mut().insert(REQUEST_ID, id);
+        if let Some(readable) = readable {
+            readable.mark(response.headers_mut());
+        }
         Ok(response.map(|body| Outbound { body, _in_flight: in_flight }))
     }
 
@@ -125,8 +132,19 @@ impl Outside {
         if let Some(deadline) = deadline {
             request.extensions_mut().insert(deadline);
         }
+        let preflight = self.cors.preflight(&request).filter(|_| door == Door::Http);
         let (uri, credentials) = (request.uri().clone(), Credentials::of(request.headers()));
         let answer = async {
+            if let Some(preflight) = preflight {
+                let stranger = Client::new(None, whence.remote.ip());
+                return Ok(match self.clients.admit(stranger, Instant::now()) {
+                    Ok(place) => {
+                        in_flight.occupy(place);
+                        preflight
+                    }
+                    Err(error) => door.refusal(&error),
+                });
+            }
             match self.admit(door, uri.path(), whence, credentials, in_flight).await {
                 Ok(caller) => {
                     if let Some(caller) = caller {

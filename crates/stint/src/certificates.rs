@@ -1,13 +1,16 @@
 //! The certificates of a replica, while it runs: read at its start, and again when they change.
 
 use std::convert::Infallible;
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime};
 
 use anyhow::Context as _;
-use stint_tls::{PeerName, Peers, Server};
+use stint_consensus::Replica;
+use stint_tls::{Notice, PeerName, Peers, Server, Urgency};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::Config;
-use crate::limits::CERTIFICATES_LOOK;
+use crate::limits::{CERTIFICATES_LOOK, CERTIFICATES_TOLD};
 
 /// What encrypts the connections of a replica; plain text where there is nothing.
 #[derive(Debug, Clone)]
@@ -26,6 +29,13 @@ impl Certificates {
         })
     }
 
+    /// Which of them end soon, or have ended.
+    fn notices(&self) -> Vec<Notice> {
+        let now = SystemTime::now();
+        let of_clients = self.clients.iter().flat_map(|clients| clients.notices(now));
+        of_clients.chain(self.peers.iter().flat_map(|peers| peers.notices(now))).collect()
+    }
+
     fn reload(&self, is_asked: bool) {
         if let Some(clients) = &self.clients {
             clients.reload(is_asked);
@@ -41,8 +51,39 @@ pub(crate) fn hang_ups() -> anyhow::Result<Signal> {
     signal(SignalKind::hangup()).context("SIGHUP cannot be handled")
 }
 
-/// Looks at the files every so often, and when a signal asks for it.
-pub(crate) async fn keep_fresh(certificates: Certificates, mut hang_ups: Signal) -> Infallible {
+/// What was told last of certificates that end.
+#[derive(Default)]
+struct Told {
+    at: Option<Instant>,
+    of: Vec<(PathBuf, Urgency)>,
+}
+
+impl Told {
+    /// Logs what there is, if it is new, or a day old.
+    fn tell(&mut self, notices: &[Notice]) {
+        let of: Vec<_> =
+            notices.iter().map(|notice| (notice.file.clone(), notice.urgency)).collect();
+        let is_old = self.at.is_none_or(|at| at.elapsed() >= CERTIFICATES_TOLD);
+        if of == self.of && !is_old {
+            return;
+        }
+        for Notice { urgency, text, .. } in notices {
+            match urgency {
+                Urgency::Soon => tracing::warn!("{text}"),
+                Urgency::VerySoon | Urgency::Expired => tracing::error!("{text}"),
+            }
+        }
+        *self = Self { at: Some(Instant::now()), of };
+    }
+}
+
+/// Looks at the files every so often, and when a signal asks for it; says which certificates end.
+pub(crate) async fn keep_fresh(
+    certificates: Certificates,
+    replica: Replica,
+    mut hang_ups: Signal,
+) -> Infallible {
+    let mut told = Told::default();
     let mut looks = tokio::time::interval(CERTIFICATES_LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -53,10 +94,13 @@ pub(crate) async fn keep_fresh(certificates: Certificates, mut hang_ups: Signal)
                 true
             }
         };
-        let certificates = certificates.clone();
-        let reload = tokio::task::spawn_blocking(move || certificates.reload(is_asked));
+        let reloading = certificates.clone();
+        let reload = tokio::task::spawn_blocking(move || reloading.reload(is_asked));
         if let Err(error) = reload.await {
             tracing::error!(%error, "certificates could not be looked at");
         }
+        let notices = certificates.notices();
+        told.tell(&notices);
+        replica.notice(notices.into_iter().map(|notice| notice.text).collect());
     }
 }

@@ -20,6 +20,7 @@ mod print;
 mod reset_admin;
 mod serve;
 mod stops;
+mod supervisor;
 
 use std::process::ExitCode;
 

@@ -19,5 +19,11 @@ pub(crate) const RAFT_TIME_MAX: Duration = Duration::from_mins(1);
 /// they end, and whoever waits for it sends SIGHUP.
 pub(crate) const CERTIFICATES_LOOK: Duration = Duration::from_secs(10);
 
+/// How often it is said again that a certificate ends soon, or has ended.
+pub(crate) const CERTIFICATES_TOLD: Duration = Duration::from_hours(24);
+
+/// Origins whose pages may read answers: each request looks through them.
+pub(crate) const ORIGINS_MAX: usize = 64;
+
 /// How often the command line looks whether what it waits for has come about.
 pub(crate) const LOOK_PAUSE: Duration = Duration::from_millis(500);

@@ -17,7 +17,7 @@ use crate::certificates::{self, Certificates};
 use crate::config::{Config, LogFormat};
 use crate::exit::Exit;
 use crate::stops::Reasons;
-use crate::{first_token, init, logging, reset_admin};
+use crate::{first_token, init, logging, reset_admin, supervisor};
 
 /// How long tasks that nobody waits for have at the very end.
 const LINGER: Duration = Duration::from_secs(1);
@@ -56,9 +56,12 @@ fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
                 return Ok(Exit::Done);
             }
         };
+        supervisor::ready();
+        let (replica, watched) = (parts.replica.clone(), parts.replica.clone());
         tokio::select! {
             outcome = until_stopped(parts, reasons) => outcome,
-            never = certificates::keep_fresh(certificates, hang_ups) => match never {},
+            never = supervisor::keep_watched(watched) => match never {},
+            never = certificates::keep_fresh(certificates, replica, hang_ups) => match never {},
         }
     });
     runtime.shutdown_timeout(LINGER);
@@ -142,6 +145,7 @@ async fn until_stopped(parts: Parts, mut reasons: Reasons) -> anyhow::Result<Exi
         why = reasons.next() => why,
         error = parts.failed() => return Err(error.context("this replica has failed")),
     };
+    supervisor::stopping();
     tracing::info!(why, "stopping; a second signal ends the process at once");
     tokio::select! {
         outcome = stop(parts) => outcome,

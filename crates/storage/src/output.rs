@@ -130,6 +130,18 @@ impl Output {
         Ok(batches.unwrap_or_default())
     }
 
+    /// The first line from `from_line` on with which a batch begins here. It tells where to go on behind
+    /// lines that are not here.
+    pub fn next_line(
+        &self,
+        period: u32,
+        job: &[u8; 16],
+        from_line: u64,
+    ) -> Result<Option<u64>, Error> {
+        let found = self.on(period, Absent::Skip, |period| period.next_line(job, from_line))?;
+        Ok(found.flatten())
+    }
+
     /// Removes the lines of a job. Works on the reserve of a full disk.
     pub fn delete(&self, period: u32, job: &[u8; 16]) -> Result<(), Error> {
         self.on(period, Absent::Skip, |period| period.delete(&[*job]))?;

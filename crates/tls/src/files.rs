@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
@@ -30,11 +31,16 @@ pub struct PeerFiles {
     pub ca: PathBuf,
 }
 
+/// The bits of a mode that are about everybody.
+const OTHERS: u32 = 0o007;
+
 /// One file as it was read.
 #[derive(Hash)]
 pub(crate) struct Pem {
     file: PathBuf,
     bytes: Vec<u8>,
+    /// Who may read it, as the file system says.
+    mode: u32,
 }
 
 impl Pem {
@@ -45,8 +51,9 @@ impl Pem {
         };
         let mut bytes = Vec::new();
         let opened = File::open(file).map_err(unreadable)?;
+        let mode = opened.metadata().map_err(unreadable)?.permissions().mode();
         opened.take(limits::FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        let pem = Self { file: file.to_owned(), bytes };
+        let pem = Self { file: file.to_owned(), bytes, mode };
         if u64::try_from(pem.bytes.len()).unwrap_or(u64::MAX) > limits::FILE_BYTES_MAX {
             let reason =
                 format!("more than {} bytes, which no certificate has", limits::FILE_BYTES_MAX);
@@ -71,14 +78,28 @@ impl Pem {
         }
     }
 
-    /// The private key of the file.
+    /// Where it was read.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The private key of the file. One that every user of the machine may read is none: jobs run here
+    /// as other users, and whoever has the key is this replica.
     pub(crate) fn key(&self) -> Result<PrivateKeyDer<'static>, Error> {
-        PrivateKeyDer::from_pem_slice(&self.bytes).map_err(|error| {
+        let key = PrivateKeyDer::from_pem_slice(&self.bytes).map_err(|error| {
             self.unusable(format!(
                 "no private key in PEM: {error}; it begins with -----BEGIN PRIVATE KEY-----, and \
                  is not encrypted"
             ))
-        })
+        })?;
+        if self.mode & OTHERS != 0 {
+            return Err(self.unusable(format!(
+                "every user of this machine may use this key (its mode is {:04o}); take it from them: \
+                 chmod 600, or 640 for a group of the replica's own",
+                self.mode & 0o7777
+            )));
+        }
+        Ok(key)
     }
 
     /// The file as a list of authorities.

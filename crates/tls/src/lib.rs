@@ -8,12 +8,14 @@
 mod accept;
 mod error;
 mod files;
+mod lasting;
 mod limits;
 mod live;
 mod name;
 mod peers;
 mod plain_text;
 mod server;
+mod trusted;
 mod verify;
 mod words;
 
@@ -23,9 +25,11 @@ use tokio_util::either::Either;
 pub use accept::Refused;
 pub use error::Error;
 pub use files::{Files, PeerFiles};
+pub use lasting::{Notice, Urgency};
 pub use name::PeerName;
 pub use peers::Peers;
 pub use server::Server;
+pub use trusted::Encrypted;
 
 /// A connection, plain or encrypted.
-pub type Stream = Either<TcpStream, tokio_rustls::TlsStream<TcpStream>>;
+pub type Stream = Either<TcpStream, Encrypted>;

@@ -2,24 +2,28 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use rustls::client::Resumption;
 use rustls::crypto::ring::default_provider;
+use rustls::pki_types::CertificateDer;
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ServerConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
 
 use crate::Stream;
 use crate::accept::{self, Refused};
 use crate::error::Error;
 use crate::files::{PeerFiles, Pem};
+use crate::lasting::Notice;
 use crate::live::Live;
 use crate::name::PeerName;
+use crate::trusted::Encrypted;
 use crate::verify::Verifier;
 use crate::words::explained;
 
@@ -31,10 +35,14 @@ const PROTOCOL: &[u8] = b"h2";
 pub struct Peers {
     me: PeerName,
     live: Arc<Live<Sides>>,
+    /// Canceled, and another one put in its place, when the authorities are others.
+    trust: Arc<Mutex<CancellationToken>>,
 }
 
 /// The two sides, made of the same files.
 struct Sides {
+    /// The certificates of the authorities, as they stand in the file.
+    authorities: Vec<CertificateDer<'static>>,
     listening: Arc<ServerConfig>,
     dialing: Arc<ClientConfig>,
 }
@@ -51,12 +59,30 @@ impl Peers {
         let PeerFiles { own, ca } = files;
         let files = vec![own.certificate, own.key, ca];
         let live = Live::load("the certificate for peers", files, move |files| sides(me, files))?;
-        Ok(Self { me, live: Arc::new(live) })
+        Ok(Self { me, live: Arc::new(live), trust: Arc::default() })
     }
 
-    /// See [`crate::Server::reload`].
+    /// See [`crate::Server::reload`]. When the authorities are others than before, all connections
+    /// end that were made under those: both sides make new ones, and prove anew who they are.
     pub fn reload(&self, is_asked: bool) {
+        let before = self.live.current();
         self.live.reload(is_asked);
+        if self.live.current().authorities == before.authorities {
+            return;
+        }
+        // In this order: whoever has the new trust has the new authorities too.
+        let former = std::mem::take(&mut *self.trust());
+        former.cancel();
+        tracing::info!("the authorities of the replicas have changed: connections are made anew");
+    }
+
+    /// See [`crate::Server::notices`].
+    pub fn notices(&self, now: SystemTime) -> Vec<Notice> {
+        self.live.notices(now)
+    }
+
+    fn trust(&self) -> MutexGuard<'_, CancellationToken> {
+        self.trust.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does the handshake of a connection that came in, within `timeout`, and says of which replica
@@ -66,21 +92,23 @@ impl Peers {
         stream: TcpStream,
         timeout: Duration,
     ) -> Result<(Stream, PeerName), Refused> {
+        let trust = self.trust().clone();
         let config = Arc::clone(&self.live.current().listening);
         let stream = accept::accept(stream, config, timeout).await?;
         let (_, connection) = stream.get_ref();
         let shown = connection.peer_certificates().and_then(<[_]>::first);
         let name = shown.and_then(|certificate| PeerName::of(certificate, self.me).ok());
         let name = name.expect("the handshake fails without a certificate that names a replica");
-        Ok((Stream::Right(stream.into()), name))
+        Ok((Stream::Right(Encrypted::until(stream, trust)), name))
     }
 
     /// Does the handshake of a connection that was made to the replica `to`, and to no other.
     pub async fn connect(&self, stream: TcpStream, to: u64) -> io::Result<Stream> {
+        let trust = self.trust().clone();
         let config = Arc::clone(&self.live.current().dialing);
         let name = PeerName { replica: to, cluster: self.me.cluster }.server_name();
         let stream = TlsConnector::from(config).connect(name, stream).await.map_err(explained)?;
-        Ok(Stream::Right(stream.into()))
+        Ok(Stream::Right(Encrypted::until(stream, trust)))
     }
 }
 
@@ -115,5 +143,6 @@ fn sides(me: PeerName, files: &[Pem]) -> Result<Sides, Error> {
         .map_err(unfit)?;
     dialing.alpn_protocols = vec![PROTOCOL.to_vec()];
     dialing.resumption = Resumption::disabled();
-    Ok(Sides { listening: Arc::new(listening), dialing: Arc::new(dialing) })
+    let authorities = ca.certificates()?;
+    Ok(Sides { authorities, listening: Arc::new(listening), dialing: Arc::new(dialing) })
 }

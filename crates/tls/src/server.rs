@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
@@ -12,7 +12,9 @@ use crate::Stream;
 use crate::accept::{self, Refused};
 use crate::error::Error;
 use crate::files::{Files, Pem};
+use crate::lasting::Notice;
 use crate::live::Live;
+use crate::trusted::Encrypted;
 
 /// HTTP/2 and HTTP/1.1, as clients ask for them in the handshake.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -41,11 +43,16 @@ impl Server {
         self.0.reload(is_asked);
     }
 
+    /// Which certificates end soon, or have ended.
+    pub fn notices(&self, now: SystemTime) -> Vec<Notice> {
+        self.0.notices(now)
+    }
+
     /// Does the handshake of a connection, within `timeout`.
     pub async fn accept(&self, stream: TcpStream, timeout: Duration) -> Result<Stream, Refused> {
         let config = Arc::clone(&*self.0.current());
         let stream = accept::accept(stream, config, timeout).await?;
-        Ok(Stream::Right(stream.into()))
+        Ok(Stream::Right(Encrypted::lasting(stream)))
     }
 }
 

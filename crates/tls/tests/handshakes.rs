@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use stint_tls::{Error, Files, PeerFiles, PeerName, Peers, Refused, Server, Stream};
+use stint_tls::{Error, Files, PeerFiles, PeerName, Peers, Refused, Server, Stream, Urgency};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -55,8 +55,18 @@ impl Authority {
             key: self.path(&format!("{stem}.key")),
         };
         fs::write(&files.certificate, signed.pem()).unwrap();
-        fs::write(&files.key, key.serialize_pem()).unwrap();
+        write_key(&files.key, &key);
         files
+    }
+
+    /// Signs a certificate that lasts until then, in place of the one in these files.
+    fn sign_until(&self, files: &Files, name: &str, end: SystemTime) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = end.into();
+        let signed = params.signed_by(&key, &self.issuer).unwrap();
+        fs::write(&files.certificate, signed.pem()).unwrap();
+        write_key(&files.key, &key);
     }
 
     fn peer_files(&self, names: &[&str]) -> PeerFiles {
@@ -224,6 +234,76 @@ async fn a_new_certificate_is_used_and_a_broken_one_is_not() {
     assert_eq!(meet(&next.peers(2), 1, &one).await, (Ok(name(2)), Ok(())));
 }
 
+#[tokio::test]
+async fn a_connection_ends_when_the_authorities_are_others_and_not_when_a_certificate_is() {
+    let authority = Authority::new();
+    let files = authority.peer_files(&[&name(1).to_string()]);
+    let (one, two) = (Peers::load(name(1), files.clone()).unwrap(), authority.peers(2));
+    let (out, into) = pair().await;
+    let (listening, dialing) = tokio::join!(one.accept(into, PATIENCE), two.connect(out, 1));
+    let ((mut inner, _), mut outer) = (listening.unwrap(), dialing.unwrap());
+
+    // Its own certificate is a new one: whom it believes has not changed.
+    let fresh = authority.sign("fresh", &[&name(1).to_string()]);
+    fs::copy(&fresh.certificate, &files.own.certificate).unwrap();
+    fs::copy(&fresh.key, &files.own.key).unwrap();
+    one.reload(false);
+    outer.write_all(b"x").await.unwrap();
+    assert_eq!(inner.read_u8().await.unwrap(), b'x');
+
+    let next = fs::read(Authority::new().path("ca.pem")).unwrap();
+    let both = [fs::read(&files.ca).unwrap(), next].concat();
+    // Whoever waits for the other side on a connection where nothing happens hears of it.
+    let waiting = inner.read_u8();
+    fs::write(&files.ca, both).unwrap();
+    let (waited, ()) = tokio::join!(waiting, async { one.reload(false) });
+    let error = waited.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionAborted, "{error}");
+    assert!(inner.write_all(b"x").await.is_err());
+    drop(inner);
+    assert!(outer.read_u8().await.is_err(), "the other side sees the end");
+    assert_eq!(meet(&two, 1, &one).await, (Ok(name(2)), Ok(())), "a new one is made");
+}
+
+#[test]
+fn a_key_that_every_user_may_read_is_refused_and_the_mode_is_said() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let authority = Authority::new();
+    let files = authority.sign("own", &["localhost"]);
+    for (mode, is_taken) in [(0o600, true), (0o640, true), (0o644, false), (0o601, false)] {
+        fs::set_permissions(&files.key, fs::Permissions::from_mode(mode)).unwrap();
+        let loaded = server(&files);
+        assert_eq!(loaded.is_ok(), is_taken, "{mode:o}");
+        if let Err(error) = loaded {
+            assert!(
+                error.contains(&format!("{mode:04o}")) && error.contains("chmod 600"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn certificates_that_end_soon_are_told_of_until_they_are_renewed() {
+    let authority = Authority::new();
+    let files = authority.peer_files(&[&name(1).to_string()]);
+    let peers = Peers::load(name(1), files.clone()).unwrap();
+    let now = SystemTime::now();
+    assert_eq!(peers.notices(now), []);
+    authority.sign_until(&files.own, &name(1).to_string(), now + Duration::from_hours(5 * 24));
+    peers.reload(false);
+    let notices = peers.notices(now);
+    let [notice] = &notices[..] else { panic!("{notices:?}") };
+    assert_eq!((notice.urgency, &notice.file), (Urgency::VerySoon, &files.own.certificate));
+    assert!(notice.text.contains("expires in 4 days"), "{notice:?}");
+    let later = now + Duration::from_hours(6 * 24);
+    assert_eq!(peers.notices(later)[0].urgency, Urgency::Expired);
+    authority.sign_until(&files.own, &name(1).to_string(), now + Duration::from_hours(60 * 24));
+    peers.reload(false);
+    assert_eq!(peers.notices(now), []);
+}
+
 /// What a server says to these bytes until it closes, and why it refused.
 async fn say(bytes: &[u8], timeout: Duration) -> (String, Refused) {
     let authority = Authority::new();
@@ -262,4 +342,12 @@ async fn a_handshake_that_does_not_end_is_given_up() {
         assert_eq!(said, "");
         assert!(matches!(why, Refused::TooSlow(_)), "{why}");
     }
+}
+
+/// Writes a key for its owner alone: replicas take no other.
+fn write_key(file: &Path, key: &KeyPair) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fs::write(file, key.serialize_pem()).expect("a file");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("a file");
 }

@@ -44,7 +44,7 @@ fn peers(authority: &Authority, dir: &Path, replica: u64) -> Peers {
         key: dir.join(format!("{replica}.key")),
     };
     fs::write(&own.certificate, signed.pem()).expect("a file");
-    fs::write(&own.key, key.serialize_pem()).expect("a file");
+    write_key(&own.key, &key);
     Peers::load(me, PeerFiles { own, ca: dir.join("ca.pem") }).expect("certificates")
 }
 
@@ -110,4 +110,12 @@ async fn a_peer_speaks_for_itself_and_only_if_it_is_a_member() {
     let (what, answer) = answers.get(1).expect("an answer");
     assert!(answer.is_ok(), "{what}: {answer:?}");
     replica.shutdown().await.expect("a clean end");
+}
+
+/// Writes a key for its owner alone: replicas take no other.
+fn write_key(file: &Path, key: &KeyPair) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fs::write(file, key.serialize_pem()).expect("a file");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("a file");
 }

@@ -118,19 +118,29 @@ impl LogReader {
         }
         let max = left.min(limits::LOG_PAGE_LINES_MAX);
         let mut page = self.fetch(max).await?;
-        if page.is_empty() && self.is_final {
+        if self.is_behind_a_gap(&page) {
             // The record may be ahead of the lines, which are there after a barrier.
             self.api.barrier().await?;
             page = self.fetch(max).await?;
-            if page.is_empty() {
-                page = self.lost().await?;
+        }
+        if self.is_behind_a_gap(&page) {
+            // A job that was deleted while it was read lacks nothing.
+            if self.api.existing(self.job.id).await?.status == Status::Deleted {
                 self.end = self.at;
+                return Ok(Page::new());
             }
+            let found = page.first().map_or(end, |(number, _)| *number);
+            page.insert(0, self.lost(found));
         }
         if let Some((last, _)) = page.last() {
             self.at = last.saturating_add(1);
         }
         Ok(page)
+    }
+
+    /// Whether the next line is not among those that were found.
+    fn is_behind_a_gap(&self, page: &Page) -> bool {
+        page.first().is_none_or(|(first, _)| *first > self.at)
     }
 
     async fn fetch(&self, max: usize) -> Result<Page, ApiError> {
@@ -141,14 +151,18 @@ impl LogReader {
         Ok(page)
     }
 
-    /// A line that says that lines are missing, unless the job was deleted while it was read.
-    async fn lost(&self) -> Result<Page, ApiError> {
-        if self.api.existing(self.job.id).await?.status == Status::Deleted {
-            return Ok(Page::new());
-        }
-        tracing::warn!(job = %self.job.id, line = self.at, "output is missing");
-        let text = format!("from line {} on, no replica that answers has the output", self.at);
-        Ok(vec![(self.at, Line { stream: Stream::Note, text })])
+    /// A line that says that those before `found` are missing. It has the number of the last of them,
+    /// so that whoever goes on behind it goes on behind the gap.
+    fn lost(&self, found: u64) -> (u64, Line) {
+        let (first, last) = (self.at, found.saturating_sub(1));
+        tracing::warn!(job = %self.job.id, first, last, "output is missing");
+        let lines = if first == last {
+            format!("line {first} is missing")
+        } else {
+            format!("the lines {first} to {last} are missing")
+        };
+        let text = format!("{lines}: no replica that answers has the output");
+        (last, Line { stream: Stream::Note, text })
     }
 
     /// The number of lines that the job has; of a deleted one there are none left.

@@ -1,6 +1,7 @@
 //! Connections that are encrypted: what is bounded stays bounded.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ impl Encrypted {
         let files =
             Files { certificate: dir.path().join("own.pem"), key: dir.path().join("own.key") };
         fs::write(&files.certificate, own.pem()).expect("a file");
-        fs::write(&files.key, key.serialize_pem()).expect("a file");
+        write_key(&files.key, &key);
         let server = Server::load(files).expect("certificates");
         let house = House::open(Config { is_open: true, ..config }, Some(server)).await;
         let connector = connector(own.der());
@@ -132,4 +133,12 @@ async fn a_client_that_takes_nothing_of_its_answer_is_cut_off() {
 
 fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").into_bytes()
+}
+
+/// Writes a key for its owner alone: replicas take no other.
+fn write_key(file: &Path, key: &KeyPair) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fs::write(file, key.serialize_pem()).expect("a file");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("a file");
 }

@@ -89,10 +89,17 @@ impl House {
         Self { replica, address: gateway.local_addr(), gateway: Some(gateway), output, _dir: dir }
     }
 
-    /// Takes the output of a job away from under the replica, as a damaged disk does.
-    pub(crate) async fn lose_output(&self, job: JobId) {
+    /// Takes the output of a job away from under the replica, as a damaged disk does, but for the
+    /// batches that begin with these lines.
+    pub(crate) async fn lose_output_but(&self, job: JobId, kept: &[u64]) {
         let record = self.replica.job(job).await.expect("an answer").expect("a job");
-        self.output.delete(record.created_at.day(), &job.to_bytes()).expect("a deletion");
+        let (period, id) = (record.created_at.day(), job.to_bytes());
+        let batches = self.output.read(period, &id, 0, usize::MAX).expect("batches");
+        self.output.delete(period, &id).expect("a deletion");
+        for batch in batches.iter().filter(|batch| kept.contains(&batch.first_line)) {
+            let (first, count) = (batch.first_line, batch.line_count);
+            self.output.append(period, &id, first, count, &batch.bytes).expect("a batch");
+        }
     }
 
     /// Stops the gateway, and then the replica.

@@ -181,12 +181,58 @@ async fn output_that_no_replica_has_any_more_is_said_to_be_missing() {
     worker.run(job, &["one", "two"], 0).await;
     let path = format!("/api/v0/jobs/{job}/logs");
     assert_eq!(house.get(&path).await.json().as_array().expect("a list").len(), 2);
-    house.lose_output(job).await;
-    let text = "from line 1 on, no replica that answers has the output";
+    house.lose_output_but(job, &[]).await;
+    let text = "line 1 is missing: no replica that answers has the output";
     let line = json!({"data": text, "lineNum": 1, "source": "stint"});
     assert_eq!(house.get(&format!("{path}?offset=1")).await.json(), json!([line]));
     let followed = house.get(&format!("{path}?stream=true&offset=1")).await;
     assert_eq!(objects(&followed.body), [line]);
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_behind_a_gap_are_shown_while_a_job_runs_and_when_it_is_over() {
+    let house = House::start().await;
+    let worker = Puppet::register(&house, &[]).await;
+    let job = house.submit(SAY).await;
+    let lease = worker.claim(job).await;
+    for (first, texts) in [(0, ["a", "b"]), (2, ["c", "d"]), (4, ["e", "f"]), (6, ["g", "h"])] {
+        worker.print(job, lease, first, &texts).await;
+    }
+    house.lose_output_but(job, &[4]).await;
+    let path = format!("/api/v0/jobs/{job}/logs");
+    let note = |lines: &str, number: u64| {
+        let text = format!("{lines} missing: no replica that answers has the output");
+        json!({"data": text, "lineNum": number, "source": "stint"})
+    };
+    let line =
+        |text: &str, number: u64| json!({"data": text, "lineNum": number, "source": "stdout"});
+    let expected = [
+        note("the lines 0 to 3 are", 3),
+        line("e", 4),
+        line("f", 5),
+        note("the lines 6 to 7 are", 7),
+    ];
+    let all = house.get(&path).await.json();
+    assert_eq!(all, json!(expected));
+    assert_eq!(
+        house.get(&format!("{path}?offset=2&limit=3")).await.json(),
+        json!([note("the lines 2 to 3 are", 3), line("e", 4),])
+    );
+    assert_eq!(house.get(&format!("{path}?limit=1")).await.json(), json!([note("line 0 is", 0)]));
+
+    let following = tokio::spawn({
+        let (address, path) = (house.address, format!("{path}?stream=true"));
+        async move { House::get_at(address, &path).await }
+    });
+    worker.print(job, lease, 8, &["i"]).await;
+    worker.finish(job, lease, 0).await;
+    let followed = following.await.expect("an answer");
+    let expected = [&expected[..], &[line("i", 8)]].concat();
+    assert_eq!(objects(&followed.body), expected);
+    assert_eq!(house.get(&path).await.json(), json!(expected));
+    // Who comes back behind the gap does not hear of it again.
+    assert_eq!(house.get(&format!("{path}?offset=8")).await.json(), json!([line("i", 8)]));
     house.stop().await;
 }
 

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use stint_consensus::{Member, Timing};
 use stint_core::WorkerId;
+use stint_gateway::Origin;
 use toml::Spanned;
 use tracing_subscriber::EnvFilter;
 
 use super::file::{self, File};
 use super::place::{Error, Source};
-use super::text::{Address, Length};
+use super::text::{Address, AllowedOrigin, Length};
 use super::{Config, Log, actions, tls};
 use crate::limits;
 
@@ -28,7 +30,8 @@ pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
     is_member(source, &replica, &founders)?;
     let tls = tls::tls(source, &replica, tls)?;
     let is_open = is_open(source, &replica, &cluster)?;
-    let doors = doors(source, &limits, is_open)?;
+    let allowed_origins = allowed_origins(source, replica.allowed_origins.as_ref())?;
+    let doors = stint_gateway::Config { is_open, allowed_origins, ..doors(source, &limits)? };
     let data_dir = beside(source.file, replica.data_dir.get_ref());
     let worker = actions::worker(source, &data_dir, worker, actions)?;
     Ok(Config {
@@ -135,12 +138,21 @@ fn is_open(
     Err(source.wrong(&open.span(), message))
 }
 
-/// How clients are served, with the bounds of each one.
-fn doors(
+/// The origins whose pages may read answers.
+fn allowed_origins(
     source: Source<'_>,
-    limits: &file::Limits,
-    is_open: bool,
-) -> Result<stint_gateway::Config, Error> {
+    origins: Option<&Spanned<Vec<AllowedOrigin>>>,
+) -> Result<Arc<[Origin]>, Error> {
+    let Some(origins) = origins else { return Ok(Arc::default()) };
+    if origins.get_ref().len() > limits::ORIGINS_MAX {
+        let message = format!("allowed_origins: at most {} are possible", limits::ORIGINS_MAX);
+        return Err(source.wrong(&origins.span(), &message));
+    }
+    Ok(origins.get_ref().iter().map(|AllowedOrigin(origin)| origin.clone()).collect())
+}
+
+/// How clients are served, with the bounds of each one.
+fn doors(source: Source<'_>, limits: &file::Limits) -> Result<stint_gateway::Config, Error> {
     let default = stint_gateway::Config::default();
     let or = |key: &str, given: Option<&Spanned<u32>>, default: NonZeroU32| {
         let Some(given) = given else { return Ok(default) };
@@ -163,7 +175,6 @@ fn doors(
             requests_at_once.as_ref(),
             default.requests_at_once,
         )?,
-        is_open,
         ..default
     })
 }

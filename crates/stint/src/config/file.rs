@@ -8,7 +8,7 @@ use serde::Deserialize;
 use stint_core::OnWorkerLoss;
 use toml::Spanned;
 
-use super::text::{Address, AdminTokenHash, ClusterId, Length, Listen, ReplicaId};
+use super::text::{Address, AdminTokenHash, AllowedOrigin, ClusterId, Length, Listen, ReplicaId};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -50,6 +50,8 @@ pub(super) struct Replica {
     #[serde(default)]
     pub(super) insecure_plain_text: bool,
     pub(super) insecure_open: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub(super) allowed_origins: Option<Spanned<Vec<AllowedOrigin>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -41,6 +41,7 @@ pub(super) const KEYS: &[Key] = &[
     text("replica.advertise_peer"),
     toml("replica.insecure_plain_text"),
     toml("replica.insecure_open"),
+    toml("replica.allowed_origins"),
     text("tls.client_certificate"),
     text("tls.client_key"),
     text("tls.peer_certificate"),
@@ -73,6 +74,7 @@ pub(super) fn defaults() -> Vec<(&'static str, Value)> {
     vec![
         ("replica.insecure_plain_text", Value::from(false)),
         ("replica.insecure_open", Value::from(false)),
+        ("replica.allowed_origins", Value::Array(Vec::new())),
         ("limits.requests_per_second", i64::from(doors.requests_per_second.get()).into()),
         ("limits.requests_at_once", i64::from(doors.requests_at_once.get()).into()),
         ("raft.heartbeat", length(timing.heartbeat)),

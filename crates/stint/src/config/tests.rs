@@ -89,6 +89,28 @@ fn a_cluster_is_open_or_has_a_first_token_and_never_both() {
 }
 
 #[test]
+fn pages_are_let_in_by_their_exact_origins() {
+    assert!(parse(GOOD).unwrap().doors.allowed_origins.is_empty(), "none by default");
+    let with = |origins: &str| {
+        let key = format!("allowed_origins = {origins}\n\n[cluster]");
+        GOOD.replacen("[cluster]", &key, 1)
+    };
+    let two = parse(&with(r#"["https://a.example", "http://localhost:3000"]"#)).unwrap();
+    assert_eq!(two.doors.allowed_origins.len(), 2);
+    let many = format!("[{}]", r#""https://a.example","#.repeat(65));
+    for (origins, expected) in [
+        (r#"["*"]"#, "list each origin"),
+        (r#"["https://a.example/"]"#, "without a slash at the end"),
+        (r#"["https://A.example"]"#, "lower case"),
+        (many.as_str(), "at most 64"),
+    ] {
+        let error = parse(&with(origins)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(error.contains("stint.toml:"), "{error}");
+    }
+}
+
+#[test]
 fn the_bounds_of_a_client_are_what_is_written_or_the_defaults() {
     let default = stint_gateway::Config::default();
     assert_eq!(parse(GOOD).unwrap().doors, default);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use stint_core::{Timeout, TokenHash, WorkerId};
+use stint_gateway::Origin;
 
 /// A length of time such as `100ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -43,6 +44,19 @@ impl TryFrom<String> for ReplicaId {
                  it is 12 lower-case hexadecimal digits like 00000000002a"
             )
         })
+    }
+}
+
+/// An origin whose pages may read answers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct AllowedOrigin(pub(crate) Origin);
+
+impl TryFrom<String> for AllowedOrigin {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|error: stint_gateway::BadOrigin| error.to_string())
     }
 }
 

@@ -251,6 +251,15 @@ impl Period {
         })
     }
 
+    pub(super) fn next_line(&self, job: &[u8; 16], from_line: u64) -> Result<Option<u64>, Harm> {
+        self.caught(|db| {
+            let found = db.range(key(job, from_line, 0)..=key(job, u64::MAX, u16::MAX)).next();
+            let Some(found) = found else { return Ok(None) };
+            let (key, value) = found?;
+            Ok(Some(sound(&key, &value)?.first_line))
+        })
+    }
+
     /// Removes all pieces of these jobs.
     pub(super) fn delete(&self, jobs: &[[u8; 16]]) -> Result<(), Harm> {
         let mut progress = self.writable()?;

@@ -57,13 +57,12 @@ impl Group {
     /// Makes it, and moves this process to where guardians are.
     pub(crate) fn create(&self) -> io::Result<()> {
         for home in &self.homes {
+            // Somebody may have tidied up.
+            fs::create_dir_all(home)?;
             fs::write(home.join("cgroup.procs"), "0")?;
         }
         for member in &self.members {
-            match fs::create_dir(&member.dir) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
+            fs::create_dir_all(&member.dir)?;
         }
         for (file, value) in &self.settings {
             // A kernel that does not count swap has no limit for it.
@@ -113,9 +112,8 @@ impl Group {
 
     /// Removes it, and says whether it is no more.
     pub(crate) fn remove(&self) -> bool {
-        let is_removed = |member: &Member| {
-            fs::remove_dir(&member.dir).is_ok_and(|()| true) || !member.dir.exists()
-        };
+        let is_removed =
+            |member: &Member| fs::remove_dir(&member.dir).is_ok() || !member.dir.exists();
         self.members.iter().filter(|member| !is_removed(member)).count() == 0
     }
 }

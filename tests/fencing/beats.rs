@@ -1,0 +1,98 @@
+//! A job that shows when it runs: each attempt writes its lease into one file again and again.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::harness::{Cluster, wait_for};
+
+/// Each attempt beats every 100 ms, by a process that can be found and by one that hides: it has
+/// left its group, its session and its environment. The first attempt beats until it is ended, each
+/// later one a few times. Before the first beat an attempt looks whether a process of an earlier
+/// one still lives.
+const SCRIPT: &str = r#"
+here="$1/$STINT_JOB_ID"
+started() { cut -d' ' -f22 "/proc/$1/stat" 2>/dev/null; }
+state() { cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null; }
+while read -r pid start; do
+    if [ "$(started "$pid")" = "$start" ] && [ "$(state "$pid")" != Z ]; then
+        echo "lease $STINT_LEASE: process $pid of an earlier attempt lives" >> "$here.faults"
+    fi
+done < "$here.pids" 2>/dev/null
+echo "$$ $(started $$)" >> "$here.pids"
+(env -i PATH="$PATH" setsid sh -c '
+    echo "$$ $(cut -d" " -f22 /proc/$$/stat)" >> "$1.pids"
+    while :; do echo "$2" >> "$1"; sleep 0.1; done
+' hidden "$here" "$STINT_LEASE" < /dev/null > /dev/null 2>&1 &)
+beats=100000
+[ "$STINT_ATTEMPT" -gt 1 ] && beats=5
+while [ "$beats" -gt 0 ]; do echo "$STINT_LEASE" >> "$here"; beats=$((beats - 1)); sleep 0.1; done
+"#;
+
+/// Where the beats of a cluster's jobs are.
+pub(super) struct Beats {
+    dir: PathBuf,
+}
+
+impl Beats {
+    pub(super) fn new(dir: &Path) -> Self {
+        fs::write(dir.join("beat.sh"), SCRIPT).expect("a file");
+        Self { dir: dir.to_owned() }
+    }
+
+    /// The table of the action `beat`.
+    pub(super) fn action(&self) -> String {
+        let dir = self.dir.display();
+        format!("[actions.beat]\ncommand = [\"sh\", \"{dir}/beat.sh\", \"{dir}\"]\n")
+    }
+
+    /// Starts a job that beats, waits until it does, and says which replica runs it.
+    pub(super) fn start(&self, cluster: &Cluster, body: &str) -> (String, usize) {
+        let id = cluster.submit(0, body);
+        let job = cluster.wait_for_status(0, &id, "running");
+        wait_for("beats of both processes", || {
+            let (beats, pids) = (self.leases(&id).len(), self.read(&id, ".pids").lines().count());
+            if beats >= 4 && pids >= 2 { Ok(()) } else { Err((beats, pids)) }
+        });
+        (id, index_of(cluster, &job))
+    }
+
+    /// The leases in the order in which they beat.
+    pub(super) fn leases(&self, id: &str) -> Vec<u64> {
+        self.read(id, "").lines().map(|line| line.parse().expect("a lease")).collect()
+    }
+
+    /// The last beat of each attempt was before the first of the next, and there were several.
+    pub(super) fn are_fenced(&self, job: &Value) {
+        let id = job["id"].as_str().expect("an id");
+        let leases = self.leases(id);
+        assert!(leases.is_sorted(), "an older run wrote after a newer one: {leases:?} {job}");
+        let attempts: BTreeSet<_> = leases.iter().collect();
+        assert!(attempts.len() >= 2, "only {attempts:?} beat: {job}");
+        let faults = self.read(id, ".faults");
+        assert_eq!(faults, "", "{job}");
+    }
+
+    /// The processes of all attempts that live.
+    pub(super) fn alive(&self, id: &str) -> Vec<String> {
+        let is_alive = |line: &&str| {
+            let Some((pid, started)) = line.split_once(' ') else { return false };
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let fields: Vec<_> = stat.split(' ').collect();
+            fields.get(21) == Some(&started) && fields.get(2) != Some(&"Z")
+        };
+        self.read(id, ".pids").lines().filter(is_alive).map(str::to_owned).collect()
+    }
+
+    fn read(&self, id: &str, suffix: &str) -> String {
+        fs::read_to_string(self.dir.join(format!("{id}{suffix}"))).unwrap_or_default()
+    }
+}
+
+/// Which replica runs the job, or did last.
+pub(super) fn index_of(cluster: &Cluster, job: &Value) -> usize {
+    let worker = job["workerID"].as_str().expect("a worker");
+    cluster.replicas.iter().position(|replica| replica.id == worker).expect("a worker of ours")
+}

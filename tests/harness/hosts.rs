@@ -1,0 +1,114 @@
+//! Machines of their own for the replicas of a cluster, as far as one machine can be several: each
+//! has a network that can be cut, and a wall clock that can be set. Needs root, `ip`, `nsenter` and
+//! libfaketime.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::program::STINT;
+
+/// Where Debian and others put it.
+const FAKETIME: &[&str] = &[
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+    "/usr/lib/faketime/libfaketimeMT.so.1",
+    "/usr/lib64/faketime/libfaketimeMT.so.1",
+];
+
+/// The machines of one cluster, on a network of their own. They are gone when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Hosts {
+    bridge: String,
+    net: u32,
+    /// The files that say by how much each clock is wrong.
+    clocks: Vec<PathBuf>,
+    faketime: &'static str,
+}
+
+impl Hosts {
+    /// Makes `count` of them; `net`, less than 512, is nobody else's.
+    pub(crate) fn new(net: u32, count: usize, dir: &Path) -> Self {
+        let faketime = FAKETIME.iter().find(|file| Path::new(file).exists());
+        let faketime =
+            faketime.expect("libfaketime is installed (Debian: apt install libfaketime)");
+        let clocks = (0..count).map(|i| dir.join(format!("clock-{i}"))).collect();
+        let hosts = Self { bridge: format!("stint-{net}"), net, clocks, faketime };
+        let Self { bridge, .. } = &hosts;
+        ip(&["link", "add", bridge, "type", "bridge"]);
+        ip(&["address", "add", &format!("{}/24", hosts.host(253)), "dev", bridge]);
+        ip(&["link", "set", bridge, "up"]);
+        for i in 0..count {
+            let (space, cable) = (hosts.space(i), hosts.cable(i));
+            ip(&["netns", "add", &space]);
+            ip(&["link", "add", &cable, "type", "veth", "peer", "name", "eth0", "netns", &space]);
+            ip(&["link", "set", &cable, "master", bridge, "up"]);
+            let address = format!("{}/24", hosts.host(i));
+            ip(&["-n", &space, "address", "add", &address, "dev", "eth0"]);
+            ip(&["-n", &space, "link", "set", "lo", "up"]);
+            ip(&["-n", &space, "link", "set", "eth0", "up"]);
+            hosts.set_clock(i, 0);
+        }
+        hosts
+    }
+
+    /// Its address, in the range that is meant for such tests.
+    pub(crate) fn host(&self, i: usize) -> String {
+        format!("198.{}.{}.{}", 18 + self.net / 256, self.net % 256, i + 1)
+    }
+
+    /// The program on this machine.
+    pub(crate) fn command(&self, i: usize) -> Command {
+        let mut command = Command::new("nsenter");
+        command
+            .arg(format!("--net=/run/netns/{}", self.space(i)))
+            .arg("env")
+            .arg(format!("LD_PRELOAD={}", self.faketime))
+            .arg(format!("FAKETIME_TIMESTAMP_FILE={}", self.clocks[i].display()))
+            .args(["FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"])
+            .arg(STINT);
+        command
+    }
+
+    /// Pulls its cable.
+    pub(crate) fn cut(&self, i: usize) {
+        ip(&["link", "set", &self.cable(i), "down"]);
+    }
+
+    /// Plugs it in again.
+    pub(crate) fn mend(&self, i: usize) {
+        ip(&["link", "set", &self.cable(i), "up"]);
+    }
+
+    /// Sets its wall clock to so many seconds off the right time.
+    pub(crate) fn set_clock(&self, i: usize, off_seconds: i64) {
+        let new = self.clocks[i].with_extension("new");
+        fs::write(&new, format!("{off_seconds:+}\n")).expect("a file");
+        fs::rename(&new, &self.clocks[i]).expect("a file");
+    }
+
+    fn space(&self, i: usize) -> String {
+        format!("{}-{i}", self.bridge)
+    }
+
+    /// The end of its cable that is in the bridge.
+    fn cable(&self, i: usize) -> String {
+        format!("{}v{i}", self.bridge)
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        for i in 0..self.clocks.len() {
+            // With it goes its end of the cable, and with that the other one.
+            Command::new("ip").args(["netns", "delete", &self.space(i)]).status().ok();
+        }
+        Command::new("ip").args(["link", "delete", &self.bridge]).status().ok();
+    }
+}
+
+fn ip(args: &[&str]) {
+    let output = Command::new("ip").args(args).output().expect("ip, of iproute2");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ip {}: {complaint}", args.join(" "));
+}
