@@ -18,6 +18,7 @@ mod failover;
 mod fencing;
 mod harness;
 mod hostile;
+mod life;
 mod operations;
 mod retention;
 mod tidy;

@@ -116,6 +116,11 @@ pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
             same(about(NOBODY)).refused("NO_SUCH_JOB"),
         ],
         "GetJobLogs" => get_job_logs(cluster),
+        "ListJobAttempts" => vec![
+            same(about(ended(cluster))),
+            same(about(waiting(cluster))),
+            same(about(NOBODY)).refused("NO_SUCH_JOB"),
+        ],
         "ListWorkers" => vec![same(plain()).but(&["heartbeatExpiration"])],
         "SetWorkerCapacity" => vec![
             same(about(WORKER).with_body(json!({"capacityMap": {"scan": 3}}))),

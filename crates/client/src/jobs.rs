@@ -88,6 +88,28 @@ impl Client {
         Ok(list.jobs)
     }
 
+    /// The runs of a job, oldest first: the latest 64, and how many there were.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// let runs = client.list_job_attempts("1fcf4c0f-ff3b-471a-8839-5dcb631b2f7b").await?;
+    /// for attempt in runs.attempts {
+    ///     println!("{} on {}: {}", attempt.number, attempt.worker_id, attempt.reason);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Code::NoSuchJob`] if there is none.
+    pub async fn list_job_attempts(&self, id: &str) -> Result<v0::ListJobAttemptsResponse, Error> {
+        self.call(Repeat::Harmless, |channel| async {
+            let request = v0::ListJobAttemptsRequest { id: id.to_owned() };
+            client::jobs(channel).list_job_attempts(request).await
+        })
+        .await
+    }
+
     /// Cancels a job: a waiting one at once, of a running one its worker is told.
     ///
     /// ```no_run

@@ -14,6 +14,9 @@ use crate::limits;
 /// A job that lost its worker is over if it may not run a second time; one that may says why it
 /// waits.
 pub fn is_over(job: &v0::Job) -> bool {
+    if job.children_left.is_some_and(|left| left > 0) {
+        return false;
+    }
     match job.status.as_str() {
         "done" | "error" | "cancel" | "deleted" => true,
         "worker_dead" | "worker_shutdown" => job.wait_reason.is_empty(),
@@ -41,6 +44,46 @@ impl Client {
     /// replica answered for as long as the client's deadline.
     pub async fn wait_job(&self, id: &str, timeout: Option<Duration>) -> Result<v0::Job, Error> {
         self.wait_job_with(id, timeout, |_| {}).await
+    }
+
+    /// Waits until all jobs that the process of a job has submitted are over, and returns the job,
+    /// whose `children_failed` says how many of them have ended other than `done`. For the process
+    /// itself, which keeps what it holds of its worker meanwhile: where the children need that,
+    /// have it end instead, and the cluster waits for them.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// let own = "1fcf4c0f-ff3b-471a-8839-5dcb631b2f7b";
+    /// let job = client.wait_children(own, None).await?;
+    /// println!("{} failed", job.children_failed.unwrap_or(0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::StillWaiting`] if they are not after `timeout`.
+    pub async fn wait_children(
+        &self,
+        id: &str,
+        timeout: Option<Duration>,
+    ) -> Result<v0::Job, Error> {
+        let began = Instant::now();
+        let deadline = timeout.map(|timeout| began + timeout);
+        let mut pause = limits::LOOK_MIN;
+        loop {
+            let looked = within(deadline, self.get_job(id)).await;
+            let job = match looked {
+                Some(job) => job?,
+                None => return Err(still_waiting(id, "unknown", began)),
+            };
+            if job.children_left.is_none_or(|left| left == 0) {
+                return Ok(job);
+            }
+            if within(deadline, tokio::time::sleep(pause)).await.is_none() {
+                return Err(still_waiting(id, &job.status, began));
+            }
+            pause = (pause + pause / 2).min(limits::LOOK_MAX);
+        }
     }
 
     /// Like [`Self::wait_job`], and tells `seen` of the job at first and after each change of
@@ -89,6 +132,11 @@ impl Client {
             }
         }
     }
+}
+
+fn still_waiting(id: &str, status: &str, began: Instant) -> Error {
+    let (id, status) = (id.to_owned(), status.to_owned());
+    Error::StillWaiting { id, status, waited: began.elapsed() }
 }
 
 /// The result, unless the deadline is earlier.

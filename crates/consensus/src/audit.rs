@@ -1,6 +1,6 @@
 //! Who changed what: one record for each proposal of a client, refused ones too.
 
-use stint_core::{Command, Refusal, Timestamp, TokenId};
+use stint_core::{Bulk, Command, JobId, Refusal, Timestamp, TokenId};
 use stint_storage::Audited;
 
 use crate::codec::{Garbled, decode_audit, encode_audit};
@@ -104,9 +104,22 @@ impl Inner {
 fn subject(command: &Command) -> (&'static str, String) {
     match command {
         Command::Tick => ("Tick", String::new()),
-        Command::Submit(new) => ("Submit", new.id.to_string()),
+        Command::Submit(new) => match new.retry_from {
+            None => ("Submit", new.id.to_string()),
+            Some(job) => ("Retry", job.to_string()),
+        },
         Command::Cancel { job } => ("Cancel", job.to_string()),
         Command::Delete { job } => ("Delete", job.to_string()),
+        Command::Bulk(bulk) => match &**bulk {
+            Bulk::Cancel(jobs) => ("BulkCancel", jobs_of(jobs)),
+            Bulk::Delete(jobs) => ("BulkDelete", jobs_of(jobs)),
+            Bulk::Retry(jobs) => {
+                let ids: Vec<_> = jobs.iter().filter_map(|new| new.retry_from).collect();
+                ("BulkRetry", jobs_of(&ids))
+            }
+        },
+        Command::PauseQueue { action } => ("PauseQueue", named(action)),
+        Command::ResumeQueue { action } => ("ResumeQueue", named(action)),
         Command::SetCapacity { worker, .. } => ("SetCapacity", worker.to_string()),
         Command::Drain { worker, .. } => ("Drain", worker.to_string()),
         Command::Resume { worker } => ("Resume", worker.to_string()),
@@ -131,6 +144,12 @@ fn subject(command: &Command) -> (&'static str, String) {
         Command::CreateToken(new) => ("CreateToken", TokenId::of(new.hash).to_string()),
         Command::RevokeToken { id } => ("RevokeToken", id.to_string()),
     }
+}
+
+/// The ids, as many as there can be.
+fn jobs_of(jobs: &[JobId]) -> String {
+    let jobs = jobs.iter().take(stint_core::limits::BULK_MAX);
+    jobs.map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// As much of an action's name as there can be: a client may send more.

@@ -63,6 +63,11 @@ fn job_id(bytes: &[u8]) -> Decoded<JobId> {
     uuid("job id", bytes).map(JobId::from_bytes)
 }
 
+/// Empty bytes are no job.
+fn job_id_if_any(bytes: &[u8]) -> Decoded<Option<JobId>> {
+    if bytes.is_empty() { Ok(None) } else { job_id(bytes).map(Some) }
+}
+
 fn uuid(what: &'static str, bytes: &[u8]) -> Decoded<[u8; 16]> {
     let wrong = |_| Garbled::new(what, format!("{} bytes, not 16", bytes.len()));
     <[u8; 16]>::try_from(bytes).map_err(wrong)

@@ -25,6 +25,7 @@ impl Applied {
                     records.push(record(job));
                 }
                 Event::Deleted(id) => self.delete_from_history(*id, records)?,
+                Event::Retried { job, by } => self.note_retry(*job, *by, records)?,
                 Event::Compacted(ids) => self.compact(ids, records)?,
                 Event::LinesAppended { job, first, lines } => {
                     let mut first = *first;
@@ -45,6 +46,8 @@ impl Applied {
                 | Event::Resurrected(_)
                 | Event::AwaitsChildren(_)
                 | Event::WorkerChanged(_)
+                | Event::QueuePaused(_)
+                | Event::QueueResumed(_)
                 | Event::CronChanged(_)
                 | Event::CronDeleted(_)
                 | Event::ActionConfigChanged(_)
@@ -83,13 +86,26 @@ impl Applied {
         Ok(())
     }
 
-    fn delete_from_history(&self, id: JobId, records: &mut Vec<Record>) -> Result<(), io::Error> {
-        self.put(records, &[])?;
+    /// The record of a job that is over, as it is after all that was kept before.
+    fn in_history(&self, id: JobId, records: &mut Vec<Record>) -> Result<Option<Job>, io::Error> {
+        if records.iter().any(|record| record.id == id.to_bytes()) {
+            self.put(records, &[])?;
+        }
         let found = self.store().state.get(&id.to_bytes());
-        let Some(body) = found.map_err(|error| self.fail("history", &error))? else {
-            return Ok(());
-        };
-        let mut job = decode_job(&body)?;
+        let found = found.map_err(|error| self.fail("history", &error))?;
+        Ok(found.map(|body| decode_job(&body)).transpose()?)
+    }
+
+    /// A job that was deleted meanwhile stays so.
+    fn note_retry(&self, id: JobId, by: JobId, records: &mut Vec<Record>) -> Result<(), io::Error> {
+        let Some(mut job) = self.in_history(id, records)? else { return Ok(()) };
+        job.retried_by = Some(by);
+        records.push(record(&job));
+        Ok(())
+    }
+
+    fn delete_from_history(&self, id: JobId, records: &mut Vec<Record>) -> Result<(), io::Error> {
+        let Some(mut job) = self.in_history(id, records)? else { return Ok(()) };
         self.delete_output(&job)?;
         job.status = Status::Deleted;
         records.push(record(&job));

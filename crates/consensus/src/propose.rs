@@ -63,6 +63,9 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::Submit(_)
         | Command::Cancel { .. }
         | Command::Delete { .. }
+        | Command::Bulk(_)
+        | Command::PauseQueue { .. }
+        | Command::ResumeQueue { .. }
         | Command::SetCapacity { .. }
         | Command::Drain { .. }
         | Command::Resume { .. }

@@ -123,11 +123,14 @@ fn is_watched(event: &Event) -> bool {
         | Event::AwaitsChildren(_)
         | Event::Ended(_)
         | Event::Deleted(_)
+        | Event::QueuePaused(_)
+        | Event::QueueResumed(_)
         | Event::WorkerChanged(_)
         | Event::CronChanged(_)
         | Event::CronDeleted(_) => true,
         Event::Compacted(_)
         | Event::LinesAppended { .. }
+        | Event::Retried { .. }
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)
@@ -153,8 +156,10 @@ fn bytes_of(event: &Event) -> usize {
         Event::CronChanged(cron) | Event::CronDeleted(cron) => {
             size_of_val(&**cron) + cron.schedule.len() + bytes_of_spec(&cron.spec)
         }
+        Event::QueuePaused(action) | Event::QueueResumed(action) => action.len(),
         Event::Deleted(_)
         | Event::Compacted(_)
+        | Event::Retried { .. }
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)
@@ -177,6 +182,7 @@ fn bytes_of_job(job: &Job) -> usize {
     let from_config = job.from_config.iter().map(|name| ELEMENT_BYTES + name.len());
     size_of::<Job>()
         + bytes_of_spec(&job.spec)
+        + job.policy.unique_key.as_ref().map_or(0, String::len)
         + attempts.sum::<usize>()
         + from_config.sum::<usize>()
 }

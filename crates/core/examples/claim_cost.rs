@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use stint_core::{
     ActionOffer, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished, Incarnation, Job,
-    JobId, JobSpec, NewJob, Outcome, Registration, Span, State, Timestamp, WorkerId,
+    JobId, JobSpec, NewJob, Outcome, Policy, Priority, Registration, Span, State, Timestamp,
+    WorkerId,
 };
 
 const QUEUED: [u64; 4] = [1_000, 10_000, 100_000, 499_000];
@@ -108,5 +109,11 @@ fn submission(number: u64, shapes: u64) -> Command {
         scheduled_at: None,
         retries: None,
         parent: None,
+        // As many priorities as there are, one after the other.
+        policy: Policy {
+            priority: Priority::new(number % 101).unwrap_or_default(),
+            ..Policy::default()
+        },
+        retry_from: None,
     })
 }

@@ -8,8 +8,8 @@ use crate::state::{State, Transition};
 use crate::status::Status;
 use crate::worker::Worker;
 
-/// Gives the worker the jobs that are due first, that it offers the action of, and that fit beside
-/// what it runs: each under a new lease.
+/// Gives the worker the jobs that come first in the queue, that it offers the action of, and that
+/// fit beside what it runs: each under a new lease. One that has expired ends instead.
 pub(crate) fn claim(
     state: &mut State,
     transition: &mut Transition,
@@ -29,7 +29,13 @@ pub(crate) fn claim(
             (job, worker.actions.get(action).map(|offer| offer.traits).unwrap_or_default())
         })
         .collect();
+    let mut count = 0;
     for (job, traits) in &picked {
+        if state.expect_job(*job).has_expired(state.now) {
+            state.expire(transition, *job);
+            continue;
+        }
+        count += 1;
         state.last_lease = LeaseId(state.last_lease.0 + 1);
         let (lease, now) = (state.last_lease, state.now);
         let job = state.change(*job, |job| {
@@ -50,7 +56,7 @@ pub(crate) fn claim(
         });
         transition.announce(Event::Claimed(job));
     }
-    Ok(Reply::Claimed { count: u32::try_from(picked.len()).unwrap_or(u32::MAX) })
+    Ok(Reply::Claimed { count })
 }
 
 fn pick(state: &State, worker: &Worker, max: usize) -> Vec<crate::JobId> {
@@ -58,6 +64,7 @@ fn pick(state: &State, worker: &Worker, max: usize) -> Vec<crate::JobId> {
         return Vec::new();
     }
     let actions = worker.actions.keys().map(String::as_str);
+    let actions = actions.filter(|action| !state.paused.contains_key(*action));
     state.queue.pick(actions, worker.capacity(), worker.capacity_in_use.clone(), max)
 }
 

@@ -11,12 +11,14 @@ use crate::family::Parent;
 use crate::id::{Epoch, Incarnation, JobId, LeaseId, TokenId, WorkerId};
 use crate::job::JobSpec;
 use crate::lines::Line;
+use crate::policy::Policy;
 use crate::settings::SettingsChange;
 use crate::time::{Span, Timestamp};
 use crate::token::{NewToken, TokenHash};
 
 /// A change that is proposed to the cluster. Once committed, every replica applies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "most are submissions, which a box would only slow")]
 pub enum Command {
     /// Nothing but the passing of time: what is due becomes due. Proposed by the leader.
     Tick,
@@ -26,6 +28,18 @@ pub enum Command {
     Cancel {
         /// The job.
         job: JobId,
+    },
+    /// A client wants the same of several jobs. In a box, because it is rare.
+    Bulk(Box<Bulk>),
+    /// An operator wants no job of an action to be claimed for now. They are still submitted.
+    PauseQueue {
+        /// The action.
+        action: String,
+    },
+    /// An operator wants the jobs of an action to be claimed again.
+    ResumeQueue {
+        /// The action.
+        action: String,
     },
     /// A client wants a job and its output to be gone; a running one is canceled first.
     Delete {
@@ -174,6 +188,33 @@ pub enum Command {
     },
 }
 
+/// What is done to several jobs in one entry, at most [`crate::limits::BULK_MAX`] of them. One that
+/// is refused does not hinder the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bulk {
+    /// As [`Command::Cancel`].
+    Cancel(Vec<JobId>),
+    /// As [`Command::Delete`].
+    Delete(Vec<JobId>),
+    /// As [`Command::Submit`]; each has a [`NewJob::retry_from`].
+    Retry(Vec<NewJob>),
+}
+
+impl Bulk {
+    /// How many jobs it is about.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Cancel(jobs) | Self::Delete(jobs) => jobs.len(),
+            Self::Retry(jobs) => jobs.len(),
+        }
+    }
+
+    /// Whether it is about no job.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// A job that a client wants to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewJob {
@@ -192,6 +233,10 @@ pub struct NewJob {
     pub retries: Option<u32>,
     /// Whose child it is to be, if a job's process submits it.
     pub parent: Option<Parent>,
+    /// How it is treated while it waits.
+    pub policy: Policy,
+    /// The job that it runs once more, which is over: a retry that a client asks for.
+    pub retry_from: Option<JobId>,
 }
 
 /// What a worker says of itself when it registers.

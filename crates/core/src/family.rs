@@ -230,9 +230,16 @@ fn carry_out(state: &mut State, transition: &mut Transition, id: JobId, ending: 
         Ending::Over(status) => status,
     };
     let job = Arc::clone(job);
-    state.leave(transition, id, status);
     let is_failure = status == Status::Error && !matches!(ending, Ending::Over(_));
-    let is_tried_again = is_failure && finish::retry(state, transition, &job);
+    let retry = if is_failure { finish::retry_of(state, &job) } else { None };
+    if retry.is_some() {
+        state.change(id, |job| job.retried_by = retry);
+    }
+    state.leave(transition, id, status);
+    if let Some(retry) = retry {
+        finish::retry(state, transition, &job, retry);
+    }
+    let is_tried_again = retry.is_some();
     let Some(parent) = job.parent else { return };
     let is_failed = status != Status::Done && !is_tried_again;
     let parent = state.change(parent, |parent| {

@@ -89,14 +89,15 @@ pub(crate) fn fail(state: &mut State, transition: &mut Transition, id: JobId) {
     family::conclude(state, transition, id, Ending::Failure);
 }
 
-/// Creates the retry of a job that has failed, if it has one left and nobody wants it gone. Says
-/// whether there is one.
-pub(crate) fn retry(state: &mut State, transition: &mut Transition, failed: &Job) -> bool {
-    let is_due = failed.retries_left > 0 && failed.status != Status::CancelRequest;
-    if is_due {
-        let backoff = failed.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
-        let before = failed.retries_total.saturating_sub(failed.retries_left);
-        submit::retry(state, transition, failed, backoff.wait(before, failed.id));
-    }
-    is_due
+/// The id of the retry of a job that fails, if it has one left and nobody wants it gone.
+pub(crate) fn retry_of(state: &State, failing: &Job) -> Option<JobId> {
+    let is_due = failing.retries_left > 0 && failing.status != Status::CancelRequest;
+    is_due.then(|| submit::id_of_retry(state, failing.id))
+}
+
+/// Creates the retry of a job that has failed, under this id.
+pub(crate) fn retry(state: &mut State, transition: &mut Transition, failed: &Job, id: JobId) {
+    let backoff = failed.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
+    let before = failed.retries_total.saturating_sub(failed.retries_left);
+    submit::retry(state, transition, failed, id, backoff.wait(before, failed.id));
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::capacity::CapacityMap;
-use crate::id::WorkerId;
+use crate::id::{JobId, WorkerId};
 use crate::job::Job;
 use crate::limits;
 use crate::query::ListKey;
@@ -18,6 +18,10 @@ pub(crate) struct Index {
     by_worker: BTreeMap<WorkerId, Keys>,
     /// By action and capacity map.
     shapes: BTreeMap<String, BTreeMap<CapacityMap, usize>>,
+    /// By action and unique key.
+    unique: BTreeMap<String, BTreeMap<String, JobId>>,
+    /// How many jobs of an action run.
+    running: BTreeMap<String, usize>,
 }
 
 impl Index {
@@ -38,6 +42,12 @@ impl Index {
         if let Some(shapes) = self.shapes.get_mut(&job.spec.action) {
             *shapes.entry(job.need()).or_default() += 1;
         }
+        if let Some(key) = &job.policy.unique_key {
+            let keys = self.unique.entry(job.spec.action.clone()).or_default();
+            let other = keys.insert(key.clone(), job.id);
+            assert!(other.is_none(), "job {}: {other:?} has its unique key", job.id);
+        }
+        self.set_running(&job.spec.action, false, job.status.is_running());
     }
 
     pub(crate) fn remove(&mut self, job: &Job) {
@@ -61,6 +71,48 @@ impl Index {
             if shapes.is_empty() {
                 self.shapes.remove(&job.spec.action);
             }
+        }
+        if let Some(key) = &job.policy.unique_key
+            && let Some(keys) = self.unique.get_mut(&job.spec.action)
+        {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.unique.remove(&job.spec.action);
+            }
+        }
+        self.set_running(&job.spec.action, job.status.is_running(), false);
+    }
+
+    /// The live job of the action that has this unique key.
+    pub(crate) fn unique(&self, action: &str, key: &str) -> Option<JobId> {
+        self.unique.get(action)?.get(key).copied()
+    }
+
+    /// How many jobs of the action run.
+    pub(crate) fn running_of(&self, action: &str) -> usize {
+        self.running.get(action).copied().unwrap_or(0)
+    }
+
+    /// How many jobs run, of all actions.
+    pub(crate) fn running_count(&self) -> usize {
+        self.running.values().sum()
+    }
+
+    /// The actions that have live jobs.
+    pub(crate) fn actions(&self) -> impl Iterator<Item = &String> {
+        self.by_action.keys()
+    }
+
+    pub(crate) fn set_running(&mut self, action: &str, before: bool, after: bool) {
+        match (before, after) {
+            (false, true) => *self.running.entry(action.to_owned()).or_default() += 1,
+            (true, false) => match self.running.get_mut(action) {
+                Some(jobs) if *jobs > 1 => *jobs -= 1,
+                Some(_) | None => {
+                    self.running.remove(action);
+                }
+            },
+            (true, true) | (false, false) => {}
         }
     }
 

@@ -58,6 +58,26 @@ pub enum Violation {
     /// A token of a run that is over, or of none.
     #[error("job {0}: its run has a token and is over, or the token is not known")]
     RunToken(JobId),
+    /// Two live jobs of an action have one unique key.
+    #[error("job {0}: {1} has the same unique key")]
+    Unique(JobId, JobId),
+    /// A job that expires is not rightly among those that do.
+    #[error("job {0}: not rightly among the jobs that expire")]
+    Expiring(JobId),
+    /// The numbers of running jobs by action are not those of the jobs.
+    #[error("the index has {counted} running jobs, {running} run")]
+    Running {
+        /// What the index says.
+        counted: usize,
+        /// What runs.
+        running: usize,
+    },
+    /// More queues are paused than may be.
+    #[error("{paused} paused queues")]
+    Paused {
+        /// How many are.
+        paused: usize,
+    },
     /// A list index is not in step with the jobs.
     #[error("job {0}: not rightly in the lists")]
     Listed(JobId),
@@ -107,9 +127,13 @@ pub enum Violation {
 pub fn check(state: &State) -> Result<(), Violation> {
     let mut leases = BTreeSet::new();
     let mut claimable = 0;
+    let mut running = 0;
+    let mut expiring = 0;
     for job in state.jobs.values() {
         check_job(state, job)?;
         claimable += usize::from(job.is_claimable());
+        running += usize::from(job.status.is_running());
+        expiring += usize::from(job.is_claimable() && job.policy.expires_at.is_some());
         if let Some(lease) = job.lease()
             && (lease > state.last_lease || !leases.insert(lease))
         {
@@ -123,6 +147,13 @@ pub fn check(state: &State) -> Result<(), Violation> {
     let queued = state.queue.len() + state.later.len();
     if queued != claimable {
         return Err(Violation::QueueCount { queued, claimable });
+    }
+    let counted = state.index.running_count();
+    if counted != running {
+        return Err(Violation::Running { counted, running });
+    }
+    if state.expiring.len() != expiring || state.paused.len() > limits::PAUSED_QUEUES_MAX {
+        return Err(Violation::Paused { paused: state.paused.len() });
     }
     state.workers.keys().try_for_each(|id| check_worker(state, *id))?;
     check_family(state)?;
@@ -144,6 +175,7 @@ fn check_job(state: &State, job: &Job) -> Result<(), Violation> {
     if !is_rightly_queued {
         return Err(Violation::Queued(job.id, job.status));
     }
+    check_policy(state, job)?;
     let is_open = job.attempts.last().is_some_and(|attempt| attempt.end.is_none());
     if is_open != (job.status.is_running() && job.ending.is_none()) {
         return Err(Violation::Attempt(job.id, job.status));
@@ -208,6 +240,25 @@ fn check_family(state: &State) -> Result<(), Violation> {
     let has_token = |job: &JobId| state.jobs.get(job).is_some_and(|job| job.token.is_some());
     let without = state.family.tokens().map(|(_, job)| job).find(|job| !has_token(job));
     without.map_or(Ok(()), |job| Err(Violation::RunToken(job)))
+}
+
+/// Its unique key leads to it and it alone, and it expires if it can be claimed. One that has
+/// expired waits for its children at most.
+fn check_policy(state: &State, job: &Job) -> Result<(), Violation> {
+    if let Some(key) = &job.policy.unique_key {
+        let holder = state.index.unique(&job.spec.action, key);
+        if holder != Some(job.id) {
+            return Err(Violation::Unique(job.id, holder.unwrap_or(job.id)));
+        }
+    }
+    let is_expiring =
+        job.policy.expires_at.is_some_and(|at| state.expiring.contains(&(at, job.id)));
+    let is_right = is_expiring == (job.is_claimable() && job.policy.expires_at.is_some());
+    if is_right && (!job.is_expired || job.ending.is_some()) && job.retried_by.is_none() {
+        Ok(())
+    } else {
+        Err(Violation::Expiring(job.id))
+    }
 }
 
 /// Crons and action configs, which stand under their actions.

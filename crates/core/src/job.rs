@@ -8,6 +8,7 @@ use crate::command::NewJob;
 use crate::family::{Children, Ending};
 use crate::id::{CronId, Epoch, JobId, LeaseId, WorkerId};
 use crate::limits;
+use crate::policy::Policy;
 use crate::status::Status;
 use crate::submit::bytes_of;
 use crate::time::{Timeout, Timestamp};
@@ -40,6 +41,8 @@ pub struct Job {
     pub retry_from: JobId,
     /// What is to be run.
     pub spec: JobSpec,
+    /// How it is treated while it waits.
+    pub policy: Policy,
     /// Where it is in its life.
     pub status: Status,
     /// The order of creation, the tie-breaker among jobs of one `scheduled_at`.
@@ -60,6 +63,10 @@ pub struct Job {
     pub delete_requested: bool,
     /// Cancel it as soon as its worker confirms that nothing of it runs.
     pub cancel_requested: bool,
+    /// Whether it ended because nobody had claimed it in time: [`Policy::expires_at`].
+    pub is_expired: bool,
+    /// The job that retries it, once there is one; only what is over is retried.
+    pub retried_by: Option<JobId>,
     /// How often it lost its worker to death.
     pub reclaims: u32,
     /// How many attempts there were, kept or not.
@@ -212,6 +219,7 @@ impl Job {
     pub fn is_asked_for_by(&self, new: &NewJob) -> bool {
         self.is_submitted_as(&new.spec, new.retries)
             && self.parent == new.parent.map(|parent| parent.job)
+            && self.policy == new.policy
             && self.scheduled_at == new.scheduled_at.unwrap_or(self.created_at)
     }
 
@@ -224,6 +232,22 @@ impl Job {
     /// Whether somebody has asked for its end already, or it comes without that.
     pub(crate) fn is_unwanted(&self) -> bool {
         self.cancel_requested || self.ending.is_some_and(|ending| ending != Ending::Success)
+    }
+
+    /// Its place in the queue of its shape, of which the lowest comes first. A time that had passed
+    /// when it was created is no head start.
+    pub(crate) fn place(&self) -> (Timestamp, u64) {
+        (self.policy.priority.place(self.scheduled_at.max(self.created_at)), self.sequence)
+    }
+
+    /// Whether it is too late for an attempt to begin.
+    pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
+        self.policy.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
+
+    /// Whether it has failed for good: it ended in `error`, and nothing retries it.
+    pub fn has_failed_for_good(&self) -> bool {
+        self.status == Status::Error && self.retried_by.is_none()
     }
 
     /// Moves the job to `next`. A change that the table does not know is a bug.

@@ -30,6 +30,8 @@
 //! 4. The capacity that running jobs hold is never more than it was allowed to be at their claim.
 //! 5. A change of status is a row of [`Status::may_become`], or it is a bug and the replica stops.
 //! 6. Whatever a client can send ends in a [`Refusal`], never in a panic.
+//! 7. Of an action and a unique key, at most one job is alive ([`Policy`]).
+//! 8. No attempt of a job begins at or after its `expires_at`.
 //!
 //! [`invariant::check`] states them as code.
 //!
@@ -39,6 +41,7 @@
 mod action;
 mod action_config;
 mod backoff;
+mod bulk;
 mod cancel;
 mod capacity;
 mod claim;
@@ -57,6 +60,8 @@ pub mod limits;
 mod lines;
 mod offer;
 mod outcome;
+mod pause;
+mod policy;
 mod query;
 mod queue;
 mod recent;
@@ -73,7 +78,7 @@ pub use action::{ActionOffer, ActionTraits, BUILT_IN_ACTIONS, Defaults, OnWorker
 pub use action_config::ActionConfig;
 pub use backoff::Backoff;
 pub use capacity::CapacityMap;
-pub use command::{Command, Exit, ExitCause, Finished, NewJob, Offer, Registration};
+pub use command::{Bulk, Command, Exit, ExitCause, Finished, NewJob, Offer, Registration};
 pub use compaction::{COMPACTION_ACTION, Compaction, Retention};
 pub use cron::{Cron, NewCron};
 pub use declaration::{Declaration, Declarations, Mismatch};
@@ -85,11 +90,13 @@ pub use id::{
 pub use job::{Attempt, AttemptEnd, CronLink, Job, JobSpec, LeftOut, Parameters};
 pub use lines::{Line, Stream};
 pub use outcome::{Event, Outcome, Refusal, Reply};
+pub use pause::QueueStatus;
+pub use policy::{Policy, Priority};
 pub use query::{Filter, ListKey, WaitReason, Waits};
 pub use schedule::{Field as ScheduleField, FieldProblem, Schedule, ScheduleError};
 pub use settings::{Change, Settings, SettingsChange};
 pub use state::{Parts, State};
 pub use status::Status;
 pub use time::{ParseTimeoutError, Span, Timeout, Timestamp};
-pub use token::{FIRST_USER, NewToken, Role, Token, TokenHash};
+pub use token::{FIRST_USER, NewToken, RUN_TOKEN_PREFIX, Role, Token, TokenHash};
 pub use worker::{Draining, Worker, WorkerStatus};

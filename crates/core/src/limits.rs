@@ -14,6 +14,28 @@ pub const LIVE_PARAMETER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// count, because they can all come to wait at once.
 pub const SHAPES_PER_ACTION_MAX: usize = 1_024;
 
+/// The head start in the queue of one level of priority over the next lower one. With 36 s, all
+/// levels together are an hour: enough to pass a whole backlog, and not so much that what is passed
+/// is forgotten.
+pub const PRIORITY_STEP: Span = Span::from_ms(36 * 1_000);
+
+/// The head start of the highest priority over the lowest: nothing is passed by what comes later
+/// than this.
+pub const PRIORITY_SPAN: Span = Span::from_ms(100 * PRIORITY_STEP.as_ms());
+
+/// Bytes in a unique key. Each live job may have one, and the index has it once more.
+pub const UNIQUE_KEY_BYTES_MAX: usize = 128;
+
+/// Jobs that one entry ends because they have expired; the next entry goes on. A claim ends what it
+/// meets of the others, and runs none of them.
+pub const EXPIRIES_PER_ENTRY_MAX: usize = 1_024;
+
+/// Queues that may be paused at a time, which are names.
+pub const PAUSED_QUEUES_MAX: usize = 1_024;
+
+/// Jobs that one entry cancels, deletes or retries at once, so that others get a turn.
+pub const BULK_MAX: usize = 256;
+
 /// Jobs that one claim may hand out, so that one entry stays small and others get a turn.
 pub const CLAIM_MAX: u32 = 256;
 
@@ -24,8 +46,10 @@ pub const PROMOTIONS_PER_ENTRY_MAX: usize = 4_096;
 /// worker must not go round for ever.
 pub const RECLAIMS_MAX: u32 = 10;
 
-/// Attempts that a job's record keeps; of more, the oldest are dropped.
-pub const ATTEMPTS_KEPT: usize = 16;
+/// Attempts that a job's record keeps; of more, the oldest are dropped. Deaths are bounded by
+/// [`RECLAIMS_MAX`], so only a job that has seen dozens of its workers stopped has as many. Each
+/// takes about a hundred bytes of memory, while the job is live.
+pub const ATTEMPTS_KEPT: usize = 64;
 
 /// Jobs or workers that the reason of a wait names: enough to see what holds a job up.
 pub const WAIT_NAMES_MAX: usize = 8;

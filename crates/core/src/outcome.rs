@@ -29,7 +29,8 @@ pub struct Outcome {
 pub enum Reply {
     /// Done, and there is nothing to say of it.
     Ok,
-    /// The job was created, or is the one that an equal submission created before.
+    /// The job was created, or is the one that an equal submission created before; one of another
+    /// id is the live one with the same unique key, and then nothing was created.
     Submitted(Arc<Job>),
     /// An equal submission created the job before, and it is over: history has it.
     SubmittedBefore(JobId),
@@ -50,6 +51,9 @@ pub enum Reply {
     },
     /// One answer for each run of the command, in its order.
     Finished(Vec<Result<(), Refusal>>),
+    /// One answer for each job of a [`crate::Bulk`], in its order: the job that was changed or
+    /// created, or the live one with the same unique key.
+    Bulk(Vec<Result<JobId, Refusal>>),
 }
 
 /// A correct "no": the same on every replica, and nothing has changed.
@@ -185,6 +189,29 @@ pub enum Refusal {
         /// The job.
         job: JobId,
     },
+    /// No attempt of the job could begin in time.
+    #[error(
+        "job {job}: it would expire at {} ms, before it is due at {} ms",
+        expires_at.as_ms(),
+        due_at.as_ms()
+    )]
+    ExpiresTooEarly {
+        /// The job.
+        job: JobId,
+        /// When it was to expire.
+        expires_at: Timestamp,
+        /// When it could be claimed first.
+        due_at: Timestamp,
+    },
+    /// A job that is not over is not retried.
+    #[error("job {0}: it is not over yet, and is only retried when it is")]
+    NotOver(JobId),
+    /// Too many queues are paused.
+    #[error("{limit} queues are paused already; resume some")]
+    TooManyPausedQueues {
+        /// [`crate::limits::PAUSED_QUEUES_MAX`].
+        limit: usize,
+    },
     /// The action has no cron.
     #[error("action \"{0}\": it has no cron")]
     NoSuchCron(String),
@@ -284,6 +311,17 @@ pub enum Event {
     Deleted(JobId),
     /// These jobs are over, and are to go from history with their output; nothing of them stays.
     Compacted(Vec<JobId>),
+    /// A job of history is retried by another; its record is to say so.
+    Retried {
+        /// The job that is over.
+        job: JobId,
+        /// The one that retries it.
+        by: JobId,
+    },
+    /// No job of the action is claimed from now on.
+    QueuePaused(String),
+    /// The jobs of the action are claimed again.
+    QueueResumed(String),
     /// The job has more output.
     LinesAppended {
         /// The job, with its new line count.
@@ -326,6 +364,9 @@ impl Event {
             Self::Deleted(_) => Some(Status::Deleted),
             Self::Compacted(_)
             | Self::LinesAppended { .. }
+            | Self::Retried { .. }
+            | Self::QueuePaused(_)
+            | Self::QueueResumed(_)
             | Self::WorkerChanged(_)
             | Self::CronChanged(_)
             | Self::CronDeleted(_)

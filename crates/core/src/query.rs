@@ -70,6 +70,8 @@ impl Filter {
 pub enum WaitReason {
     /// It is scheduled for later.
     NotDue(Timestamp),
+    /// Its action's queue is paused.
+    Paused(String),
     /// No worker that lives offers its action.
     NoWorkerOffers(String),
     /// No worker that lives and offers its action has as much capacity at all.
@@ -91,6 +93,7 @@ impl fmt::Display for WaitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotDue(_) => f.write_str("it is scheduled for later"),
+            Self::Paused(action) => write!(f, "the queue of the action \"{action}\" is paused"),
             Self::NoWorkerOffers(action) => {
                 write!(f, "no live worker offers the action \"{action}\"")
             }
@@ -201,9 +204,12 @@ impl State {
     }
 
     /// The actions that have jobs which are due and not claimed: how many, and since when the
-    /// first of them is due. Its cost is that of the shapes, not of the jobs.
+    /// oldest of them is due. Its cost is that of the shapes and of what runs, not of what waits.
     pub fn due_by_action(&self) -> impl Iterator<Item = (&str, usize, Timestamp)> {
-        self.queue.by_action()
+        self.queue.actions().map(|action| {
+            let queue = self.queue_of(action);
+            (action, queue.due, queue.oldest_due.unwrap_or(self.now))
+        })
     }
 
     /// Live jobs that match, newest first: those after `after` in that order, at most `limit`.
@@ -270,6 +276,9 @@ impl<'a> Waits<'a> {
         }
         if state.later.contains(&ListKey::of(job)) {
             return Some(WaitReason::NotDue(job.scheduled_at));
+        }
+        if state.paused.contains_key(&job.spec.action) {
+            return Some(WaitReason::Paused(job.spec.action.clone()));
         }
         let kind = (job.spec.action.clone(), job.need());
         if let Some(known) = self.known.get(&kind) {

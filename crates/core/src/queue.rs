@@ -10,7 +10,8 @@ use crate::id::JobId;
 use crate::job::Job;
 use crate::time::Timestamp;
 
-/// The order of claims: earliest scheduled first, then in order of creation.
+/// The order of claims: [`Job::place`], which is the time with the head start of the priority, and
+/// then the order of creation.
 pub(crate) type Order = (Timestamp, u64);
 type Line = BTreeMap<Order, JobId>;
 
@@ -25,7 +26,7 @@ impl Queue {
             Some(shapes) => shapes,
             None => self.shapes.entry(job.spec.action.clone()).or_default(),
         };
-        shapes.entry(job.need()).or_default().insert((job.scheduled_at, job.sequence), job.id);
+        shapes.entry(job.need()).or_default().insert(job.place(), job.id);
     }
 
     /// Takes the job out, and says whether it was in.
@@ -33,7 +34,7 @@ impl Queue {
         let Some(shapes) = self.shapes.get_mut(&job.spec.action) else { return false };
         let need = job.need();
         let Some(line) = shapes.get_mut(&need) else { return false };
-        let was_in = line.remove(&(job.scheduled_at, job.sequence)).is_some();
+        let was_in = line.remove(&job.place()).is_some();
         if line.is_empty() {
             shapes.remove(&need);
         }
@@ -47,7 +48,7 @@ impl Queue {
         self.shapes
             .get(&job.spec.action)
             .and_then(|shapes| shapes.get(&job.need()))
-            .is_some_and(|line| line.contains_key(&(job.scheduled_at, job.sequence)))
+            .is_some_and(|line| line.contains_key(&job.place()))
     }
 
     /// The jobs that a claim takes: at most `max`, in order, of these actions, all fitting
@@ -87,13 +88,14 @@ impl Queue {
         picked
     }
 
-    /// Each action with how many of its jobs wait, and since when the first of them does.
-    pub(crate) fn by_action(&self) -> impl Iterator<Item = (&str, usize, Timestamp)> {
-        self.shapes.iter().map(|(action, shapes)| {
-            let count = shapes.values().map(BTreeMap::len).sum();
-            let first = shapes.values().filter_map(|line| line.keys().next()).min();
-            (action.as_str(), count, first.map_or(Timestamp::ZERO, |order| order.0))
-        })
+    /// The actions that have jobs here.
+    pub(crate) fn actions(&self) -> impl Iterator<Item = &str> {
+        self.shapes.keys().map(String::as_str)
+    }
+
+    /// How many jobs of the action there are.
+    pub(crate) fn len_of(&self, action: &str) -> usize {
+        self.shapes.get(action).map_or(0, |shapes| shapes.values().map(BTreeMap::len).sum())
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -22,8 +22,8 @@ use crate::time::Timestamp;
 use crate::token::Token;
 use crate::worker::Worker;
 use crate::{
-    action_config, cancel, claim, compaction, cron, family, finish, lease, lines, offer, settings,
-    submit, token,
+    action_config, bulk, cancel, claim, compaction, cron, family, finish, lease, lines, offer,
+    pause, settings, submit, token,
 };
 
 /// Everything that the cluster agrees on and that is not over yet.
@@ -43,6 +43,10 @@ pub struct State {
     pub(crate) queue: Queue,
     /// Claimable jobs beyond `due_mark`, which become due in this order.
     pub(crate) later: BTreeSet<ListKey>,
+    /// Claimable jobs that expire, in this order.
+    pub(crate) expiring: BTreeSet<(Timestamp, JobId)>,
+    /// The actions whose queues are paused, and since when.
+    pub(crate) paused: BTreeMap<String, Timestamp>,
     /// Claimable jobs up to this key are in the queue.
     pub(crate) due_mark: ListKey,
     pub(crate) workers: BTreeMap<WorkerId, Arc<Worker>>,
@@ -76,6 +80,8 @@ pub struct Parts {
     pub jobs: Vec<Arc<Job>>,
     /// All workers.
     pub workers: Vec<Arc<Worker>>,
+    /// The actions whose queues are paused, and since when.
+    pub paused: Vec<(String, Timestamp)>,
     /// The jobs that ended last, oldest first, each with the command that ended it.
     pub recently_ended: Vec<(u64, JobId)>,
     /// The command that ended the last job that is not remembered any more.
@@ -121,6 +127,9 @@ impl State {
             Command::Submit(job) => submit::submit(self, t, job),
             Command::Cancel { job } => cancel::cancel(self, t, job),
             Command::Delete { job } => Ok(cancel::delete(self, t, job)),
+            Command::Bulk(bulk) => bulk::apply(self, t, *bulk),
+            Command::PauseQueue { action } => pause::pause(self, t, action),
+            Command::ResumeQueue { action } => Ok(pause::resume(self, t, action)),
             Command::SetCapacity { worker, capacity } => {
                 lease::set_capacity(self, t, worker, capacity)
             }
@@ -159,7 +168,9 @@ impl State {
     /// The earliest instant at which time alone changes something; the leader proposes
     /// [`Command::Tick`] then.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.later.first().map(|key| key.scheduled_at)
+        let due = self.later.first().map(|key| key.scheduled_at);
+        let expires = self.expiring.first().map(|(at, _)| *at);
+        [due, expires].into_iter().flatten().min()
     }
 
     /// What a checkpoint has to keep.
@@ -172,6 +183,7 @@ impl State {
             due_mark: self.due_mark,
             jobs: self.jobs.values().map(Arc::clone).collect(),
             workers: self.workers.values().map(Arc::clone).collect(),
+            paused: self.paused.iter().map(|(action, at)| (action.clone(), *at)).collect(),
             recently_ended: self.recent.iter().collect(),
             recently_ended_floor: self.recent.floor(),
             crons: self.crons.values().map(Arc::clone).collect(),
@@ -198,6 +210,7 @@ impl State {
             action_configs: by_action(parts.action_configs, |config| &config.action)?,
             settings: parts.settings,
             is_closed: parts.is_closed,
+            paused: parts.paused.into_iter().collect(),
             ..Self::default()
         };
         for token in parts.tokens {
@@ -206,6 +219,11 @@ impl State {
             }
         }
         for job in parts.jobs {
+            if let Some(key) = &job.policy.unique_key
+                && let Some(twin) = state.index.unique(&job.spec.action, key)
+            {
+                return Err(Violation::Unique(job.id, twin));
+            }
             state.index.insert(&job);
             if job.is_claimable() {
                 state.enqueue(&job);
@@ -224,6 +242,7 @@ impl State {
 
     fn advance(&mut self, at: Timestamp, transition: &mut Transition) {
         self.now = self.now.max(at);
+        self.expire_some(transition);
         for _ in 0..limits::PROMOTIONS_PER_ENTRY_MAX {
             match self.later.first().copied() {
                 Some(key) if key.scheduled_at <= self.now => {
@@ -241,9 +260,28 @@ impl State {
         }
     }
 
+    /// Ends what nobody has claimed in time.
+    fn expire_some(&mut self, transition: &mut Transition) {
+        for _ in 0..limits::EXPIRIES_PER_ENTRY_MAX {
+            match self.expiring.first().copied() {
+                Some((at, id)) if at <= self.now => self.expire(transition, id),
+                Some(_) | None => return,
+            }
+        }
+    }
+
+    /// Ends a claimable job whose time has passed.
+    pub(crate) fn expire(&mut self, transition: &mut Transition, id: JobId) {
+        self.change(id, |job| job.is_expired = true);
+        self.end(transition, id, Status::Cancel);
+    }
+
     /// Puts a claimable job where it waits, and says whether it is due.
     fn enqueue(&mut self, job: &Job) -> bool {
         let key = ListKey::of(job);
+        if let Some(at) = job.policy.expires_at {
+            self.expiring.insert((at, job.id));
+        }
         let is_due = key <= self.due_mark;
         if is_due {
             self.queue.insert(job);
@@ -254,6 +292,9 @@ impl State {
     }
 
     fn dequeue(&mut self, job: &Job) {
+        if let Some(at) = job.policy.expires_at {
+            self.expiring.remove(&(at, job.id));
+        }
         let was_in = self.later.remove(&ListKey::of(job)) || self.queue.remove(job);
         assert!(was_in, "job {}: claimable as {}, but in no queue", job.id, job.status);
     }
@@ -322,8 +363,10 @@ impl State {
         let slot = self.jobs.get_mut(&id).expect("the job was found before");
         let (worker, was_claimable) = (slot.worker, slot.is_claimable());
         let before = (slot.token, slot.ending.is_some());
+        let was_running = slot.status.is_running();
         f(Arc::make_mut(slot));
         let job = Arc::clone(slot);
+        self.index.set_running(&job.spec.action, was_running, job.status.is_running());
         self.index.set_worker(ListKey::of(&job), worker, job.worker);
         self.family.follow(before, &job);
         match (was_claimable, job.is_claimable()) {

@@ -9,7 +9,8 @@ use crate::id::JobId;
 use crate::job::{CronLink, Job, JobSpec, Parameters};
 use crate::limits;
 use crate::offer::{self, Given};
-use crate::outcome::{Refusal, Reply};
+use crate::outcome::{Event, Refusal, Reply};
+use crate::policy::Policy;
 use crate::state::{State, Transition};
 use crate::status::Status;
 use crate::time::{Span, Timestamp};
@@ -21,7 +22,9 @@ pub(crate) fn submit(
 ) -> Result<Reply, Refusal> {
     if let Some(job) = state.jobs.get(&new.id) {
         let is_same = job.is_submitted_as(&new.spec, new.retries)
-            && job.parent == new.parent.map(|parent| parent.job);
+            && job.parent == new.parent.map(|parent| parent.job)
+            && job.policy == new.policy
+            && job.retry_from == new.retry_from.unwrap_or(new.id);
         return if is_same {
             Ok(Reply::Submitted(Arc::clone(job)))
         } else {
@@ -34,17 +37,27 @@ pub(crate) fn submit(
     if !state.recent.reaches_back_to(new.drawn) {
         return Err(Refusal::SubmitTooLate(new.id));
     }
+    if let Some(twin) = twin_of(state, &new) {
+        return Ok(Reply::Submitted(Arc::clone(twin)));
+    }
     within_limits(state, &new)?;
     if let Some(parent) = new.parent {
         family::may_have_child(state, parent)?;
     }
-    let (retries, given) = offer::complete(state, &mut new.spec, new.retries)?;
+    // What is run once more has all that it needs already.
+    let (retries, given) = match new.retry_from {
+        None => offer::complete(state, &mut new.spec, new.retries)?,
+        Some(_) => (new.retries.unwrap_or(0), Given::default()),
+    };
     fits_shapes(state, &new.spec)?;
     has_room(state, new.spec.parameters.as_ref())?;
+    if let Some(job) = new.retry_from {
+        transition.announce(Event::Retried { job, by: new.id });
+    }
     let job = create(
         state,
-        (new.id, new.id, new.parent.map(|parent| parent.job)),
-        new.spec,
+        (new.id, new.retry_from.unwrap_or(new.id), new.parent.map(|parent| parent.job)),
+        (new.spec, new.policy),
         given,
         new.scheduled_at.unwrap_or(state.now),
         (retries, retries),
@@ -53,33 +66,40 @@ pub(crate) fn submit(
     Ok(Reply::Submitted(state.insert(transition, job)))
 }
 
+/// The live job that stands in the way of a new one with its unique key.
+fn twin_of<'a>(state: &'a State, new: &NewJob) -> Option<&'a Arc<Job>> {
+    let key = new.policy.unique_key.as_ref()?;
+    let id = state.index.unique(&new.spec.action, key)?;
+    Some(state.expect_job(id))
+}
+
 /// The next try of a failed job, `wait` from now. It has all that the failed one had: what their
-/// action and the config of it have become meanwhile is for new jobs.
+/// action and the config of it have become meanwhile is for new jobs. The failed one is over, so
+/// that its unique key is free.
 pub(crate) fn retry(
     state: &mut State,
     transition: &mut Transition,
     failed: &Job,
+    id: JobId,
     wait: Span,
-) -> JobId {
-    let id = id_of_retry(state, failed.id);
+) {
     let job = create(
         state,
         (id, failed.id, failed.parent),
-        failed.spec.clone(),
+        (failed.spec.clone(), failed.policy.clone()),
         Given::default(),
         state.now.plus(wait),
         (failed.retries_left - 1, failed.retries_total),
         failed.cron,
     );
     state.insert(transition, job);
-    id
 }
 
 /// An id for the retry of `failed` that no job has.
 ///
 /// The first that is derived is taken only if somebody guessed it, or if the same job failed at
 /// the same instant before; neither may stop the cluster.
-fn id_of_retry(state: &State, failed: JobId) -> JobId {
+pub(crate) fn id_of_retry(state: &State, failed: JobId) -> JobId {
     let mut why = "retry".to_owned();
     loop {
         let id = failed.derive(state.now, &why);
@@ -93,7 +113,7 @@ fn id_of_retry(state: &State, failed: JobId) -> JobId {
 fn create(
     state: &mut State,
     (id, retry_from, parent): (JobId, JobId, Option<JobId>),
-    spec: JobSpec,
+    (spec, policy): (JobSpec, Policy),
     given: Given,
     scheduled_at: Timestamp,
     (retries_left, retries_total): (u32, u32),
@@ -104,6 +124,7 @@ fn create(
         id,
         retry_from,
         spec,
+        policy,
         status: Status::Waiting,
         sequence: state.last_job,
         created_at: state.now,
@@ -114,6 +135,8 @@ fn create(
         worker: None,
         delete_requested: false,
         cancel_requested: false,
+        is_expired: false,
+        retried_by: None,
         reclaims: 0,
         attempt_count: 0,
         attempts: Vec::new(),
@@ -132,6 +155,7 @@ fn within_limits(state: &State, new: &NewJob) -> Result<(), Refusal> {
     let action = &new.spec.action;
     action_is_known(state, action)?;
     run_within_limits(&new.spec, new.retries.unwrap_or(0))?;
+    policy_within_limits(state, new)?;
     if state.jobs.len() >= limits::LIVE_JOBS_MAX {
         return Err(Refusal::QueueFull { limit: limits::LIVE_JOBS_MAX });
     }
@@ -146,6 +170,21 @@ fn fits_shapes(state: &State, spec: &JobSpec) -> Result<(), Refusal> {
         return Err(Refusal::TooManyShapes { action: action.clone(), limit });
     }
     Ok(())
+}
+
+fn policy_within_limits(state: &State, new: &NewJob) -> Result<(), Refusal> {
+    if let Some(live) = new.retry_from.filter(|id| state.jobs.contains_key(id)) {
+        return Err(Refusal::NotOver(live));
+    }
+    let bytes = new.policy.unique_key.as_ref().map_or(0, String::len);
+    at_most("unique key", count(bytes), count(limits::UNIQUE_KEY_BYTES_MAX))?;
+    let due_at = new.scheduled_at.map_or(state.now, |at| at.max(state.now));
+    match new.policy.expires_at {
+        Some(expires_at) if expires_at <= due_at => {
+            Err(Refusal::ExpiresTooEarly { job: new.id, expires_at, due_at })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Whether a worker, alive or not, offers the action, or every replica has it.

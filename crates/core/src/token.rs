@@ -16,6 +16,10 @@ use crate::time::Timestamp;
 /// The user of the first token.
 pub const FIRST_USER: &str = "admin";
 
+/// How the secret of the token of a run begins; behind it stand 64 hexadecimal digits. No user's
+/// token has as many.
+pub const RUN_TOKEN_PREFIX: &str = "stint_job_";
+
 /// What a token allows; each role may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {

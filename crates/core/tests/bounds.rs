@@ -6,6 +6,7 @@ mod bounds {
     mod checkpoint;
     mod cluster;
     mod configuration;
+    mod family;
     mod limits;
     mod tokens;
 }

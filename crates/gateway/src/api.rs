@@ -28,7 +28,7 @@ pub(crate) use crons::{CronForm, CronView};
 pub(crate) use error::ApiError;
 pub(crate) use events::{Message, Place, Subject, Topics, WatchQuery, WatchReader};
 pub(crate) use idempotency::IdempotencyKey;
-pub(crate) use jobs::{JobView, JobsQuery, Submission};
+pub(crate) use jobs::{JobView, JobsQuery, Submission, latest};
 pub(crate) use logs::{LogQuery, LogReader, Page, source};
 pub(crate) use settings::SettingsForm;
 pub(crate) use tokens::TokenRequest;

@@ -4,14 +4,33 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, header};
 
-use crate::token::Secret;
+use stint_core::TokenHash;
+
+use crate::token::{Secret, run_token_hash};
 
 /// Who somebody says to be, and the token that is to prove it.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     /// The user, where the way in which it is said has one.
     pub(crate) user: Option<String>,
-    pub(crate) secret: Secret,
+    pub(crate) token: Sent,
+}
+
+/// What was sent as a token, of which no more than the hash is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sent {
+    /// A user's.
+    User(TokenHash),
+    /// That of a run of a job.
+    Run(TokenHash),
+}
+
+impl Sent {
+    /// Reads the text of one; `None` if it is none.
+    fn parse(text: &str) -> Option<Self> {
+        let of_user = || Secret::parse(text).map(|secret| Self::User(secret.hash()));
+        run_token_hash(text).map(Self::Run).or_else(of_user)
+    }
 }
 
 impl Credentials {
@@ -23,14 +42,14 @@ impl Credentials {
         let (way, rest) = value.to_str().ok().filter(|_| more.is_none())?.split_once(' ')?;
         let rest = rest.trim();
         if way.eq_ignore_ascii_case("bearer") {
-            return Some(Self { user: None, secret: Secret::parse(rest)? });
+            return Some(Self { user: None, token: Sent::parse(rest)? });
         }
         if !way.eq_ignore_ascii_case("basic") {
             return None;
         }
         let pair = String::from_utf8(BASE64_STANDARD.decode(rest).ok()?).ok()?;
         let (user, token) = pair.split_once(':')?;
-        Some(Self { user: Some(user.to_owned()), secret: Secret::parse(token)? })
+        Some(Self { user: Some(user.to_owned()), token: Sent::parse(token)? })
     }
 }
 

@@ -77,12 +77,13 @@ async fn operate(
     match operation {
         Operation::ListJobs => jobs::list(api, query).await,
         Operation::SubmitJob => jobs::submit(api, &caller, request).await,
-        Operation::GetJob => jobs::get(api, &id).await,
+        Operation::GetJob => jobs::get(api, &caller, &id).await,
         Operation::DeleteJob => jobs::delete(api, &caller, &id).await,
         Operation::CancelJob => jobs::cancel(api, &caller, &id).await,
         Operation::GetJobLogs => {
             logs::get(api, &caller, &id, kind, (query, request.headers())).await
         }
+        Operation::ListJobAttempts => jobs::attempts(api, &caller, &id).await,
         Operation::ListWorkers => workers::list(api).await,
         Operation::SetWorkerCapacity => workers::set_capacity(api, &caller, &id, request).await,
         Operation::DrainWorker => workers::drain(api, &caller, &id, request).await,

@@ -160,3 +160,6 @@ const fn nonzero(number: u32) -> NonZeroU32 {
 /// Actions whose metrics are told apart; the others are `other`. A scrape has about fifty lines for
 /// each, and whoever stores it pays for each line.
 pub(crate) const METRICS_ACTIONS_MAX: usize = 100;
+
+/// Attempts that a job shows beside the rest of its record. `/jobs/{id}/attempts` has more.
+pub(crate) const ATTEMPTS_SHOWN: usize = 16;

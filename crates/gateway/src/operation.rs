@@ -18,6 +18,8 @@ pub enum Operation {
     CancelJob,
     /// The output of a job, so far or until it ends.
     GetJobLogs,
+    /// The runs of a job.
+    ListJobAttempts,
     /// All workers.
     ListWorkers,
     /// Changes what a worker has.
@@ -65,13 +67,14 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
         Self::DeleteJob,
         Self::CancelJob,
         Self::GetJobLogs,
+        Self::ListJobAttempts,
         Self::ListWorkers,
         Self::SetWorkerCapacity,
         Self::DrainWorker,
@@ -103,6 +106,7 @@ impl Operation {
             Self::DeleteJob => (Method::DELETE, "/jobs/{id}"),
             Self::CancelJob => (Method::POST, "/jobs/{id}/cancel"),
             Self::GetJobLogs => (Method::GET, "/jobs/{id}/logs"),
+            Self::ListJobAttempts => (Method::GET, "/jobs/{id}/attempts"),
             Self::ListWorkers => (Method::GET, "/workers"),
             Self::SetWorkerCapacity => (Method::POST, "/workers/{id}/capacity"),
             Self::DrainWorker => (Method::POST, "/workers/{id}/drain"),
@@ -135,6 +139,7 @@ impl Operation {
             Self::DeleteJob => ("stint.v0.Jobs", "DeleteJob"),
             Self::CancelJob => ("stint.v0.Jobs", "CancelJob"),
             Self::GetJobLogs => ("stint.v0.Jobs", "GetJobLogs"),
+            Self::ListJobAttempts => ("stint.v0.Jobs", "ListJobAttempts"),
             Self::ListWorkers => ("stint.v0.Workers", "ListWorkers"),
             Self::SetWorkerCapacity => ("stint.v0.Workers", "SetWorkerCapacity"),
             Self::DrainWorker => ("stint.v0.Workers", "DrainWorker"),
@@ -164,12 +169,26 @@ impl Operation {
         Self::ALL.into_iter().find(|operation| operation.grpc() == (service, method))
     }
 
+    /// Whether the process of a job may do it, with the token of its run: to jobs that descend from
+    /// its own.
+    pub const fn is_for_runs(self) -> bool {
+        matches!(
+            self,
+            Self::SubmitJob
+                | Self::GetJob
+                | Self::CancelJob
+                | Self::GetJobLogs
+                | Self::ListJobAttempts
+        )
+    }
+
     /// The weakest role that may do it.
     pub const fn role(self) -> Role {
         match self {
             Self::ListJobs
             | Self::GetJob
             | Self::GetJobLogs
+            | Self::ListJobAttempts
             | Self::ListWorkers
             | Self::ListCrons
             | Self::GetCron

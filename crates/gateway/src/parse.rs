@@ -1,7 +1,7 @@
 //! The words that both doors know: what a text of a request means in types of the core.
 
 use stint_core::limits::{NAME_BYTES_MAX, TIMEOUT_BYTES_MAX};
-use stint_core::{JobId, ParseTimeoutError, Role, Timeout, TokenId, WorkerId};
+use stint_core::{JobId, ParseTimeoutError, Priority, Role, Timeout, TokenId, WorkerId};
 
 use crate::api::ApiError;
 use crate::limits;
@@ -61,6 +61,14 @@ pub(crate) fn role(text: &str) -> Result<Role, ApiError> {
     let names = Role::ALL.map(Role::name).join(", ");
     Role::of_name(text)
         .ok_or_else(|| ApiError::field("role", format!("one of {names}"), quoted(text)))
+}
+
+/// The priority of a job; none is the default.
+pub(crate) fn priority(level: Option<u64>) -> Result<Priority, ApiError> {
+    let Some(level) = level else { return Ok(Priority::default()) };
+    Priority::new(level).ok_or_else(|| {
+        ApiError::field("priority", "an integer from 0 to 100", format!("the number {level}"))
+    })
 }
 
 /// As much of what a client sent as a message shows.

@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
-use stint_core::TokenHash;
+use stint_core::{RUN_TOKEN_PREFIX, TokenHash};
 
 /// The secret of a token: 256 random bits. The cluster keeps its SHA-256 and nothing else; so many
 /// random bits need no slow hash and no salt, since nobody can try them all.
@@ -41,6 +41,18 @@ impl Secret {
     }
 }
 
+/// What the cluster keeps of the token of a run, which its worker has drawn: the SHA-256 of the text,
+/// which has one spelling; `None` if it is none.
+pub(crate) fn run_token_hash(text: &str) -> Option<TokenHash> {
+    let digits = text.strip_prefix(RUN_TOKEN_PREFIX)?.as_bytes();
+    let is_one = digits.len() == RUN_TOKEN_DIGITS
+        && digits.iter().all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(digit));
+    is_one.then(|| TokenHash(Sha256::digest(text).into()))
+}
+
+/// 256 random bits, four to a digit.
+const RUN_TOKEN_DIGITS: usize = 64;
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
@@ -59,6 +71,18 @@ mod tests {
         assert_eq!(Secret::parse(&text).unwrap().0, secret.0);
         let hash = [0x07, 0xf5, 0x46, 0x73, 0x24, 0xa3, 0x1a, 0xb4];
         assert_eq!(secret.hash().0.first_chunk(), Some(&hash), "printf %s TEXT | sha256sum");
+    }
+
+    #[test]
+    fn a_runs_token_is_no_users_and_has_one_text() {
+        let text = format!("{RUN_TOKEN_PREFIX}{}", "0f".repeat(32));
+        assert!(run_token_hash(&text).is_some());
+        assert!(Secret::parse(&text).is_none());
+        let users = Secret([7; 32]).reveal();
+        let short = format!("{RUN_TOKEN_PREFIX}{}", "0f".repeat(31));
+        for text in [&text.to_uppercase(), &format!("{text}0"), &short, &users] {
+            assert!(run_token_hash(text).is_none(), "{text}");
+        }
     }
 
     #[test]

@@ -50,6 +50,15 @@ impl Exit {
         }
     }
 
+    /// What the end of all its children means to the process that waited for them.
+    pub(crate) fn of_children(parent: &v0::Job) -> Self {
+        if parent.children_failed.is_none_or(|failed| failed == 0) {
+            Self::Done
+        } else {
+            Self::Failed
+        }
+    }
+
     /// What an error means.
     pub(crate) fn of_error(error: &anyhow::Error) -> Self {
         if error.is::<config::Error>() || error.is::<stint_tls::Error>() || error.is::<Usage>() {

@@ -143,6 +143,17 @@ impl Printer {
         }
     }
 
+    /// The runs of one job.
+    pub(crate) fn attempts(
+        self,
+        runs: &stint_client::v0::ListJobAttemptsResponse,
+    ) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => line(&table::attempts(&runs.attempts)),
+            Output::Json => json(&json::Attempts::of(runs)),
+        }
+    }
+
     /// Jobs.
     pub(crate) fn jobs(self, jobs: &[stint_client::v0::Job]) -> Result<(), Error> {
         match self.0 {

@@ -117,7 +117,7 @@ impl Action {
             if variable.is_empty() || variable.contains(['=', '\0']) || value.contains('\0') {
                 return wrong(format!("\"{variable}\" is no environment variable"));
             }
-            if variable.starts_with("STINT_") {
+            if variable.starts_with("STINT_") && variable != "STINT_CA" {
                 return wrong(format!(
                     "the variable {variable} is not the operator's to set: names that begin \
                      with STINT_ are the worker's"

@@ -6,6 +6,7 @@
 //! `guardian`, a process of its own.
 #![deny(missing_docs)]
 
+mod access;
 mod account;
 mod agent;
 mod builtin;

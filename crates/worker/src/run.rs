@@ -9,6 +9,7 @@ use stint_consensus::Replica;
 use stint_core::{Attempt, Exit, ExitCause, Job, Timeout};
 use tokio::sync::{oneshot, watch};
 
+use crate::access::{self, Access, Given};
 use crate::config::Action;
 use crate::guardian::launch::Launch;
 use crate::guardian::wire::{End, Ended};
@@ -44,7 +45,16 @@ pub(crate) async fn command(
     let now = Instant::now();
     let (deadline, stop_timeout) =
         (deadline(&job).or(action.deadline), stop_timeout(&job, &action));
-    let standing = *orders.borrow_and_update();
+    let mut standing = *orders.borrow_and_update();
+    let mut access = None;
+    if standing == Orders::default() && attempt.traits.has_children {
+        match access::give(&context.replica, job.id, &attempt, &mut orders).await {
+            Given::Access(given) => access = Some(given),
+            Given::Lost => return None,
+            Given::NotWanted(new) => standing = new,
+            Given::Failed(reason) => return Some(could_not_start(reason)),
+        }
+    }
     if standing != Orders::default() {
         // It was over before it began.
         let mut stop = Stop::new(now, None, stop_timeout);
@@ -61,7 +71,7 @@ pub(crate) async fn command(
     };
     let (line_count, limits, notes) = (job.line_count, action.output, Arc::clone(&context.notes));
     // It takes files, the user database and a new process, all of which may keep it waiting.
-    let starting = move || start(&context, &job, &attempt, &action);
+    let starting = move || start(&context, (&*job, &attempt), &action, access);
     let (process, guarded, pipes) = match tokio::task::spawn_blocking(starting).await {
         Ok(Start::Started(process, guarded, pipes)) => (process, guarded, pipes),
         Ok(Start::Failed(reason)) => return Some(could_not_start(reason)),
@@ -131,11 +141,17 @@ enum Start {
     TooLate,
 }
 
-fn start(context: &Context, job: &Job, attempt: &Attempt, action: &Action) -> Start {
-    let invocation = match Invocation::new(action, job, attempt) {
+fn start(
+    context: &Context,
+    (job, attempt): (&Job, &Attempt),
+    action: &Action,
+    access: Option<Access>,
+) -> Start {
+    let mut invocation = match Invocation::new(action, job, attempt) {
         Ok(invocation) => invocation,
         Err(reason) => return Start::Failed(reason),
     };
+    invocation.environment.extend(access.into_iter().flat_map(Access::variables));
     let mark = Mark { lease: attempt.lease, job: job.id };
     let Context { lease, notes, .. } = context;
     if !lease.is_valid() {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use stint_consensus::{Config, Keep, Member, Replica, Timing};
 use stint_core::{
-    ActionTraits, Attempt, Epoch, Job, JobId, JobSpec, LeaseId, Parameters, Status, Timestamp,
-    WorkerId,
+    ActionTraits, Attempt, Epoch, Job, JobId, JobSpec, LeaseId, Parameters, Policy, Status,
+    Timestamp, WorkerId,
 };
 use stint_storage::{Identity, Store};
 use tempfile::TempDir;
@@ -75,6 +75,9 @@ pub(crate) fn job(action: &str, parameters: &[(&str, &str)]) -> Arc<Job> {
             end: None,
         }],
         line_count: 0,
+        policy: Policy::default(),
+        is_expired: false,
+        retried_by: None,
         from_config: std::collections::BTreeSet::new(),
         parent: None,
         children: stint_core::Children::default(),

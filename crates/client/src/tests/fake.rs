@@ -199,6 +199,13 @@ impl Jobs for Service {
         self.done("cancel").await
     }
 
+    async fn list_job_attempts(
+        &self,
+        _: Request<v0::ListJobAttemptsRequest>,
+    ) -> Reply<v0::ListJobAttemptsResponse> {
+        self.done("attempts").await
+    }
+
     async fn get_job_logs(
         &self,
         request: Request<v0::GetJobLogsRequest>,

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use prost::Message as _;
 use stint_core::{
-    Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, NewJob, Offer, Parent,
-    Registration, Retention, Span, Timestamp,
+    Bulk, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, NewJob, Offer,
+    Parent, Registration, Retention, Span, Timestamp,
 };
 use stint_proto::log::v1 as pb;
 use stint_proto::log::v1::proposal::Command as Wire;
@@ -13,12 +13,12 @@ use super::audit::origin_of;
 use super::configuration::{
     action_config, action_config_of, change, change_of, new_cron, new_cron_of,
 };
-use super::job::{line, line_of, spec, spec_of};
+use super::job::{line, line_of, policy, policy_of, spec, spec_of};
 use super::offer::{offers, offers_of};
 use super::token::{hash_of, new_token, new_token_of, token_id, token_ref};
 use super::{
-    Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
-    worker_id, worker_ref,
+    Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, job_id_if_any, lease,
+    missing, worker_id, worker_ref,
 };
 use crate::audit::Origin;
 use crate::limits::PROPOSAL_BYTES_MAX;
@@ -75,17 +75,10 @@ pub(crate) fn decode_proposal(bytes: &[u8]) -> Decoded<(Timestamp, Command)> {
 fn to_wire(command: &Command) -> Wire {
     match command {
         Command::Tick => Wire::Tick(pb::Tick {}),
-        Command::Submit(new) => Wire::Submit(pb::Submit {
-            job: job_bytes(new.id),
-            drawn: new.drawn,
-            spec: Some(spec(&new.spec)),
-            scheduled_at_ms: new.scheduled_at.map(Timestamp::as_ms),
-            retries: new.retries.unwrap_or(0),
-            no_retries_said: new.retries.is_none(),
-            parent: new
-                .parent
-                .map(|parent| pb::Parent { job: job_bytes(parent.job), lease: parent.lease.0 }),
-        }),
+        Command::Submit(new) => Wire::Submit(submit(new)),
+        Command::Bulk(jobs) => Wire::Bulk(bulk(jobs)),
+        Command::PauseQueue { action } => Wire::PauseQueue(action_ref(action)),
+        Command::ResumeQueue { action } => Wire::ResumeQueue(action_ref(action)),
         Command::Cancel { job } => Wire::Cancel(pb::JobRef { job: job_bytes(*job) }),
         Command::Delete { job } => Wire::Delete(pb::JobRef { job: job_bytes(*job) }),
         Command::SetCapacity { worker, capacity: map } => Wire::SetCapacity(pb::SetCapacity {
@@ -146,14 +139,10 @@ fn from_wire(command: Wire) -> Decoded<Command> {
     let by = |by: &pb::WorkerRef| Ok((worker_id(by.worker)?, Epoch(by.epoch)));
     Ok(match command {
         Wire::Tick(_) => Command::Tick,
-        Wire::Submit(new) => Command::Submit(NewJob {
-            id: job_id(&new.job)?,
-            drawn: new.drawn,
-            spec: spec_of(new.spec.ok_or_else(|| missing("job spec"))?)?,
-            scheduled_at: new.scheduled_at_ms.map(at),
-            retries: (!new.no_retries_said).then_some(new.retries),
-            parent: new.parent.as_ref().map(parent_of).transpose()?,
-        }),
+        Wire::Submit(new) => Command::Submit(submit_of(new)?),
+        Wire::Bulk(jobs) => Command::Bulk(Box::new(bulk_of(jobs)?)),
+        Wire::PauseQueue(of) => Command::PauseQueue { action: of.action },
+        Wire::ResumeQueue(of) => Command::ResumeQueue { action: of.action },
         Wire::Cancel(of) => Command::Cancel { job: job_id(&of.job)? },
         Wire::Delete(of) => Command::Delete { job: job_id(&of.job)? },
         Wire::SetCapacity(set) => Command::SetCapacity {
@@ -213,6 +202,57 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         Wire::CreateToken(new) => Command::CreateToken(Box::new(new_token_of(new)?)),
         Wire::RevokeToken(of) => Command::RevokeToken { id: token_id(&of.token)? },
     })
+}
+
+fn submit(new: &NewJob) -> pb::Submit {
+    pb::Submit {
+        job: job_bytes(new.id),
+        drawn: new.drawn,
+        spec: Some(spec(&new.spec)),
+        scheduled_at_ms: new.scheduled_at.map(Timestamp::as_ms),
+        retries: new.retries.unwrap_or(0),
+        no_retries_said: new.retries.is_none(),
+        policy: policy(&new.policy),
+        retry_from: new.retry_from.map(job_bytes).unwrap_or_default(),
+        parent: new
+            .parent
+            .map(|parent| pb::Parent { job: job_bytes(parent.job), lease: parent.lease.0 }),
+    }
+}
+
+fn submit_of(new: pb::Submit) -> Decoded<NewJob> {
+    Ok(NewJob {
+        id: job_id(&new.job)?,
+        drawn: new.drawn,
+        spec: spec_of(new.spec.ok_or_else(|| missing("job spec"))?)?,
+        scheduled_at: new.scheduled_at_ms.map(at),
+        retries: (!new.no_retries_said).then_some(new.retries),
+        policy: policy_of(new.policy)?,
+        retry_from: job_id_if_any(&new.retry_from)?,
+        parent: new.parent.as_ref().map(parent_of).transpose()?,
+    })
+}
+
+fn bulk(bulk: &Bulk) -> pb::Bulk {
+    let empty = pb::Bulk::default();
+    let ids = |jobs: &[JobId]| jobs.iter().copied().map(job_bytes).collect();
+    match bulk {
+        Bulk::Cancel(jobs) => pb::Bulk { cancel: ids(jobs), ..empty },
+        Bulk::Delete(jobs) => pb::Bulk { delete: ids(jobs), ..empty },
+        Bulk::Retry(jobs) => pb::Bulk { retry: jobs.iter().map(submit).collect(), ..empty },
+    }
+}
+
+fn bulk_of(bulk: pb::Bulk) -> Decoded<Bulk> {
+    let ids = |jobs: &[Vec<u8>]| jobs.iter().map(|job| job_id(job)).collect::<Decoded<_>>();
+    match (bulk.cancel.is_empty(), bulk.delete.is_empty(), bulk.retry.is_empty()) {
+        (_, true, true) => ids(&bulk.cancel).map(Bulk::Cancel),
+        (true, false, true) => ids(&bulk.delete).map(Bulk::Delete),
+        (true, true, false) => {
+            bulk.retry.into_iter().map(submit_of).collect::<Decoded<_>>().map(Bulk::Retry)
+        }
+        _ => Err(Garbled::new("bulk", "it is of more than one kind")),
+    }
 }
 
 fn action_ref(action: &str) -> pb::ActionRef {

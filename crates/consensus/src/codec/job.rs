@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use prost::Message as _;
 use stint_core::{
     Attempt, AttemptEnd, Children, CronId, CronLink, Ending, Epoch, Job, JobSpec, LeftOut, Line,
-    Status, Stream, Timeout, Timestamp,
+    Policy, Priority, Status, Stream, Timeout, Timestamp,
 };
 use stint_proto::log::v1 as pb;
 
 use super::offer::{traits, traits_of};
 use super::token::hash_of;
 use super::{
-    Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, missing,
-    strings, uuid, worker_id,
+    Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, job_id_if_any, lease,
+    missing, strings, uuid, worker_id,
 };
 
 pub(crate) fn encode_job(job: &Job) -> Vec<u8> {
@@ -50,6 +50,9 @@ pub(super) fn to_wire(job: &Job) -> pb::Job {
         token: job.token.map(|hash| hash.0.to_vec()).unwrap_or_default(),
         left_out: job.left_out.iter().map(|what| left_out(*what)).collect(),
         cron: job.cron.map(cron_link),
+        policy: policy(&job.policy),
+        is_expired: job.is_expired,
+        retried_by: job.retried_by.map(job_bytes).unwrap_or_default(),
     }
 }
 
@@ -79,6 +82,9 @@ pub(super) fn from_wire(job: pb::Job) -> Decoded<Job> {
         token: some(&job.token).map(hash_of).transpose()?,
         left_out: all_left_out(&job.left_out)?,
         cron: job.cron.as_ref().map(cron_link_of).transpose()?,
+        policy: policy_of(job.policy)?,
+        is_expired: job.is_expired,
+        retried_by: job_id_if_any(&job.retried_by)?,
     })
 }
 
@@ -123,6 +129,28 @@ fn cron_link_of(link: &pb::CronLink) -> Decoded<CronLink> {
     Ok(CronLink {
         id: uuid("cron id", &link.cron).map(CronId::from_bytes)?,
         tick: link.tick_ms.map(at),
+    })
+}
+
+/// Absent where nobody asked for anything, as in most jobs.
+pub(super) fn policy(policy: &Policy) -> Option<pb::Policy> {
+    let default = Policy::default();
+    let level = |priority: Priority| u32::from(priority.level());
+    (*policy != default).then(|| pb::Policy {
+        priority: Some(policy.priority).filter(|p| *p != default.priority).map(level),
+        unique_key: policy.unique_key.clone(),
+        expires_at_ms: policy.expires_at.map(Timestamp::as_ms),
+    })
+}
+
+pub(super) fn policy_of(policy: Option<pb::Policy>) -> Decoded<Policy> {
+    let policy = policy.unwrap_or_default();
+    let priority =
+        |level: u32| Priority::new(level.into()).ok_or_else(|| Garbled::new("priority", level));
+    Ok(Policy {
+        priority: policy.priority.map(priority).transpose()?.unwrap_or_default(),
+        unique_key: policy.unique_key,
+        expires_at: policy.expires_at_ms.map(at),
     })
 }
 

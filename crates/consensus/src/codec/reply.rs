@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use prost::Message as _;
-use stint_core::{Epoch, Refusal, Reply, Timestamp, TokenId};
+use stint_core::{Epoch, JobId, Refusal, Reply, Timestamp, TokenId};
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::answer::Answer as Wire;
 
@@ -25,6 +25,9 @@ pub(crate) fn encode_answer(answer: &Result<Reply, Refusal>) -> Vec<u8> {
                 .map(|run| pb::FinishAnswer { refusal: run.as_ref().err().map(refusal) })
                 .collect(),
         }),
+        Ok(Reply::Bulk(jobs)) => {
+            Wire::Bulk(pb::BulkAnswers { jobs: jobs.iter().map(bulk_answer).collect() })
+        }
         Err(no) => Wire::Refusal(refusal(no)),
     };
     pb::Answer { answer: Some(answer) }.encode_to_vec()
@@ -46,8 +49,25 @@ pub(crate) fn decode_answer(bytes: &[u8]) -> Decoded<Result<Reply, Refusal>> {
             };
             Reply::Finished(answers.runs.into_iter().map(one).collect::<Decoded<_>>()?)
         }
+        Wire::Bulk(answers) => {
+            Reply::Bulk(answers.jobs.into_iter().map(bulk_answer_of).collect::<Decoded<_>>()?)
+        }
         Wire::Refusal(no) => return refusal_of(no).map(Err),
     }))
+}
+
+fn bulk_answer(answer: &Result<JobId, Refusal>) -> pb::BulkAnswer {
+    match answer {
+        Ok(job) => pb::BulkAnswer { job: job_bytes(*job), refusal: None },
+        Err(no) => pb::BulkAnswer { job: Vec::new(), refusal: Some(refusal(no)) },
+    }
+}
+
+fn bulk_answer_of(answer: pb::BulkAnswer) -> Decoded<Result<JobId, Refusal>> {
+    match answer.refusal {
+        None => job_id(&answer.job).map(Ok),
+        Some(no) => refusal_of(no).map(Err),
+    }
 }
 
 /// A refusal alone, as the audit log keeps it.
@@ -61,6 +81,11 @@ pub(super) fn decode_refusal(bytes: &[u8]) -> Decoded<Refusal> {
 
 fn number(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+/// Of what there is no more than so many.
+fn limited(kind: u32, limit: usize) -> pb::Refusal {
+    pb::Refusal { kind, a: number(limit), ..pb::Refusal::default() }
 }
 
 fn refusal(no: &Refusal) -> pb::Refusal {
@@ -107,9 +132,7 @@ fn refusal(no: &Refusal) -> pb::Refusal {
             pb::Refusal { kind: 18, text: action.clone(), ..empty }
         }
         Refusal::TooManyCrons { limit } => pb::Refusal { kind: 19, a: number(*limit), ..empty },
-        Refusal::TooManyActionConfigs { limit } => {
-            pb::Refusal { kind: 20, a: number(*limit), ..empty }
-        }
+        Refusal::TooManyActionConfigs { limit } => limited(20, *limit),
         Refusal::NextRunTooEarly { next_run, anchor } => {
             pb::Refusal { kind: 21, a: next_run.as_ms(), b: anchor.as_ms(), ..empty }
         }
@@ -128,6 +151,12 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         Refusal::ClusterIsOpen => pb::Refusal { kind: 36, ..empty },
         Refusal::QueueTooLarge { limit } => pb::Refusal { kind: 37, a: *limit, ..empty },
         Refusal::OtherRetention => pb::Refusal { kind: 90, ..empty },
+        Refusal::ExpiresTooEarly { job, expires_at, due_at } => {
+            let (a, b) = (expires_at.as_ms(), due_at.as_ms());
+            pb::Refusal { kind: 80, job: job_bytes(*job), a, b, ..empty }
+        }
+        Refusal::NotOver(id) => pb::Refusal { kind: 81, job: job_bytes(*id), ..empty },
+        Refusal::TooManyPausedQueues { limit } => limited(82, *limit),
     }
 }
 
@@ -184,6 +213,13 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
             Refusal::BadParameter { action: no.text, parameter, problem }
         }
         90 => Refusal::OtherRetention,
+        80 => Refusal::ExpiresTooEarly {
+            job: job()?,
+            expires_at: Timestamp::from_ms(no.a),
+            due_at: Timestamp::from_ms(no.b),
+        },
+        81 => Refusal::NotOver(job()?),
+        82 => Refusal::TooManyPausedQueues { limit: size(no.a) },
         other => return Err(Garbled::new("refusal", other)),
     })
 }

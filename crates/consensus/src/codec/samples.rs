@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff,
+    ActionConfig, ActionConfigId, ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff, Bulk,
     CapacityMap, Change, Children, Command, Compaction, CronId, CronLink, Declaration,
     Declarations, Defaults, Draining, Ending, Epoch, Exit, ExitCause, Finished, Incarnation, Job,
     JobId, JobSpec, LeaseId, LeftOut, Line, ListKey, NewCron, NewJob, NewToken, Offer,
-    OnWorkerLoss, Parent, Parts, Refusal, Registration, Reply, Retention, Role, SettingsChange,
-    Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
+    OnWorkerLoss, Parent, Parts, Policy, Priority, Refusal, Registration, Reply, Retention, Role,
+    SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId,
+    WorkerStatus,
 };
 
 const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");
@@ -89,6 +90,13 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::Submit(_) => "submit",
         Command::Cancel { .. } => "cancel",
         Command::Delete { .. } => "delete",
+        Command::Bulk(bulk) => match **bulk {
+            Bulk::Cancel(_) => "bulk_cancel",
+            Bulk::Delete(_) => "bulk_delete",
+            Bulk::Retry(_) => "bulk_retry",
+        },
+        Command::PauseQueue { .. } => "pause_queue",
+        Command::ResumeQueue { .. } => "resume_queue",
         Command::SetCapacity { .. } => "set_capacity",
         Command::Drain { .. } => "drain",
         Command::Resume { .. } => "resume",
@@ -115,10 +123,10 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
     }
 }
 
-pub(crate) const COMMANDS: usize = 27;
+pub(crate) const COMMANDS: usize = 32;
 
 pub(crate) fn commands() -> Vec<Command> {
-    [of_jobs(), of_the_cluster(), of_life()].concat()
+    [of_jobs(), of_queues(), of_the_cluster(), of_life()].concat()
 }
 
 /// The commands of drains and of children.
@@ -166,6 +174,35 @@ fn of_the_cluster() -> Vec<Command> {
     ]
 }
 
+/// What is asked of many jobs at once.
+fn of_queues() -> Vec<Command> {
+    let retry = NewJob {
+        id: JobId::from_bytes([8; 16]),
+        drawn: 301,
+        spec: spec(),
+        scheduled_at: None,
+        retries: Some(2),
+        policy: policy(),
+        retry_from: Some(JOB),
+        parent: None,
+    };
+    vec![
+        Command::Bulk(Box::new(Bulk::Cancel(vec![JOB, JobId::from_bytes([1; 16])]))),
+        Command::Bulk(Box::new(Bulk::Delete(vec![JOB]))),
+        Command::Bulk(Box::new(Bulk::Retry(vec![retry]))),
+        Command::PauseQueue { action: "encode".to_owned() },
+        Command::ResumeQueue { action: "encode".to_owned() },
+    ]
+}
+
+fn policy() -> Policy {
+    Policy {
+        priority: Priority::new(70).expect("a level"),
+        unique_key: Some("nightly".to_owned()),
+        expires_at: Some(Timestamp::from_ms(1_700_000_005_000)),
+    }
+}
+
 fn of_jobs() -> Vec<Command> {
     let (worker, epoch, job) = (worker_id(), Epoch(3), JOB);
     let line = |stream, text: &str| Line { stream, text: text.to_owned() };
@@ -178,6 +215,8 @@ fn of_jobs() -> Vec<Command> {
             scheduled_at: Some(Timestamp::from_ms(0)),
             retries: Some(2),
             parent: Some(Parent { job: JobId::from_bytes([9; 16]), lease: LeaseId(7) }),
+            policy: Policy::default(),
+            retry_from: None,
         }),
         Command::Cancel { job },
         Command::Delete { job },
@@ -293,6 +332,9 @@ pub(crate) fn job() -> Job {
         children: Children { total: 5, left: 2, failed: 1 },
         ending: Some(Ending::Over(Status::Cancel)),
         token: Some(TokenHash([8; 32])),
+        policy: policy(),
+        is_expired: true,
+        retried_by: Some(JobId::from_bytes([8; 16])),
     }
 }
 
@@ -340,10 +382,11 @@ pub(crate) fn reply_number(reply: &Reply) -> usize {
         Reply::Claimed { .. } => 4,
         Reply::LinesAppended { .. } => 5,
         Reply::Finished(_) => 6,
+        Reply::Bulk(_) => 7,
     }
 }
 
-pub(crate) const REPLIES: usize = 7;
+pub(crate) const REPLIES: usize = 8;
 
 pub(crate) fn replies() -> Vec<Reply> {
     vec![
@@ -354,6 +397,7 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Claimed { count: 16 },
         Reply::LinesAppended { line_count: 99 },
         Reply::Finished(vec![Ok(()), Err(Refusal::StaleLease { job: JOB, lease: LeaseId(7) })]),
+        Reply::Bulk(vec![Ok(JOB), Err(Refusal::NoSuchJob(JOB))]),
     ]
 }
 
@@ -393,10 +437,13 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::BadParameter { .. } => 30,
         Refusal::OtherRetention => 31,
         Refusal::QueueTooLarge { .. } => 32,
+        Refusal::ExpiresTooEarly { .. } => 33,
+        Refusal::NotOver(_) => 34,
+        Refusal::TooManyPausedQueues { .. } => 35,
     }
 }
 
-pub(crate) const REFUSALS: usize = 33;
+pub(crate) const REFUSALS: usize = 36;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -441,5 +488,12 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         Refusal::OtherRetention,
         Refusal::QueueTooLarge { limit: 268_435_456 },
+        Refusal::ExpiresTooEarly {
+            job,
+            expires_at: Timestamp::from_ms(1),
+            due_at: Timestamp::from_ms(2),
+        },
+        Refusal::NotOver(job),
+        Refusal::TooManyPausedQueues { limit: 6 },
     ]
 }

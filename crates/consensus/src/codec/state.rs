@@ -91,6 +91,9 @@ impl Restored {
         for config in chunk.action_configs {
             self.parts.action_configs.push(std::sync::Arc::new(action_config_of(config)?));
         }
+        for paused in chunk.paused {
+            self.parts.paused.push((paused.action, at(paused.at_ms)));
+        }
         for token in chunk.tokens {
             self.parts.tokens.push(std::sync::Arc::new(token_of(token)?));
         }
@@ -115,6 +118,10 @@ pub(crate) fn encode_chunks(parts: &Parts) -> impl Iterator<Item = Vec<u8>> {
         .recently_ended
         .iter()
         .map(|(sequence, id)| pb::EndedJob { sequence: *sequence, job: job_bytes(*id) });
+    let mut paused = parts
+        .paused
+        .iter()
+        .map(|(action, since)| pb::PausedQueue { action: action.clone(), at_ms: since.as_ms() });
     let mut tokens = parts.tokens.iter().map(|record| token(record));
     let mut crons = parts.crons.iter().map(|record| cron(record));
     let mut configs = parts.action_configs.iter().map(|record| action_config(record));
@@ -126,6 +133,7 @@ pub(crate) fn encode_chunks(parts: &Parts) -> impl Iterator<Item = Vec<u8>> {
         room.fill(&mut chunk.crons, &mut crons);
         room.fill(&mut chunk.action_configs, &mut configs);
         room.fill(&mut chunk.tokens, &mut tokens);
+        room.fill(&mut chunk.paused, &mut paused);
         (room.bytes > 0).then(|| chunk.encode_to_vec())
     })
 }

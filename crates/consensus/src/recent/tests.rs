@@ -1,7 +1,7 @@
 //! The ring keeps the latest entries whole, within its bounds.
 
 use stint_core::{
-    Command, Incarnation, JobId, NewJob, Registration, Settings, Span, State, WorkerId,
+    Command, Incarnation, JobId, NewJob, Policy, Registration, Settings, Span, State, WorkerId,
 };
 
 use super::*;
@@ -20,7 +20,16 @@ fn submitted(bytes: usize) -> Event {
         stop_timeout: None,
     };
     let id = JobId::from_bytes([7; 16]);
-    let new = NewJob { id, drawn: 0, spec, scheduled_at: None, retries: None, parent: None };
+    let new = NewJob {
+        id,
+        drawn: 0,
+        spec,
+        scheduled_at: None,
+        retries: None,
+        policy: Policy::default(),
+        retry_from: None,
+        parent: None,
+    };
     let outcome = State::default().apply(Timestamp::from_ms(1_000), Command::Submit(new));
     let is_submission = |event: &Event| matches!(event, Event::Submitted(_));
     outcome.events.into_iter().find(is_submission).expect("the job is taken")

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stint_consensus::Replica;
 use stint_core::{
     ActionOffer, Command, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec,
-    LeaseId, Line, NewJob, Registration, Reply, Span, State, Stream, WorkerId,
+    LeaseId, Line, NewJob, Policy, Registration, Reply, Span, State, Stream, WorkerId,
 };
 
 /// The lease of a worker that no test waits for.
@@ -97,17 +97,18 @@ pub(crate) fn new_job(replica: &Replica) -> (JobId, Command) {
         stop_timeout: None,
     };
     let drawn = replica.with_state(State::sequence);
-    (
+    let policy = Policy::default();
+    let new = NewJob {
         id,
-        Command::Submit(NewJob {
-            id,
-            drawn,
-            spec,
-            scheduled_at: None,
-            retries: None,
-            parent: None,
-        }),
-    )
+        drawn,
+        spec,
+        scheduled_at: None,
+        retries: None,
+        policy,
+        retry_from: None,
+        parent: None,
+    };
+    (id, Command::Submit(new))
 }
 
 pub(crate) async fn submit(replica: &Replica) -> JobId {

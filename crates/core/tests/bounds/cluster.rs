@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stint_core::{
     ActionOffer, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished, Incarnation, Job,
-    JobId, JobSpec, NewJob, Outcome, Refusal, Registration, Reply, Span, State, Timestamp,
+    JobId, JobSpec, NewJob, Outcome, Policy, Refusal, Registration, Reply, Span, State, Timestamp,
     WorkerId, invariant,
 };
 
@@ -50,6 +50,8 @@ pub(crate) fn new_job(number: u64) -> NewJob {
         scheduled_at: None,
         retries: None,
         parent: None,
+        policy: Policy::default(),
+        retry_from: None,
     }
 }
 

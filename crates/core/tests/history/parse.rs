@@ -8,6 +8,10 @@
 //! drain WORKER [limit=5s] | resume WORKER
 //! give-token WORKER JOB N [lease=1] [epoch=1]
 //! cancel JOB | delete JOB
+//!     [priority=50] [unique=KEY] [expires=5s]
+//! retry JOB of=JOB [retries=2]        what a client asks for: a new job that runs the other once more
+//! cancel JOB | delete JOB | cancel-all JOB... | delete-all JOB...
+//! pause ACTION | resume ACTION
 //! register WORKER actions=a,b(abandon),c(backoff=5s) [has=a:1] [incarnation=1] [ttl=10s]
 //! offer WORKER actions=... [has=a:1] [epoch=1]
 //! confirm | heartbeat | leave WORKER [epoch=1]
@@ -38,11 +42,11 @@
 use std::collections::BTreeMap;
 
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionOffer, COMPACTION_ACTION, CapacityMap, Change, Command,
-    Compaction, CronId, Declaration, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, JobSpec,
-    LeaseId, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parameters, Parent, Registration,
-    Retention, Role, SettingsChange, Span, State, Stream, Timeout, Timestamp, TokenHash, TokenId,
-    WorkerId,
+    ActionConfig, ActionConfigId, ActionOffer, Bulk, COMPACTION_ACTION, CapacityMap, Change,
+    Command, Compaction, CronId, Declaration, Epoch, Exit, ExitCause, Finished, Incarnation, JobId,
+    JobSpec, LeaseId, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parameters, Parent, Policy,
+    Priority, Registration, Retention, Role, SettingsChange, Span, State, Stream, Timeout,
+    Timestamp, TokenHash, TokenId, WorkerId,
 };
 
 use super::print::Names;
@@ -90,6 +94,10 @@ impl<'a> Words<'a> {
 
     fn job(&mut self, names: &mut Names) -> Result<JobId, String> {
         Ok(names.id(self.word("the job")?))
+    }
+
+    fn jobs(&mut self, names: &mut Names) -> Vec<JobId> {
+        self.plain.by_ref().map(|name| names.id(name)).collect()
     }
 
     fn action(&mut self) -> Result<String, String> {
@@ -214,6 +222,11 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "token" => Line::Entry(token(&mut words, state)?),
         "revoke" => Line::Entry(Command::RevokeToken { id: TokenId::of(hash(&mut words)?) }),
         "tick" => Line::Entry(Command::Tick),
+        "pause" => Line::Entry(Command::PauseQueue { action: words.action()? }),
+        "resume" => Line::Entry(Command::ResumeQueue { action: words.action()? }),
+        "retry" => Line::Entry(retry(&mut words, state, names)?),
+        "cancel-all" => Line::Entry(Command::Bulk(Box::new(Bulk::Cancel(words.jobs(names))))),
+        "delete-all" => Line::Entry(Command::Bulk(Box::new(Bulk::Delete(words.jobs(names))))),
         "submit" => Line::Entry(submit(&mut words, state, names)?),
         "cancel" => Line::Entry(Command::Cancel { job: words.job(names)? }),
         "delete" => Line::Entry(Command::Delete { job: words.job(names)? }),
@@ -242,7 +255,37 @@ fn submit(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Com
         Some(job) => Some(Parent { job, lease: LeaseId(words.named_number("lease", lease(job))?) }),
         None => None,
     };
-    Ok(Command::Submit(NewJob { id, drawn: state.sequence(), spec, scheduled_at, retries, parent }))
+    let level = words.named_number("priority", 50)?;
+    let policy = Policy {
+        priority: Priority::new(level).ok_or_else(|| format!("{level} is no priority"))?,
+        unique_key: words.named("unique").map(str::to_owned),
+        expires_at: words.named_span("expires")?.map(|ms| state.now().plus(Span::from_ms(ms))),
+    };
+    let drawn = state.sequence();
+    let retry_from = None;
+    let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from, parent };
+    Ok(Command::Submit(new))
+}
+
+/// Of a job that may be over, so that the story has to say what it needs of it: its action is scan.
+fn retry(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Command, String> {
+    let id = words.job(names)?;
+    let of = names.id(words.named("of").ok_or("of= is missing")?);
+    let retries = words.named("retries").map(small).transpose()?;
+    let spec = JobSpec {
+        action: "scan".to_owned(),
+        parameters: None,
+        capacity_map: None,
+        deadline: None,
+        stop_timeout: None,
+    };
+    let policy =
+        Policy { unique_key: words.named("unique").map(str::to_owned), ..Policy::default() };
+    let drawn = state.sequence();
+    let scheduled_at = None;
+    let (retry_from, parent) = (Some(of), None);
+    let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from, parent };
+    Ok(Command::Submit(new))
 }
 
 /// A UUID by its last digits.

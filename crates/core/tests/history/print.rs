@@ -40,6 +40,7 @@ impl Names {
         for event in &outcome.events {
             if let Event::Submitted(job) = event
                 && job.retry_from != job.id
+                && !self.by_id.contains_key(&job.id)
             {
                 let name = format!("{}'", self.of(job.retry_from));
                 self.by_id.insert(job.id, name);
@@ -68,6 +69,13 @@ impl Names {
             Reply::Registered { epoch } => format!("ok: epoch {epoch}"),
             Reply::Claimed { count } => format!("ok: {count} claimed"),
             Reply::LinesAppended { line_count } => format!("ok: {line_count} lines"),
+            Reply::Bulk(answers) => {
+                let said = |answer: &Result<JobId, Refusal>| match answer {
+                    Ok(job) => self.of(*job).to_owned(),
+                    Err(refusal) => self.refusal(refusal),
+                };
+                answers.iter().map(said).collect::<Vec<_>>().join(", ")
+            }
             Reply::Finished(answers) => {
                 let said = |answer: &Result<(), Refusal>| match answer {
                     Ok(()) => "ok".to_owned(),
@@ -113,6 +121,9 @@ impl Names {
                 let names: Vec<_> = ids.iter().map(|id| self.of(*id)).collect();
                 format!("compacted {}", names.join(", "))
             }
+            Event::Retried { job, by } => format!("retried {} by {}", self.of(*job), self.of(*by)),
+            Event::QueuePaused(action) => format!("paused {action}"),
+            Event::QueueResumed(action) => format!("resumed {action}"),
             Event::LinesAppended { job, first, lines } => {
                 let texts: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
                 format!("lines of {} from {first}: {}", self.of(job.id), texts.join(", "))
@@ -129,7 +140,8 @@ impl Names {
     }
 
     fn job(&self, job: &Job) -> String {
-        let text = format!("{}: {}", self.of(job.id), job.status);
+        let expired = if job.is_expired { ", expired" } else { "" };
+        let text = format!("{}: {}{expired}", self.of(job.id), job.status);
         let Some(run) = job.attempts.last() else { return text };
         let (number, lease, worker) = (run.number, run.lease, run.worker);
         let end = run.end.as_ref().map_or("runs".to_owned(), |(at, end)| {
@@ -161,6 +173,12 @@ impl Names {
         lines.extend(configs.map(|config| format!("config {}\n", configured(config))));
         if *state.settings() != Settings::default() {
             lines.push(format!("settings {}\n", set(state.settings())));
+        }
+        for queue in state.queues() {
+            if let Some(at) = queue.paused_at {
+                let (action, due) = (queue.action, queue.due);
+                lines.push(format!("queue {action}: paused since {}, {due} due\n", Self::time(at)));
+            }
         }
         lines.extend(state.tokens().map(|token| format!("token {}\n", given(token))));
         lines.extend(state.workers().map(|worker| format!("worker {}\n", described(worker))));

@@ -13,8 +13,9 @@ pub(crate) struct Coverage {
 }
 
 /// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
-const REFUSED_IN_BOUNDS: [&str; 8] = [
+const REFUSED_IN_BOUNDS: [&str; 9] = [
     "TooManyChildren",
+    "TooManyPausedQueues",
     "QueueFull",
     "QueueTooLarge",
     "TooManyShapes",
@@ -24,8 +25,10 @@ const REFUSED_IN_BOUNDS: [&str; 8] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 25] = [
+const REFUSALS: [&str; 27] = [
     "NoMoreChildren",
+    "ExpiresTooEarly",
+    "NotOver",
     "NoSuchJob",
     "NoSuchWorker",
     "NoSuchAction",
@@ -52,11 +55,22 @@ const REFUSALS: [&str; 25] = [
     "OtherRetention",
 ];
 
-const REPLIES: [&str; 7] =
-    ["Ok", "Submitted", "SubmittedBefore", "Registered", "Claimed", "LinesAppended", "Finished"];
+const REPLIES: [&str; 8] = [
+    "Ok",
+    "Submitted",
+    "SubmittedBefore",
+    "Registered",
+    "Claimed",
+    "LinesAppended",
+    "Finished",
+    "Bulk",
+];
 
-const EVENTS: [&str; 19] = [
+const EVENTS: [&str; 22] = [
     "+AwaitsChildren",
+    "+Retried",
+    "+QueuePaused",
+    "+QueueResumed",
     "+Submitted",
     "+Due",
     "+Claimed",
@@ -87,17 +101,28 @@ const ENDS: [&str; 7] = [
     "=WorkerShutdown",
 ];
 
-const WAITS: [&str; 6] =
-    ["?NotDue", "?NoWorkerOffers", "?NoWorkerHas", "?CapacityInUse", "?Draining", "?Soon"];
+const WAITS: [&str; 7] = [
+    "?Paused",
+    "?NotDue",
+    "?NoWorkerOffers",
+    "?NoWorkerHas",
+    "?CapacityInUse",
+    "?Draining",
+    "?Soon",
+];
 
 /// Paths that no other word names.
-const PATHS: [&str; 16] = [
+const PATHS: [&str; 20] = [
     "a parent ended with its last child",
     "a parent failed by a child",
     "a parent was canceled with its last child",
     "a parent without a worker waited for a canceled child",
     "a child with children ended",
     "a child was retried",
+    "expired",
+    "a reclaimed job expired",
+    "was the job of its key already",
+    "failed and kept its key",
     "failed by its reclaims",
     "abandoned",
     "retried",
@@ -123,6 +148,7 @@ impl Coverage {
     pub(crate) fn see_wait(&mut self, reason: &WaitReason) {
         self.words.insert(match reason {
             WaitReason::NotDue(_) => "?NotDue",
+            WaitReason::Paused(_) => "?Paused",
             WaitReason::NoWorkerOffers(_) => "?NoWorkerOffers",
             WaitReason::NoWorkerHas(_) => "?NoWorkerHas",
             WaitReason::CapacityInUse { .. } => "?CapacityInUse",
@@ -141,15 +167,8 @@ impl Coverage {
                 }
             }
         }
-        let is_change = |event: &Event| matches!(event, Event::CronChanged(_));
-        if let (Command::PutCron(_), Ok(_)) = (command, &outcome.reply)
-            && !outcome.events.iter().any(is_change)
-        {
-            self.words.insert("put the same cron again");
-        }
-        if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
-            self.words.insert("put the cron of the compaction");
-        }
+        self.see_crons(command, outcome);
+        self.see_twin(command, outcome);
         for event in &outcome.events {
             self.words.insert(event_word(event));
             match event {
@@ -160,6 +179,7 @@ impl Coverage {
                     if job.parent.is_some() && job.children.total > 0 {
                         self.words.insert("a child with children ended");
                     }
+                    self.see_policy(job);
                     let is_lost = !matches!(command, Command::Finish { .. });
                     match job.status {
                         Status::Error if is_lost => self.words.insert("failed by its reclaims"),
@@ -204,6 +224,38 @@ impl Coverage {
         }
     }
 
+    fn see_policy(&mut self, job: &stint_core::Job) {
+        if job.is_expired {
+            self.words.insert("expired");
+        }
+        if job.is_expired && !job.attempts.is_empty() {
+            self.words.insert("a reclaimed job expired");
+        }
+        if job.retried_by.is_some() && job.policy.unique_key.is_some() {
+            self.words.insert("failed and kept its key");
+        }
+    }
+
+    fn see_crons(&mut self, command: &Command, outcome: &Outcome) {
+        let is_change = |event: &Event| matches!(event, Event::CronChanged(_));
+        if let (Command::PutCron(_), Ok(_)) = (command, &outcome.reply)
+            && !outcome.events.iter().any(is_change)
+        {
+            self.words.insert("put the same cron again");
+        }
+        if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
+            self.words.insert("put the cron of the compaction");
+        }
+    }
+
+    fn see_twin(&mut self, command: &Command, outcome: &Outcome) {
+        if let (Command::Submit(new), Ok(Reply::Submitted(job))) = (command, &outcome.reply)
+            && new.id != job.id
+        {
+            self.words.insert("was the job of its key already");
+        }
+    }
+
     fn see_reply(&mut self, reply: &Reply) {
         self.words.insert(match reply {
             Reply::Ok => "Ok",
@@ -213,8 +265,12 @@ impl Coverage {
             Reply::Claimed { .. } => "Claimed",
             Reply::LinesAppended { .. } => "LinesAppended",
             Reply::Finished(_) => "Finished",
+            Reply::Bulk(_) => "Bulk",
         });
         if let Reply::Finished(answers) = reply {
+            self.words.extend(answers.iter().filter_map(|a| a.as_ref().err()).map(refusal_word));
+        }
+        if let Reply::Bulk(answers) = reply {
             self.words.extend(answers.iter().filter_map(|a| a.as_ref().err()).map(refusal_word));
         }
     }
@@ -269,6 +325,9 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::NoMoreChildren(_) => "NoMoreChildren",
         Refusal::TooManyChildren { .. } => "TooManyChildren",
         Refusal::OtherRetention => "OtherRetention",
+        Refusal::ExpiresTooEarly { .. } => "ExpiresTooEarly",
+        Refusal::NotOver(_) => "NotOver",
+        Refusal::TooManyPausedQueues { .. } => "TooManyPausedQueues",
     }
 }
 
@@ -284,6 +343,9 @@ fn event_word(event: &Event) -> &'static str {
         Event::Ended(_) => "+Ended",
         Event::Deleted(_) => "+Deleted",
         Event::Compacted(_) => "+Compacted",
+        Event::Retried { .. } => "+Retried",
+        Event::QueuePaused(_) => "+QueuePaused",
+        Event::QueueResumed(_) => "+QueueResumed",
         Event::LinesAppended { .. } => "+LinesAppended",
         Event::WorkerChanged(_) => "+WorkerChanged",
         Event::CronChanged(_) => "+CronChanged",

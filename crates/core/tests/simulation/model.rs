@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use stint_core::{
     CapacityMap, Children, Command, Ending, Event, Job, JobId, JobSpec, LeaseId, LeftOut, NewJob,
-    Outcome, Parts, Refusal, Reply, Status, Timestamp, Worker, limits,
+    Outcome, Parts, Policy, Refusal, Reply, Status, Timestamp, Worker, limits,
 };
 
 use self::configuration::Configuration;
@@ -19,6 +19,7 @@ mod actions;
 mod claims;
 pub(crate) mod configuration;
 mod family;
+mod policies;
 mod questions;
 mod runs;
 mod tokens;
@@ -55,6 +56,8 @@ pub(crate) struct Model {
     forgotten_before: u64,
     pub(crate) configuration: Configuration,
     pub(crate) tokens: Tokens,
+    /// The actions whose queues are paused, and since when.
+    pub(crate) paused: BTreeMap<String, u64>,
     /// The rows of the table that were taken.
     pub(crate) rows: BTreeSet<(Status, Status)>,
     events: Vec<Event>,
@@ -81,12 +84,16 @@ impl Model {
     pub(crate) fn apply(&mut self, at: u64, command: &Command) -> Outcome {
         self.sequence += 1;
         self.now = self.now.max(at);
+        self.end_late_ones();
         self.make_due();
         let reply = match command {
             Command::Tick => Ok(Reply::Ok),
             Command::Submit(new) => self.submit(new),
             Command::Cancel { job } => self.cancel(*job),
             Command::Delete { job } => Ok(self.delete(*job)),
+            Command::Bulk(bulk) => Ok(self.bulk(bulk)),
+            Command::PauseQueue { action } => self.pause_queue(action),
+            Command::ResumeQueue { action } => Ok(self.resume_queue(action)),
             Command::SetCapacity { worker, capacity } => self.set_capacity(*worker, capacity),
             Command::Drain { worker, limit } => self.drain(*worker, *limit),
             Command::Resume { worker } => self.resume(*worker),
@@ -166,7 +173,9 @@ impl Model {
             let retries = new.retries.or(written.filter(|retries| *retries == 0));
             let is_same = self.jobs[i].submitted == new.spec
                 && written == retries
-                && job.parent == new.parent.map(|parent| parent.job);
+                && job.parent == new.parent.map(|parent| parent.job)
+                && job.policy == new.policy
+                && job.retry_from == new.retry_from.unwrap_or(new.id);
             let same = Reply::Submitted(Arc::new(job.clone()));
             return if is_same { Ok(same) } else { Err(Refusal::IdTaken(new.id)) };
         }
@@ -179,18 +188,30 @@ impl Model {
         if new.drawn < forgotten_up_to {
             return Err(Refusal::SubmitTooLate(new.id));
         }
+        if let Some(twin) = self.twin(new) {
+            return Ok(Reply::Submitted(Arc::new(self.jobs[twin].job.clone())));
+        }
         self.admit(new)?;
         new.parent.map_or(Ok(()), |parent| self.takes_child(parent))?;
         let scheduled_at = new.scheduled_at.unwrap_or(Timestamp::from_ms(self.now));
-        let (spec, retries, from_config, left_out) = self.whole(new)?;
-        let i = self.create(new.id, new.id, spec, scheduled_at, (retries, retries));
+        let (spec, retries, from_config, left_out) = if new.retry_from.is_none() {
+            self.whole(new)?
+        } else {
+            (new.spec.clone(), new.retries.unwrap_or(0), BTreeSet::new(), BTreeSet::new())
+        };
+        let retry_from = new.retry_from.unwrap_or(new.id);
+        let i = self.create(new.id, retry_from, spec, scheduled_at, (retries, retries));
         self.jobs[i].submitted = new.spec.clone();
         if left_out.contains(&LeftOut::Retries) {
             self.jobs[i].submitted_retries = None;
         }
+        self.jobs[i].job.policy = new.policy.clone();
         self.jobs[i].job.from_config = from_config;
         self.jobs[i].job.parent = new.parent.map(|parent| parent.job);
         self.jobs[i].job.left_out = left_out;
+        if let Some(job) = new.retry_from {
+            self.events.push(Event::Retried { job, by: new.id });
+        }
         self.announce_new(i);
         Ok(Reply::Submitted(Arc::new(self.jobs[i].job.clone())))
     }
@@ -199,7 +220,8 @@ impl Model {
     fn admit(&self, new: &NewJob) -> Result<(), Refusal> {
         self.known(&new.spec.action)?;
         over_limit(u64::from(new.retries.unwrap_or(0)), u64::from(limits::RETRIES_MAX))?;
-        new.spec.capacity_map.as_ref().map_or(Ok(()), capacity_limits)
+        new.spec.capacity_map.as_ref().map_or(Ok(()), capacity_limits)?;
+        self.admit_policy(new)
     }
 
     fn known(&self, action: &str) -> Result<(), Refusal> {
@@ -246,6 +268,9 @@ impl Model {
             token: None,
             left_out: BTreeSet::new(),
             cron: None,
+            policy: Policy::default(),
+            is_expired: false,
+            retried_by: None,
         };
         let submitted_retries = Some(retries_total);
         self.jobs.push(Entry { job, is_over: false, submitted, submitted_retries });
@@ -333,6 +358,7 @@ impl Model {
         let retries = (failed.retries_left - 1, failed.retries_total);
         let retry = self.create(id, failed.id, failed.spec, now.plus(wait), retries);
         self.jobs[retry].job.parent = failed.parent;
+        self.jobs[retry].job.policy = failed.policy;
         self.announce_new(retry);
     }
 

@@ -184,6 +184,21 @@ impl Play {
         same("the settings", self.state.settings(), &self.model.configuration.settings)
     }
 
+    fn compare_queue(&self, action: &str) -> Result<(), String> {
+        let queue = self.state.queue_of(action);
+        let jobs = || self.model.live_jobs().filter(|job| job.spec.action == action);
+        let is_due = |job: &&stint_core::Job| Model::is_free(job) && self.model.is_due(job);
+        same("the due jobs of a queue", &queue.due, &jobs().filter(is_due).count())?;
+        let running = jobs().filter(|job| job.status.is_running()).count();
+        same("the running jobs of a queue", &queue.running, &running)?;
+        let scheduled = jobs().count() - running - queue.due;
+        same("the scheduled jobs of a queue", &queue.scheduled, &scheduled)?;
+        let oldest = jobs().filter(is_due).map(|job| job.scheduled_at).min();
+        same("the oldest job of a queue", &queue.oldest_due, &oldest)?;
+        let paused_at = self.model.paused.get(action).copied().map(Timestamp::from_ms);
+        same("since when a queue rests", &queue.paused_at, &paused_at)
+    }
+
     fn question(&mut self, op: &Op) -> Result<(), String> {
         let Op::Ask { action: which, worker, number } = op else { return Ok(()) };
         let filter = Filter {
@@ -213,6 +228,7 @@ impl Play {
         let has_work = self.state.has_work_for(worker);
         same("whether there is work", &has_work, &self.model.has_work_for(worker))?;
         same("how many are due", &self.state.due_count(), &self.model.due_count())?;
+        self.compare_queue(action(*which))?;
         let configuration = &self.model.configuration;
         let which = action(*which);
         let cron = configuration.cron(which).map(|c| &configuration.crons[c]);
@@ -230,6 +246,8 @@ fn is_once(command: &Command) -> bool {
     matches!(
         command,
         Command::Submit(_)
+            | Command::PauseQueue { .. }
+            | Command::ResumeQueue { .. }
             | Command::PutCron(_)
             | Command::PutActionConfig(_)
             | Command::PutSettings(_)
@@ -268,11 +286,15 @@ fn compare_outcomes(got: &Outcome, expected: &Outcome) -> Result<(), String> {
 
 /// What is over a limit is said in words that the model does not know.
 fn without_words(reply: Result<Reply, Refusal>) -> Result<Reply, Refusal> {
-    match reply {
-        Err(Refusal::OverLimit { got, limit, .. }) => {
-            Err(Refusal::OverLimit { what: "".into(), got, limit })
-        }
+    let wordless = |refusal| match refusal {
+        Refusal::OverLimit { got, limit, .. } => Refusal::OverLimit { what: "".into(), got, limit },
         other => other,
+    };
+    match reply {
+        Ok(Reply::Bulk(answers)) => {
+            Ok(Reply::Bulk(answers.into_iter().map(|answer| answer.map_err(wordless)).collect()))
+        }
+        other => other.map_err(wordless),
     }
 }
 

@@ -51,6 +51,7 @@ impl Witness {
         self.watch_statuses(outcome, after)?;
         watch_families(outcome, after)?;
         watch_retries(outcome)?;
+        watch_policies(outcome, after)?;
         watch_waking(after)?;
         if let Command::Claim { worker, .. } = command {
             watch_capacity(*worker, outcome, after)?;
@@ -137,8 +138,13 @@ fn watch_families(outcome: &Outcome, after: &State) -> Kept {
 fn watch_retries(outcome: &Outcome) -> Kept {
     let mut retries: BTreeMap<JobId, &Job> = BTreeMap::new();
     for event in &outcome.events {
+        let is_asked_for = |job: &Job| {
+            let is_it = |other: &Event| matches!(other, Event::Retried { by, .. } if *by == job.id);
+            outcome.events.iter().any(is_it)
+        };
         if let Event::Submitted(job) = event
             && job.retry_from != job.id
+            && !is_asked_for(job)
         {
             let other = retries.insert(job.retry_from, job);
             hold(other.is_none(), || format!("{} has two retries", job.retry_from))?;
@@ -153,6 +159,8 @@ fn watch_retries(outcome: &Outcome) -> Kept {
             let is_right = retry.retries_left + 1 == job.retries_left
                 && retry.retries_total == job.retries_total
                 && retry.spec == job.spec
+                && retry.policy == job.policy
+                && job.retried_by == Some(retry.id)
                 && retry.status == Status::Waiting
                 && retry.attempts.is_empty()
                 && retry.scheduled_at >= job.last_updated;
@@ -160,6 +168,26 @@ fn watch_retries(outcome: &Outcome) -> Kept {
         }
     }
     hold(retries.is_empty(), || format!("{retries:?} retry nothing"))
+}
+
+/// Of an action and a key one job is alive; nothing begins that has expired, and nothing of a
+/// paused queue.
+fn watch_policies(outcome: &Outcome, after: &State) -> Kept {
+    let mut keys = BTreeSet::new();
+    for job in after.jobs() {
+        if let Some(key) = &job.policy.unique_key {
+            let is_new = keys.insert((&job.spec.action, key));
+            hold(is_new, || format!("{} is not the only one with {key}", job.id))?;
+        }
+    }
+    for event in &outcome.events {
+        let Event::Claimed(job) = event else { continue };
+        let is_of_use = job.policy.expires_at.is_none_or(|at| at > after.now());
+        hold(is_of_use, || format!("{} was claimed too late", job.id))?;
+        let is_open = after.queue_of(&job.spec.action).paused_at.is_none();
+        hold(is_open, || format!("{} was claimed of a paused queue", job.id))?;
+    }
+    Ok(())
 }
 
 /// A claim takes no more of a capacity than there is.

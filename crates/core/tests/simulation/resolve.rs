@@ -2,8 +2,8 @@
 
 use stint_core::{
     CapacityMap, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId,
-    JobSpec, LeaseId, Line, NewJob, Parameters, Parent, Registration, Retention, Span, Stream,
-    Timeout, Timestamp, WorkerId, limits,
+    JobSpec, LeaseId, Line, NewJob, Parameters, Parent, Policy, Registration, Retention, Span,
+    Stream, Timeout, Timestamp, WorkerId, limits,
 };
 
 use super::model::Model;
@@ -13,6 +13,7 @@ use super::script::{First, Lie, Life, Op, Scheduled, Speaker, WORKERS, Whose};
 mod actions;
 mod configuration;
 mod life;
+mod policies;
 mod tokens;
 
 /// The command; nothing if the step is a question.
@@ -75,6 +76,9 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         | Op::CreateToken { .. }
         | Op::CreateTokenAgain { .. }
         | Op::RevokeToken(_) => return tokens::resolve(op, model),
+        Op::Retry { .. } | Op::Bulk { .. } | Op::PauseQueue(_) | Op::ResumeQueue(_) => {
+            return policies::resolve(op, model);
+        }
         Op::Ask { .. } => return None,
     })
 }
@@ -143,7 +147,7 @@ fn spec(kind: u64, need_number: u64) -> JobSpec {
 }
 
 fn submission(op: &Op, model: &Model) -> Option<NewJob> {
-    let Op::Submit { id, kind, need, retries, scheduled, lag } = op else { return None };
+    let Op::Submit { id, kind, need, retries, scheduled, lag, policy } = op else { return None };
     let scheduled_at = match scheduled {
         Scheduled::Now => None,
         Scheduled::Before(ms) => Some(model.now.saturating_sub(*ms)),
@@ -156,6 +160,8 @@ fn submission(op: &Op, model: &Model) -> Option<NewJob> {
         scheduled_at: scheduled_at.map(Timestamp::from_ms),
         retries: *retries,
         parent: None,
+        policy: policies::policy(model, *policy),
+        retry_from: None,
     })
 }
 
@@ -169,15 +175,25 @@ pub(crate) fn numbered(number: u64) -> JobId {
 fn again(model: &Model, whose: Whose, is_altered: bool) -> NewJob {
     let id = job_id(model, whose);
     let Some(entry) = model.jobs.iter().rev().find(|entry| entry.job.id == id) else {
-        let spec = spec(0, 0);
-        return NewJob { id, drawn: 0, spec, scheduled_at: None, retries: None, parent: None };
+        let (spec, policy) = (spec(0, 0), Policy::default());
+        return NewJob {
+            id,
+            drawn: 0,
+            spec,
+            scheduled_at: None,
+            retries: None,
+            policy,
+            retry_from: None,
+            parent: None,
+        };
     };
     let altered = entry.job.retries_total + u32::from(is_altered);
     let retries = if is_altered { Some(altered) } else { entry.submitted_retries };
-    let (spec, scheduled_at) = (entry.submitted.clone(), None);
+    let (spec, policy) = (entry.submitted.clone(), entry.job.policy.clone());
+    let (scheduled_at, retry_from) = (None, None);
     // Only a run's own process knows its lease; whether there still is one does not matter then.
     let parent = entry.job.parent.map(|job| Parent { job, lease: LeaseId(1) });
-    NewJob { id, drawn: 0, spec, scheduled_at, retries, parent }
+    NewJob { id, drawn: 0, spec, scheduled_at, retries, policy, retry_from, parent }
 }
 
 fn job_id(model: &Model, whose: Whose) -> JobId {

@@ -79,7 +79,21 @@ pub(crate) enum Op {
         retries: Option<u32>,
         scheduled: Scheduled,
         lag: u64,
+        policy: u64,
     },
+    /// A client wants a job to be run once more.
+    Retry {
+        whose: Whose,
+        id: u64,
+    },
+    /// A client wants the same of several jobs: by the number canceled, deleted or retried.
+    Bulk {
+        kind: u64,
+        id: u64,
+        jobs: Vec<Whose>,
+    },
+    PauseQueue(u64),
+    ResumeQueue(u64),
     Resubmit {
         whose: Whose,
         is_altered: bool,
@@ -243,11 +257,11 @@ type Draw = fn(&mut Rng, u64) -> Op;
 fn op(rng: &mut Rng, trouble: u64) -> Op {
     let (end, stop, death) = match trouble {
         0 => (14, 3, 2),
-        1 => (8, 3, 8),
+        1 => (8, 5, 8),
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-    let kinds: [(u64, Draw); 23] = [
+    let kinds: [(u64, Draw); 27] = [
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
@@ -273,8 +287,12 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         (4, |rng, _| cron(rng)),
         (3, |rng, _| action_config(rng)),
         (2, |rng, _| Op::PutSettings(rng.next())),
-        (2, |rng, _| compact(rng)),
+        (4, |rng, _| compact(rng)),
         (6, |rng, _| token(rng)),
+        (3, |rng, _| Op::Retry { whose: over_mostly(rng), id: rng.next() }),
+        (2, |rng, _| bulk(rng)),
+        (1, |rng, _| Op::PauseQueue(rng.next())),
+        (8, |rng, _| Op::ResumeQueue(rng.next())),
     ];
     rng.weighted(&kinds)(rng, worker)
 }
@@ -292,7 +310,20 @@ fn submit(rng: &mut Rng) -> Op {
         number => Some(u32::try_from(number % 4).expect("few")),
     };
     let lag = if rng.one_in(10) { rng.next() } else { rng.below(3) };
-    Op::Submit { id: rng.next(), kind: rng.next(), need: rng.next(), retries, scheduled, lag }
+    let (id, kind, need, policy) = (rng.next(), rng.next(), rng.next(), rng.next());
+    Op::Submit { id, kind, need, retries, scheduled, lag, policy }
+}
+
+fn over_mostly(rng: &mut Rng) -> Whose {
+    if rng.one_in(4) { whose(rng) } else { Whose::Over(rng.next()) }
+}
+
+fn bulk(rng: &mut Rng) -> Op {
+    let (kind, id) = (rng.next(), rng.next());
+    let count = rng.below(4);
+    let draw = if kind % 3 == 2 { over_mostly } else { whose };
+    let jobs = (0..count).map(|_| draw(rng)).collect();
+    Op::Bulk { kind, id, jobs }
 }
 
 fn drain(rng: &mut Rng, worker: u64) -> Op {
@@ -469,7 +500,7 @@ fn family(rng: &mut Rng) -> Vec<Op> {
 /// or more attempts than are kept.
 fn hard_luck(rng: &mut Rng) -> Vec<Op> {
     let worker = rng.below(WORKERS);
-    let (lives, is_drained) = if rng.one_in(2) { (18, true) } else { (12, false) };
+    let (lives, is_drained) = if rng.one_in(2) { (66, true) } else { (12, false) };
     let mut ops = Vec::new();
     for _ in 0..lives {
         ops.extend(birth(rng, worker));

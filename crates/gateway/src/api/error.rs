@@ -242,7 +242,8 @@ impl From<Refusal> for ApiError {
             | Refusal::TooManyCrons { .. }
             | Refusal::TooManyActionConfigs { .. }
             | Refusal::TooManyTokens { .. }
-            | Refusal::TooManyChildren { .. } => Self::TooManyRequests(message),
+            | Refusal::TooManyChildren { .. }
+            | Refusal::TooManyPausedQueues { .. } => Self::TooManyRequests(message),
             Refusal::NoSuchCron(action) => Self::NoSuchCron(action),
             Refusal::NoSuchActionConfig(action) => Self::NoSuchActionConfig(action),
             Refusal::NoSuchToken(id) => Self::NoSuchToken(id.to_string()),
@@ -250,7 +251,13 @@ impl From<Refusal> for ApiError {
             | Refusal::TokenTaken(_)
             | Refusal::LastAdmin(_)
             | Refusal::ClusterIsOpen
-            | Refusal::NoMoreChildren(_) => Self::Conflict(message),
+            | Refusal::NoMoreChildren(_)
+            | Refusal::NotOver(_) => Self::Conflict(message),
+            Refusal::ExpiresTooEarly { expires_at, due_at, .. } => Self::field(
+                "expiresAt",
+                format!("a time after the job is due, at {} ms since 1970", due_at.as_ms()),
+                format!("{} ms", expires_at.as_ms()),
+            ),
             Refusal::OverLimit { .. }
             | Refusal::BadUser(_)
             | Refusal::TokenExpiresTooEarly { .. } => Self::InvalidParameters(message),

@@ -32,22 +32,24 @@ pub(crate) struct Place {
 
 /// What is told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each topic, in any combination")]
 pub(crate) struct Topics {
     jobs: bool,
     workers: bool,
     crons: bool,
+    queues: bool,
 }
 
 impl Default for Topics {
     fn default() -> Self {
-        Self { jobs: true, workers: true, crons: true }
+        Self { jobs: true, workers: true, crons: true, queues: true }
     }
 }
 
 impl Topics {
     /// Those of these names; all if there is none.
     pub(crate) fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, ApiError> {
-        let mut topics = Self { jobs: false, workers: false, crons: false };
+        let mut topics = Self { jobs: false, workers: false, crons: false, queues: false };
         let mut is_any = true;
         for name in names {
             is_any = false;
@@ -55,8 +57,9 @@ impl Topics {
                 "jobs" => topics.jobs = true,
                 "workers" => topics.workers = true,
                 "crons" => topics.crons = true,
+                "queues" => topics.queues = true,
                 _ => {
-                    let expected = "jobs, workers, crons, or several of them";
+                    let expected = "jobs, workers, crons, queues, or several of them";
                     return Err(ApiError::field("kinds", expected, quoted(name)));
                 }
             }
@@ -213,10 +216,12 @@ impl Topics {
             | Event::AwaitsChildren(_)
             | Event::Ended(_)
             | Event::Deleted(_) => self.jobs,
+            Event::QueuePaused(_) | Event::QueueResumed(_) => self.queues,
             Event::WorkerChanged(_) => self.workers,
             Event::CronChanged(_) | Event::CronDeleted(_) => self.crons,
             Event::Compacted(_)
             | Event::LinesAppended { .. }
+            | Event::Retried { .. }
             | Event::ActionConfigChanged(_)
             | Event::ActionConfigDeleted(_)
             | Event::SettingsChanged(_)
@@ -231,7 +236,7 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
     let &Occurrence { index, number, at, ref event } = occurrence;
     let of_job = |kind, job: &Arc<Job>| {
         // Why it waited then nobody knows any more.
-        let view = JobView { job: Arc::clone(job), wait_reason: None };
+        let view = JobView::of(Arc::clone(job));
         (kind, job.id.to_string(), Subject::Job(view))
     };
     let of_cron =
@@ -245,8 +250,11 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
         Event::Resurrected(job) => of_job("job_resurrected", job),
         Event::AwaitsChildren(job) => of_job("job_awaits_children", job),
         Event::Ended(job) if job.status == Status::Deleted => of_job("job_deleted", job),
+        Event::Ended(job) if job.is_expired => of_job("job_expired", job),
         Event::Ended(job) => of_job("job_ended", job),
         Event::Deleted(id) => ("job_deleted", id.to_string(), Subject::Name),
+        Event::QueuePaused(action) => ("queue_paused", action.clone(), Subject::Name),
+        Event::QueueResumed(action) => ("queue_resumed", action.clone(), Subject::Name),
         Event::WorkerChanged(worker) => {
             let kind = match worker.status {
                 WorkerStatus::Running => "worker_changed",
@@ -259,6 +267,7 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
         Event::CronDeleted(cron) => of_cron("cron_deleted", cron),
         Event::Compacted(_)
         | Event::LinesAppended { .. }
+        | Event::Retried { .. }
         | Event::ActionConfigChanged(_)
         | Event::ActionConfigDeleted(_)
         | Event::SettingsChanged(_)

@@ -127,6 +127,9 @@ impl Hub {
             Event::Ended(job) => (job.id, News::Over(Arc::clone(job))),
             Event::Deleted(id) => (*id, News::Gone),
             Event::Compacted(_)
+            | Event::Retried { .. }
+            | Event::QueuePaused(_)
+            | Event::QueueResumed(_)
             | Event::WorkerChanged(_)
             | Event::CronChanged(_)
             | Event::CronDeleted(_)

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use stint_core::{Command, Job, JobId, NewJob, Refusal, Reply, Status};
 use uuid::Builder;
 
-use super::jobs::impossible;
+use super::jobs::{impossible, of_child};
 use super::{Api, ApiError, Caller};
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::parse::quoted;
@@ -71,6 +71,7 @@ impl Api {
         let reply = self.propose(caller, Command::Submit(new.clone())).await;
         match reply.map_err(|error| ApiError::of_submission(error, new.id))? {
             // It may have been another one of the same key, just now.
+            Ok(Reply::Submitted(job)) if job.id != new.id => Ok(job),
             Ok(Reply::Submitted(job)) => repeated(job, &new),
             Ok(Reply::SubmittedBefore(id)) => {
                 match self.replica.job(id).await.map_err(ApiError::of_read)? {
@@ -80,7 +81,7 @@ impl Api {
             }
             Ok(reply) => Err(impossible("a submission", &reply)),
             Err(Refusal::IdTaken(id)) => Err(other(id)),
-            Err(refusal) => Err(refusal.into()),
+            Err(refusal) => Err(of_child(refusal)),
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use stint_core::{
-    CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Refusal, Reply, Status,
-    Timestamp, WaitReason, Waits,
+    Attempt, CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Policy,
+    Refusal, Reply, Status, Timestamp, WaitReason, Waits,
 };
 use uuid::Uuid;
 
+use super::access::{RUN_IS_OVER, Reach};
 use super::{Api, ApiError, Caller, IdempotencyKey};
 use crate::limits;
 
@@ -18,6 +19,15 @@ pub(crate) struct JobView {
     pub(crate) job: Arc<Job>,
     /// Why it waits, if it does.
     pub(crate) wait_reason: Option<WaitReason>,
+    /// Whether it answers a submission that it has stood in the way of, by its unique key.
+    pub(crate) is_existing: bool,
+}
+
+impl JobView {
+    /// The record alone.
+    pub(crate) fn of(job: Arc<Job>) -> Self {
+        Self { job, wait_reason: None, is_existing: false }
+    }
 }
 
 /// Which jobs a list shows.
@@ -44,6 +54,8 @@ pub(crate) struct Submission {
     pub(crate) retries: Option<u32>,
     /// From when on it can be claimed; `None` is now.
     pub(crate) scheduled_at: Option<Timestamp>,
+    /// How it is treated while it waits.
+    pub(crate) policy: Policy,
     /// By what the client tells a repetition from another submission, if it does.
     pub(crate) key: Option<IdempotencyKey>,
 }
@@ -65,7 +77,8 @@ impl Api {
         let jobs = jobs.map_err(ApiError::of_read)?;
         Ok(self.replica.with_state(|state| {
             let mut waits = Waits::new(state);
-            jobs.into_iter().map(|job| JobView { wait_reason: waits.why(&job), job }).collect()
+            let of = |job: Arc<Job>| JobView { wait_reason: waits.why(&job), ..JobView::of(job) };
+            jobs.into_iter().map(of).collect()
         }))
     }
 
@@ -77,23 +90,25 @@ impl Api {
     ) -> Result<JobView, ApiError> {
         within_reason("submission", &new.spec)?;
         let drawn = self.replica.with_state(stint_core::State::sequence);
-        let Submission { spec, retries, scheduled_at, key } = new;
-        let parent = None;
+        let Submission { spec, retries, scheduled_at, policy, key } = new;
+        let (retry_from, parent) = (None, caller.parent());
         if let Some(key) = key {
             let id = key.job_of(caller.user().unwrap_or_default());
-            let new = NewJob { id, drawn, spec, scheduled_at, retries, parent };
-            return self.submit_once(caller, new).await.map(|job| self.view(job));
+            let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from, parent };
+            let job = self.submit_once(caller, new).await?;
+            return Ok(JobView { is_existing: job.id != id, ..self.view(job) });
         }
         // Version 7 (RFC 9562): ids that are drawn one after the other stand together on disk.
         let id = JobId::from_bytes(Uuid::now_v7().into_bytes());
-        let new = NewJob { id, drawn, spec, scheduled_at, retries, parent };
+        let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from, parent };
         let command = Command::Submit(new);
         let of_submission = |error| ApiError::of_submission(error, id);
-        let reply = self.propose(caller, command).await.map_err(of_submission)??;
+        let reply = self.propose(caller, command).await.map_err(of_submission)?;
+        let reply = reply.map_err(of_child)?;
         if let Reply::Submitted(job) = reply {
-            Ok(self.view(job))
+            Ok(JobView { is_existing: job.id != id, ..self.view(job) })
         } else if let Reply::SubmittedBefore(id) = reply {
-            self.get_job(id).await.map_err(|error| ApiError::SubmissionUnknown {
+            self.get_job(caller, id).await.map_err(|error| ApiError::SubmissionUnknown {
                 job: id,
                 why: format!("it was submitted, and is over, but cannot be read: {error}"),
             })
@@ -103,12 +118,14 @@ impl Api {
     }
 
     /// The job, live or over; a deleted one as its tombstone.
-    pub(crate) async fn get_job(&self, id: JobId) -> Result<JobView, ApiError> {
+    pub(crate) async fn get_job(&self, caller: &Caller, id: JobId) -> Result<JobView, ApiError> {
+        self.within_reach(caller, id, Reach::Itself).await?;
         self.existing(id).await.map(|job| self.view(job))
     }
 
     /// Cancels a job that is not over. Asking twice is asking once.
     pub(crate) async fn cancel_job(&self, caller: &Caller, id: JobId) -> Result<(), ApiError> {
+        self.within_reach(caller, id, Reach::Descendants).await?;
         match self.propose(caller, Command::Cancel { job: id }).await? {
             Ok(reply) => done("a cancellation", &reply),
             Err(Refusal::NoSuchJob(_)) => {
@@ -142,7 +159,22 @@ impl Api {
         } else {
             None
         };
-        JobView { job, wait_reason }
+        JobView { wait_reason, ..JobView::of(job) }
+    }
+}
+
+/// The latest attempts of a job, as many as its own record shows: there may be many jobs in a list.
+pub(crate) fn latest(job: &Job) -> &[Attempt] {
+    let surplus = job.attempts.len().saturating_sub(limits::ATTEMPTS_SHOWN);
+    job.attempts.get(surplus..).unwrap_or_default()
+}
+
+/// Why a submission was refused. That of a run may come too late for its lease.
+pub(super) fn of_child(refusal: Refusal) -> ApiError {
+    if let Refusal::StaleLease { .. } = refusal {
+        ApiError::NotAuthenticated(RUN_IS_OVER)
+    } else {
+        refusal.into()
     }
 }
 

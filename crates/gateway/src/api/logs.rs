@@ -5,6 +5,7 @@ use std::sync::Arc;
 use stint_core::{Job, JobId, Line, Status, Stream};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::access::Reach;
 use super::follow::{Following, News};
 use super::{Api, ApiError, Caller};
 use crate::limits;
@@ -52,6 +53,7 @@ impl Api {
         id: JobId,
         query: LogQuery,
     ) -> Result<LogReader, ApiError> {
+        self.within_reach(caller, id, Reach::Itself).await?;
         let (job, is_final, follower) = if query.is_followed {
             // Following begins before the job is read, so that nothing falls in between.
             let follower = self.follow(id).await?;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use stint_core::{AttemptEnd, WaitReason};
+use stint_core::{AttemptEnd, Job, WaitReason};
 
 /// In one word.
 pub(crate) const fn name(end: &AttemptEnd) -> &'static str {
@@ -40,6 +40,11 @@ pub(crate) fn in_words(end: &AttemptEnd) -> Cow<'static, str> {
     }
 }
 
+/// Why a job ended that nobody asked to end, in one word.
+pub(crate) fn of_end(job: &Job) -> Option<&'static str> {
+    job.is_expired.then_some("expired")
+}
+
 /// Why a job waits, in one word.
 pub(crate) const fn wait(reason: &WaitReason) -> &'static str {
     match reason {
@@ -48,6 +53,7 @@ pub(crate) const fn wait(reason: &WaitReason) -> &'static str {
         WaitReason::NoWorkerHas(_) => "no_worker_has",
         WaitReason::CapacityInUse { .. } => "capacity_in_use",
         WaitReason::Draining(_) => "draining",
+        WaitReason::Paused(_) => "paused",
         WaitReason::Soon => "soon",
     }
 }

@@ -49,8 +49,9 @@ impl Jobs for Service {
         &self,
         request: Request<v0::GetJobRequest>,
     ) -> Result<Response<v0::Job>, Status> {
+        let caller = caller(&request)?;
         let id = parse::job_id(&request.get_ref().id)?;
-        let job = self.0.get_job(id).await?;
+        let job = self.0.get_job(&caller, id).await?;
         Ok(Response::new(shape::job(&job)))
     }
 
@@ -70,6 +71,16 @@ impl Jobs for Service {
         let caller = caller(&request)?;
         self.0.cancel_job(&caller, parse::job_id(&request.get_ref().id)?).await?;
         Ok(Response::new(v0::CancelJobResponse {}))
+    }
+
+    async fn list_job_attempts(
+        &self,
+        request: Request<v0::ListJobAttemptsRequest>,
+    ) -> Result<Response<v0::ListJobAttemptsResponse>, Status> {
+        let caller = caller(&request)?;
+        let id = parse::job_id(&request.get_ref().id)?;
+        let job = self.0.get_job(&caller, id).await?;
+        Ok(Response::new(shape::attempts(&job)))
     }
 
     type GetJobLogsStream = Lines;

@@ -6,7 +6,7 @@ use prost::Message;
 use prost_types::Timestamp as ProtoTimestamp;
 use stint_consensus::{AuditRecord, ClusterStatus};
 use stint_core::{
-    Attempt, CapacityMap, Job, JobSpec, Timeout, Timestamp, Token, WaitReason, Worker,
+    Attempt, CapacityMap, Job, JobSpec, Policy, Timeout, Timestamp, Token, WaitReason, Worker,
 };
 use stint_proto::v0;
 
@@ -15,7 +15,7 @@ pub(super) use configuration::{action_config, cron, cron_form, settings};
 use crate::VERSION;
 use crate::api::{
     self, ApiError, CronView, IdempotencyKey, JobView, Page, Subject, Submission, TokenRequest,
-    health, reason, result, source,
+    health, latest, reason, result, source,
 };
 use crate::limits;
 use crate::parse::{self, shown};
@@ -38,6 +38,11 @@ pub(super) fn submission(request: v0::SubmitJobRequest) -> Result<Submission, Ap
         },
         retries: request.retries,
         scheduled_at: request.scheduled_at.map(|at| instant("scheduledAt", at)).transpose()?,
+        policy: Policy {
+            priority: parse::priority(request.priority.map(u64::from))?,
+            unique_key: Some(request.unique_key).filter(|key| !key.is_empty()),
+            expires_at: request.expires_at.map(|at| instant("expiresAt", at)).transpose()?,
+        },
         key: Some(request.idempotency_key.as_bytes())
             .filter(|key| !key.is_empty())
             .map(|key| IdempotencyKey::parse("idempotencyKey", key))
@@ -142,7 +147,7 @@ pub(super) fn job(view: &JobView) -> v0::Job {
         deadline: text(job.spec.deadline.as_ref()),
         stop_timeout: text(job.spec.stop_timeout.as_ref()),
         attempt: job.attempt_count,
-        attempts: job.attempts.iter().map(attempt).collect(),
+        attempts: latest(job).iter().map(attempt).collect(),
         wait_reason: view.wait_reason.as_ref().map_or_else(String::new, ToString::to_string),
         line_count: job.line_count,
         cron_id: job.cron.map_or_else(String::new, |link| link.id.to_string()),
@@ -151,7 +156,19 @@ pub(super) fn job(view: &JobView) -> v0::Job {
         children_left: has_children(job).then_some(job.children.left),
         children_failed: has_children(job).then_some(job.children.failed),
         wait_detail: view.wait_reason.as_ref().map(wait_detail),
+        priority: u32::from(job.policy.priority.level()),
+        unique_key: job.policy.unique_key.clone().unwrap_or_default(),
+        expires_at: job.policy.expires_at.map(timestamp),
+        end_reason: reason::of_end(job).unwrap_or_default().to_owned(),
+        retried_by_id: job.retried_by.map_or_else(String::new, |id| id.to_string()),
+        existing: view.is_existing,
     }
+}
+
+pub(super) fn attempts(view: &JobView) -> v0::ListJobAttemptsResponse {
+    let job = &*view.job;
+    let attempts = job.attempts.iter().map(attempt).collect();
+    v0::ListJobAttemptsResponse { attempts, total: job.attempt_count }
 }
 
 /// Whether its process has ever submitted a job.
@@ -163,7 +180,9 @@ fn wait_detail(why: &WaitReason) -> v0::WaitDetail {
     let detail = v0::WaitDetail { kind: reason::wait(why).to_owned(), ..v0::WaitDetail::default() };
     match why {
         WaitReason::NotDue(at) => v0::WaitDetail { until: Some(timestamp(*at)), ..detail },
-        WaitReason::NoWorkerOffers(action) => v0::WaitDetail { action: action.clone(), ..detail },
+        WaitReason::NoWorkerOffers(action) | WaitReason::Paused(action) => {
+            v0::WaitDetail { action: action.clone(), ..detail }
+        }
         WaitReason::NoWorkerHas(need) => {
             v0::WaitDetail { capacity_map: Some(amounts(need)), ..detail }
         }

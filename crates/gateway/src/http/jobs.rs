@@ -52,9 +52,14 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiErr
     IdempotencyKey::parse(IDEMPOTENCY_KEY, value.as_bytes()).map(Some)
 }
 
-pub(super) async fn get(api: &Api, id: &str) -> Result<Response, ApiError> {
-    let job = api.get_job(parse::job_id(id)?).await?;
+pub(super) async fn get(api: &Api, caller: &Caller, id: &str) -> Result<Response, ApiError> {
+    let job = api.get_job(caller, parse::job_id(id)?).await?;
     Ok(answer::json(StatusCode::OK, &shape::Job::of(&job)))
+}
+
+pub(super) async fn attempts(api: &Api, caller: &Caller, id: &str) -> Result<Response, ApiError> {
+    let job = api.get_job(caller, parse::job_id(id)?).await?;
+    Ok(answer::json(StatusCode::OK, &shape::Attempts::of(&job)))
 }
 
 pub(super) async fn cancel(api: &Api, caller: &Caller, id: &str) -> Result<Response, ApiError> {
@@ -73,7 +78,7 @@ mod tests {
     use std::sync::Arc;
 
     use futures_util::StreamExt as _;
-    use stint_core::{Job, JobId, JobSpec, Status, Timestamp};
+    use stint_core::{Job, JobId, JobSpec, Policy, Status, Timestamp};
 
     use super::*;
     use crate::limits;
@@ -106,6 +111,9 @@ mod tests {
             attempt_count: 0,
             attempts: Vec::new(),
             line_count: 0,
+            policy: Policy::default(),
+            is_expired: false,
+            retried_by: None,
             from_config: std::collections::BTreeSet::new(),
             parent: None,
             children: stint_core::Children::default(),
@@ -114,7 +122,7 @@ mod tests {
             left_out: std::collections::BTreeSet::new(),
             cron: None,
         };
-        JobView { job: Arc::new(job), wait_reason: None }
+        JobView::of(Arc::new(job))
     }
 
     async fn pieces(jobs: Vec<JobView>) -> Vec<Vec<u8>> {

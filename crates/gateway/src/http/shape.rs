@@ -9,5 +9,5 @@ pub(super) use read::{
     Fields, action_config, capacity, cron, drain_limit, settings, submission, token_request,
 };
 pub(super) use write::{
-    ActionConfig, Audit, Cluster, Cron, Job, LogLine, NewToken, Settings, Tokens, Workers,
+    ActionConfig, Attempts, Audit, Cluster, Cron, Job, LogLine, NewToken, Settings, Tokens, Workers,
 };

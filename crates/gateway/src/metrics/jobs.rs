@@ -83,6 +83,9 @@ impl Jobs {
             | Event::CancelRequested(_)
             | Event::Resurrected(_)
             | Event::Deleted(_)
+            | Event::Retried { .. }
+            | Event::QueuePaused(_)
+            | Event::QueueResumed(_)
             | Event::LinesAppended { .. }
             | Event::WorkerChanged(_)
             | Event::CronChanged(_)

@@ -1,8 +1,12 @@
 //! The words of `stint job`.
 
+use std::time::{Duration, SystemTime};
+
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
+
 use stint_client::Timestamp;
+use stint_core::Timeout;
 
 use super::{amount, duration_text, pair};
 
@@ -19,12 +23,14 @@ pub(crate) enum Command {
     ///
     /// With `--output json` each line is one JSON object with `data`, `lineNum` and `source`.
     Logs(Logs),
+    /// The runs of a job, oldest first.
+    Attempts(One),
     /// Cancel a job: a waiting one at once, of a running one its worker is told.
     Cancel(One),
     /// Cancel a job if it is not over, and remove it with its output.
     Delete(One),
     /// Wait until a job is over, for at most --timeout. The exit code says how it ended.
-    Wait(One),
+    Wait(Wait),
 }
 
 /// One job.
@@ -32,6 +38,18 @@ pub(crate) enum Command {
 pub(crate) struct One {
     /// The job's id.
     pub(crate) id: String,
+}
+
+/// `stint job wait`.
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// The job's id; within a job, that job.
+    #[arg(env = "STINT_JOB_ID")]
+    pub(crate) id: String,
+    /// Wait only for the jobs that its process has submitted. Ends like a job that failed if one of
+    /// them did.
+    #[arg(long)]
+    pub(crate) children: bool,
 }
 
 /// `stint job submit`.
@@ -61,6 +79,17 @@ pub(crate) struct Submit {
     /// 255 visible ASCII characters.
     #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) idempotency_key: Option<String>,
+    /// From 0 to 100. A higher one is claimed earlier, as if it had been due earlier: 36 s for each
+    /// level.
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) priority: Option<u32>,
+    /// While a job of the action with this key is not over, it is the answer, and no other is
+    /// created.
+    #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) unique: Option<String>,
+    /// If it waits then, it ends as canceled: a time, or a duration from now, such as 24h.
+    #[arg(long, value_name = "TIME", value_parser = ahead)]
+    pub(crate) expires: Option<Timestamp>,
     /// Wait until it is over, for at most --timeout. The exit code says how it ended.
     #[arg(long)]
     pub(crate) wait: bool,
@@ -103,6 +132,24 @@ pub(crate) struct Logs {
     /// At most so many lines; 0 is all.
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub(crate) limit: u64,
+}
+
+/// A time, or so long from now.
+pub(crate) fn ahead(text: &str) -> Result<Timestamp, String> {
+    moment(text, SystemTime::checked_add)
+}
+
+fn moment(
+    text: &str,
+    from_now: impl Fn(&SystemTime, Duration) -> Option<SystemTime>,
+) -> Result<Timestamp, String> {
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    let wrong = || "write a time like 2030-01-31T12:00:00Z (RFC 3339), or a duration like 24h";
+    let span = Timeout::parse(text).ok().flatten().ok_or_else(wrong)?.span();
+    let at = from_now(&SystemTime::now(), Duration::from_millis(span.as_ms())).ok_or_else(wrong)?;
+    Ok(at.into())
 }
 
 pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {

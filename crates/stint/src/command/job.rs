@@ -26,8 +26,16 @@ pub(crate) async fn run(caller: &Caller, command: Command) -> anyhow::Result<Exi
             let Logs { id, follow, offset, limit } = args;
             logs(caller, &id, LogRange { follow, offset, limit }).await?;
         }
+        Command::Attempts(one) => {
+            let runs = caller.client.list_job_attempts(&one.id).await?;
+            caller.printer.attempts(&runs)?;
+        }
         Command::Cancel(one) => caller.client.cancel_job(&one.id).await?,
         Command::Delete(one) => caller.client.delete_job(&one.id).await?,
+        Command::Wait(one) if one.children => {
+            let job = caller.client.wait_children(&one.id, caller.patience).await?;
+            return Ok(Exit::of_children(&job));
+        }
         Command::Wait(one) => {
             let job = wait(caller, &one.id).await?;
             caller.printer.job(&job)?;
@@ -40,6 +48,9 @@ pub(crate) async fn run(caller: &Caller, command: Command) -> anyhow::Result<Exi
 async fn submit(caller: &Caller, args: Submit) -> anyhow::Result<Exit> {
     let (is_followed, is_waited_for) = (args.follow, args.wait);
     let job = caller.client.submit_job(submission(args)?).await?;
+    if job.existing {
+        print::note(&format!("job {}: it has this unique key, and is not over yet", job.id));
+    }
     if is_followed {
         print::note(&format!("job {}", job.id));
         logs(caller, &job.id, LogRange { follow: true, ..LogRange::default() }).await?;
@@ -72,6 +83,9 @@ fn submission(args: Submit) -> Result<v0::SubmitJobRequest, Usage> {
         stop_timeout: args.stop_timeout.unwrap_or_default(),
         scheduled_at: args.at,
         idempotency_key: args.idempotency_key.unwrap_or_default(),
+        priority: args.priority,
+        unique_key: args.unique.unwrap_or_default(),
+        expires_at: args.expires,
     })
 }
 

@@ -126,7 +126,7 @@ fn action(source: Source<'_>, name: &str, written: file::Action) -> Result<Actio
     action.traits = ActionTraits {
         on_worker_loss: written.on_worker_loss.into(),
         backoff: Backoff::constant(span(length(written.backoff).unwrap_or_default())),
-        has_children: false,
+        has_children: written.children,
     };
     let default = OutputLimits::default();
     action.output = OutputLimits {
@@ -148,7 +148,8 @@ fn environment(
     for (variable, value) in written {
         let place = variable.span();
         let (variable, value) = (variable.into_inner(), value.into_inner());
-        if variable.starts_with("STINT_") {
+        // A process with children may have to be told whose signature its replicas have.
+        if variable.starts_with("STINT_") && variable != "STINT_CA" {
             let message = format!(
                 "actions.{action}.environment: {variable} is not yours to set: names that begin \
                  with STINT_ are for what the worker tells the process"

@@ -143,6 +143,8 @@ pub(super) struct Action {
     #[serde(default)]
     pub(super) on_worker_loss: OnLoss,
     pub(super) backoff: Option<Spanned<Length>>,
+    #[serde(default)]
+    pub(super) children: bool,
     pub(super) line_bytes_max: Option<Spanned<u64>>,
     pub(super) lines_max: Option<Spanned<u64>>,
     pub(super) output_bytes_max: Option<Spanned<u64>>,

@@ -60,6 +60,22 @@ pub(super) struct Job<'a> {
     cron_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cron_tick: Option<String>,
+    priority: u32,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    unique_key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    end_reason: &'a str,
+    #[serde(rename = "retriedByID", skip_serializing_if = "str::is_empty")]
+    retried_by_id: &'a str,
+    #[serde(skip_serializing_if = "is_false")]
+    existing: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl<'a> Job<'a> {
@@ -88,7 +104,25 @@ impl<'a> Job<'a> {
             wait_detail: job.wait_detail.as_ref().map(WaitDetail::of),
             cron_id: &job.cron_id,
             cron_tick: job.cron_tick.as_ref().map(time),
+            priority: job.priority,
+            unique_key: &job.unique_key,
+            expires_at: job.expires_at.as_ref().map(time),
+            end_reason: &job.end_reason,
+            retried_by_id: &job.retried_by_id,
+            existing: job.existing,
         }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Attempts<'a> {
+    attempts: Vec<Attempt<'a>>,
+    total: u32,
+}
+
+impl<'a> Attempts<'a> {
+    pub(super) fn of(runs: &'a v0::ListJobAttemptsResponse) -> Self {
+        Self { attempts: runs.attempts.iter().map(Attempt::of).collect(), total: runs.total }
     }
 }
 

@@ -101,6 +101,8 @@ pub(super) fn job(job: &v0::Job) -> String {
     row("parent", plain(&job.parent_id));
     row("action", plain(&job.action));
     row("status", plain(&job.status));
+    row("ended because", plain(&job.end_reason));
+    row("retried by", plain(&job.retried_by_id));
     row("waits because", plain(&job.wait_reason));
     if let (Some(left), Some(failed)) = (job.children_left, job.children_failed) {
         row("children", format!("{left} not over, {failed} failed"));
@@ -122,11 +124,14 @@ pub(super) fn job(job: &v0::Job) -> String {
     row("output lines", job.line_count.to_string());
     row("cron", plain(&job.cron_id));
     row("tick", at(job.cron_tick.as_ref()));
+    row("priority", job.priority.to_string());
+    row("unique key", plain(&job.unique_key));
+    row("expires", job.expires_at.as_ref().map_or_else(String::new, time));
     let head = text(&table);
     if job.attempts.is_empty() { head } else { format!("{head}\n\n{}", attempts(&job.attempts)) }
 }
 
-fn attempts(attempts: &[v0::Attempt]) -> String {
+pub(super) fn attempts(attempts: &[v0::Attempt]) -> String {
     let mut table = new(&["attempt", "worker", "lease", "started", "ended", "end", "reason"]);
     for attempt in attempts {
         table.add_row([

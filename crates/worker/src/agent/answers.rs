@@ -72,7 +72,8 @@ impl Agent {
                 }
             }
             Ask::Renew { sent } => self.renewed(sent),
-            Ask::Claim => self.wants_work |= *reply != Reply::Claimed { count: 0 },
+            // What it has got, or met and found to be expired, was in the way of more.
+            Ask::Claim => self.wants_work = true,
             Ask::Finish(runs) => {
                 self.inventory.forget(&runs);
                 self.wants_work = true;

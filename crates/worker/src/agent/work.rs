@@ -66,6 +66,7 @@ impl Agent {
                 Event::Claimed(job) => self.take(job),
                 Event::CancelRequested(job) => self.cancel(job),
                 Event::Due(job) => self.wants_work |= self.can_run(&job.spec.action),
+                Event::QueueResumed(action) => self.wants_work |= self.can_run(action),
                 Event::WorkerLost(job) | Event::Ended(job) => self.let_go(job),
                 Event::WorkerChanged(worker) => self.hear_of_itself(worker),
                 Event::Submitted(_)
@@ -73,6 +74,8 @@ impl Agent {
                 | Event::AwaitsChildren(_)
                 | Event::Deleted(_)
                 | Event::Compacted(_)
+                | Event::Retried { .. }
+                | Event::QueuePaused(_)
                 | Event::LinesAppended { .. }
                 | Event::CronChanged(_)
                 | Event::CronDeleted(_)

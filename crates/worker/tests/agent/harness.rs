@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, test_kill_process};
 use stint_consensus::{Config as ReplicaConfig, Events, Member, Replica, Timing};
 use stint_core::{
-    AttemptEnd, CapacityMap, Command, Event, Job, JobId, JobSpec, Line, NewJob, State, Status,
-    Stream, Timeout, WorkerId,
+    AttemptEnd, CapacityMap, Command, Event, Job, JobId, JobSpec, Line, NewJob, Policy, State,
+    Status, Stream, Timeout, WorkerId,
 };
 use stint_storage::{Identity, Store};
 use stint_worker::{Action, CommandLine, Config, Worker};
@@ -191,8 +191,18 @@ pub(crate) async fn submit(replica: &Replica, spec: JobSpec, retries: u32) -> Jo
     let is_offered = || async { replica.with_state(|s| s.offers(&spec.action)).then_some(()) };
     eventually("the action is offered", is_offered).await;
     let drawn = replica.with_state(State::sequence);
+    let policy = Policy::default();
     let retries = Some(retries);
-    let job = NewJob { id, drawn, spec, scheduled_at: None, retries, parent: None };
+    let job = NewJob {
+        id,
+        drawn,
+        spec,
+        scheduled_at: None,
+        retries,
+        policy,
+        retry_from: None,
+        parent: None,
+    };
     replica.propose(Command::Submit(job)).await.expect("a cluster").expect("no refusal");
     id
 }

@@ -2,8 +2,8 @@
 
 use prost::Message as _;
 use stint_core::{
-    ActionOffer, CapacityMap, Command, Incarnation, JobId, JobSpec, NewJob, Parameters, Refusal,
-    Registration, Span, State, WorkerId,
+    ActionOffer, CapacityMap, Command, Incarnation, JobId, JobSpec, NewJob, Parameters, Policy,
+    Refusal, Registration, Span, State, WorkerId,
 };
 
 use super::super::{
@@ -121,6 +121,8 @@ fn state() -> State {
         scheduled_at: None,
         retries: None,
         parent: None,
+        policy: Policy::default(),
+        retry_from: None,
     });
     let spec = JobSpec { action: "sleep".to_owned(), ..spec_with(None, None) };
     let other = Command::PutCron(Box::new(some_cron(spec, None)));

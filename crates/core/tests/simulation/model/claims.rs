@@ -1,4 +1,4 @@
-//! Who gets which job: the earliest that are due, that fit, and whose action the worker has.
+//! Who gets which job: the first in the queue that are due, that fit, and whose action the worker has.
 
 use std::collections::BTreeMap;
 
@@ -50,9 +50,10 @@ impl Model {
             .filter(|i| !self.jobs[*i].is_over)
             .filter(|i| Self::is_free(&self.jobs[*i].job) && self.is_due(&self.jobs[*i].job))
             .filter(|i| worker.actions.contains_key(&self.jobs[*i].job.spec.action))
+            .filter(|i| !self.paused.contains_key(&self.jobs[*i].job.spec.action))
             .collect();
         // The list is in the order of creation, and the sort keeps that among equals.
-        candidates.sort_by_key(|i| self.jobs[*i].job.scheduled_at);
+        candidates.sort_by_key(|i| Self::place(&self.jobs[*i].job));
         let mut used = self.used_by(worker.id);
         let mut chosen = Vec::new();
         for i in candidates {

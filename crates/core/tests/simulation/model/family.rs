@@ -110,8 +110,12 @@ impl Model {
             (Ending::Over(status), _) => status,
         };
         self.jobs[i].job.ending = None;
-        self.depart(i, as_what);
         let is_tried_again = as_what == Status::Error && may_be_tried && !was_asked_to_stop;
+        if is_tried_again {
+            let now = stint_core::Timestamp::from_ms(self.now);
+            self.jobs[i].job.retried_by = Some(self.jobs[i].job.id.derive(now, "retry"));
+        }
+        self.depart(i, as_what);
         if is_tried_again {
             self.retry(i);
         }

@@ -40,7 +40,9 @@ impl Model {
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         let waiting = self.live_jobs().filter(|job| Self::is_free(job) && !self.is_due(job));
-        waiting.map(|job| job.scheduled_at).min()
+        let due = waiting.map(|job| job.scheduled_at);
+        let free = self.live_jobs().filter(|job| Self::is_free(job));
+        due.chain(free.filter_map(|job| job.policy.expires_at)).min()
     }
 
     pub(crate) fn has_work_for(&self, id: WorkerId) -> bool {
@@ -58,6 +60,9 @@ impl Model {
             return Some(WaitReason::NotDue(job.scheduled_at));
         }
         let action = &job.spec.action;
+        if self.paused.contains_key(action) {
+            return Some(WaitReason::Paused(action.clone()));
+        }
         let able: Vec<_> = self
             .workers
             .iter()

@@ -27,6 +27,8 @@ pub(super) fn resolve(op: &Op, model: &Model) -> Option<Command> {
                 scheduled_at: None,
                 retries: Some(*retries),
                 parent: Some(Parent { job, lease }),
+                policy: stint_core::Policy::default(),
+                retry_from: None,
             })
         }
         _ => return None,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use stint_core::{CapacityMap, JobSpec, Parameters, Timeout, limits::RETRIES_MAX};
+use stint_core::{CapacityMap, JobSpec, Parameters, Policy, Timeout, limits::RETRIES_MAX};
 
 use super::super::time;
 use crate::api::{ActionConfigForm, ApiError, CronForm, SettingsForm, Submission, TokenRequest};
@@ -21,6 +21,11 @@ pub(in crate::http) fn submission(mut fields: Fields) -> Result<Submission, ApiE
         spec: fields.spec()?,
         retries: fields.count_if_given("retries", RETRIES_MAX)?,
         scheduled_at: time::parse("scheduledAt", &fields.text("scheduledAt")?)?,
+        policy: Policy {
+            priority: parse::priority(fields.if_given("priority", number)?)?,
+            unique_key: fields.if_given("uniqueKey", text)?.filter(|key| !key.is_empty()),
+            expires_at: time::parse("expiresAt", &fields.text("expiresAt")?)?,
+        },
         key: None,
     })
 }

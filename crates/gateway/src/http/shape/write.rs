@@ -20,7 +20,7 @@ pub(in crate::http) use configuration::{ActionConfig, Cron, Settings};
 use self::wait::WaitDetail;
 use super::super::time::Rfc3339;
 use crate::VERSION;
-use crate::api::{JobView, health, reason, result, source};
+use crate::api::{JobView, health, latest, reason, result, source};
 use crate::token::Secret;
 
 /// What has one spelling, as that text.
@@ -87,6 +87,22 @@ pub(in crate::http) struct Job<'a> {
     cron_id: Option<Text<CronId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cron_tick: Option<Rfc3339>,
+    priority: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unique_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Rfc3339>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_reason: Option<&'static str>,
+    #[serde(rename = "retriedByID", skip_serializing_if = "Option::is_none")]
+    retried_by_id: Option<Text<JobId>>,
+    #[serde(skip_serializing_if = "is_false")]
+    existing: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl<'a> Job<'a> {
@@ -108,7 +124,7 @@ impl<'a> Job<'a> {
             deadline: job.spec.deadline.as_ref().map_or("", Timeout::text),
             stop_timeout: job.spec.stop_timeout.as_ref().map_or("", Timeout::text),
             attempt: job.attempt_count,
-            attempts: job.attempts.iter().map(Attempt::of).collect(),
+            attempts: latest(job).iter().map(Attempt::of).collect(),
             wait_reason: view.wait_reason.as_ref().map(ToString::to_string),
             line_count: job.line_count,
             parent_id: job.parent.map(Text),
@@ -117,7 +133,27 @@ impl<'a> Job<'a> {
             wait_detail: view.wait_reason.as_ref().map(WaitDetail::of),
             cron_id: job.cron.map(|link| Text(link.id)),
             cron_tick: job.cron.and_then(|link| link.tick).map(Rfc3339),
+            priority: job.policy.priority.level(),
+            unique_key: job.policy.unique_key.as_deref(),
+            expires_at: job.policy.expires_at.map(Rfc3339),
+            end_reason: reason::of_end(job),
+            retried_by_id: job.retried_by.map(Text),
+            existing: view.is_existing,
         }
+    }
+}
+
+#[derive(Serialize)]
+pub(in crate::http) struct Attempts<'a> {
+    attempts: Vec<Attempt<'a>>,
+    total: u32,
+}
+
+impl<'a> Attempts<'a> {
+    pub(in crate::http) fn of(view: &'a JobView) -> Self {
+        let job = &*view.job;
+        let attempts = job.attempts.iter().map(Attempt::of).collect();
+        Self { attempts, total: job.attempt_count }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stint_core::{
-    ActionTraits, Attempt as CoreAttempt, Epoch, Job as CoreJob, JobSpec, LeaseId, Status, Stream,
-    Timestamp, WaitReason,
+    ActionTraits, Attempt as CoreAttempt, Epoch, Job as CoreJob, JobSpec, LeaseId, Policy, Status,
+    Stream, Timestamp, WaitReason,
 };
 
 use super::*;
@@ -45,6 +45,9 @@ fn finished() -> CoreJob {
             end: Some((Timestamp::from_ms(1_487_293_814_117), AttemptEnd::Exited(0))),
         }],
         line_count: 3,
+        policy: Policy::default(),
+        is_expired: false,
+        retried_by: None,
         from_config: std::collections::BTreeSet::new(),
         parent: None,
         children: stint_core::Children::default(),
@@ -56,7 +59,7 @@ fn finished() -> CoreJob {
 }
 
 fn json(job: CoreJob, wait_reason: Option<WaitReason>) -> String {
-    let view = JobView { job: Arc::new(job), wait_reason };
+    let view = JobView { wait_reason, ..JobView::of(Arc::new(job)) };
     serde_json::to_string(&Job::of(&view)).unwrap()
 }
 
@@ -74,7 +77,8 @@ fn a_finished_job_is_the_one_of_the_documentation_and_then_ours() {
     let ours = concat!(
         r#""attempt":1,"attempts":[{"number":1,"workerID":"000000000000","lease":7,"#,
         r#""startedAt":"2017-02-17T01:09:48Z","endedAt":"2017-02-17T01:10:14.117Z","#,
-        r#""end":"exited","exitCode":0,"reason":"it exited with code 0"}],"lineCount":3}"#,
+        r#""end":"exited","exitCode":0,"reason":"it exited with code 0"}],"lineCount":3,"#,
+        r#""priority":50}"#,
     );
     assert_eq!(json(finished(), None), format!("{documented}{ours}"));
 }

@@ -36,7 +36,9 @@ impl<'a> WaitDetail<'a> {
         };
         match why {
             WaitReason::NotDue(at) => Self { until: Some(Rfc3339(*at)), ..detail },
-            WaitReason::NoWorkerOffers(action) => Self { action: Some(action), ..detail },
+            WaitReason::NoWorkerOffers(action) | WaitReason::Paused(action) => {
+                Self { action: Some(action), ..detail }
+            }
             WaitReason::NoWorkerHas(need) => Self { capacity_map: Some(Amounts(need)), ..detail },
             WaitReason::CapacityInUse { need, by } => Self {
                 capacity_map: Some(Amounts(need)),

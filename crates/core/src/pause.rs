@@ -1,0 +1,84 @@
+//! The queue of an action: paused and resumed, and how long it is.
+
+use std::collections::BTreeSet;
+
+use crate::action::BUILT_IN_ACTIONS;
+use crate::limits;
+use crate::outcome::{Event, Refusal, Reply};
+use crate::state::{State, Transition};
+use crate::submit::action_is_known;
+use crate::time::Timestamp;
+
+/// The jobs of one action that are not over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueStatus {
+    /// The action.
+    pub action: String,
+    /// Since when none of its jobs is claimed, if so.
+    pub paused_at: Option<Timestamp>,
+    /// Jobs that are due and not claimed.
+    pub due: usize,
+    /// Jobs that are scheduled for later.
+    pub scheduled: usize,
+    /// Jobs that run.
+    pub running: usize,
+    /// When the job that has been due for longest was scheduled.
+    pub oldest_due: Option<Timestamp>,
+}
+
+/// No job of the action is claimed any more; those that run go on. Pausing twice is pausing once.
+pub(crate) fn pause(
+    state: &mut State,
+    transition: &mut Transition,
+    action: String,
+) -> Result<Reply, Refusal> {
+    if state.paused.contains_key(&action) {
+        return Ok(Reply::Ok);
+    }
+    action_is_known(state, &action)?;
+    if state.paused.len() >= limits::PAUSED_QUEUES_MAX {
+        return Err(Refusal::TooManyPausedQueues { limit: limits::PAUSED_QUEUES_MAX });
+    }
+    state.paused.insert(action.clone(), state.now);
+    transition.announce(Event::QueuePaused(action));
+    Ok(Reply::Ok)
+}
+
+/// The jobs of the action are claimed again. A queue that is not paused stays so, also one of an
+/// action that nobody offers any more: a resumption that arrives twice is one.
+pub(crate) fn resume(state: &mut State, transition: &mut Transition, action: String) -> Reply {
+    if state.paused.remove(&action).is_some() {
+        transition.announce(Event::QueueResumed(action));
+    }
+    Reply::Ok
+}
+
+impl State {
+    /// The queues of all actions that are offered, built in or paused, or that have jobs which are
+    /// not over; in the order of their names.
+    pub fn queues(&self) -> Vec<QueueStatus> {
+        let offered = self.workers.values().flat_map(|worker| worker.actions.keys());
+        let mut actions: BTreeSet<&str> = offered.map(String::as_str).collect();
+        actions.extend(BUILT_IN_ACTIONS);
+        actions.extend(self.paused.keys().map(String::as_str));
+        actions.extend(self.index.actions().map(String::as_str));
+        actions.into_iter().map(|action| self.queue_of(action)).collect()
+    }
+
+    /// The queue of an action, whether anybody knows that or not.
+    pub fn queue_of(&self, action: &str) -> QueueStatus {
+        let live = self.index.keys(Some(action), None).map_or(0, BTreeSet::len);
+        let (due, running) = (self.queue.len_of(action), self.index.running_of(action));
+        let jobs = self.index.keys(Some(action), None).into_iter().flatten();
+        let oldest = jobs.map(|key| self.expect_job(key.id)).find(|job| job.is_claimable());
+        QueueStatus {
+            action: action.to_owned(),
+            paused_at: self.paused.get(action).copied(),
+            due,
+            // Beside these there are the jobs that wait for their returned worker, a moment.
+            scheduled: live.saturating_sub(due + running),
+            running,
+            oldest_due: oldest.map(|job| job.scheduled_at).filter(|_| due > 0),
+        }
+    }
+}
