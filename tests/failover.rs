@@ -2,6 +2,7 @@
 
 mod followers;
 mod leader_killed;
+mod logs;
 mod repeated;
 mod watch;
 mod worker_lost;

@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod actions;
 mod alike;
 mod api_v0;
 mod bad_input;

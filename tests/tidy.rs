@@ -23,7 +23,7 @@ const HOUSE: &[Room] = &[
         ours: &["core", "measure", "proto", "storage", "tls"],
         alone: &["openraft"],
     },
-    Room { dir: "worker", ours: &["core", "consensus"], alone: &["nix"] },
+    Room { dir: "worker", ours: &["core", "consensus", "tls"], alone: &["nix"] },
     Room {
         dir: "gateway",
         ours: &["core", "measure", "proto", "consensus", "tls"],

@@ -5,6 +5,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files = [
         "stint/v0/jobs.proto",
         "stint/v0/workers.proto",
+        "stint/v0/actions.proto",
         "stint/v0/cluster.proto",
         "stint/v0/watch.proto",
         "stint/v0/tokens.proto",

@@ -160,7 +160,8 @@ pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
 fn of_crons_and_configs(operation: &str, cluster: &Cluster) -> Vec<Example> {
     match operation {
         "PutCron" => put_cron(),
-        "ListCrons" | "ListActionConfigs" => vec![same(plain())],
+        "ListCrons" | "ListActionConfigs" | "ListActions" => vec![same(plain())],
+        "GetAction" => vec![same(about("say")), same(about("x")).refused("NO_SUCH_ACTION")],
         "GetCron" => {
             cluster.post(0, "/api/v0/crons", YEARLY).expect("an answer");
             vec![same(about("noop")), same(about("x")).refused("NO_SUCH_CRON")]

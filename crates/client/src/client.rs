@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stint_proto::v0::action_configs_client::ActionConfigsClient;
+use stint_proto::v0::actions_client::ActionsClient;
 use stint_proto::v0::audit_client::AuditClient;
 use stint_proto::v0::cluster_client::ClusterClient;
 use stint_proto::v0::crons_client::CronsClient;
@@ -130,6 +131,11 @@ pub(crate) fn crons(line: Line) -> CronsClient<Line> {
 /// The action config calls over this connection.
 pub(crate) fn action_configs(line: Line) -> ActionConfigsClient<Line> {
     ActionConfigsClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+}
+
+/// The calls about actions over this connection.
+pub(crate) fn actions(line: Line) -> ActionsClient<Line> {
+    ActionsClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
 }
 
 /// The settings calls over this connection.

@@ -23,6 +23,7 @@
 #![deny(missing_docs)]
 
 mod action_configs;
+mod actions;
 mod audit;
 mod authority;
 mod bearer;

@@ -1,5 +1,6 @@
 //! What the parts of one replica share.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -38,8 +39,8 @@ pub(crate) struct Inner {
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) forwards: mpsc::Sender<Forward>,
     pub(crate) barriers: mpsc::Sender<Waiting>,
-    /// What others in this process have to say of its health.
-    pub(crate) notices: Mutex<Vec<String>>,
+    /// What others in this process have to say of its health, by topic.
+    pub(crate) notices: Mutex<BTreeMap<&'static str, Vec<String>>>,
 }
 
 impl Inner {

@@ -25,6 +25,9 @@ pub(crate) const APPLY_BATCH_MAX: usize = 256;
 /// Happenings that a subscriber may be behind before it misses some.
 pub(crate) const EVENTS_MAX: usize = 1_024;
 
+/// Bytes of jobs of one page that are read at a time, about, and beyond them one job.
+pub(crate) const PAGE_STEP_BYTES: usize = 256 * 1024;
+
 /// Places after lines that nobody has at which one read looks for the next ones.
 pub(crate) const GAPS_PER_READ_MAX: usize = 16;
 

@@ -6,14 +6,72 @@ use std::sync::Arc;
 use stint_core::{Filter, Job, JobId, ListKey, Timestamp};
 use stint_storage::{Error, Key, StateStore};
 
-use crate::limits::LIST_STEP;
+use crate::limits::{LIST_STEP, PAGE_STEP_BYTES};
+use crate::read::decoded;
 
 /// A job of the page, as it was found.
 pub(crate) enum Found {
     /// In the state, or on its way out of it.
     Live(Arc<Job>),
-    /// In history: its record.
-    Over(Vec<u8>),
+    /// In history, under this id.
+    Over([u8; 16]),
+}
+
+/// A page of a list, of which records are read as they are wanted: those of a thousand jobs may have a
+/// quarter of a gigabyte.
+pub struct JobPage {
+    state: StateStore,
+    left: VecDeque<Found>,
+}
+
+impl JobPage {
+    pub(crate) fn new(state: StateStore, found: impl IntoIterator<Item = Found>) -> Self {
+        Self { state, left: found.into_iter().collect() }
+    }
+
+    /// Whether all of it has been given.
+    pub fn is_at_end(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// The next jobs of it, which have about as many bytes as are given at a time; none at the end.
+    pub async fn next(&mut self) -> Result<Vec<Arc<Job>>, crate::Error> {
+        let (state, mut left) = (self.state.clone(), std::mem::take(&mut self.left));
+        let step = tokio::task::spawn_blocking(move || {
+            let jobs = take(&state, &mut left)?;
+            Ok::<_, crate::Error>((jobs, left))
+        });
+        let (jobs, left) = step.await.map_err(|_| crate::Error::ShuttingDown)??;
+        self.left = left;
+        Ok(jobs)
+    }
+}
+
+/// The records of the first jobs, at least one if any of them is still there.
+fn take(state: &StateStore, left: &mut VecDeque<Found>) -> Result<Vec<Arc<Job>>, crate::Error> {
+    let (mut jobs, mut bytes) = (Vec::new(), 0);
+    while bytes < PAGE_STEP_BYTES {
+        let Some(found) = left.pop_front() else { break };
+        let job = match found {
+            Found::Live(job) => {
+                // It is in memory as it is; what is bounded is what is made of it.
+                let parameters = job.spec.parameters.iter().flatten();
+                bytes += parameters.map(|(name, value)| name.len() + value.len()).sum::<usize>();
+                job
+            }
+            // It may have been deleted since its key was read.
+            Found::Over(id) => {
+                let body =
+                    state.get(&id).map_err(|error| crate::Error::Failed(error.to_string()))?;
+                let Some(body) = body else { continue };
+                bytes += body.len();
+                decoded(&body)?
+            }
+        };
+        bytes += size_of::<Job>();
+        jobs.push(job);
+    }
+    Ok(jobs)
 }
 
 /// The keys of history that match, some at a time: what is skipped is never held.
@@ -70,13 +128,13 @@ pub(crate) fn read(
         });
         let is_live_next = live.peek().is_some_and(|job| Some(ListKey::of(job)) >= over_place);
         let found = if is_live_next {
-            live.next().map(Place::Live)
+            live.next().map(Found::Live)
         } else {
             history.buffer.pop_front();
-            over.map(|key| Place::Over(key.id))
+            over.map(|key| Found::Over(key.id))
         };
         let Some(place) = found else { break };
-        if let Place::Over(id) = &place
+        if let Found::Over(id) = &place
             && is_live.contains(&JobId::from_bytes(*id))
         {
             continue;
@@ -85,17 +143,7 @@ pub(crate) fn read(
             skipped += 1;
             continue;
         }
-        page.extend(match place {
-            Place::Live(job) => Some(Found::Live(job)),
-            // It may have been deleted since its key was read.
-            Place::Over(id) => state.get(&id)?.map(Found::Over),
-        });
+        page.push(place);
     }
     Ok(page)
-}
-
-/// A job whose turn it is.
-enum Place {
-    Live(Arc<Job>),
-    Over([u8; 16]),
 }

@@ -12,7 +12,7 @@ use crate::codec::{decode_job, decode_lines};
 use crate::error::Error;
 use crate::inner::Inner;
 use crate::limits::{GAPS_PER_READ_MAX, LEADER_PAUSE, LINES_BYTES_MAX};
-use crate::page::Found;
+use crate::page::{Found, JobPage};
 use crate::peers::Lane;
 
 /// One who waits until this replica is current.
@@ -110,12 +110,12 @@ impl Inner {
     }
 
     /// Jobs that match, live and over, newest first.
-    pub(crate) async fn list_jobs(
+    pub(crate) async fn page_jobs(
         &self,
         filter: &Filter,
         start: usize,
         limit: usize,
-    ) -> Result<Vec<Arc<Job>>, Error> {
+    ) -> Result<JobPage, Error> {
         self.barrier().await?;
         let mut live: Vec<Arc<Job>> = {
             let view = self.applied.read();
@@ -124,17 +124,14 @@ impl Inner {
             live
         };
         live.sort_by_key(|job| std::cmp::Reverse(ListKey::of(job)));
-        if filter.is_running == Some(true) {
-            return Ok(live.into_iter().skip(start).take(limit).collect());
-        }
         let state = self.applied.store().state.clone();
-        let filter = filter.clone();
-        let found = self.blocking(move || crate::page::read(&state, &filter, live, start, limit));
-        let found = found.await?.into_iter().map(|found| match found {
-            Found::Live(job) => Ok(job),
-            Found::Over(body) => decoded(&body),
-        });
-        found.collect()
+        if filter.is_running == Some(true) {
+            let page = live.into_iter().skip(start).take(limit).map(Found::Live);
+            return Ok(JobPage::new(state, page));
+        }
+        let (history, filter) = (state.clone(), filter.clone());
+        let found = self.blocking(move || crate::page::read(&history, &filter, live, start, limit));
+        Ok(JobPage::new(state, found.await?))
     }
 
     /// Lines of a job's output, as many as there are here or at a peer, within bounds. They begin behind

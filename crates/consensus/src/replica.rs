@@ -24,6 +24,7 @@ use crate::inner::Inner;
 use crate::log_store::LogStore;
 use crate::measures::{Counts, Measures};
 use crate::network::Network;
+use crate::page::JobPage;
 use crate::peer_service::PeerService;
 use crate::peers::Peers;
 use crate::state_machine::{Applied, StateMachine};
@@ -298,14 +299,30 @@ impl Replica {
         self.0.inner.job(id).await
     }
 
-    /// Jobs that match, live and over, most recently scheduled first, from `start` on.
+    /// Jobs that match, live and over, most recently scheduled first, from `start` on: which they are
+    /// is settled, and each is read as it is wanted. Linearizable.
+    pub async fn page_jobs(
+        &self,
+        filter: &Filter,
+        start: usize,
+        limit: usize,
+    ) -> Result<JobPage, Error> {
+        self.0.inner.page_jobs(filter, start, limit).await
+    }
+
+    /// The same at once, for lists that are small.
     pub async fn list_jobs(
         &self,
         filter: &Filter,
         start: usize,
         limit: usize,
     ) -> Result<Vec<Arc<Job>>, Error> {
-        self.0.inner.list_jobs(filter, start, limit).await
+        let mut page = self.page_jobs(filter, start, limit).await?;
+        let mut all = Vec::new();
+        while !page.is_at_end() {
+            all.extend(page.next().await?);
+        }
+        Ok(all)
     }
 
     /// Which jobs are to go from history by this rule, the oldest first, at most `limit`; as this
@@ -346,10 +363,11 @@ impl Replica {
         crate::status::of(&self.0.inner)
     }
 
-    /// Has the status say these things too, in place of those that were said before: what is wrong
-    /// with this process, and not with its disk or Raft.
-    pub fn notice(&self, notices: Vec<String>) {
-        *self.0.inner.notices.lock().unwrap_or_else(PoisonError::into_inner) = notices;
+    /// Has the status say these things too, in place of those that were said of this topic before:
+    /// what is wrong with this process, and not with its disk or Raft. It is as ready as it was.
+    pub fn notice(&self, topic: &'static str, notices: Vec<String>) {
+        let all = &self.0.inner.notices;
+        all.lock().unwrap_or_else(PoisonError::into_inner).insert(topic, notices);
     }
 
     /// What it has counted since its start, and what its log and its disk are like now.

@@ -83,7 +83,9 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     for loss in inner.applied.store().output.losses() {
         warnings.push(format!("output of day {} was lost: {}", loss.period, loss.reason));
     }
-    warnings.extend(inner.notices.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+    let notices = inner.notices.lock().unwrap_or_else(PoisonError::into_inner);
+    warnings.extend(notices.values().flatten().cloned());
+    drop(notices);
     ClusterStatus {
         id: inner.id,
         leader: metrics.current_leader.and_then(WorkerId::new),

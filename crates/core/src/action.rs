@@ -6,7 +6,8 @@ use crate::declaration::Declarations;
 use crate::time::Timeout;
 
 /// The actions that every replica has without configuration.
-pub const BUILT_IN_ACTIONS: [&str; 4] = ["sleep", "false", "noop", crate::COMPACTION_ACTION];
+pub const BUILT_IN_ACTIONS: [&str; 5] =
+    ["sleep", "false", "noop", "webhook", crate::COMPACTION_ACTION];
 
 /// What a worker says of an action that it offers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

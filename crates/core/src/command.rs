@@ -261,6 +261,8 @@ pub struct Offer {
     pub worker: WorkerId,
     /// Its life.
     pub epoch: Epoch,
+    /// Which offer of this life it is, from 1; one that comes after a later one is void.
+    pub number: u64,
     /// What it has, unless an operator has set something else.
     pub capacity: CapacityMap,
     /// The actions that it offers.

@@ -66,6 +66,7 @@ pub(crate) fn register(
         status: WorkerStatus::Running,
         is_confirmed: false,
         actions: new.actions,
+        offer_number: 0,
         capacity_declared: new.capacity,
         capacity_set: former.as_ref().and_then(|worker| worker.capacity_set.clone()),
         capacity_in_use: CapacityMap::default(),

@@ -89,6 +89,7 @@ pub use id::{
 };
 pub use job::{Attempt, AttemptEnd, CronLink, Job, JobSpec, LeftOut, Parameters};
 pub use lines::{Line, Stream};
+pub use offer::within_limits as offers_within_limits;
 pub use outcome::{Event, Outcome, Refusal, Reply};
 pub use pause::QueueStatus;
 pub use policy::{Policy, Priority};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::action::ActionOffer;
+use crate::action::{ActionOffer, Defaults};
 use crate::action_config;
 use crate::capacity::CapacityMap;
 use crate::command::Offer;
@@ -10,7 +10,7 @@ use crate::job::{JobSpec, LeftOut, Parameters};
 use crate::limits;
 use crate::outcome::{Event, Refusal, Reply};
 use crate::state::{State, Transition};
-use crate::submit::{at_most, capacity_within_limits, completed_within_limits, count};
+use crate::submit::{at_most, capacity_within_limits, count};
 use crate::worker::WorkerStatus;
 
 /// A worker says anew what it has and offers. Its runs go on as they began.
@@ -19,11 +19,14 @@ pub(crate) fn offer(
     transition: &mut Transition,
     new: Offer,
 ) -> Result<Reply, Refusal> {
-    state.live_worker(new.worker, new.epoch)?;
+    if new.number <= state.live_worker(new.worker, new.epoch)?.offer_number {
+        return Ok(Reply::Ok);
+    }
     within_limits(&new.actions, &new.capacity)?;
     let id = new.worker;
     state.change_worker(id, |worker| {
         worker.actions = new.actions;
+        worker.offer_number = new.number;
         worker.capacity_declared = new.capacity;
     });
     if let Some(worker) = state.workers.get(&id) {
@@ -33,7 +36,10 @@ pub(crate) fn offer(
 }
 
 /// Whether a worker may offer these actions and have this capacity.
-pub(crate) fn within_limits(
+///
+/// # Errors
+/// [`Refusal::OverLimit`], which says what is too much.
+pub fn within_limits(
     actions: &BTreeMap<String, ActionOffer>,
     capacity: &CapacityMap,
 ) -> Result<(), Refusal> {
@@ -80,38 +86,37 @@ pub(crate) struct Given {
 }
 
 /// Gives a job what it does not say itself: the parameters of its action's config, and what its
-/// action has for such jobs. Says how many retries it has, and refuses one whose parameters are
-/// not as the action declares them.
+/// action has for such jobs. Says how many retries it has, and what it was given.
 pub(crate) fn complete(
     state: &State,
     spec: &mut JobSpec,
-    retries: Option<u32>,
-) -> Result<(u32, Given), Refusal> {
-    let mut given = Given { parameters: action_config::complete(state, spec), ..Given::default() };
-    let offer = state.offer(&spec.action);
-    if let Some(offer) = offer {
+    mut retries: Option<u32>,
+) -> (u32, Given) {
+    let parameters = action_config::complete(state, spec);
+    let mut given = Given { parameters, left_out: BTreeSet::new() };
+    if let Some(offer) = state.offer(&spec.action) {
         default_parameters(offer, spec, &mut given.parameters);
+        let Defaults { deadline, stop_timeout, capacity_map, retries: default } = &offer.defaults;
+        let default = (*default > 0).then_some(default);
+        let left_out = &mut given.left_out;
+        fill(&mut spec.deadline, deadline.as_ref(), LeftOut::Deadline, left_out);
+        fill(&mut spec.stop_timeout, stop_timeout.as_ref(), LeftOut::StopTimeout, left_out);
+        fill(&mut spec.capacity_map, capacity_map.as_ref(), LeftOut::CapacityMap, left_out);
+        fill(&mut retries, default, LeftOut::Retries, left_out);
     }
-    if !given.parameters.is_empty() {
-        completed_within_limits(spec.parameters.as_ref())?;
-    }
-    let Some(offer) = offer else { return Ok((retries.unwrap_or(0), given)) };
+    (retries.unwrap_or(0), given)
+}
+
+/// Whether the parameters of a job are as its action declares them.
+pub(crate) fn is_as_declared(state: &State, spec: &JobSpec) -> Result<(), Refusal> {
+    let Some(offer) = state.offer(&spec.action) else { return Ok(()) };
     let none = Parameters::new();
     let parameters = spec.parameters.as_ref().unwrap_or(&none);
     offer.declarations.check(parameters).map_err(|mismatch| Refusal::BadParameter {
         action: spec.action.clone(),
         parameter: mismatch.parameter,
         problem: mismatch.problem,
-    })?;
-    let defaults = &offer.defaults;
-    let left_out = &mut given.left_out;
-    fill(&mut spec.deadline, defaults.deadline.as_ref(), LeftOut::Deadline, left_out);
-    fill(&mut spec.stop_timeout, defaults.stop_timeout.as_ref(), LeftOut::StopTimeout, left_out);
-    fill(&mut spec.capacity_map, defaults.capacity_map.as_ref(), LeftOut::CapacityMap, left_out);
-    let mut all = retries;
-    let default = (defaults.retries > 0).then_some(defaults.retries);
-    fill(&mut all, default.as_ref(), LeftOut::Retries, left_out);
-    Ok((all.unwrap_or(0), given))
+    })
 }
 
 fn default_parameters(offer: &ActionOffer, spec: &mut JobSpec, given: &mut BTreeSet<String>) {

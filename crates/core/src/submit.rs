@@ -46,9 +46,13 @@ pub(crate) fn submit(
     }
     // What is run once more has all that it needs already.
     let (retries, given) = match new.retry_from {
-        None => offer::complete(state, &mut new.spec, new.retries)?,
+        None => offer::complete(state, &mut new.spec, new.retries),
         Some(_) => (new.retries.unwrap_or(0), Given::default()),
     };
+    if !given.parameters.is_empty() {
+        completed_within_limits(new.spec.parameters.as_ref())?;
+    }
+    offer::is_as_declared(state, &new.spec)?;
     fits_shapes(state, &new.spec)?;
     has_room(state, new.spec.parameters.as_ref())?;
     if let Some(job) = new.retry_from {
@@ -225,7 +229,7 @@ pub(crate) fn parameters_within_limits(parameters: Option<&Parameters>) -> Resul
 
 /// Whether a job's own parameters and those that it is given are not too many together. Each for
 /// itself is within the limits.
-pub(crate) fn completed_within_limits(parameters: Option<&Parameters>) -> Result<(), Refusal> {
+fn completed_within_limits(parameters: Option<&Parameters>) -> Result<(), Refusal> {
     let Some(parameters) = parameters else { return Ok(()) };
     let what = "parameters, with those of its action and of its action config,";
     at_most(what, count(parameters.len()), count(limits::PARAMETERS_MAX))?;

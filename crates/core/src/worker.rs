@@ -44,6 +44,8 @@ pub struct Worker {
     pub is_confirmed: bool,
     /// The actions that it offers.
     pub actions: BTreeMap<String, ActionOffer>,
+    /// The number of the offer that they are from; 0 for those that it registered with.
+    pub offer_number: u64,
     /// What it said that it has.
     pub capacity_declared: CapacityMap,
     /// What an operator has set instead.

@@ -2,6 +2,7 @@
 
 mod access;
 mod action_configs;
+mod actions;
 mod audit;
 mod crons;
 mod error;
@@ -23,12 +24,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 pub(crate) use access::{Caller, Whence};
 pub(crate) use action_configs::ActionConfigForm;
+pub(crate) use actions::ActionView;
 pub(crate) use audit::{AuditQuery, result};
 pub(crate) use crons::{CronForm, CronView};
 pub(crate) use error::ApiError;
 pub(crate) use events::{Message, Place, Subject, Topics, WatchQuery, WatchReader};
 pub(crate) use idempotency::IdempotencyKey;
-pub(crate) use jobs::{JobView, JobsQuery, Submission, latest};
+pub(crate) use jobs::{JobView, JobsQuery, JobsReader, Submission, latest};
 pub(crate) use logs::{LogQuery, LogReader, Page, source};
 pub(crate) use settings::SettingsForm;
 pub(crate) use tokens::TokenRequest;

@@ -1,6 +1,7 @@
 //! The same operations over gRPC: the services of `proto/stint/v0`, health and reflection.
 
 mod action_configs;
+mod actions;
 mod audit;
 mod cluster;
 mod crons;
@@ -20,6 +21,7 @@ use axum::Router;
 use http::{HeaderMap, header};
 use stint_proto::v0;
 use stint_proto::v0::action_configs_server::ActionConfigsServer;
+use stint_proto::v0::actions_server::ActionsServer;
 use stint_proto::v0::audit_server::AuditServer;
 use stint_proto::v0::cluster_server::ClusterServer;
 use stint_proto::v0::crons_server::CronsServer;
@@ -77,12 +79,16 @@ pub(crate) fn router(api: &Arc<Api>) -> Result<(Router, Health), Error> {
     let action_configs = ActionConfigsServer::new(action_configs::Service(Arc::clone(api)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(max);
+    let actions = ActionsServer::new(actions::Service(Arc::clone(api)))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max);
     let settings = SettingsServer::new(settings::Service(Arc::clone(api)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(max);
     let routes = Routes::new(jobs)
         .add_service(workers)
         .add_service(crons)
+        .add_service(actions)
         .add_service(action_configs)
         .add_service(settings)
         .add_service(cluster)

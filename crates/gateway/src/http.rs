@@ -2,6 +2,7 @@
 
 mod accept;
 mod action_configs;
+mod actions;
 mod answer;
 mod audit;
 mod body;
@@ -92,6 +93,8 @@ async fn operate(
         Operation::PutCron => crons::put(api, &caller, request).await,
         Operation::GetCron => crons::get(api, &id).await,
         Operation::DeleteCron => crons::delete(api, &caller, &id).await,
+        Operation::ListActions => actions::list(api).await,
+        Operation::GetAction => actions::get(api, &id).await,
         Operation::ListActionConfigs => action_configs::list(api).await,
         Operation::PutActionConfig => action_configs::put(api, &caller, request).await,
         Operation::GetActionConfig => action_configs::get(api, &id).await,

@@ -146,6 +146,9 @@ pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How long a readiness probe waits for the proof that this replica is current.
 pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Bytes of what the pattern of a parameter becomes; a worker declares none that takes more.
+pub(crate) const PATTERN_PROGRAM_BYTES_MAX: usize = 256 * 1024;
+
 /// How often the gRPC health service looks whether there is a leader.
 pub(crate) const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
 

@@ -36,6 +36,10 @@ pub enum Operation {
     GetCron,
     /// Removes the cron of an action.
     DeleteCron,
+    /// The actions that workers offer.
+    ListActions,
+    /// One action.
+    GetAction,
     /// All action configs.
     ListActionConfigs,
     /// Creates the config of an action, or puts it in the place of the former one.
@@ -67,7 +71,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -83,6 +87,8 @@ impl Operation {
         Self::PutCron,
         Self::GetCron,
         Self::DeleteCron,
+        Self::ListActions,
+        Self::GetAction,
         Self::ListActionConfigs,
         Self::PutActionConfig,
         Self::GetActionConfig,
@@ -115,6 +121,8 @@ impl Operation {
             Self::PutCron => (Method::POST, "/crons"),
             Self::GetCron => (Method::GET, "/crons/{id}"),
             Self::DeleteCron => (Method::DELETE, "/crons/{id}"),
+            Self::ListActions => (Method::GET, "/actions"),
+            Self::GetAction => (Method::GET, "/actions/{id}"),
             Self::ListActionConfigs => (Method::GET, "/action_configs"),
             Self::PutActionConfig => (Method::POST, "/action_configs"),
             Self::GetActionConfig => (Method::GET, "/action_configs/{id}"),
@@ -148,6 +156,8 @@ impl Operation {
             Self::PutCron => ("stint.v0.Crons", "PutCron"),
             Self::GetCron => ("stint.v0.Crons", "GetCron"),
             Self::DeleteCron => ("stint.v0.Crons", "DeleteCron"),
+            Self::ListActions => ("stint.v0.Actions", "ListActions"),
+            Self::GetAction => ("stint.v0.Actions", "GetAction"),
             Self::ListActionConfigs => ("stint.v0.ActionConfigs", "ListActionConfigs"),
             Self::PutActionConfig => ("stint.v0.ActionConfigs", "PutActionConfig"),
             Self::GetActionConfig => ("stint.v0.ActionConfigs", "GetActionConfig"),
@@ -192,6 +202,8 @@ impl Operation {
             | Self::ListWorkers
             | Self::ListCrons
             | Self::GetCron
+            | Self::ListActions
+            | Self::GetAction
             | Self::ListActionConfigs
             | Self::GetActionConfig
             | Self::GetSettings

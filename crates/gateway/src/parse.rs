@@ -1,7 +1,7 @@
 //! The words that both doors know: what a text of a request means in types of the core.
 
 use stint_core::limits::{NAME_BYTES_MAX, TIMEOUT_BYTES_MAX};
-use stint_core::{JobId, ParseTimeoutError, Priority, Role, Timeout, TokenId, WorkerId};
+use stint_core::{JobId, ParseTimeoutError, Priority, Role, Span, Timeout, TokenId, WorkerId};
 
 use crate::api::ApiError;
 use crate::limits;
@@ -39,6 +39,12 @@ pub(crate) fn timeout(field: &str, text: &str) -> Result<Option<Timeout>, ApiErr
         };
         ApiError::field(field, expected, quoted(text))
     })
+}
+
+/// A length of time in Go's grammar.
+pub(crate) fn duration(span: Span) -> String {
+    let ms = span.as_ms();
+    if ms.is_multiple_of(1_000) { format!("{}s", ms / 1_000) } else { format!("{ms}ms") }
 }
 
 /// A job's id. What is no id names no job.

@@ -11,6 +11,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::config::{self, Layers};
 use crate::exit;
 
+pub(crate) mod action;
 pub(crate) mod action_config;
 pub(crate) mod audit;
 pub(crate) mod bench;
@@ -151,6 +152,9 @@ pub(crate) enum Command {
     /// Run actions by schedules.
     #[command(subcommand)]
     Cron(cron::Command),
+    /// Look at the actions that jobs can have.
+    #[command(subcommand)]
+    Action(action::Command),
     /// Set what every job of an action is told.
     #[command(subcommand)]
     ActionConfig(action_config::Command),

@@ -101,6 +101,6 @@ pub(crate) async fn keep_fresh(
         }
         let notices = certificates.notices();
         told.tell(&notices);
-        replica.notice(notices.into_iter().map(|notice| notice.text).collect());
+        replica.notice("certificates", notices.into_iter().map(|notice| notice.text).collect());
     }
 }

@@ -1,5 +1,6 @@
 //! The calls of the command line to a cluster.
 
+pub(crate) mod action;
 pub(crate) mod action_config;
 pub(crate) mod audit;
 pub(crate) mod cluster;

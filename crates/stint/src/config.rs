@@ -4,15 +4,18 @@
 //! A mistake is answered with its file, line and column, and with what would be right; nothing is
 //! ignored. What an operator can write is in `file.rs`; what it means is [`Config`].
 
+mod action;
 mod actions;
 mod check;
 mod file;
+mod fixed;
 mod keys;
 mod layers;
 mod place;
 mod show;
 mod text;
 mod tls;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,8 +24,10 @@ use std::path::{Path, PathBuf};
 use stint_consensus::{Member, Timing};
 use stint_core::{TokenHash, WorkerId};
 use stint_storage::Identity;
+use stint_worker::Action;
 
 pub(crate) use file::LogFormat;
+pub(crate) use fixed::fixed;
 pub(crate) use layers::{Layers, variables};
 pub(crate) use place::Error;
 pub(crate) use text::{AdminTokenHash, length};
@@ -93,12 +98,28 @@ pub(crate) fn show(layers: &Layers, with_secrets: bool) -> Result<String, Error>
     show::text(text.source(), with_secrets)
 }
 
+/// The actions of a configuration, whether its worker is enabled or not, or of a file that has
+/// nothing else.
+pub(crate) fn all_actions(layers: &Layers) -> Result<BTreeMap<String, Action>, Error> {
+    let text = layers.read()?;
+    let source = text.source();
+    let table: toml::Table = source.parse()?;
+    let actions = if table.contains_key("replica") {
+        check::config(source)?;
+        source.parse::<file::File>()?.actions
+    } else {
+        source.parse::<file::Actions>()?.actions
+    };
+    actions::read(source, actions)
+}
+
 /// Checks a file of `[actions.NAME]` tables, as `stint dev` takes it, and gives back its text.
 pub(crate) fn read_actions(path: &Path) -> Result<String, Error> {
     let text = read(path)?;
     let source = Source { file: path, text: &text, parts: &[] };
     let parsed: file::Actions = source.parse()?;
     actions::read(source, parsed.actions)?;
+    webhook::webhooks(source, parsed.webhook)?;
     Ok(text)
 }
 

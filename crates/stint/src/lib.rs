@@ -17,6 +17,7 @@ mod inspect;
 mod limits;
 mod logging;
 mod print;
+mod reload;
 mod reset_admin;
 mod serve;
 mod stops;
@@ -64,6 +65,12 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Serve(args) => serve::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Config(args) => inspect::run(args),
+        Command::Action(args::action::Command::Check(args)) => {
+            command::action::check(args, global.output)
+        }
+        Command::Action(args) => {
+            command::runtime()?.block_on(command::action::run(&caller()?, args))
+        }
         Command::Dev(args) => command::runtime()?.block_on(dev::run(args)),
         Command::Job(args) => command::runtime()?.block_on(command::job::run(&caller()?, args)),
         Command::Worker(args) => {

@@ -27,3 +27,8 @@ pub(crate) const ORIGINS_MAX: usize = 64;
 
 /// How often the command line looks whether what it waits for has come about.
 pub(crate) const LOOK_PAUSE: Duration = Duration::from_millis(500);
+
+/// Bytes of a secret that signs webhooks: fewer can be guessed, more are another file.
+pub(crate) const SECRET_BYTES_MIN: u64 = 16;
+/// See [`SECRET_BYTES_MIN`].
+pub(crate) const SECRET_BYTES_MAX: u64 = 4_096;

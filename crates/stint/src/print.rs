@@ -90,7 +90,7 @@ fn advice(error: &anyhow::Error) -> Option<&'static str> {
             Some("wait longer with --timeout, or look why with `stint job get`")
         }
         Error::Refused { code: Code::NoSuchAction, .. } => {
-            Some("`stint --output json worker list` shows which actions there are")
+            Some("`stint action list` shows which there are")
         }
         Error::Refused { code: Code::NoSuchJob, .. } => {
             Some("`stint job list` shows what there is")
@@ -192,6 +192,22 @@ impl Printer {
             }
             Output::Table => line(&table::workers(workers)),
             Output::Json => json(&json::Workers::of(workers)),
+        }
+    }
+
+    /// Actions.
+    pub(crate) fn actions(self, actions: &[stint_client::v0::Action]) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => line(&table::actions(actions)),
+            Output::Json => json(&json::Actions::of(actions)),
+        }
+    }
+
+    /// One action.
+    pub(crate) fn action(self, action: &stint_client::v0::Action) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => line(&table::action(action)),
+            Output::Json => json(&json::Action::of(action)),
         }
     }
 

@@ -16,8 +16,9 @@ use crate::args::Serve;
 use crate::certificates::{self, Certificates};
 use crate::config::{Config, LogFormat};
 use crate::exit::Exit;
+use crate::reload::Reload;
 use crate::stops::Reasons;
-use crate::{first_token, init, logging, reset_admin, supervisor};
+use crate::{config, first_token, init, logging, reset_admin, supervisor};
 
 /// How long tasks that nobody waits for have at the very end.
 const LINGER: Duration = Duration::from_secs(1);
@@ -38,6 +39,8 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
 
 fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
     is_prepared(&config, args)?;
+    let layers = args.layered.layers()?;
+    let fixed = config::fixed(&layers)?;
     let certificates = Certificates::load(&config)?;
     let clients = bind("client_address", config.client_address)?;
     let peers = bind("peer_address", config.peer_address)?;
@@ -49,6 +52,7 @@ fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
     let outcome = runtime.block_on(async {
         let mut reasons = Reasons::listen(args.stop_on_stdin_eof)?;
         let hang_ups = certificates::hang_ups()?;
+        let more_hang_ups = certificates::hang_ups()?;
         let parts = tokio::select! {
             parts = start(config, certificates.clone(), clients, peers, store) => parts?,
             why = reasons.next() => {
@@ -57,9 +61,12 @@ fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
             }
         };
         supervisor::ready();
+        let worker = parts.worker.as_ref().map(Worker::reloader);
+        let reload = Reload::new(layers, fixed, worker, parts.replica.clone());
         let (replica, watched) = (parts.replica.clone(), parts.replica.clone());
         tokio::select! {
             outcome = until_stopped(parts, reasons) => outcome,
+            never = reload.on(more_hang_ups) => match never {},
             never = supervisor::keep_watched(watched) => match never {},
             never = certificates::keep_fresh(certificates, replica, hang_ups) => match never {},
         }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stint_consensus::{Error, Events, Happening, Replica};
-use stint_core::{ActionOffer, BUILT_IN_ACTIONS, Exit, LeaseId, WorkerId};
-use tokio::sync::oneshot;
+use stint_core::{Exit, LeaseId, WorkerId};
+use tokio::sync::{oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::config::{Action, Config};
@@ -23,17 +23,24 @@ use crate::run::{Context, sleep_until};
 mod answers;
 mod farewell;
 mod life;
+mod offer;
 mod work;
 
 use answers::Answer;
 use farewell::Farewell;
 use life::{Arrival, Life, Renewal};
+use offer::News;
 
 /// The worker of one replica at work.
 pub(crate) struct Agent {
     me: WorkerId,
     config: Config,
+    configs: watch::Receiver<Config>,
     actions: BTreeMap<String, Arc<Action>>,
+    /// What it offered before it was told otherwise: a job may have been claimed until the cluster
+    /// hears of that.
+    former_actions: BTreeMap<String, Arc<Action>>,
+    news: News,
     context: Context,
     events: Events,
     shutdown: oneshot::Receiver<()>,
@@ -103,18 +110,24 @@ enum Wake {
     Searched(Searched),
     LeaseLapsed,
     ShutdownAsked,
+    Reconfigured,
     TimerDue,
 }
 
 impl Agent {
-    pub(crate) fn new(context: Context, config: Config, shutdown: oneshot::Receiver<()>) -> Self {
-        let actions = config.actions.iter();
+    pub(crate) fn new(
+        context: Context,
+        mut configs: watch::Receiver<Config>,
+        shutdown: oneshot::Receiver<()>,
+    ) -> Self {
+        let config = configs.borrow_and_update().clone();
         Self {
             me: context.replica.id(),
-            actions: actions
-                .map(|(name, action)| (name.clone(), Arc::new(action.clone())))
-                .collect(),
+            actions: shared(&config.actions),
+            former_actions: BTreeMap::new(),
+            news: News::default(),
             config,
+            configs,
             events: context.replica.subscribe(),
             context,
             shutdown,
@@ -172,6 +185,7 @@ impl Agent {
             answer = next(&mut self.proposals) => Wake::Answered(answer),
             searched = next(&mut self.searches) => Wake::Searched(searched),
             _ = &mut self.shutdown, if self.farewell.is_none() => Wake::ShutdownAsked,
+            Ok(()) = self.configs.changed() => Wake::Reconfigured,
             () = sleep_until(timer) => Wake::TimerDue,
         }
     }
@@ -186,6 +200,7 @@ impl Agent {
             Wake::Searched(searched) => self.hear_search(searched),
             Wake::LeaseLapsed => self.check_lease(),
             Wake::ShutdownAsked => self.begin_farewell(),
+            Wake::Reconfigured => self.reconfigure(),
             Wake::TimerDue => {}
         }
     }
@@ -207,6 +222,7 @@ impl Agent {
         self.live(now);
         self.end_drain(now);
         self.report();
+        self.offer();
         self.claim();
         self.leave(now);
     }
@@ -224,13 +240,10 @@ impl Agent {
         self.farewell.as_ref().is_some_and(|farewell| farewell.is_over(now))
             || (self.stopped.is_some() && self.life == Life::Absent)
     }
+}
 
-    /// What it tells the cluster of its actions.
-    fn offers(&self) -> BTreeMap<String, ActionOffer> {
-        let own = self.actions.iter().map(|(name, action)| (name.clone(), action.traits.into()));
-        let built_in = BUILT_IN_ACTIONS.map(|name| (name.to_owned(), ActionOffer::default()));
-        built_in.into_iter().chain(own).collect()
-    }
+fn shared(actions: &BTreeMap<String, Action>) -> BTreeMap<String, Arc<Action>> {
+    actions.iter().map(|(name, action)| (name.clone(), Arc::new(action.clone()))).collect()
 }
 
 impl Drop for Agent {

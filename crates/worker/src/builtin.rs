@@ -1,14 +1,46 @@
 //! The actions that every worker has: they run inside of it, without a process.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use stint_core::{Exit, ExitCause, Job};
+use stint_core::{
+    ActionOffer, BUILT_IN_ACTIONS, COMPACTION_ACTION, Declaration, Declarations, Exit, ExitCause,
+    Job,
+};
 use tokio::sync::watch;
 
 use crate::limits::{SLEEP_DEFAULT, STOP_TIMEOUT_DEFAULT};
 use crate::orders::{self, Orders};
 use crate::run::{self, sleep_until};
 use crate::stop::{Due, Stop};
+use crate::webhook;
+
+/// What the worker tells the cluster of them.
+pub(crate) fn offers() -> BTreeMap<String, ActionOffer> {
+    BUILT_IN_ACTIONS.map(|name| (name.to_owned(), offer(name))).into()
+}
+
+fn offer(name: &str) -> ActionOffer {
+    let (description, parameters) = match name {
+        "sleep" => ("Does nothing for a while.", vec![("seconds", "How long; 60 if left out.")]),
+        "false" => ("Fails at once.", Vec::new()),
+        "noop" => ("Succeeds at once.", Vec::new()),
+        "webhook" => return webhook::offer(),
+        COMPACTION_ACTION => {
+            ("Removes from the history what the settings do not keep.", Vec::new())
+        }
+        _ => ("", Vec::new()),
+    };
+    let declared = parameters.into_iter().map(|(name, description): (&str, &str)| {
+        let description = description.to_owned();
+        (name.to_owned(), Declaration { description, ..Declaration::default() })
+    });
+    ActionOffer {
+        description: description.to_owned(),
+        declarations: Declarations { parameters: declared.collect(), is_closed: false },
+        ..ActionOffer::default()
+    }
+}
 
 /// How the action ends, if it is one that ends at once: no task and no timer is worth it.
 pub(crate) fn instant(action: &str) -> Option<Exit> {

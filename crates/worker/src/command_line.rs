@@ -60,6 +60,14 @@ impl CommandLine {
         Ok(Self { program, arguments: parsed.collect::<Result<_, _>>()? })
     }
 
+    /// The parameters that it cannot do without.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.arguments.iter().flat_map(|element| &element.0).filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Parameter(name) => Some(name.as_str()),
+        })
+    }
+
     /// The program, as the operator wrote it.
     pub(crate) fn program(&self) -> &str {
         &self.program

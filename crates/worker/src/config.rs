@@ -2,14 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use stint_core::{ActionTraits, BUILT_IN_ACTIONS, CapacityMap, limits as core_limits};
+use stint_core::{
+    ActionOffer, ActionTraits, BUILT_IN_ACTIONS, CapacityMap, Declarations, Defaults,
+    limits as core_limits, offers_within_limits,
+};
 
+use crate::builtin;
 use crate::command_line::CommandLine;
 use crate::confinement::Confinement;
+use crate::declared;
 use crate::error::Error;
 use crate::limits;
+use crate::webhook::Webhooks;
 
 /// How the worker of one replica works.
 #[derive(Debug, Clone)]
@@ -23,6 +30,8 @@ pub struct Config {
     pub capacity: CapacityMap,
     /// The actions that it offers by name, beside the built-in ones.
     pub actions: BTreeMap<String, Action>,
+    /// What its webhooks may do.
+    pub webhooks: Arc<Webhooks>,
     /// How long its lease lasts after a renewal; it renews three times in that.
     pub ttl: Duration,
     /// How many jobs run at once, whatever their capacity maps say.
@@ -41,6 +50,7 @@ impl Config {
             program: PathBuf::from("/proc/self/exe"),
             capacity: CapacityMap::default(),
             actions: BTreeMap::new(),
+            webhooks: Arc::default(),
             ttl: limits::TTL_DEFAULT,
             runs_max: limits::RUNS_MAX_DEFAULT,
             drain_limit: limits::DRAIN_LIMIT_DEFAULT,
@@ -62,13 +72,23 @@ impl Config {
         in_range("the number of runs at once", self.runs_max, 1, limits::RUNS_MAX_LIMIT)?;
         let count_max = core_limits::ACTIONS_PER_WORKER_MAX - BUILT_IN_ACTIONS.len();
         in_range("the number of actions", self.actions.len(), 0, count_max)?;
-        self.actions.iter().try_for_each(|(name, action)| action.check(name))
+        self.actions.iter().try_for_each(|(name, action)| action.check(name))?;
+        offers_within_limits(&self.offers(), &self.capacity)
+            .map_err(|refusal| Error::Config(refusal.to_string()))
+    }
+
+    /// What the worker tells the cluster of its actions.
+    pub(crate) fn offers(&self) -> BTreeMap<String, ActionOffer> {
+        let own = self.actions.iter().map(|(name, action)| (name.clone(), action.offer()));
+        builtin::offers().into_iter().chain(own).collect()
     }
 }
 
 /// What the jobs of one action run, and how.
 #[derive(Debug, Clone)]
 pub struct Action {
+    /// What it does, for those who choose among actions.
+    pub description: String,
     /// The command line, with placeholders for the job's parameters.
     pub command: CommandLine,
     /// Where the process starts; `None` is the root directory.
@@ -76,11 +96,11 @@ pub struct Action {
     /// Variables of the operator. They come on top of a fixed `PATH`, which they may replace; of
     /// the worker's own environment the process sees nothing.
     pub environment: BTreeMap<String, String>,
-    /// This long after its start a process gets SIGTERM, where its job does not say; `None` is
-    /// never.
-    pub deadline: Option<Duration>,
-    /// This long after SIGTERM it gets SIGKILL, where its job does not say; `None` is 10 s.
-    pub stop_timeout: Option<Duration>,
+    /// What a job has where its submission says nothing.
+    pub defaults: Defaults,
+    /// What its parameters may be. A parameter of the command line that has no default is
+    /// required, whether it is here or not.
+    pub declarations: Declarations,
     /// What becomes of a job whose worker is lost, and how long a retry waits.
     pub traits: ActionTraits,
     /// How much output a job may have.
@@ -93,15 +113,36 @@ impl Action {
     /// An action that runs `command`, with the defaults for everything else.
     pub fn new(command: CommandLine) -> Self {
         Self {
+            description: String::new(),
             command,
             working_dir: None,
             environment: BTreeMap::new(),
-            deadline: None,
-            stop_timeout: None,
+            defaults: Defaults::default(),
+            declarations: Declarations::default(),
             traits: ActionTraits::default(),
             output: OutputLimits::default(),
             confinement: Confinement::default(),
         }
+    }
+
+    /// What the cluster is told of it.
+    pub(crate) fn offer(&self) -> ActionOffer {
+        ActionOffer {
+            traits: self.traits,
+            description: self.description.clone(),
+            defaults: self.defaults.clone(),
+            declarations: self.whole_declarations(),
+        }
+    }
+
+    /// What its parameters may be, those of the command line among them.
+    pub(crate) fn whole_declarations(&self) -> Declarations {
+        let mut declared = self.declarations.clone();
+        for name in self.command.parameters() {
+            let declaration = declared.parameters.entry(name.to_owned()).or_default();
+            declaration.is_required |= declaration.default.is_none();
+        }
+        declared
     }
 
     fn check(&self, name: &str) -> Result<(), Error> {
@@ -124,6 +165,7 @@ impl Action {
                 ));
             }
         }
+        declared::check(&self.declarations).or_else(wrong)?;
         let line = self.output.line_bytes_max;
         in_range(
             &format!("action \"{name}\": the longest output line, in bytes,"),

@@ -9,6 +9,7 @@ use stint_core::{Attempt, Job, Parameters};
 
 use crate::config::Action;
 use crate::confinement::Confinement;
+use crate::declared;
 use crate::limits::PATH_DEFAULT;
 
 /// One process to be started.
@@ -33,8 +34,25 @@ impl Invocation {
     pub(crate) fn new(action: &Action, job: &Job, run: &Attempt) -> Result<Self, String> {
         let none = Parameters::new();
         let parameters = job.spec.parameters.as_ref().unwrap_or(&none);
+        let marks = [
+            ("STINT_JOB_ID", job.id.to_string()),
+            ("STINT_LEASE", run.lease.to_string()),
+            ("STINT_ATTEMPT", run.number.to_string()),
+            ("STINT_WORKER_ID", run.worker.to_string()),
+            ("STINT_ACTION", job.spec.action.clone()),
+        ];
+        Self::of_run(action, parameters, marks)
+    }
+
+    /// What a run with these parameters and these marks is started with, or why it cannot be.
+    pub(crate) fn of_run(
+        action: &Action,
+        parameters: &Parameters,
+        marks: [(&str, String); 5],
+    ) -> Result<Self, String> {
+        declared::keeps_to(&action.whole_declarations(), parameters)?;
         let arguments = action.command.arguments(parameters)?;
-        let environment = environment(action, job, run, parameters)?;
+        let environment = environment(action, marks, parameters)?;
         let path = environment.get("PATH").map_or(PATH_DEFAULT, String::as_str);
         let name = action.command.program().to_owned();
         let program = find(&name, path)?;
@@ -47,22 +65,12 @@ impl Invocation {
 /// The process's whole environment. What a client wrote can set `STINT_PARAM_*` and nothing else.
 fn environment(
     action: &Action,
-    job: &Job,
-    run: &Attempt,
+    marks: [(&str, String); 5],
     parameters: &Parameters,
 ) -> Result<BTreeMap<String, String>, String> {
     let mut variables = BTreeMap::from([("PATH".to_owned(), PATH_DEFAULT.to_owned())]);
     variables.extend(action.environment.clone());
-    variables.extend(
-        [
-            ("STINT_JOB_ID", job.id.to_string()),
-            ("STINT_LEASE", run.lease.to_string()),
-            ("STINT_ATTEMPT", run.number.to_string()),
-            ("STINT_WORKER_ID", run.worker.to_string()),
-            ("STINT_ACTION", job.spec.action.clone()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value)),
-    );
+    variables.extend(marks.map(|(name, value)| (name.to_owned(), value)));
     let mut origins = BTreeMap::new();
     for (name, value) in parameters {
         let variable = variable_of(name);

@@ -45,6 +45,12 @@ pub(crate) const LINES_MAX_DEFAULT: u64 = 1_000_000;
 /// Bytes of output of one run: every replica keeps them.
 pub(crate) const OUTPUT_BYTES_MAX_DEFAULT: u64 = 256 * 1024 * 1024;
 
+/// Bytes of the pattern of one parameter.
+pub(crate) const PATTERN_BYTES_MAX: usize = 512;
+
+/// Bytes of what a pattern becomes, which repetitions inside of repetitions make large.
+pub(crate) const PATTERN_PROGRAM_BYTES_MAX: usize = 256 * 1024;
+
 /// Elements of one action's command line, far below what the kernel takes.
 pub(crate) const ARGUMENTS_MAX: usize = 4_096;
 
@@ -70,6 +76,21 @@ pub(crate) const COMPACTION_REST_MIN: Duration = Duration::from_millis(5);
 
 /// Between two attempts to append lines that could not be.
 pub(crate) const APPEND_RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long the request of a webhook may take, unless its job says otherwise.
+pub(crate) const WEBHOOK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+
+/// The longest that a job may say: whoever needs longer answers at once and works afterwards.
+pub(crate) const WEBHOOK_TIMEOUT_MAX: Duration = Duration::from_mins(10);
+
+/// Bytes of a URL, as many as servers take.
+pub(crate) const WEBHOOK_URL_BYTES_MAX: usize = 4_096;
+
+/// Headers that a job adds to its webhook.
+pub(crate) const WEBHOOK_HEADERS_MAX: usize = 32;
+
+/// Bytes of an answer that become output, and of its head: what a person reads of an error.
+pub(crate) const WEBHOOK_ANSWER_BYTES_MAX: usize = 16 * 1024;
 
 /// How long the built-in action `sleep` sleeps, unless its job says otherwise.
 pub(crate) const SLEEP_DEFAULT: Duration = Duration::from_mins(1);

@@ -19,6 +19,15 @@ mod splitter;
 use allowance::{Admission, Allowance};
 use splitter::Splitter;
 
+/// Bytes that are all there, as lines of standard output.
+pub(crate) fn lines_of(bytes: &[u8], line_bytes_max: usize) -> Vec<Line> {
+    let mut splitter = Splitter::new(Stream::Out, line_bytes_max);
+    let mut lines = Vec::new();
+    splitter.push(bytes, &mut lines);
+    lines.extend(splitter.finish());
+    lines
+}
+
 /// The output of one run on its way from the pipes to the log.
 ///
 /// It reads no more than one batch ahead of what is taken from it, so that a process that writes

@@ -43,8 +43,7 @@ pub(crate) async fn command(
     mut orders: watch::Receiver<Orders>,
 ) -> Option<Exit> {
     let now = Instant::now();
-    let (deadline, stop_timeout) =
-        (deadline(&job).or(action.deadline), stop_timeout(&job, &action));
+    let (deadline, stop_timeout) = (deadline(&job), stop_timeout(&job));
     let mut standing = *orders.borrow_and_update();
     let mut access = None;
     if standing == Orders::default() && attempt.traits.has_children {
@@ -329,14 +328,14 @@ impl Lines {
     }
 }
 
-/// When the job's process gets SIGTERM, as its submitter says.
+/// When the job's process gets SIGTERM. A deadline of no length is how a submission says that it
+/// wants none, whatever its action has for others.
 pub(crate) fn deadline(job: &Job) -> Option<Duration> {
-    job.spec.deadline.as_ref().map(span)
+    job.spec.deadline.as_ref().map(span).filter(|deadline| !deadline.is_zero())
 }
 
-fn stop_timeout(job: &Job, action: &Action) -> Duration {
-    let own = job.spec.stop_timeout.as_ref().map(span);
-    own.or(action.stop_timeout).unwrap_or(STOP_TIMEOUT_DEFAULT)
+pub(crate) fn stop_timeout(job: &Job) -> Duration {
+    job.spec.stop_timeout.as_ref().map_or(STOP_TIMEOUT_DEFAULT, span)
 }
 
 fn span(timeout: &Timeout) -> Duration {

@@ -22,6 +22,7 @@ use crate::run::Context;
 pub struct Worker {
     agent: JoinHandle<()>,
     shutdown: Option<oneshot::Sender<()>>,
+    config: watch::Sender<Config>,
     failure: watch::Receiver<Option<stint_consensus::Error>>,
 }
 
@@ -44,14 +45,20 @@ impl Worker {
         let context = Context { replica, lease: Arc::new(lease), notes, program };
         warn_of_limits(&config, &context.notes.cgroups);
         let (shutdown, asked) = oneshot::channel();
+        let (sender, configs) = watch::channel(config);
         let (failed, failure) = watch::channel(None);
-        let agent = Agent::new(context, config, asked);
+        let agent = Agent::new(context, configs, asked);
         let agent = tokio::spawn(async move {
             if let Err(error) = agent.work().await {
                 failed.send_replace(Some(error));
             }
         });
-        Ok(Self { agent, shutdown: Some(shutdown), failure })
+        Ok(Self { agent, shutdown: Some(shutdown), config: sender, failure })
+    }
+
+    /// What changes its configuration while it works.
+    pub fn reloader(&self) -> Reloader {
+        Reloader(self.config.clone())
     }
 
     /// Claims nothing any more, ends what runs (SIGTERM, then SIGKILL after the job's own stop
@@ -77,8 +84,30 @@ impl Worker {
     }
 }
 
+/// Changes the configuration of a worker while it works.
+#[derive(Debug, Clone)]
+pub struct Reloader(watch::Sender<Config>);
+
+impl Reloader {
+    /// Has the worker go on by `config`: it offers those actions and that capacity under the same
+    /// lease, and starts by it what it starts from now on. What runs keeps what it began with. The
+    /// directory and the length of the lease are those that it was started with.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it cannot work by that; nothing has changed then.
+    pub fn reload(&self, config: Config) -> Result<(), Error> {
+        config.check()?;
+        self.0.send_modify(|current| {
+            let data_dir = std::mem::take(&mut current.data_dir);
+            let program = std::mem::take(&mut current.program);
+            *current = Config { data_dir, program, ttl: current.ttl, ..config };
+        });
+        Ok(())
+    }
+}
+
 /// Says which limits of actions this machine keeps in another way than they are meant.
-fn warn_of_limits(config: &Config, cgroups: &Cgroups) {
+pub(crate) fn warn_of_limits(config: &Config, cgroups: &Cgroups) {
     for (name, Action { confinement, .. }) in &config.actions {
         let lacking = cgroups.lacking(confinement);
         if lacking.memory {

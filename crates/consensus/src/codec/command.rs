@@ -280,6 +280,7 @@ fn offer(new: &Offer) -> pb::Offer {
     pb::Offer {
         worker: new.worker.get(),
         epoch: new.epoch.0,
+        number: new.number,
         capacity: Some(capacity(&new.capacity)),
         actions,
         offers,
@@ -290,6 +291,7 @@ fn offer_of(new: pb::Offer) -> Decoded<Offer> {
     Ok(Offer {
         worker: worker_id(new.worker)?,
         epoch: Epoch(new.epoch),
+        number: new.number,
         capacity: capacity_of(new.capacity.unwrap_or_default()),
         actions: offers_of((new.actions, new.offers))?,
     })

@@ -11,9 +11,9 @@
 //!     [priority=50] [unique=KEY] [expires=5s]
 //! retry JOB of=JOB [retries=2]        what a client asks for: a new job that runs the other once more
 //! cancel JOB | delete JOB | cancel-all JOB... | delete-all JOB...
-//! pause ACTION | resume ACTION
+//! pause ACTION | unpause ACTION
 //! register WORKER actions=a,b(abandon),c(backoff=5s) [has=a:1] [incarnation=1] [ttl=10s]
-//! offer WORKER actions=... [has=a:1] [epoch=1]
+//! offer WORKER actions=... [has=a:1] [epoch=1] [number=1]
 //! confirm | heartbeat | leave WORKER [epoch=1]
 //! expire WORKER [epoch=1] [renewal=1]
 //! claim WORKER [max=1] [epoch=1]
@@ -223,7 +223,7 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "revoke" => Line::Entry(Command::RevokeToken { id: TokenId::of(hash(&mut words)?) }),
         "tick" => Line::Entry(Command::Tick),
         "pause" => Line::Entry(Command::PauseQueue { action: words.action()? }),
-        "resume" => Line::Entry(Command::ResumeQueue { action: words.action()? }),
+        "unpause" => Line::Entry(Command::ResumeQueue { action: words.action()? }),
         "retry" => Line::Entry(retry(&mut words, state, names)?),
         "cancel-all" => Line::Entry(Command::Bulk(Box::new(Bulk::Cancel(words.jobs(names))))),
         "delete-all" => Line::Entry(Command::Bulk(Box::new(Bulk::Delete(words.jobs(names))))),
@@ -413,6 +413,7 @@ fn of_worker(
         "offer" => Command::Offer(Box::new(Offer {
             worker,
             epoch,
+            number: words.named_number("number", record.map_or(0, |w| w.offer_number) + 1)?,
             capacity: words.named("has").map_or(Ok(CapacityMap::default()), amounts)?,
             actions: all_actions(words.named("actions").unwrap_or_default())?,
         })),

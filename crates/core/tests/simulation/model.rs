@@ -226,7 +226,8 @@ impl Model {
 
     fn known(&self, action: &str) -> Result<(), Refusal> {
         let is_offered = self.workers.iter().any(|w| w.actions.contains_key(action));
-        if is_offered || ["sleep", "false", "noop", "onlinegc_joblogs"].contains(&action) {
+        let built_in = ["sleep", "false", "noop", "webhook", "onlinegc_joblogs"];
+        if is_offered || built_in.contains(&action) {
             Ok(())
         } else {
             Err(Refusal::NoSuchAction(action.to_owned()))

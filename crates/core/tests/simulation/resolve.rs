@@ -34,8 +34,12 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         Op::Register { .. } => Command::Register(registration(op, model)?),
         Op::Offer { speaker, actions, capacity } => {
             let (worker, epoch) = speaks(speaker);
-            let (actions, capacity) = (actions::offered(*actions), offer(*capacity));
-            Command::Offer(Box::new(stint_core::Offer { worker, epoch, capacity, actions }))
+            let (actions_number, capacity) = (actions, offer(*capacity));
+            let actions = actions::offered(*actions);
+            let known = model.worker(worker).map_or(0, |w| model.workers[w].offer_number);
+            // Now and then one that comes late.
+            let number = known + u64::from(!actions_number.is_multiple_of(5));
+            Command::Offer(Box::new(stint_core::Offer { worker, epoch, number, capacity, actions }))
         }
         Op::Confirm(speaker) => {
             let (worker, epoch) = speaks(speaker);

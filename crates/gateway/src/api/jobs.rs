@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use stint_consensus::JobPage;
 use stint_core::{
     Attempt, CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Policy,
     Refusal, Reply, Status, Timestamp, WaitReason, Waits,
@@ -60,26 +61,50 @@ pub(crate) struct Submission {
     pub(crate) key: Option<IdempotencyKey>,
 }
 
-impl Api {
-    /// Jobs that match, most recently scheduled first.
-    pub(crate) async fn list_jobs(&self, query: JobsQuery) -> Result<Vec<JobView>, ApiError> {
-        if query.start > limits::START_MAX {
-            let expected = format!("an integer of at most {}", limits::START_MAX);
-            return Err(ApiError::field("start", expected, query.start.to_string()));
-        }
-        let Ok(worker) = query.worker.as_deref().map(str::parse).transpose() else {
-            return Ok(Vec::new());
-        };
-        let filter = Filter { action: query.action, worker, is_running: query.is_running };
-        let start = usize::try_from(query.start).unwrap_or(usize::MAX);
-        let limit = page_limit(query.limit);
-        let jobs = self.replica.list_jobs(&filter, start, limit).await;
-        let jobs = jobs.map_err(ApiError::of_read)?;
-        Ok(self.replica.with_state(|state| {
+/// A page of jobs, of which a bounded part is in memory.
+pub(crate) struct JobsReader {
+    api: Arc<Api>,
+    /// `None` is a page without jobs.
+    page: Option<JobPage>,
+}
+
+impl JobsReader {
+    /// Whether all of it has been read.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.page.as_ref().is_none_or(JobPage::is_at_end)
+    }
+
+    /// The next of them; none at the end.
+    pub(crate) async fn next(&mut self) -> Result<Vec<JobView>, ApiError> {
+        let Some(page) = &mut self.page else { return Ok(Vec::new()) };
+        let jobs = page.next().await.map_err(ApiError::of_read)?;
+        Ok(self.api.replica.with_state(|state| {
             let mut waits = Waits::new(state);
             let of = |job: Arc<Job>| JobView { wait_reason: waits.why(&job), ..JobView::of(job) };
             jobs.into_iter().map(of).collect()
         }))
+    }
+}
+
+impl Api {
+    /// Jobs that match, most recently scheduled first, to be read step by step.
+    pub(crate) async fn list_jobs(
+        self: &Arc<Self>,
+        query: JobsQuery,
+    ) -> Result<JobsReader, ApiError> {
+        if query.start > limits::START_MAX {
+            let expected = format!("an integer of at most {}", limits::START_MAX);
+            return Err(ApiError::field("start", expected, query.start.to_string()));
+        }
+        let api = Arc::clone(self);
+        let Ok(worker) = query.worker.as_deref().map(str::parse).transpose() else {
+            return Ok(JobsReader { api, page: None });
+        };
+        let filter = Filter { action: query.action, worker, is_running: query.is_running };
+        let start = usize::try_from(query.start).unwrap_or(usize::MAX);
+        let limit = page_limit(query.limit);
+        let page = self.replica.page_jobs(&filter, start, limit).await;
+        Ok(JobsReader { api, page: Some(page.map_err(ApiError::of_read)?) })
     }
 
     /// Schedules a job under a new id, or finds the one that its key has scheduled.
@@ -89,6 +114,7 @@ impl Api {
         new: Submission,
     ) -> Result<JobView, ApiError> {
         within_reason("submission", &new.spec)?;
+        self.matches_patterns(&new.spec)?;
         let drawn = self.replica.with_state(stint_core::State::sequence);
         let Submission { spec, retries, scheduled_at, policy, key } = new;
         let (retry_from, parent) = (None, caller.parent());

@@ -31,8 +31,12 @@ impl Jobs for Service {
             start: u64::from(request.start),
             limit: request.limit.map(u64::from),
         };
-        let jobs = self.0.list_jobs(query).await?;
-        Ok(Response::new(shape::page(&jobs)?))
+        let mut reader = self.0.list_jobs(query).await?;
+        let mut page = shape::JobsPage::default();
+        while !reader.is_at_end() {
+            page.add(&reader.next().await?)?;
+        }
+        Ok(Response::new(page.into()))
     }
 
     async fn submit_job(

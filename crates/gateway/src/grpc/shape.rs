@@ -1,5 +1,6 @@
 //! The messages of `proto/stint/v0`: from and to the types of the core.
 
+mod action;
 mod configuration;
 
 use prost::Message;
@@ -10,6 +11,7 @@ use stint_core::{
 };
 use stint_proto::v0;
 
+pub(super) use action::action;
 pub(super) use configuration::{action_config, cron, cron_form, settings};
 
 use crate::VERSION;
@@ -200,9 +202,31 @@ fn wait_detail(why: &WaitReason) -> v0::WaitDetail {
 }
 
 /// A page of jobs, unless it is larger than clients take: a smaller page fits.
-pub(super) fn page(jobs: &[JobView]) -> Result<v0::ListJobsResponse, ApiError> {
-    let what = "the page of jobs, which a smaller limit makes smaller,";
-    list(what, jobs.iter().map(job)).map(|jobs| v0::ListJobsResponse { jobs })
+#[derive(Default)]
+pub(super) struct JobsPage {
+    jobs: Vec<v0::Job>,
+    bytes: usize,
+}
+
+impl JobsPage {
+    pub(super) fn add(&mut self, views: &[JobView]) -> Result<(), ApiError> {
+        let limit = limits::GRPC_MESSAGE_BYTES_MAX;
+        for job in views.iter().map(job) {
+            self.bytes += job.encoded_len() + FIELD_BYTES_MAX;
+            if self.bytes > limit {
+                let what = "the page of jobs, which a smaller limit makes smaller,";
+                return Err(ApiError::TooLarge { what, limit });
+            }
+            self.jobs.push(job);
+        }
+        Ok(())
+    }
+}
+
+impl From<JobsPage> for v0::ListJobsResponse {
+    fn from(page: JobsPage) -> Self {
+        Self { jobs: page.jobs }
+    }
 }
 
 /// All of them, unless together they are larger than a message that clients take.

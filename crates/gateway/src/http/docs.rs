@@ -24,6 +24,7 @@ const TOPICS: &[&str] = &[
     include_str!("docs/jobs.json"),
     include_str!("docs/crons.json"),
     include_str!("docs/workers.json"),
+    include_str!("docs/actions.json"),
     include_str!("docs/action_configs.json"),
     include_str!("docs/meta.json"),
     include_str!("docs/watch.json"),

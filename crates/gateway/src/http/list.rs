@@ -55,3 +55,30 @@ impl<T, W: Fn(&mut Vec<u8>, &T) -> serde_json::Result<()>> Rest<T, W> {
         piece.extend_from_slice(b"]}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pieces(count: usize, bytes: usize) -> Vec<Vec<u8>> {
+        let body = body("things", vec!["x".repeat(bytes); count], |piece, thing| {
+            serde_json::to_writer(piece, thing)
+        });
+        body.into_data_stream().map(|piece| piece.unwrap().to_vec()).collect().await
+    }
+
+    #[tokio::test]
+    async fn a_small_list_is_one_piece_and_a_large_one_never_is_in_memory_as_a_whole() {
+        assert_eq!(pieces(0, 0).await, [b"{\"things\":[]}"]);
+        for (count, bytes, pieces_min) in
+            [(1, 10, 1), (9, 10, 1), (200, 20_000, 20), (3, 70_000, 3)]
+        {
+            let pieces = pieces(count, bytes).await;
+            assert!(pieces.len() >= pieces_min, "{} pieces of {count} things", pieces.len());
+            let longest = pieces.iter().map(Vec::len).max().unwrap();
+            assert!(longest < limits::PIECE_BYTES_MIN + bytes + 1_000, "{longest} bytes");
+            let json: serde_json::Value = serde_json::from_slice(&pieces.concat()).unwrap();
+            assert_eq!(json["things"].as_array().unwrap().len(), count);
+        }
+    }
+}

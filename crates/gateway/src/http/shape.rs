@@ -9,5 +9,6 @@ pub(super) use read::{
     Fields, action_config, capacity, cron, drain_limit, settings, submission, token_request,
 };
 pub(super) use write::{
-    ActionConfig, Attempts, Audit, Cluster, Cron, Job, LogLine, NewToken, Settings, Tokens, Workers,
+    Action, ActionConfig, Attempts, Audit, Cluster, Cron, Job, LogLine, NewToken, Settings, Tokens,
+    Workers,
 };

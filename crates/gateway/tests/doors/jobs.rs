@@ -235,3 +235,39 @@ async fn a_request_id_comes_back_or_is_drawn() {
     assert!(first.is_some() && second.is_some() && first != second, "{first:?} {second:?}");
     house.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_large_jobs_is_whole_and_in_no_memory_as_a_whole() {
+    let house = House::start().await;
+    let worker = Puppet::register(&house, &[]).await;
+    let large = format!(r#"{{"action":"say","parameters":{{"P":"{}"}}}}"#, "x".repeat(200_000));
+    let mut newest_first = Vec::new();
+    for number in 0..24 {
+        let job = house.submit(&large).await;
+        // Some are over, and stand in history.
+        if number < 12 {
+            worker.run(job, &[], 0).await;
+        }
+        newest_first.insert(0, job.to_string());
+    }
+    let page = house.get("/api/v0/jobs?limit=0").await.json();
+    let ids: Vec<_> = page["jobs"].as_array().expect("jobs").iter().map(|job| &job["id"]).collect();
+    assert_eq!(ids, newest_first.iter().collect::<Vec<_>>());
+    let empty = house.get("/api/v0/jobs?action=noop").await;
+    assert_eq!(empty.body, r#"{"jobs":[]}"#);
+    assert!(
+        empty.header("content-length").is_some(),
+        "what is small comes in one piece: {empty:?}"
+    );
+
+    let all = stint_core::Filter::default();
+    let mut page = house.replica.page_jobs(&all, 0, 1_000).await.expect("a page");
+    let (mut steps, mut count) = (0, 0);
+    while !page.is_at_end() {
+        let step = page.next().await.expect("jobs");
+        assert!(step.len() <= 2, "{} jobs of 200 kB at a time", step.len());
+        (steps, count) = (steps + 1, count + step.len());
+    }
+    assert!(count == 24 && steps >= 12, "{count} jobs in {steps} steps");
+    house.stop().await;
+}

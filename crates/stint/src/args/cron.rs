@@ -30,7 +30,8 @@ pub(crate) struct One {
 /// `stint cron put`.
 #[derive(Debug, Args)]
 pub(crate) struct Put {
-    /// What to run: an action that the operators have configured, or sleep, false, noop.
+    /// What to run: an action that the operators have configured, or sleep, false, noop,
+    /// webhook. `stint action list` shows all.
     pub(crate) action: String,
     /// When, in quotes.
     pub(crate) schedule: String,

@@ -55,7 +55,8 @@ pub(crate) struct Wait {
 /// `stint job submit`.
 #[derive(Debug, Args)]
 pub(crate) struct Submit {
-    /// What to run: an action that the operators have configured, or sleep, false, noop.
+    /// What to run: an action that the operators have configured, or sleep, false, noop,
+    /// webhook. `stint action list` shows all.
     pub(crate) action: String,
     /// A parameter; can be given many times.
     #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = pair)]

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
-use stint_core::{ActionTraits, BUILT_IN_ACTIONS, Backoff, CapacityMap, Span, limits};
-use stint_worker::{Action, CommandLine, Config, OutputLimits};
+use stint_core::{BUILT_IN_ACTIONS, CapacityMap, limits};
+use stint_worker::{Action, Config};
 use toml::Spanned;
 
-use super::check::beside;
+use super::action::action;
 use super::file;
 use super::place::{Error, Source};
-use super::text::Length;
+use super::webhook::webhooks;
 
 type Actions = BTreeMap<Spanned<String>, Spanned<file::Action>>;
 
@@ -21,6 +21,7 @@ pub(super) fn worker(
     source: Source<'_>,
     data_dir: &Path,
     worker: file::Worker,
+    webhook: file::Webhook,
     actions: Actions,
 ) -> Result<Option<Config>, Error> {
     // What is written is checked, used or not.
@@ -36,7 +37,8 @@ pub(super) fn worker(
     if let Some(limit) = &worker.drain_limit {
         config.drain_limit = limit.get_ref().0;
     }
-    config.capacity = capacity(source, worker.capacity)?;
+    config.capacity = capacity(source, "worker.capacity", worker.capacity)?;
+    config.webhooks = Arc::new(webhooks(source, webhook)?);
     config.actions = read(source, actions)?;
     whole_config(source, "actions", &(0..0), &config)?;
     Ok(worker.enabled.unwrap_or(true).then_some(config))
@@ -52,8 +54,10 @@ fn whole_config(
     config.check().map_err(|error| source.wrong(place, &format!("{key}: {error}")))
 }
 
-fn capacity(
+/// Amounts by name, of the key `key`.
+pub(super) fn capacity(
     source: Source<'_>,
+    key: &str,
     given: BTreeMap<Spanned<String>, Spanned<u64>>,
 ) -> Result<CapacityMap, Error> {
     let count = given.len();
@@ -63,13 +67,13 @@ fn capacity(
         let (name, amount) = (name.into_inner(), amount.into_inner());
         if i >= limits::CAPACITY_NAMES_MAX {
             let most = limits::CAPACITY_NAMES_MAX;
-            let message = format!("worker.capacity has {count} names; it can have {most}");
+            let message = format!("{key} has {count} names; it can have {most}");
             return Err(source.wrong(&place, &message));
         }
         is_name(source, "capacity", &name, &place)?;
         if amount > limits::CAPACITY_AMOUNT_MAX {
             let most = limits::CAPACITY_AMOUNT_MAX;
-            let message = format!("worker.capacity.{name}: {amount} is more than {most}");
+            let message = format!("{key}.{name}: {amount} is more than {most}");
             return Err(source.wrong(&value_place, &message));
         }
         amounts.push((name, amount));
@@ -78,7 +82,12 @@ fn capacity(
 }
 
 /// Names go into URLs, tables and commands: they are one word.
-fn is_name(source: Source<'_>, what: &str, name: &str, place: &Range<usize>) -> Result<(), Error> {
+pub(super) fn is_name(
+    source: Source<'_>,
+    what: &str,
+    name: &str,
+    place: &Range<usize>,
+) -> Result<(), Error> {
     let most = limits::NAME_BYTES_MAX;
     let message = if name.is_empty() || name.len() > most {
         format!("the name of a {what} is 1 to {most} bytes long, not {}", name.len())
@@ -111,56 +120,4 @@ pub(super) fn read(
         read.insert(name, action);
     }
     Ok(read)
-}
-
-fn action(source: Source<'_>, name: &str, written: file::Action) -> Result<Action, Error> {
-    let command = CommandLine::parse(written.command.get_ref()).map_err(|error| {
-        source.wrong(&written.command.span(), &format!("actions.{name}.command: {error}"))
-    })?;
-    let mut action = Action::new(command);
-    action.working_dir = written.working_dir.map(|dir| beside(source.file, dir.get_ref()));
-    action.environment = environment(source, name, written.environment)?;
-    let length = |given: Option<Spanned<Length>>| given.map(|length| length.into_inner().0);
-    action.deadline = length(written.deadline);
-    action.stop_timeout = length(written.stop_timeout);
-    action.traits = ActionTraits {
-        on_worker_loss: written.on_worker_loss.into(),
-        backoff: Backoff::constant(span(length(written.backoff).unwrap_or_default())),
-        has_children: written.children,
-    };
-    let default = OutputLimits::default();
-    action.output = OutputLimits {
-        line_bytes_max: written.line_bytes_max.map_or(default.line_bytes_max, |bytes| {
-            usize::try_from(bytes.into_inner()).unwrap_or(usize::MAX)
-        }),
-        lines_max: written.lines_max.map_or(default.lines_max, Spanned::into_inner),
-        bytes_max: written.output_bytes_max.map_or(default.bytes_max, Spanned::into_inner),
-    };
-    Ok(action)
-}
-
-fn environment(
-    source: Source<'_>,
-    action: &str,
-    written: BTreeMap<Spanned<String>, Spanned<String>>,
-) -> Result<BTreeMap<String, String>, Error> {
-    let mut environment = BTreeMap::new();
-    for (variable, value) in written {
-        let place = variable.span();
-        let (variable, value) = (variable.into_inner(), value.into_inner());
-        // A process with children may have to be told whose signature its replicas have.
-        if variable.starts_with("STINT_") && variable != "STINT_CA" {
-            let message = format!(
-                "actions.{action}.environment: {variable} is not yours to set: names that begin \
-                 with STINT_ are for what the worker tells the process"
-            );
-            return Err(source.wrong(&place, &message));
-        }
-        environment.insert(variable, value);
-    }
-    Ok(environment)
-}
-
-fn span(length: Duration) -> Span {
-    Span::from_ms(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
 }

@@ -24,7 +24,8 @@ pub(super) const LEVEL: &str = "info,openraft=error";
 
 /// Reads and checks a whole configuration.
 pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
-    let File { replica, cluster, tls, limits, raft, worker, log, actions } = source.parse()?;
+    let File { replica, cluster, tls, limits, raft, worker, log, webhook, actions } =
+        source.parse()?;
     let id = replica.id.get_ref().0;
     let founders = members(source, &cluster.members)?;
     is_member(source, &replica, &founders)?;
@@ -33,7 +34,7 @@ pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
     let allowed_origins = allowed_origins(source, replica.allowed_origins.as_ref())?;
     let doors = stint_gateway::Config { is_open, allowed_origins, ..doors(source, &limits)? };
     let data_dir = beside(source.file, replica.data_dir.get_ref());
-    let worker = actions::worker(source, &data_dir, worker, actions)?;
+    let worker = actions::worker(source, &data_dir, worker, webhook, actions)?;
     Ok(Config {
         id,
         cluster: cluster.id.0,

@@ -2,13 +2,19 @@
 //! refused by name.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use stint_core::OnWorkerLoss;
 use toml::Spanned;
 
-use super::text::{Address, AdminTokenHash, AllowedOrigin, ClusterId, Length, Listen, ReplicaId};
+use super::text::{
+    Address, AdminTokenHash, AllowedOrigin, ClusterId, Length, Listen, ReplicaId, Size, Time, Umask,
+};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -27,6 +33,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) log: Log,
     #[serde(default)]
+    pub(super) webhook: Webhook,
+    #[serde(default)]
     pub(super) actions: BTreeMap<Spanned<String>, Spanned<Action>>,
 }
 
@@ -34,6 +42,8 @@ pub(super) struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Actions {
+    #[serde(default)]
+    pub(super) webhook: Webhook,
     #[serde(default)]
     pub(super) actions: BTreeMap<Spanned<String>, Spanned<Action>>,
 }
@@ -112,6 +122,18 @@ pub(super) struct Worker {
     pub(super) drain_limit: Option<Spanned<Length>>,
 }
 
+/// What the built-in action `webhook` may do.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Webhook {
+    #[serde(default)]
+    pub(super) allow: Vec<Spanned<String>>,
+    pub(super) ca: Option<Spanned<PathBuf>>,
+    /// Files, by the names that jobs know.
+    #[serde(default)]
+    pub(super) secret_files: BTreeMap<Spanned<String>, Spanned<PathBuf>>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Log {
@@ -134,20 +156,99 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Action {
+    pub(super) description: Option<String>,
     pub(super) command: Spanned<Vec<String>>,
     pub(super) working_dir: Option<Spanned<PathBuf>>,
     #[serde(default)]
     pub(super) environment: BTreeMap<Spanned<String>, Spanned<String>>,
-    pub(super) deadline: Option<Spanned<Length>>,
-    pub(super) stop_timeout: Option<Spanned<Length>>,
+    pub(super) user: Option<Spanned<String>>,
+    pub(super) group: Option<Spanned<String>>,
+    pub(super) umask: Option<Spanned<Umask>>,
+    pub(super) nice: Option<Spanned<i32>>,
+    pub(super) memory: Option<Spanned<Size>>,
+    pub(super) pids: Option<Spanned<u64>>,
+    pub(super) cpu_time: Option<Spanned<Length>>,
+    pub(super) open_files: Option<Spanned<u64>>,
+    pub(super) deadline: Option<Spanned<Time>>,
+    pub(super) stop_timeout: Option<Spanned<Time>>,
+    pub(super) retries: Option<Spanned<u32>>,
+    pub(super) capacity: Option<BTreeMap<Spanned<String>, Spanned<u64>>>,
     #[serde(default)]
     pub(super) on_worker_loss: OnLoss,
-    pub(super) backoff: Option<Spanned<Length>>,
+    pub(super) backoff: Option<Spanned<Backoff>>,
     #[serde(default)]
     pub(super) children: bool,
+    #[serde(default)]
+    pub(super) parameters: BTreeMap<Spanned<String>, Spanned<Parameter>>,
+    #[serde(default)]
+    pub(super) only_declared: bool,
     pub(super) line_bytes_max: Option<Spanned<u64>>,
     pub(super) lines_max: Option<Spanned<u64>>,
     pub(super) output_bytes_max: Option<Spanned<u64>>,
+}
+
+/// What a parameter of an action may be.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parameter {
+    pub(super) description: Option<String>,
+    pub(super) required: Option<bool>,
+    pub(super) default: Option<String>,
+    pub(super) bytes_max: Option<u64>,
+    pub(super) minimum: Option<i64>,
+    pub(super) maximum: Option<i64>,
+    #[serde(default)]
+    pub(super) values: Vec<String>,
+    pub(super) pattern: Option<String>,
+}
+
+/// How long retries wait: one length for all of them, or how they grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Backoff {
+    pub(super) first: Duration,
+    pub(super) factor_percent: Option<u32>,
+    pub(super) max: Option<Duration>,
+    pub(super) jitter_percent: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackoffTable {
+    first: Length,
+    factor_percent: Option<u32>,
+    max: Option<Length>,
+    jitter_percent: Option<u32>,
+}
+
+impl<'de> Deserialize<'de> for Backoff {
+    /// By hand, because what serde makes of either the one or the other says of a mistake only
+    /// that there is one.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Backoff;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration like \"10s\", or a table with the key \"first\"")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Backoff, E> {
+                let Length(first) = Length::try_from(text.to_owned()).map_err(E::custom)?;
+                Ok(Backoff { first, factor_percent: None, max: None, jitter_percent: None })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Backoff, A::Error> {
+                let table = BackoffTable::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Backoff {
+                    first: table.first.0,
+                    factor_percent: table.factor_percent,
+                    max: table.max.map(|max| max.0),
+                    jitter_percent: table.jitter_percent,
+                })
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// What becomes of a job whose worker is lost.

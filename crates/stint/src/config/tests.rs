@@ -39,6 +39,8 @@ command = ["echo", "{param:what}"]
 environment = { A = "b" }
 deadline = "1m"
 on_worker_loss = "abandon"
+backoff = "1s"
+parameters.what = { pattern = "[a-z]*" }
 "#;
 
 fn parse(text: &str) -> Result<Config, Error> {
@@ -69,7 +71,7 @@ fn a_good_configuration_means_what_it_says() {
     assert_eq!(worker.capacity.amount("scan"), 1);
     assert_eq!(worker.data_dir, config.data_dir);
     let say = &worker.actions["say"];
-    assert_eq!(say.deadline, Some(Duration::from_mins(1)));
+    assert_eq!(say.defaults.deadline, stint_core::Timeout::parse("1m").unwrap());
     assert_eq!(say.traits.on_worker_loss, stint_core::OnWorkerLoss::Abandon);
     assert_eq!(say.environment["A"], "b");
 }
@@ -184,6 +186,37 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
     ("[\"echo\", \"{param:what}\"]", "\"echo\"", &["actions.say.command", "string"]),
     ("{ A = \"b\" }", "{ STINT_A = \"b\" }", &["STINT_A", "not yours to set"]),
     ("[log]", "[log", &["]"]),
+    ("backoff = \"1s\"", "backoff = \"1\"", &["backoff", "\"1\"", "30s"]),
+    ("backoff = \"1s\"", "backoff = 1", &["backoff", "a duration like", "table"]),
+    ("backoff = \"1s\"", "backoff = { max = \"1s\" }", &["missing key \"first\""]),
+    ("backoff = \"1s\"", "backoff = { first = \"1s\", by = 2 }", &["unknown key \"by\""]),
+    (
+        "backoff = \"1s\"",
+        "backoff = { first = \"1s\", factor_percent = 50 }",
+        &["actions.say.backoff", "factor_percent is 50", "100"],
+    ),
+    (
+        "backoff = \"1s\"",
+        "backoff = { first = \"1s\", jitter_percent = 101 }",
+        &["jitter_percent is 101", "0 to 100"],
+    ),
+    ("backoff = \"1s\"", "backoff = { first = \"2s\", max = \"1s\" }", &["less than first"]),
+    ("backoff = \"1s\"", "backoff = \"169h\"", &["actions.say.backoff", "168h"]),
+    ("backoff = \"1s\"", "retries = 1001", &["actions.say.retries", "0 to 1000"]),
+    ("backoff = \"1s\"", "user = \"\"", &["actions.say.user", "empty"]),
+    ("backoff = \"1s\"", "umask = 27", &["actions.say.umask", "string"]),
+    ("backoff = \"1s\"", "umask = \"999\"", &["actions.say.umask", "octal"]),
+    ("backoff = \"1s\"", "nice = 20", &["actions.say.nice", "-20 to 19"]),
+    ("backoff = \"1s\"", "memory = \"512MB\"", &["actions.say.memory", "512MiB"]),
+    ("backoff = \"1s\"", "memory = \"512B\"", &["actions.say.memory", "less than 1MiB"]),
+    ("backoff = \"1s\"", "pids = 0", &["actions.say.pids", "1 to"]),
+    ("backoff = \"1s\"", "cpu_time = \"1ms\"", &["actions.say.cpu_time", "1s"]),
+    ("backoff = \"1s\"", "open_files = 2", &["actions.say.open_files", "8 to"]),
+    ("backoff = \"1s\"", "capacity = { a = -1 }", &["actions.say.capacity.a", "-1"]),
+    ("{ pattern = \"[a-z]*\" }", "{ pattern = \"(\" }", &["\"what\"", "no regular expression"]),
+    ("{ pattern = \"[a-z]*\" }", "{ patern = \"\" }", &["unknown key \"patern\""]),
+    ("{ pattern = \"[a-z]*\" }", "{ required = false }", &["parameters.what", "required"]),
+    ("{ pattern = \"[a-z]*\" }", "{ minimum = 2, maximum = 1 }", &["2 at least and 1 at most"]),
 ];
 
 #[test]
@@ -324,4 +357,43 @@ fn a_file_of_actions_is_checked_like_a_configuration() {
     assert!(read_actions(&file).unwrap_err().to_string().contains("built in"));
     std::fs::write(&file, "[replica]\nid = \"000000000001\"\n").unwrap();
     assert!(read_actions(&file).unwrap_err().to_string().contains("unknown key"));
+}
+
+#[test]
+fn the_example_has_an_action_of_which_all_is_said() {
+    use stint_core::{Backoff, Span};
+
+    let config = Config::of_file(&example().0).unwrap();
+    let scan = &config.worker.unwrap().actions["scan"];
+    let expected = Backoff {
+        first: Span::from_ms(10_000),
+        factor_percent: 200,
+        max: Some(Span::from_ms(600_000)),
+        jitter_percent: 50,
+    };
+    assert_eq!(scan.traits.backoff, expected);
+    assert_eq!((scan.defaults.retries, scan.declarations.is_closed), (2, true));
+    assert_eq!(scan.defaults.capacity_map.as_ref().unwrap().amount("scan"), 1);
+    let confinement = &scan.confinement;
+    assert_eq!(confinement.user.as_deref(), Some("scan"));
+    assert_eq!((confinement.umask, confinement.nice), (Some(0o27), Some(10)));
+    assert_eq!((confinement.memory_bytes, confinement.pids), (Some(512 << 20), Some(64)));
+    assert_eq!(confinement.cpu_time, Some(Duration::from_mins(10)));
+    let declared = &scan.declarations.parameters;
+    assert!(declared["image"].is_required && !declared["depth"].is_required);
+    assert_eq!(declared["mode"].values, ["quick", "thorough"]);
+}
+
+#[test]
+fn the_actions_of_a_worker_that_is_not_enabled_can_be_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("stint.toml");
+    for text in [
+        GOOD.replace("[worker]\n", "[worker]\nenabled = false\n"),
+        "[actions.say]\ncommand = [\"echo\"]\n".to_owned(),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let actions = all_actions(&Layers::file(&file)).unwrap();
+        assert_eq!(actions.keys().collect::<Vec<_>>(), ["say"]);
+    }
 }

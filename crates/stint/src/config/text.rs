@@ -29,6 +29,67 @@ pub(crate) fn length(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A length of time that stays as it is written, because clients see it so.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Time(pub(crate) Timeout);
+
+impl TryFrom<String> for Time {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        length(&text)?;
+        let timeout = Timeout::parse(&text).map_err(|error| error.to_string())?;
+        timeout.map(Self).ok_or_else(|| "empty".to_owned())
+    }
+}
+
+/// An amount of memory such as `512MiB`, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Size(pub(crate) u64);
+
+impl TryFrom<String> for Size {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let unit: Option<u64> = match unit.trim_start() {
+            "B" => Some(1),
+            "KiB" => Some(1 << 10),
+            "MiB" => Some(1 << 20),
+            "GiB" => Some(1 << 30),
+            "TiB" => Some(1 << 40),
+            _ => None,
+        };
+        let bytes = number.parse::<u64>().ok().zip(unit).and_then(|(n, unit)| n.checked_mul(unit));
+        bytes.map(Self).ok_or_else(|| {
+            format!(
+                "\"{text}\" is no amount of memory: write it like 512MiB (B, KiB, MiB, GiB, TiB)"
+            )
+        })
+    }
+}
+
+/// The permissions that new files do not get, in octal digits as a shell has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Umask(pub(crate) u32);
+
+impl TryFrom<String> for Umask {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let is_octal =
+            (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
+        let mask = u32::from_str_radix(&text, 8).ok().filter(|mask| is_octal && *mask <= 0o777);
+        mask.map(Self).ok_or_else(|| {
+            format!("\"{text}\" is no umask: write three octal digits, as in \"027\"")
+        })
+    }
+}
+
 /// A replica's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
@@ -185,6 +246,25 @@ mod tests {
         for text in ["", "0a", &good.to_uppercase(), &format!("{good}0"), "stint_secret"] {
             let error = AdminTokenHash::try_from(text.to_owned()).unwrap_err();
             assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_amount_of_memory_has_a_unit() {
+        for (text, bytes) in [("512MiB", 512 << 20), ("1 GiB", 1 << 30), ("7B", 7), ("0KiB", 0)] {
+            assert_eq!(Size::try_from(text.to_owned()), Ok(Size(bytes)), "{text}");
+        }
+        for text in ["", "512", "MiB", "1.5GiB", "-1B", "1MB", "99999999999TiB", "1GiB "] {
+            assert!(Size::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_umask_is_octal() {
+        assert_eq!(Umask::try_from("027".to_owned()), Ok(Umask(0o27)));
+        assert_eq!(Umask::try_from("0077".to_owned()), Ok(Umask(0o77)));
+        for text in ["", "27", "028", "1777", "00027", "+27"] {
+            assert!(Umask::try_from(text.to_owned()).is_err(), "{text}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Results as JSON: field for field as the v0 API has them over HTTP.
 
+mod action;
 mod configuration;
 mod wait;
 
@@ -10,6 +11,7 @@ use stint_client::{Timestamp, v0};
 
 use wait::WaitDetail;
 
+pub(super) use action::{Action, Actions};
 pub(super) use configuration::{ActionConfig, ActionConfigs, Cron, Crons, Settings};
 
 #[derive(Serialize)]

@@ -1,5 +1,6 @@
 //! Results as tables for people.
 
+mod action;
 mod configuration;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 use comfy_table::{ContentArrangement, Table, presets};
 use stint_client::{Timestamp, v0};
 
+pub(super) use action::{action, actions};
 pub(super) use configuration::{action_config, action_configs, cron, crons, settings};
 
 use super::json::time;

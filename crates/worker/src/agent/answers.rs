@@ -19,6 +19,7 @@ pub(super) enum Ask {
     Renew { sent: Boottime },
     Claim,
     Finish(Vec<Finished>),
+    Offer,
     Leave,
 }
 
@@ -49,6 +50,7 @@ impl Agent {
             Ask::Renew { .. } => self.in_flight.renewals -= 1,
             Ask::Claim => self.in_flight.is_claim = false,
             Ask::Finish(_) => self.in_flight.is_finish = false,
+            Ask::Offer => {}
         }
         match answer.result {
             Ok(Ok(reply)) => self.accepted(answer.ask, &reply),
@@ -84,6 +86,11 @@ impl Agent {
                     }
                 }
             }
+            Ask::Offer => {
+                self.news.answered(true);
+                tracing::info!(worker = %self.me, "the cluster knows what the worker offers now");
+                self.wants_work = true;
+            }
             Ask::Leave => self.left(),
         }
     }
@@ -99,7 +106,11 @@ impl Agent {
             (Ask::Claim, Refusal::NotConfirmed(_)) => {
                 self.life = self.life.epoch().map_or(self.life, Life::Arrived);
             }
-            (Ask::Confirm | Ask::Renew { .. } | Ask::Claim | Ask::Finish(_), _) => {
+            (Ask::Offer, Refusal::OverLimit { .. }) => {
+                self.news.answered(true);
+                tracing::error!(%refusal, "the cluster does not take what the worker offers now");
+            }
+            (Ask::Confirm | Ask::Renew { .. } | Ask::Claim | Ask::Finish(_) | Ask::Offer, _) => {
                 self.end_life(&refusal.to_string());
             }
         }
@@ -123,6 +134,7 @@ impl Agent {
             }
             Ask::Claim => self.wants_work = true,
             Ask::Finish(runs) => self.inventory.put_back(runs),
+            Ask::Offer => self.news.answered(false),
             Ask::Register | Ask::Confirm | Ask::Leave => {}
         }
         self.paused_until = now.checked_add(self.pause);

@@ -88,6 +88,7 @@ impl Agent {
         self.in_flight = InFlight::default();
         self.life = Life::Settling;
         self.arrival = None;
+        self.news.forget();
         self.renewal.has_begun = false;
         self.ended_marks.clear();
         self.search_at = Instant::now();
@@ -122,7 +123,7 @@ impl Agent {
             worker: self.me,
             incarnation: arrival.incarnation,
             capacity: self.config.capacity.clone(),
-            actions: self.offers(),
+            actions: self.config.offers(),
             ttl: Span::from_ms(ttl_ms),
         };
         self.propose(Ask::Register, Command::Register(registration));

@@ -36,7 +36,8 @@ async fn bench() -> Bench {
     let (shutdown, asked) = oneshot::channel();
     let mut config = Config::new(dir.path().to_owned());
     config.ttl = LONG;
-    let mut agent = Agent::new(context, config, asked);
+    let (_, configs) = watch::channel(config);
+    let mut agent = Agent::new(context, configs, asked);
     agent.life = Life::Living(Epoch(1));
     Bench { _dir: dir, agent, _shutdown: shutdown }
 }

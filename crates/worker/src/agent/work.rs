@@ -15,7 +15,7 @@ use tokio::task::{Id, JoinError};
 use crate::orders::Orders;
 use crate::proc::Mark;
 use crate::pump::Channel;
-use crate::{builtin, compaction, run};
+use crate::{builtin, compaction, run, webhook};
 
 use super::Agent;
 use super::answers::Ask;
@@ -162,13 +162,20 @@ impl Agent {
             return;
         }
         let (sender, orders) = watch::channel(Orders::default());
-        let task = if let Some(action) = self.actions.get(&job.spec.action) {
-            let (context, action) = (self.context.clone(), Arc::clone(action));
+        let action = self.actions.get(&job.spec.action);
+        let action = action.or_else(|| self.former_actions.get(&job.spec.action)).map(Arc::clone);
+        let has_process = action.is_some();
+        let task = if let Some(action) = action {
+            let context = self.context.clone();
             let claimed = (Arc::clone(job), attempt.clone());
             self.runs.spawn(run::command(context, claimed, action, orders))
         } else if job.spec.action == "sleep" {
             let job = Arc::clone(job);
             self.runs.spawn(async move { builtin::sleep(&job, orders).await })
+        } else if job.spec.action == "webhook" {
+            let claimed = (Arc::clone(job), attempt.clone());
+            let (context, webhooks) = (self.context.clone(), Arc::clone(&self.config.webhooks));
+            self.runs.spawn(webhook::deliver(context, claimed, webhooks, orders))
         } else if job.spec.action == COMPACTION_ACTION {
             let (worker, epoch) = (attempt.worker, attempt.epoch);
             let channel = Channel { replica: self.replica().clone(), worker, epoch, mark };
@@ -178,7 +185,6 @@ impl Agent {
             self.inventory.report(mark, run::could_not_start(reason));
             return;
         };
-        let has_process = self.actions.contains_key(&job.spec.action);
         self.inventory.begin(mark, sender, task.id(), has_process);
     }
 

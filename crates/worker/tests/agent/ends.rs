@@ -220,3 +220,40 @@ async fn a_worker_that_is_dropped_leaves_no_process() {
     drop(worker);
     gone(pid).await;
 }
+
+/// In which cgroups a process is, by what `/proc` says.
+fn cgroups(pid: &str) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_has_a_cgroup_of_its_own_and_its_guardian_another() {
+    if !rustix::process::geteuid().is_root() || !cgroups("self").contains("0::") {
+        // There may be none for us; that runs end without one, the other tests show.
+        return;
+    }
+    let bench = Bench::new().await;
+    let file = bench.site.dir.path().join("pid");
+    let script = format!("echo $PPID; {}", in_file(&file, "sleep 600"));
+    let worker = bench.work(bench.site.config(&[("wait", &script)]));
+    let job = submit(&bench.replica, spec("wait"), 0).await;
+    let pid = pid_in(&file).await.as_raw_nonzero().to_string();
+    let running = job_when(&bench.replica, job, |job| job.line_count == 1).await;
+    let guardian = texts(&bench.replica, &running).await.remove(0);
+    let unified = |pid: &str| {
+        let text = cgroups(pid);
+        text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned()
+    };
+    let lease = running.lease().expect("a lease");
+    let (of_run, of_guardian) = (unified(&pid), unified(&guardian));
+    let key = of_run.strip_suffix(&format!("/{lease}")).expect("it is named by its lease");
+    assert_eq!(of_guardian, format!("{key}/guardians"));
+    cancel(&bench, job).await;
+    over(&bench.replica, job).await;
+    stop(worker).await;
+    let mounts = std::fs::read_to_string("/proc/mounts").expect("mounts");
+    let mount = mounts.lines().find(|line| line.contains(" cgroup2 ")).expect("cgroup2");
+    let root = mount.split(' ').nth(1).expect("its place");
+    let left = std::path::Path::new(root).join(key.trim_start_matches('/'));
+    assert!(!left.join(lease.to_string()).exists(), "{left:?} is left");
+}

@@ -90,7 +90,6 @@ async fn what_cannot_be_started_says_why() {
     let worker = bench.work(config);
     for (spec, expected) in [
         (spec("absent"), "cannot start \"no-such-program\": no such program in the PATH"),
-        (spec("greet"), "the parameter \"who\" is missing"),
         (
             spec_with("greet", &[("who", "-n")]),
             "the parameter \"who\": its value begins with \"-\"",

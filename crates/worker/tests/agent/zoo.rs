@@ -88,7 +88,7 @@ const ZOO: &[(&str, Ends, &str)] = &[
     ),
 ];
 
-const STOP_TIMEOUT: Duration = Duration::from_millis(500);
+const STOP_TIMEOUT: &str = "500ms";
 
 fn marked(mark: &str) -> BTreeSet<String> {
     let carries = |pid: &str, file: &str| {
@@ -108,7 +108,7 @@ fn marked(mark: &str) -> BTreeSet<String> {
 fn animal(script: &str, mark: &str) -> Action {
     let mut action = shell(script);
     action.environment.insert("ZOO".to_owned(), mark.to_owned());
-    action.stop_timeout = Some(STOP_TIMEOUT);
+    action.defaults.stop_timeout = timeout(STOP_TIMEOUT);
     action
 }
 

@@ -11,7 +11,11 @@ use super::{Answer, Model, capacity_limits};
 impl Model {
     pub(super) fn offer(&mut self, new: &Offer) -> Answer {
         let w = self.living(new.worker, new.epoch)?;
+        if self.workers[w].offer_number >= new.number {
+            return Ok(Reply::Ok);
+        }
         capacity_limits(&new.capacity)?;
+        self.workers[w].offer_number = new.number;
         self.workers[w].actions = new.actions.clone();
         self.workers[w].capacity_declared = new.capacity.clone();
         self.tell_of_worker(w);

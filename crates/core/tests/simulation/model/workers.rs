@@ -63,6 +63,7 @@ impl Model {
             status: WorkerStatus::Running,
             is_confirmed: false,
             actions: new.actions.clone(),
+            offer_number: 0,
             capacity_declared: new.capacity.clone(),
             capacity_set: former.as_ref().and_then(|former| former.capacity_set.clone()),
             capacity_in_use: CapacityMap::default(),

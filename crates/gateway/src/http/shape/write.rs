@@ -1,5 +1,6 @@
 //! JSON out. The order of the fields is that of the v0 documentation; what we add comes after.
 
+mod action;
 mod configuration;
 mod wait;
 
@@ -15,6 +16,7 @@ use stint_core::{
     TokenId, WorkerId,
 };
 
+pub(in crate::http) use action::Action;
 pub(in crate::http) use configuration::{ActionConfig, Cron, Settings};
 
 use self::wait::WaitDetail;

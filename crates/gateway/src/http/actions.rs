@@ -1,0 +1,20 @@
+//! Actions: list and get.
+
+use axum::response::Response;
+use http::StatusCode;
+
+use super::{answer, list, shape};
+use crate::api::{Api, ApiError};
+
+pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
+    let actions = api.list_actions().await?;
+    let actions = list::body("actions", actions, |piece, action| {
+        serde_json::to_writer(piece, &shape::Action::of(action))
+    });
+    Ok(answer::json_bytes(StatusCode::OK, actions))
+}
+
+pub(super) async fn get(api: &Api, name: &str) -> Result<Response, ApiError> {
+    let action = api.get_action(name).await?;
+    Ok(answer::json(StatusCode::OK, &shape::Action::of(&action)))
+}
