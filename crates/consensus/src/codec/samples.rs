@@ -1,6 +1,9 @@
 //! One value of each kind that is stored or sent. Each `match` names every variant, so that a new
 //! one is missed here until it has a sample.
 
+mod configuration;
+mod replies;
+
 use std::sync::Arc;
 
 use stint_core::{
@@ -8,14 +11,13 @@ use stint_core::{
     Command, Compaction, CronId, CronLink, Declaration, Declarations, Defaults, Draining, Ending,
     Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut, Line,
     ListKey, NewJob, NewToken, Offer, OnWorkerLoss, Parent, Parts, Policy, Priority, Refusal,
-    Registration, Reply, Retention, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp,
+    Registration, Retention, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp,
     TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
 };
 
-mod configuration;
-
 pub(crate) use configuration::cron_policy;
 use configuration::settings;
+pub(crate) use replies::{REPLIES, replies, reply_number};
 
 const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");
 
@@ -363,35 +365,6 @@ pub(crate) fn parts() -> Parts {
         recently_ended_floor: 4,
         ..Parts::default()
     }
-}
-
-/// The place of a reply among the samples.
-pub(crate) fn reply_number(reply: &Reply) -> usize {
-    match reply {
-        Reply::Ok => 0,
-        Reply::Submitted(_) => 1,
-        Reply::SubmittedBefore(_) => 2,
-        Reply::Registered { .. } => 3,
-        Reply::Claimed { .. } => 4,
-        Reply::LinesAppended { .. } => 5,
-        Reply::Finished(_) => 6,
-        Reply::Bulk(_) => 7,
-    }
-}
-
-pub(crate) const REPLIES: usize = 8;
-
-pub(crate) fn replies() -> Vec<Reply> {
-    vec![
-        Reply::Ok,
-        Reply::Submitted(Arc::new(job())),
-        Reply::SubmittedBefore(JOB),
-        Reply::Registered { epoch: Epoch(3) },
-        Reply::Claimed { count: 16 },
-        Reply::LinesAppended { line_count: 99 },
-        Reply::Finished(vec![Ok(()), Err(Refusal::StaleLease { job: JOB, lease: LeaseId(7) })]),
-        Reply::Bulk(vec![Ok(JOB), Err(Refusal::NoSuchJob(JOB))]),
-    ]
 }
 
 /// The place of a refusal among the samples.

@@ -31,7 +31,7 @@ async fn a_job_from_submission_to_its_tombstone() {
             "{{\"id\":\"{id}\",\"retryFromID\":\"{id}\",\"workerID\":\"\",\"status\":\"{status}\",\
              \"scheduledAt\":\"{}\",\"lastUpdated\":\"{}\",\"action\":\"say\",\"retriesLeft\":0,\
              \"retriesTotal\":0,\"capacityMap\":{{\"scan\":1}},\"parameters\":{{\"A\":\"b\"}},\
-             \"deadline\":\"1h30m\",\"stopTimeout\":\"1.50s\",\"attempt\":0,\"attempts\":[],{rest}}}",
+             \"deadline\":\"1h30m\",\"stopTimeout\":\"1.50s\",\"attempt\":0,\"attempts\":[],{rest},\"priority\":50}}",
             times[0], times[1],
         )
     };
