@@ -354,6 +354,7 @@ pub(in crate::http) struct Cluster<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are those of the API, with their unit")]
 struct Disk {
     free_bytes: u64,
     total_bytes: u64,
