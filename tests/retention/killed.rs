@@ -9,6 +9,9 @@ use super::{list_of_all, settings};
 /// Enough for several steps.
 const JOBS: usize = 3_000;
 
+/// How many of all are to be left.
+const KEPT: usize = 20;
+
 fn submit_all(cluster: &Cluster) {
     thread::scope(|scope| {
         for i in 0..3 {
@@ -32,8 +35,15 @@ fn submit_all(cluster: &Cluster) {
 fn kills_of_its_worker_and_of_the_leader_do_not_keep_it_from_its_end() {
     let mut cluster = Cluster::start(&Options::default());
     submit_all(&cluster);
-    let newest: Vec<_> = list_of_all(&cluster)[..20].iter().map(|job| job["id"].clone()).collect();
-    settings(&cluster, r#"{"jobHistoryCompactionEnabled":true,"jobHistoryToKeep":20}"#);
+    // One after the other, so that those that were scheduled last have also ended last.
+    let mut newest = Vec::new();
+    for _ in 0..KEPT {
+        let id = cluster.submit(0, r#"{"action":"noop"}"#);
+        cluster.wait_for_status(0, &id, "done");
+        newest.insert(0, id);
+    }
+    let keep = format!(r#"{{"jobHistoryCompactionEnabled":true,"jobHistoryToKeep":{KEPT}}}"#);
+    settings(&cluster, &keep);
     let gc = cluster.submit(0, r#"{"action":"onlinegc_joblogs"}"#);
     let mut killed = Vec::new();
     for round in 0..2 {
@@ -63,6 +73,7 @@ fn kills_of_its_worker_and_of_the_leader_do_not_keep_it_from_its_end() {
     cluster.spawn(killed[0]);
     cluster.wait_until_whole();
     let left = list_of_all(&cluster);
-    let left: Vec<_> = left.iter().map(|job| &job["id"]).filter(|id| **id != gc.as_str()).collect();
-    assert_eq!(left, newest.iter().collect::<Vec<_>>(), "{job}");
+    let ids = left.iter().map(|job| job["id"].as_str().expect("an id"));
+    let left: Vec<_> = ids.filter(|id| *id != gc).collect();
+    assert_eq!(left, newest, "{job}");
 }
