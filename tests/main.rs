@@ -15,6 +15,7 @@ mod api_v0;
 mod bad_input;
 mod cli;
 mod cluster;
+mod crons;
 mod failover;
 mod fencing;
 mod harness;

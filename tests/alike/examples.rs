@@ -162,16 +162,35 @@ fn of_crons_and_configs(operation: &str, cluster: &Cluster) -> Vec<Example> {
         "PutCron" => put_cron(),
         "ListCrons" | "ListActionConfigs" | "ListActions" => vec![same(plain())],
         "GetAction" => vec![same(about("say")), same(about("x")).refused("NO_SUCH_ACTION")],
-        "GetCron" => {
-            cluster.post(0, "/api/v0/crons", YEARLY).expect("an answer");
-            vec![same(about("noop")), same(about("x")).refused("NO_SUCH_CRON")]
-        }
         "DeleteCron" => {
             for action in ["noop", "say"] {
                 let cron = YEARLY.replace("noop", action);
                 cluster.post(0, "/api/v0/crons", &cron).expect("an answer");
             }
             vec![each(about("noop"), about("say")), same(about("noop")).refused("NO_SUCH_CRON")]
+        }
+        "GetCron" | "PauseCron" | "ResumeCron" | "GetCronHistory" => {
+            cluster.post(0, "/api/v0/crons", YEARLY).expect("an answer");
+            vec![same(about("noop")), same(about("x")).refused("NO_SUCH_CRON")]
+        }
+        "RunCron" => {
+            let cron = r#"{"action":"noop","schedule":"@yearly","capacityMap":{"none":1}}"#;
+            cluster.post(0, "/api/v0/crons", cron).expect("an answer");
+            let drawn = &["id", "retryFromID", "lastUpdated", "scheduledAt"];
+            vec![same(about("noop")).but(drawn), same(about("x")).refused("NO_SUCH_CRON")]
+        }
+        "PreviewSchedule" => {
+            cluster.post(0, "/api/v0/crons", YEARLY).expect("an answer");
+            vec![
+                same(query([("schedule", "@yearly"), ("timeZone", "Europe/Berlin")])),
+                same(query([("action", "noop"), ("n", "2")])),
+                same(plain()).refused("INVALID_PARAMETERS"),
+                same(query([("schedule", "@never")])).refused("INVALID_PARAMETERS"),
+                same(query([("schedule", "@daily"), ("n", "0")])).refused("INVALID_PARAMETERS"),
+                same(query([("schedule", "@daily"), ("action", "noop")]))
+                    .refused("INVALID_PARAMETERS"),
+                same(query([("action", "x")])).refused("NO_SUCH_CRON"),
+            ]
         }
         "PutActionConfig" => vec![
             same(body(json!({"action": "noop", "parameters": {"A": "b"}}))).but(&["id"]),
@@ -296,7 +315,8 @@ fn put_cron() -> Vec<Example> {
     let full = json!({
         "action": "say", "schedule": "0 0 3 1 1 *", "retries": 2, "capacityMap": {"scan": 1},
         "parameters": {"A": "b"}, "deadline": "1h", "stopTimeout": "30s",
-        "timeZone": "Europe/Berlin",
+        "timeZone": "Europe/Berlin", "missed": "all", "missedWindow": "1m", "overlap": "skip",
+        "jitter": "1.5m",
     });
     let with = |field: &str, value: Value| {
         let mut body = json!({"action": "noop", "schedule": "@yearly"});
@@ -309,6 +329,10 @@ fn put_cron() -> Vec<Example> {
         same(with("schedule", json!("99 * * * *"))).refused("INVALID_PARAMETERS"),
         same(with("schedule", json!(""))).refused("INVALID_PARAMETERS"),
         same(with("timeZone", json!("Europe/Atlantis"))).refused("INVALID_PARAMETERS"),
+        same(with("missed", json!("some"))).refused("INVALID_PARAMETERS"),
+        same(with("missedWindow", json!("25h"))).refused("INVALID_PARAMETERS"),
+        same(with("overlap", json!("ALLOW"))).refused("INVALID_PARAMETERS"),
+        same(with("jitter", json!("-1s"))).refused("INVALID_PARAMETERS"),
         same(with("action", json!("unheard-of"))).refused("NO_SUCH_ACTION"),
     ]
 }

@@ -48,7 +48,8 @@ fn what_one_replica_was_told_all_know_and_keep_through_the_death_of_all() {
     let expected = json!({
         "id": json["id"], "action": "license_update", "schedule": "57 54 3 * * *", "retries": 2,
         "capacityMap": null, "parameters": null, "deadline": "", "stopTimeout": "",
-        "nextRun": next_run,
+        "nextRun": next_run, "missed": "one", "missedWindow": "10s", "overlap": "allow",
+        "jitter": "", "isPaused": false, "fired": 0, "skipped": {},
     });
     assert_eq!(json, expected);
 

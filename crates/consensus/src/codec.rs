@@ -6,6 +6,7 @@
 mod audit;
 mod command;
 mod configuration;
+mod cron;
 #[cfg(test)]
 mod golden;
 mod job;

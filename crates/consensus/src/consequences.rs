@@ -50,6 +50,7 @@ impl Applied {
                 | Event::QueueResumed(_)
                 | Event::CronChanged(_)
                 | Event::CronDeleted(_)
+                | Event::CronTicked(_)
                 | Event::ActionConfigChanged(_)
                 | Event::ActionConfigDeleted(_)
                 | Event::SettingsChanged(_)

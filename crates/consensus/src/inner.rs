@@ -11,6 +11,7 @@ use stint_core::WorkerId;
 use tokio::sync::{mpsc, watch};
 use tonic::Status;
 
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::limits::{GOODBYE_TIMEOUT, LET_GO_LOOK};
@@ -28,6 +29,7 @@ pub(crate) struct Inner {
     pub(crate) id: WorkerId,
     pub(crate) cluster: Bytes,
     pub(crate) timing: Timing,
+    pub(crate) clock: Clock,
     pub(crate) raft: Raft<Types, StateMachine>,
     pub(crate) applied: Arc<Applied>,
     pub(crate) log: LogStore,

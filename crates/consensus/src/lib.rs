@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 
 mod audit;
+mod clock;
 mod codec;
 mod compaction;
 mod consequences;

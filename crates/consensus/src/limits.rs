@@ -161,3 +161,30 @@ pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often a replica that stops looks whether all others have let go of its disk.
 pub(crate) const LET_GO_LOOK: Duration = Duration::from_millis(2);
+
+/// How often a replica looks at the clocks of the others: what a clock that jumps can do wrong, it
+/// does for this long at most.
+pub(crate) const CLOCK_LOOK: Duration = Duration::from_secs(1);
+
+/// The same, as long as most clocks are not known: nothing can be proposed yet.
+pub(crate) const CLOCK_LOOK_FIRST: Duration = Duration::from_millis(100);
+
+/// How long a look at a clock may take: half of it, which is how wrong it can be, is tolerated.
+pub(crate) const CLOCK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Clocks that are no farther apart show the same time. Far more than what NTP leaves, and less
+/// than anybody waits for a cron.
+pub(crate) const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
+
+/// Ticks of one cron in one entry, so that others get a turn.
+pub(crate) const FIRING_TICKS_MAX: usize = 128;
+
+/// Bytes, about, of the jobs that one entry makes of ticks.
+pub(crate) const FIRE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Ticks of a cron that are worked out at a time, some tens of milliseconds of work: after a longer
+/// outage the oldest are passed over in steps.
+pub(crate) const TICKS_LOOKED_AT_MAX: usize = 20_000;
+
+/// How long a cron is left alone whose schedule means nothing to this replica.
+pub(crate) const SCHEDULE_PAUSE: Duration = Duration::from_mins(1);

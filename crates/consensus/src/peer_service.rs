@@ -240,6 +240,12 @@ impl Peer for PeerService {
         Ok(Response::new(pb::TransferLeaderResponse {}))
     }
 
+    async fn clock(&self, request: Request<pb::ClockRequest>) -> Answered<pb::ClockResponse> {
+        let (sender, request) = (Sender::of(&request), request.get_ref());
+        self.if_for_us(sender, &request.cluster, request.target)?;
+        Ok(Response::new(pb::ClockResponse { wall_ms: crate::clock::wall_clock().as_ms() }))
+    }
+
     async fn propose(&self, request: Request<pb::ProposeRequest>) -> Answered<pb::ProposeResponse> {
         let (sender, request) = (Sender::of(&request), request.into_inner());
         let inner = self.if_of_ours(sender, &request.cluster)?;

@@ -1,13 +1,12 @@
 //! From a command to its entry: stamped here if this replica leads, else sent to the one that does.
-//! The one place where a wall clock is read.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use openraft::errors::ClientWriteError;
-use stint_core::{Command, Refusal, Reply, Timestamp};
+use stint_core::{Command, Refusal, Reply};
 use stint_proto::peer::v1 as pb;
 use tokio::sync::{mpsc, oneshot};
 
@@ -42,11 +41,6 @@ pub(crate) struct Forward {
     answer: oneshot::Sender<Proposed>,
 }
 
-pub(crate) fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    Timestamp::from_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
 /// Whether proposing it again cannot do anything twice: ids, lease numbers and line numbers see to
 /// that. A claim asks for more each time; of two deletions the second would say that there was
 /// nothing, or delete what was put in between; a token that is created twice may have been revoked
@@ -79,6 +73,10 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::Leave { .. }
         | Command::Expire { .. }
         | Command::PutCron(_)
+        | Command::Fire(_)
+        | Command::PauseCron { .. }
+        | Command::ResumeCron { .. }
+        | Command::RunCron { .. }
         | Command::PutActionConfig(_)
         | Command::PutSettings(_)
         | Command::Close { .. }
@@ -185,7 +183,10 @@ impl Inner {
         if let Err(error) = self.room() {
             return vec![Proposed::Refused(error); count];
         }
-        let at = wall_clock();
+        let Some(at) = self.clock.wait(self.timing.request).await else {
+            let why = "the clocks of most replicas are not known yet".to_owned();
+            return vec![Proposed::Refused(Error::Unavailable(why)); count];
+        };
         let entries: Vec<_> =
             commands.into_iter().map(|command| Payload(stamp(at, &command))).collect();
         let Ok(mut answers) = self.raft.client_write_many(entries).await else {

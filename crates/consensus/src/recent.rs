@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use stint_core::{AttemptEnd, CapacityMap, Event, Job, JobSpec, Timestamp, Worker};
+use stint_core::{AttemptEnd, CapacityMap, Event, Job, JobSpec, TickRecord, Timestamp, Worker};
 
 use crate::limits::{WATCH_BATCH_BYTES_MAX, WATCH_BYTES_MAX, WATCH_OCCURRENCES_MAX};
 
@@ -127,7 +127,8 @@ fn is_watched(event: &Event) -> bool {
         | Event::QueueResumed(_)
         | Event::WorkerChanged(_)
         | Event::CronChanged(_)
-        | Event::CronDeleted(_) => true,
+        | Event::CronDeleted(_)
+        | Event::CronTicked(_) => true,
         Event::Compacted(_)
         | Event::LinesAppended { .. }
         | Event::Retried { .. }
@@ -154,8 +155,10 @@ fn bytes_of(event: &Event) -> usize {
         | Event::LinesAppended { job, .. } => bytes_of_job(job),
         Event::WorkerChanged(worker) => bytes_of_worker(worker),
         Event::CronChanged(cron) | Event::CronDeleted(cron) => {
-            size_of_val(&**cron) + cron.schedule.len() + bytes_of_spec(&cron.spec)
+            let records = cron.history.records.len() * size_of::<TickRecord>();
+            size_of_val(&**cron) + cron.schedule.len() + records + bytes_of_spec(&cron.spec)
         }
+        Event::CronTicked(ticked) => size_of_val(&**ticked) + ticked.action.len(),
         Event::QueuePaused(action) | Event::QueueResumed(action) => action.len(),
         Event::Deleted(_)
         | Event::Compacted(_)

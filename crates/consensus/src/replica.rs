@@ -17,6 +17,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::audit::{AuditFilter, AuditRecord, Origin};
+use crate::clock::Clock;
 use crate::compaction::Outdated;
 use crate::error::Error;
 use crate::failure::Failure;
@@ -227,6 +228,7 @@ impl Replica {
             id: config.id,
             cluster,
             timing: config.timing,
+            clock: Clock::new(),
             raft,
             applied,
             log,
@@ -277,10 +279,11 @@ impl Replica {
         self.0.inner.audit(filter, start, limit).await
     }
 
-    /// The time as this replica would stamp an entry now: its wall clock, but no instant before the
-    /// last entry. For what has to be worked out before it is proposed, such as a cron's first tick.
+    /// The time as this replica would stamp an entry now: the cluster's clock, but no instant before
+    /// the last entry. For what has to be worked out before it is proposed, such as a cron's first tick.
     pub fn now(&self) -> Timestamp {
-        crate::propose::wall_clock().max(self.with_state(State::now))
+        let now = self.0.inner.clock.now().unwrap_or_else(crate::clock::wall_clock);
+        now.max(self.with_state(State::now))
     }
 
     /// Looks at the applied state of this replica, which may lag behind. Must not block.
@@ -461,6 +464,7 @@ fn spawn(
     });
     running.spawn(Arc::clone(inner).forward(to_forward));
     running.spawn(Arc::clone(inner).answer_barriers(to_answer));
+    running.spawn(crate::clock::run(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::ticker::run(Arc::clone(inner), stopping.subscribe()));
     running.spawn(watch_raft(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::upkeep::run(Arc::clone(inner), keep));

@@ -1,14 +1,16 @@
-//! What only the leader does by itself: the passing of time, and the end of leases.
+//! What only the leader does by itself: the passing of time, ticks of crons, the end of leases.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use stint_core::{Command, Epoch, Timestamp, WorkerId, WorkerStatus};
+use stint_core::{Command, Epoch, WorkerId, WorkerStatus};
 use tokio::sync::watch;
 
 use crate::inner::Inner;
 use crate::limits::LEASE_LOOK;
+
+mod crons;
 
 /// The last renewal of each live worker, and when this leader saw it first, on its own clock.
 type Seen = BTreeMap<WorkerId, (Epoch, u64, Instant)>;
@@ -17,6 +19,7 @@ type Seen = BTreeMap<WorkerId, (Epoch, u64, Instant)>;
 /// a new leader grants every worker a full lease.
 pub(crate) async fn run(inner: Arc<Inner>, mut stopping: watch::Receiver<bool>) {
     let mut seen = Seen::new();
+    let mut strange = crons::Strange::new();
     let mut last_look = Instant::now();
     let mut progress = inner.applied.progress();
     loop {
@@ -26,7 +29,7 @@ pub(crate) async fn run(inner: Arc<Inner>, mut stopping: watch::Receiver<bool>) 
                 last_look = Instant::now();
                 expire(&inner, &mut seen).await;
             }
-            tick(&inner).await
+            tick(&inner, &mut strange).await
         } else {
             seen.clear();
             LEASE_LOOK
@@ -41,18 +44,32 @@ pub(crate) async fn run(inner: Arc<Inner>, mut stopping: watch::Receiver<bool>) 
 }
 
 /// Proposes that time has passed, if something is due; says how long to look away at most.
-async fn tick(inner: &Inner) -> Duration {
-    let due = inner.applied.read().state.next_deadline();
-    let Some(due) = due else { return LEASE_LOOK };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let now = Timestamp::from_ms(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
-    if due <= now {
-        if let Err(error) = inner.propose(Command::Tick, None).await {
-            tracing::warn!(%error, "time could not be proposed");
+async fn tick(inner: &Inner, strange: &mut crons::Strange) -> Duration {
+    let (due, cron_due) = {
+        let view = inner.applied.read();
+        (view.state.next_deadline(), view.state.next_cron_due())
+    };
+    let Some(now) = inner.clock.now() else { return LEASE_LOOK };
+    if cron_due.is_some_and(|due| due <= now) {
+        let pause = crons::fire(inner, strange, now).await;
+        if pause.is_zero() {
+            return Duration::ZERO;
         }
-        return Duration::from_millis(1);
     }
-    LEASE_LOOK.min(Duration::from_millis(due.as_ms() - now.as_ms()))
+    match due {
+        Some(due) if due <= now => {
+            if let Err(error) = inner.propose(Command::Tick, None).await {
+                tracing::warn!(%error, "time could not be proposed");
+                return LEASE_LOOK;
+            }
+            Duration::from_millis(1)
+        }
+        Some(_) | None => {
+            let next = due.into_iter().chain(cron_due).filter(|due| *due > now).min();
+            let wait = |due: stint_core::Timestamp| due.as_ms() - now.as_ms();
+            next.map_or(LEASE_LOOK, |due| LEASE_LOOK.min(Duration::from_millis(wait(due))))
+        }
+    }
 }
 
 async fn expire(inner: &Inner, seen: &mut Seen) {

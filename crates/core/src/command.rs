@@ -6,7 +6,7 @@ use crate::action::ActionOffer;
 use crate::action_config::ActionConfig;
 use crate::capacity::CapacityMap;
 use crate::compaction::Compaction;
-use crate::cron::NewCron;
+use crate::cron::{Firing, NewCron};
 use crate::family::Parent;
 use crate::id::{Epoch, Incarnation, JobId, LeaseId, TokenId, WorkerId};
 use crate::job::JobSpec;
@@ -153,6 +153,28 @@ pub enum Command {
     DeleteCron {
         /// The action.
         action: String,
+    },
+    /// Ticks of crons have come due. Proposed by the leader, which works out what they are; each
+    /// is void if its cron is not where the leader saw it.
+    Fire(Vec<Firing>),
+    /// A client wants the ticks of a cron to wait.
+    PauseCron {
+        /// The action.
+        action: String,
+    },
+    /// A client wants the ticks of a cron to go on.
+    ResumeCron {
+        /// The action.
+        action: String,
+    },
+    /// A client wants a job of a cron at once.
+    RunCron {
+        /// The action.
+        action: String,
+        /// The job, drawn by the gateway.
+        job: JobId,
+        /// See [`NewJob::drawn`].
+        drawn: u64,
     },
     /// An operator wants every job of an action to have these parameters; takes the place of the
     /// action's former config.

@@ -70,6 +70,11 @@ impl FromStr for JobId {
 pub struct CronId(Uuid);
 
 impl CronId {
+    /// A number that follows from the name of an action, spread over all numbers.
+    pub(crate) fn share_of(action: &str) -> u64 {
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, action.as_bytes()).as_u64_pair().0
+    }
+
     /// The cron with these 16 bytes as its UUID.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))

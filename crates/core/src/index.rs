@@ -16,6 +16,8 @@ pub(crate) struct Index {
     all: Keys,
     by_action: BTreeMap<String, Keys>,
     by_worker: BTreeMap<WorkerId, Keys>,
+    /// Those that come from crons, by their action.
+    by_cron: BTreeMap<String, BTreeSet<JobId>>,
     /// By action and capacity map.
     shapes: BTreeMap<String, BTreeMap<CapacityMap, usize>>,
     /// By action and unique key.
@@ -35,6 +37,9 @@ impl Index {
         }
         if let Some(worker) = job.worker {
             self.by_worker.entry(worker).or_default().insert(key);
+        }
+        if job.cron.is_some() {
+            self.by_cron.entry(job.spec.action.clone()).or_default().insert(job.id);
         }
         if !self.shapes.contains_key(&job.spec.action) {
             self.shapes.insert(job.spec.action.clone(), BTreeMap::new());
@@ -60,6 +65,14 @@ impl Index {
             }
         }
         self.set_worker(key, job.worker, None);
+        if job.cron.is_some()
+            && let Some(jobs) = self.by_cron.get_mut(&job.spec.action)
+        {
+            jobs.remove(&job.id);
+            if jobs.is_empty() {
+                self.by_cron.remove(&job.spec.action);
+            }
+        }
         if let Some(shapes) = self.shapes.get_mut(&job.spec.action) {
             let need = job.need();
             match shapes.get_mut(&need) {
@@ -114,6 +127,11 @@ impl Index {
             },
             (true, true) | (false, false) => {}
         }
+    }
+
+    /// The live jobs that crons of the action have created, the oldest tick first; never none.
+    pub(crate) fn of_cron(&self, action: &str) -> Option<&BTreeSet<JobId>> {
+        self.by_cron.get(action)
     }
 
     /// Whether a job of this action and capacity map would bring one shape too many: see

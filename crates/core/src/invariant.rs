@@ -90,8 +90,11 @@ pub enum Violation {
     /// Two crons have one generation, or it was not given yet.
     #[error("generation {0} of crons: given twice, or not given yet")]
     Generation(Generation),
+    /// What follows from the crons is not in step with them, or they are too large.
+    #[error("the crons are not rightly in the order in which they are due, or too large")]
+    Crons,
     /// A cron's instants contradict each other.
-    #[error("cron of \"{0}\": its anchor, its last tick and its next run are not in this order")]
+    #[error("cron of \"{0}\": its anchor, its last ticks and its next run are not in this order")]
     Ticks(String),
     /// The bytes of all parameters were counted wrongly.
     #[error("the parameters of live jobs have {bytes} bytes, and were counted as {counted}")]
@@ -193,9 +196,11 @@ fn check_job(state: &State, job: &Job) -> Result<(), Violation> {
     }
     let in_list =
         |action, worker| state.index.keys(action, worker).is_some_and(|keys| keys.contains(&key));
+    let has = |jobs: &BTreeSet<JobId>| jobs.contains(&job.id);
     let is_listed = in_list(None, None)
         && in_list(Some(job.spec.action.as_str()), None)
-        && job.worker.is_none_or(|worker| in_list(None, Some(worker)));
+        && job.worker.is_none_or(|worker| in_list(None, Some(worker)))
+        && job.cron.is_some() == state.index.of_cron(&job.spec.action).is_some_and(has);
     if !is_listed {
         return Err(Violation::Listed(job.id));
     }
@@ -267,6 +272,9 @@ fn check_configuration(state: &State) -> Result<(), Violation> {
     if crons > limits::CRONS_MAX || action_configs > limits::ACTION_CONFIGS_MAX {
         return Err(Violation::TooMany { crons, action_configs });
     }
+    if !state.crons.is_consistent() || state.crons.bytes() > limits::CRONS_BYTES_MAX {
+        return Err(Violation::Crons);
+    }
     let mut generations = BTreeSet::new();
     for cron in state.crons.values() {
         let generation = cron.generation;
@@ -281,8 +289,13 @@ fn check_configuration(state: &State) -> Result<(), Violation> {
 
 fn check_ticks(cron: &Cron) -> Result<(), Violation> {
     let last = cron.last_tick.unwrap_or(cron.anchor);
+    let records = &cron.history.records;
     let are_in_order = cron.last_tick.is_none_or(|last| last > cron.anchor)
-        && cron.next_run.is_none_or(|next| next > last);
+        && cron.next_run.is_none_or(|next| next > last)
+        && records.len() <= limits::TICK_RECORDS_KEPT
+        && records.iter().all(|record| record.first <= record.last && record.count > 0)
+        && records.iter().zip(records.iter().skip(1)).all(|(one, next)| one.last < next.first)
+        && records.back().map(|record| record.last) == cron.last_tick;
     if are_in_order { Ok(()) } else { Err(Violation::Ticks(cron.spec.action.clone())) }
 }
 

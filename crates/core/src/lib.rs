@@ -80,7 +80,10 @@ pub use backoff::Backoff;
 pub use capacity::CapacityMap;
 pub use command::{Bulk, Command, Exit, ExitCause, Finished, NewJob, Offer, Registration};
 pub use compaction::{COMPACTION_ACTION, Compaction, Retention};
-pub use cron::{Cron, NewCron};
+pub use cron::{
+    Cron, CronPolicy, Fate, Firing, Missed, NewCron, Overlap, Passed, Pause, Skip, SkipReason,
+    TickCounts, TickHistory, TickRecord, Ticked,
+};
 pub use declaration::{Declaration, Declarations, Mismatch};
 pub use family::{Children, Ending, Parent};
 pub use id::{

@@ -121,12 +121,44 @@ pub const TTL_MIN: Span = Span::from_ms(500);
 /// See [`TTL_MIN`].
 pub const TTL_MAX: Span = Span::from_ms(10 * 60 * 1_000);
 
-/// Crons, of which each action has one at most. Each may have parameters of
+/// Crons, of which each action has one at most. Each takes about three kilobytes beside what its
+/// client wrote, most of it history: at most 48 MiB, on every replica and in every checkpoint.
+pub const CRONS_MAX: usize = 16_384;
+
+/// Bytes that clients have written in all crons: their parameters above all.
+pub const CRONS_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// What became of its latest ticks that a cron's record keeps; ticks that were skipped in a row for
+/// one reason are one.
+pub const TICK_RECORDS_KEPT: usize = 50;
+
+/// How late a tick may be before it is missed, unless its cron says otherwise: longer than the
+/// death of a leader and the restart of a replica take.
+pub const WINDOW_DEFAULT: Span = Span::from_ms(10_000);
+
+/// The longest such window: within it each tick of a cron becomes a job.
+pub const WINDOW_MAX: Span = Span::from_ms(24 * 60 * 60 * 1_000);
+
+/// The longest time by which ticks are put off.
+pub const JITTER_MAX: Span = Span::from_ms(24 * 60 * 60 * 1_000);
+
+/// Ticks of a cron that are caught up with after a time without any, the latest ones; the others
+/// are skipped. With [`WINDOW_MAX`] or an outage of days a cron of each second would fill the queue.
+pub const TICKS_CAUGHT_UP_MAX: usize = 1_000;
+
+/// Crons whose ticks one entry may carry out.
+pub const FIRINGS_PER_ENTRY_MAX: usize = 256;
+
+/// Ticks that one entry may carry out, of all its crons: each may create a job.
+pub const TICKS_PER_ENTRY_MAX: usize = 512;
+
+/// Live jobs that a tick cancels whose cron replaces what is not over. A cron that let more of them
+/// gather cancels some with each tick, and skips it, until the rest is fewer.
+pub const REPLACED_PER_TICK_MAX: usize = 256;
+
+/// Action configs, of which each action has one at most. Each may have parameters of
 /// [`PARAMETER_BYTES_MAX`], so all of them are at most 256 MiB, on every replica and in every
 /// checkpoint.
-pub const CRONS_MAX: usize = 1_024;
-
-/// Action configs, of which each action has one at most; bounded as [`CRONS_MAX`] is.
 pub const ACTION_CONFIGS_MAX: usize = 1_024;
 
 /// Jobs that one entry removes from history: each replica removes their records in one transaction,

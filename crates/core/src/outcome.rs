@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::action_config::ActionConfig;
-use crate::cron::Cron;
+use crate::cron::{Cron, Ticked};
 use crate::id::{Epoch, JobId, LeaseId, TokenId, WorkerId};
 use crate::job::Job;
 use crate::lines::Line;
@@ -333,10 +333,12 @@ pub enum Event {
     },
     /// A worker registered, died, left, or its capacity changed; not told for renewals.
     WorkerChanged(Arc<Worker>),
-    /// A cron was created, or has taken another's place.
+    /// A cron was created, has taken another's place, or was paused or resumed.
     CronChanged(Arc<Cron>),
     /// A cron was removed; it is told as it was.
     CronDeleted(Arc<Cron>),
+    /// Ticks of a cron have become a job, or none.
+    CronTicked(Arc<Ticked>),
     /// An action config was created, or has taken another's place.
     ActionConfigChanged(Arc<ActionConfig>),
     /// An action config was removed; it is told as it was.
@@ -370,6 +372,7 @@ impl Event {
             | Self::WorkerChanged(_)
             | Self::CronChanged(_)
             | Self::CronDeleted(_)
+            | Self::CronTicked(_)
             | Self::ActionConfigChanged(_)
             | Self::ActionConfigDeleted(_)
             | Self::SettingsChanged(_)

@@ -67,7 +67,7 @@ pub(crate) fn put(
     at_most("text of the maximum age", count(bytes), count(limits::TIMEOUT_BYTES_MAX))?;
     if let Some(new) = change.compaction_cron
         && is_first
-        && !state.crons.contains_key(&new.spec.action)
+        && state.crons.get(&new.spec.action).is_none()
     {
         cron::put(state, transition, *new)?;
     }

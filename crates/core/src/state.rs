@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::action_config::ActionConfig;
 use crate::command::Command;
-use crate::cron::Cron;
+use crate::cron::{Cron, Crons};
 use crate::family::{Ending, Family};
 use crate::id::{Epoch, Generation, JobId, LeaseId, TokenId, WorkerId};
 use crate::index::Index;
@@ -52,8 +52,7 @@ pub struct State {
     pub(crate) workers: BTreeMap<WorkerId, Arc<Worker>>,
     pub(crate) recent: Recent,
     pub(crate) family: Family,
-    /// By action.
-    pub(crate) crons: BTreeMap<String, Arc<Cron>>,
+    pub(crate) crons: Crons,
     pub(crate) last_generation: Generation,
     /// By action.
     pub(crate) action_configs: BTreeMap<String, Arc<ActionConfig>>,
@@ -153,6 +152,10 @@ impl State {
             }
             Command::PutCron(new) => cron::put(self, t, *new),
             Command::DeleteCron { action } => cron::delete(self, t, &action),
+            Command::Fire(firings) => cron::fire(self, t, firings),
+            Command::PauseCron { action } => cron::pause(self, t, &action),
+            Command::ResumeCron { action } => cron::resume(self, t, &action),
+            Command::RunCron { action, job, drawn } => cron::run(self, t, &action, (job, drawn)),
             Command::PutActionConfig(config) => action_config::put(self, t, config),
             Command::DeleteActionConfig { action } => action_config::delete(self, t, &action),
             Command::PutSettings(change) => settings::put(self, t, change),
@@ -171,6 +174,16 @@ impl State {
         let due = self.later.first().map(|key| key.scheduled_at);
         let expires = self.expiring.first().map(|(at, _)| *at);
         [due, expires].into_iter().flatten().min()
+    }
+
+    /// When the first cron is due; the leader proposes [`Command::Fire`] then.
+    pub fn next_cron_due(&self) -> Option<Timestamp> {
+        self.crons.first_due()
+    }
+
+    /// The crons that are due at `now`, the first first.
+    pub fn crons_due(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Cron>> {
+        self.crons.due(now)
     }
 
     /// What a checkpoint has to keep.
@@ -205,7 +218,6 @@ impl State {
             due_mark: parts.due_mark,
             workers: parts.workers.into_iter().map(|worker| (worker.id, worker)).collect(),
             recent: Recent::from_parts(parts.recently_ended_floor, parts.recently_ended),
-            crons: by_action(parts.crons, |cron| &cron.spec.action)?,
             last_generation: parts.last_generation,
             action_configs: by_action(parts.action_configs, |config| &config.action)?,
             settings: parts.settings,
@@ -213,6 +225,11 @@ impl State {
             paused: parts.paused.into_iter().collect(),
             ..Self::default()
         };
+        for cron in parts.crons {
+            if let Some(twin) = state.crons.put(cron) {
+                return Err(Violation::TwoOfAction(twin.spec.action.clone()));
+            }
+        }
         for token in parts.tokens {
             if let Some(twin) = state.tokens.insert(token.id, token) {
                 return Err(Violation::Token(twin.id));

@@ -18,7 +18,7 @@ use crate::time::{Span, Timestamp};
 pub(crate) fn submit(
     state: &mut State,
     transition: &mut Transition,
-    mut new: NewJob,
+    new: NewJob,
 ) -> Result<Reply, Refusal> {
     if let Some(job) = state.jobs.get(&new.id) {
         let is_same = job.is_submitted_as(&new.spec, new.retries)
@@ -40,6 +40,16 @@ pub(crate) fn submit(
     if let Some(twin) = twin_of(state, &new) {
         return Ok(Reply::Submitted(Arc::clone(twin)));
     }
+    admit(state, transition, new, None).map(Reply::Submitted)
+}
+
+/// Creates a job that no job is known to be, of a client or of a cron, if it is within the limits.
+pub(crate) fn admit(
+    state: &mut State,
+    transition: &mut Transition,
+    mut new: NewJob,
+    cron: Option<CronLink>,
+) -> Result<Arc<Job>, Refusal> {
     within_limits(state, &new)?;
     if let Some(parent) = new.parent {
         family::may_have_child(state, parent)?;
@@ -65,9 +75,9 @@ pub(crate) fn submit(
         given,
         new.scheduled_at.unwrap_or(state.now),
         (retries, retries),
-        None,
+        cron,
     );
-    Ok(Reply::Submitted(state.insert(transition, job)))
+    Ok(state.insert(transition, job))
 }
 
 /// The live job that stands in the way of a new one with its unique key.
@@ -229,7 +239,7 @@ pub(crate) fn parameters_within_limits(parameters: Option<&Parameters>) -> Resul
 
 /// Whether a job's own parameters and those that it is given are not too many together. Each for
 /// itself is within the limits.
-fn completed_within_limits(parameters: Option<&Parameters>) -> Result<(), Refusal> {
+pub(crate) fn completed_within_limits(parameters: Option<&Parameters>) -> Result<(), Refusal> {
     let Some(parameters) = parameters else { return Ok(()) };
     let what = "parameters, with those of its action and of its action config,";
     at_most(what, count(parameters.len()), count(limits::PARAMETERS_MAX))?;

@@ -26,7 +26,7 @@ pub(crate) use access::{Caller, Whence};
 pub(crate) use action_configs::ActionConfigForm;
 pub(crate) use actions::ActionView;
 pub(crate) use audit::{AuditQuery, result};
-pub(crate) use crons::{CronForm, CronView};
+pub(crate) use crons::{CronForm, CronView, PreviewQuery, missed_window};
 pub(crate) use error::ApiError;
 pub(crate) use events::{Message, Place, Subject, Topics, WatchQuery, WatchReader};
 pub(crate) use idempotency::IdempotencyKey;

@@ -160,6 +160,11 @@ const fn nonzero(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("the number is not zero")
 }
 
+/// Ticks of a schedule that are foretold, unless a client says how many.
+pub(crate) const PREVIEW_DEFAULT: u64 = 10;
+
+/// The most that one can be told: some milliseconds of work.
+pub(crate) const PREVIEW_MAX: u64 = 1_000;
 /// Actions whose metrics are told apart; the others are `other`. A scrape has about fifty lines for
 /// each, and whoever stores it pays for each line.
 pub(crate) const METRICS_ACTIONS_MAX: usize = 100;

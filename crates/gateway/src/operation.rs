@@ -36,6 +36,16 @@ pub enum Operation {
     GetCron,
     /// Removes the cron of an action.
     DeleteCron,
+    /// Lets the ticks of a cron wait.
+    PauseCron,
+    /// Lets the ticks of a cron go on.
+    ResumeCron,
+    /// Creates a job of a cron at once.
+    RunCron,
+    /// What became of the latest ticks of a cron.
+    GetCronHistory,
+    /// The next ticks of a schedule or of a cron.
+    PreviewSchedule,
     /// The actions that workers offer.
     ListActions,
     /// One action.
@@ -71,7 +81,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 34] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -87,6 +97,11 @@ impl Operation {
         Self::PutCron,
         Self::GetCron,
         Self::DeleteCron,
+        Self::PauseCron,
+        Self::ResumeCron,
+        Self::RunCron,
+        Self::GetCronHistory,
+        Self::PreviewSchedule,
         Self::ListActions,
         Self::GetAction,
         Self::ListActionConfigs,
@@ -121,6 +136,11 @@ impl Operation {
             Self::PutCron => (Method::POST, "/crons"),
             Self::GetCron => (Method::GET, "/crons/{id}"),
             Self::DeleteCron => (Method::DELETE, "/crons/{id}"),
+            Self::PauseCron => (Method::POST, "/crons/{id}/pause"),
+            Self::ResumeCron => (Method::POST, "/crons/{id}/resume"),
+            Self::RunCron => (Method::POST, "/crons/{id}/run"),
+            Self::GetCronHistory => (Method::GET, "/crons/{id}/history"),
+            Self::PreviewSchedule => (Method::GET, "/schedules/next"),
             Self::ListActions => (Method::GET, "/actions"),
             Self::GetAction => (Method::GET, "/actions/{id}"),
             Self::ListActionConfigs => (Method::GET, "/action_configs"),
@@ -156,6 +176,11 @@ impl Operation {
             Self::PutCron => ("stint.v0.Crons", "PutCron"),
             Self::GetCron => ("stint.v0.Crons", "GetCron"),
             Self::DeleteCron => ("stint.v0.Crons", "DeleteCron"),
+            Self::PauseCron => ("stint.v0.Crons", "PauseCron"),
+            Self::ResumeCron => ("stint.v0.Crons", "ResumeCron"),
+            Self::RunCron => ("stint.v0.Crons", "RunCron"),
+            Self::GetCronHistory => ("stint.v0.Crons", "GetCronHistory"),
+            Self::PreviewSchedule => ("stint.v0.Crons", "PreviewSchedule"),
             Self::ListActions => ("stint.v0.Actions", "ListActions"),
             Self::GetAction => ("stint.v0.Actions", "GetAction"),
             Self::ListActionConfigs => ("stint.v0.ActionConfigs", "ListActionConfigs"),
@@ -202,6 +227,8 @@ impl Operation {
             | Self::ListWorkers
             | Self::ListCrons
             | Self::GetCron
+            | Self::GetCronHistory
+            | Self::PreviewSchedule
             | Self::ListActions
             | Self::GetAction
             | Self::ListActionConfigs
@@ -217,6 +244,9 @@ impl Operation {
             | Self::ResumeWorker
             | Self::PutCron
             | Self::DeleteCron
+            | Self::PauseCron
+            | Self::ResumeCron
+            | Self::RunCron
             | Self::PutActionConfig
             | Self::DeleteActionConfig => Role::Operator,
             Self::ChangeSettings

@@ -1,7 +1,10 @@
 //! The words that both doors know: what a text of a request means in types of the core.
 
 use stint_core::limits::{NAME_BYTES_MAX, TIMEOUT_BYTES_MAX};
-use stint_core::{JobId, ParseTimeoutError, Priority, Role, Span, Timeout, TokenId, WorkerId};
+use stint_core::{
+    CronPolicy, JobId, Missed, Overlap, ParseTimeoutError, Priority, Role, Span, Timeout, TokenId,
+    WorkerId,
+};
 
 use crate::api::ApiError;
 use crate::limits;
@@ -60,6 +63,35 @@ pub(crate) fn worker_id(text: &str) -> Result<WorkerId, ApiError> {
 /// A token's id. What is no id names no token.
 pub(crate) fn token_id(text: &str) -> Result<TokenId, ApiError> {
     text.parse().map_err(|_| ApiError::NoSuchToken(shown(text).to_owned()))
+}
+
+/// What a cron does with ticks that are late, and with jobs that are not over; what is empty is the
+/// default.
+pub(crate) fn cron_policy(
+    (missed, window): (&str, &str),
+    overlap: &str,
+    jitter: &str,
+) -> Result<CronPolicy, ApiError> {
+    Ok(CronPolicy {
+        missed: one_of("missed", Missed::ALL.map(|one| (one.name(), one)), missed)?,
+        window: timeout("missedWindow", window)?,
+        overlap: one_of("overlap", Overlap::ALL.map(|one| (one.name(), one)), overlap)?,
+        jitter: timeout("jitter", jitter)?,
+    })
+}
+
+fn one_of<T: Default, const N: usize>(
+    field: &str,
+    known: [(&'static str, T); N],
+    text: &str,
+) -> Result<T, ApiError> {
+    if text.is_empty() {
+        return Ok(T::default());
+    }
+    let names = known.each_ref().map(|(name, _)| *name).join(", ");
+    let found = known.into_iter().find(|(name, _)| *name == text);
+    let expected = || ApiError::field(field, format!("one of {names}"), quoted(text));
+    found.map(|(_, value)| value).ok_or_else(expected)
 }
 
 /// The role of a token.

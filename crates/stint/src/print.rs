@@ -258,6 +258,26 @@ impl Printer {
         }
     }
 
+    /// What became of ticks of a cron.
+    pub(crate) fn ticks(self, ticks: &[stint_client::v0::CronTick]) -> Result<(), Error> {
+        match self.0 {
+            Output::Table if ticks.is_empty() => {
+                note("no ticks yet");
+                Ok(())
+            }
+            Output::Table => line(&table::ticks(ticks)),
+            Output::Json => json(&json::CronHistory::of(ticks)),
+        }
+    }
+
+    /// Ticks to come.
+    pub(crate) fn preview(self, ticks: &[stint_client::Timestamp]) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => ticks.iter().try_for_each(|tick| line(&tick.to_string())),
+            Output::Json => json(&json::Preview::of(ticks)),
+        }
+    }
+
     /// Crons.
     pub(crate) fn crons(self, crons: &[stint_client::v0::Cron]) -> Result<(), Error> {
         match self.0 {

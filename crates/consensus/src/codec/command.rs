@@ -10,9 +10,8 @@ use stint_proto::log::v1 as pb;
 use stint_proto::log::v1::proposal::Command as Wire;
 
 use super::audit::origin_of;
-use super::configuration::{
-    action_config, action_config_of, change, change_of, new_cron, new_cron_of,
-};
+use super::configuration::{action_config, action_config_of, change, change_of};
+use super::cron::{fire, fire_of, new_cron, new_cron_of};
 use super::job::{line, line_of, policy, policy_of, spec, spec_of};
 use super::offer::{offers, offers_of};
 use super::token::{hash_of, new_token, new_token_of, token_id, token_ref};
@@ -124,6 +123,14 @@ fn to_wire(command: &Command) -> Wire {
         }
         Command::PutCron(new) => Wire::PutCron(new_cron(new)),
         Command::DeleteCron { action } => Wire::DeleteCron(action_ref(action)),
+        Command::Fire(firings) => Wire::Fire(fire(firings)),
+        Command::PauseCron { action } => Wire::PauseCron(action_ref(action)),
+        Command::ResumeCron { action } => Wire::ResumeCron(action_ref(action)),
+        Command::RunCron { action, job, drawn } => Wire::RunCron(pb::RunCron {
+            action: action.clone(),
+            job: job_bytes(*job),
+            drawn: *drawn,
+        }),
         Command::PutActionConfig(config) => Wire::PutActionConfig(action_config(config)),
         Command::DeleteActionConfig { action } => Wire::DeleteActionConfig(action_ref(action)),
         Command::PutSettings(settings) => Wire::PutSettings(change(settings)),
@@ -165,14 +172,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
             epoch: Epoch(claim.epoch),
             max: claim.max,
         },
-        Wire::AppendLines(append) => Command::AppendLines {
-            worker: worker_id(append.worker)?,
-            epoch: Epoch(append.epoch),
-            job: job_id(&append.job)?,
-            lease: lease(append.lease),
-            first: append.first,
-            lines: append.lines.into_iter().map(line_of).collect::<Decoded<_>>()?,
-        },
+        Wire::AppendLines(append) => append_lines_of(append)?,
         Wire::GiveToken(given) => Command::GiveToken {
             worker: worker_id(given.worker)?,
             epoch: Epoch(given.epoch),
@@ -193,6 +193,12 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         },
         Wire::PutCron(new) => Command::PutCron(Box::new(new_cron_of(new)?)),
         Wire::DeleteCron(of) => Command::DeleteCron { action: of.action },
+        Wire::Fire(fire) => Command::Fire(fire_of(fire)),
+        Wire::PauseCron(of) => Command::PauseCron { action: of.action },
+        Wire::ResumeCron(of) => Command::ResumeCron { action: of.action },
+        Wire::RunCron(run) => {
+            Command::RunCron { job: job_id(&run.job)?, action: run.action, drawn: run.drawn }
+        }
         Wire::PutActionConfig(config) => Command::PutActionConfig(action_config_of(config)?),
         Wire::DeleteActionConfig(of) => Command::DeleteActionConfig { action: of.action },
         Wire::PutSettings(settings) => Command::PutSettings(change_of(settings)?),
@@ -253,6 +259,17 @@ fn bulk_of(bulk: pb::Bulk) -> Decoded<Bulk> {
         }
         _ => Err(Garbled::new("bulk", "it is of more than one kind")),
     }
+}
+
+fn append_lines_of(append: pb::AppendLines) -> Decoded<Command> {
+    Ok(Command::AppendLines {
+        worker: worker_id(append.worker)?,
+        epoch: Epoch(append.epoch),
+        job: job_id(&append.job)?,
+        lease: lease(append.lease),
+        first: append.first,
+        lines: append.lines.into_iter().map(line_of).collect::<Decoded<_>>()?,
+    })
 }
 
 fn action_ref(action: &str) -> pb::ActionRef {

@@ -1,65 +1,11 @@
-//! What clients and operators set: crons, action configs, settings.
+//! What clients and operators set: action configs, settings.
 
-use stint_core::{
-    ActionConfig, ActionConfigId, Change, Cron, CronId, Generation, NewCron, Settings,
-    SettingsChange, Timeout, Timestamp,
-};
+use stint_core::{ActionConfig, ActionConfigId, Change, Settings, SettingsChange, Timeout};
 use stint_proto::log::v1 as pb;
 
-use super::job::{spec, spec_of, timeout_of};
-use super::{Decoded, at, missing, strings, uuid};
-
-pub(super) fn new_cron(new: &NewCron) -> pb::PutCron {
-    pb::PutCron {
-        cron: new.id.to_bytes().to_vec(),
-        spec: Some(spec(&new.spec)),
-        retries: new.retries,
-        schedule: new.schedule.clone(),
-        time_zone: new.time_zone.clone(),
-        anchor_ms: new.anchor.as_ms(),
-        next_run_ms: new.next_run.as_ms(),
-    }
-}
-
-pub(super) fn new_cron_of(new: pb::PutCron) -> Decoded<NewCron> {
-    Ok(NewCron {
-        id: cron_id(&new.cron)?,
-        spec: spec_of(new.spec.ok_or_else(|| missing("job spec"))?)?,
-        retries: new.retries,
-        schedule: new.schedule,
-        time_zone: new.time_zone,
-        anchor: at(new.anchor_ms),
-        next_run: at(new.next_run_ms),
-    })
-}
-
-pub(super) fn cron(cron: &Cron) -> pb::Cron {
-    pb::Cron {
-        id: cron.id.to_bytes().to_vec(),
-        generation: cron.generation.0,
-        spec: Some(spec(&cron.spec)),
-        retries: cron.retries,
-        schedule: cron.schedule.clone(),
-        time_zone: cron.time_zone.clone(),
-        anchor_ms: cron.anchor.as_ms(),
-        last_tick_ms: cron.last_tick.map(Timestamp::as_ms),
-        next_run_ms: cron.next_run.map(Timestamp::as_ms),
-    }
-}
-
-pub(super) fn cron_of(cron: pb::Cron) -> Decoded<Cron> {
-    Ok(Cron {
-        id: cron_id(&cron.id)?,
-        generation: Generation(cron.generation),
-        spec: spec_of(cron.spec.ok_or_else(|| missing("job spec"))?)?,
-        retries: cron.retries,
-        schedule: cron.schedule,
-        time_zone: cron.time_zone,
-        anchor: at(cron.anchor_ms),
-        last_tick: cron.last_tick_ms.map(at),
-        next_run: cron.next_run_ms.map(at),
-    })
-}
+use super::cron::{new_cron, new_cron_of};
+use super::job::timeout_of;
+use super::{Decoded, strings, uuid};
 
 pub(super) fn action_config(config: &ActionConfig) -> pb::ActionConfig {
     pb::ActionConfig {
@@ -129,10 +75,6 @@ fn change_to<T>(value: Option<T>) -> Change<T> {
 /// A duration as it came; none is the empty text.
 fn text(timeout: Option<&Timeout>) -> String {
     timeout.map(ToString::to_string).unwrap_or_default()
-}
-
-fn cron_id(bytes: &[u8]) -> Decoded<CronId> {
-    uuid("cron id", bytes).map(CronId::from_bytes)
 }
 
 #[cfg(test)]

@@ -4,14 +4,18 @@
 use std::sync::Arc;
 
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff, Bulk,
-    CapacityMap, Change, Children, Command, Compaction, CronId, CronLink, Declaration,
-    Declarations, Defaults, Draining, Ending, Epoch, Exit, ExitCause, Finished, Incarnation, Job,
-    JobId, JobSpec, LeaseId, LeftOut, Line, ListKey, NewCron, NewJob, NewToken, Offer,
-    OnWorkerLoss, Parent, Parts, Policy, Priority, Refusal, Registration, Reply, Retention, Role,
-    SettingsChange, Span, Status, Stream, Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId,
-    WorkerStatus,
+    ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff, Bulk, CapacityMap, Change, Children,
+    Command, Compaction, CronId, CronLink, Declaration, Declarations, Defaults, Draining, Ending,
+    Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut, Line,
+    ListKey, NewJob, NewToken, Offer, OnWorkerLoss, Parent, Parts, Policy, Priority, Refusal,
+    Registration, Reply, Retention, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp,
+    TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
 };
+
+mod configuration;
+
+pub(crate) use configuration::cron_policy;
+use configuration::settings;
 
 const JOB: JobId = JobId::from_bytes(*b"0123456789abcdef");
 
@@ -112,6 +116,10 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::Expire { .. } => "expire",
         Command::PutCron(_) => "put_cron",
         Command::DeleteCron { .. } => "delete_cron",
+        Command::Fire(_) => "fire",
+        Command::PauseCron { .. } => "pause_cron",
+        Command::ResumeCron { .. } => "resume_cron",
+        Command::RunCron { .. } => "run_cron",
         Command::PutActionConfig(_) => "put_action_config",
         Command::DeleteActionConfig { .. } => "delete_action_config",
         Command::PutSettings(_) => "put_settings",
@@ -123,7 +131,7 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
     }
 }
 
-pub(crate) const COMMANDS: usize = 32;
+pub(crate) const COMMANDS: usize = 36;
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_queues(), of_the_cluster(), of_life()].concat()
@@ -267,28 +275,6 @@ fn of_jobs() -> Vec<Command> {
     .into_iter()
     .chain(settings())
     .collect()
-}
-
-/// The commands that set what stays.
-fn settings() -> Vec<Command> {
-    vec![
-        Command::PutCron(Box::new(NewCron {
-            id: CronId::from_bytes([2; 16]),
-            spec: spec(),
-            retries: 2,
-            schedule: "57 54 3 * * *".to_owned(),
-            time_zone: Some("Europe/Berlin".to_owned()),
-            anchor: Timestamp::from_ms(1_700_000_000_000),
-            next_run: Timestamp::from_ms(1_700_000_001_000),
-        })),
-        Command::DeleteCron { action: "encode".to_owned() },
-        Command::PutActionConfig(ActionConfig {
-            id: ActionConfigId::from_bytes([3; 16]),
-            action: "encode".to_owned(),
-            parameters: Some([("depth".to_owned(), "16".to_owned())].into()),
-        }),
-        Command::DeleteActionConfig { action: "encode".to_owned() },
-    ]
 }
 
 pub(crate) fn job() -> Job {

@@ -7,7 +7,8 @@ use stint_core::{
 };
 use stint_proto::log::v1 as pb;
 
-use super::configuration::{action_config, action_config_of, cron, cron_of, settings, settings_of};
+use super::configuration::{action_config, action_config_of, settings, settings_of};
+use super::cron::{cron, cron_of};
 use super::job::{from_wire, to_wire};
 use super::offer::{offers, offers_of};
 use super::token::{token, token_of};

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use stint_core::invariant::Violation;
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionOffer, Change, Command, Cron, CronId, Generation,
-    Incarnation, JobSpec, NewCron, NewJob, Parameters, Parts, Refusal, Registration, Reply,
-    Schedule, ScheduleError, SettingsChange, Span, State, Timeout, Timestamp, limits,
+    ActionConfig, ActionConfigId, ActionOffer, Change, Command, Cron, CronId, CronPolicy, Fate,
+    Firing, Generation, Incarnation, JobSpec, NewCron, NewJob, Parameters, Parts, Refusal,
+    Registration, Reply, Schedule, ScheduleError, SettingsChange, Span, State, TickRecord, Timeout,
+    Timestamp, limits,
 };
 
-use super::cluster::{ACTION, Cluster, new_job, registration, spec};
+use super::cluster::{ACTION, Cluster, job, new_job, registration, spec};
 
 fn new_cron() -> NewCron {
     NewCron {
@@ -19,6 +20,7 @@ fn new_cron() -> NewCron {
         retries: 0,
         schedule: "@hourly".to_owned(),
         time_zone: None,
+        policy: CronPolicy::default(),
         anchor: Timestamp::from_ms(1_000),
         next_run: Timestamp::from_ms(1_001),
     }
@@ -65,6 +67,11 @@ fn a_cron_may_be_as_large_as_each_limit_and_no_larger() {
     let (bytes, names) = (limits::PARAMETER_BYTES_MAX, limits::CAPACITY_NAMES_MAX);
     let (text, name) = (limits::TIMEOUT_BYTES_MAX, limits::NAME_BYTES_MAX);
     let line = limits::SCHEDULE_BYTES_MAX;
+    let span = |ms: u64| Timeout::parse(&format!("{ms}ms")).expect("a duration");
+    let with_policy = |policy| NewCron { policy, ..new_cron() };
+    let window = |ms| with_policy(CronPolicy { window: span(ms), ..CronPolicy::default() });
+    let jitter = |ms| with_policy(CronPolicy { jitter: span(ms), ..CronPolicy::default() });
+    let (window_ms, jitter_ms) = (limits::WINDOW_MAX.as_ms(), limits::JITTER_MAX.as_ms());
     for (what, fits, is_too_large) in [
         ("retries", retries(limits::RETRIES_MAX), retries(limits::RETRIES_MAX + 1)),
         ("bytes of parameters", told(of_bytes("a", bytes)), told(of_bytes("a", bytes + 1))),
@@ -73,6 +80,8 @@ fn a_cron_may_be_as_large_as_each_limit_and_no_larger() {
         ("time zone", zone(name), zone(name + 1)),
         ("deadline", deadline(text), deadline(text + 1)),
         ("stop timeout", stop(text), stop(text + 1)),
+        ("window", window(window_ms), window(window_ms + 1)),
+        ("jitter", jitter(jitter_ms), jitter(jitter_ms + 1)),
     ] {
         let mut cluster = Cluster::with_worker(&[]);
         cluster.refused_over(what, put(is_too_large));
@@ -148,11 +157,14 @@ fn a_maximum_age_has_a_text_that_is_bounded() {
 /// A cluster whose worker offers the actions 0, 1, 2, and so on.
 fn with_actions(count: usize) -> Cluster {
     let mut cluster = Cluster::with_worker(&[]);
-    cluster.ok(Command::Register(Registration {
-        incarnation: Incarnation(2),
-        actions: (0..count).map(|n| (n.to_string(), ActionOffer::default())).collect(),
-        ..registration(1)
-    }));
+    let all: Vec<_> = (0..count).map(|n| (n.to_string(), ActionOffer::default())).collect();
+    for (number, some) in (1..).zip(all.chunks(limits::ACTIONS_PER_WORKER_MAX)) {
+        cluster.ok(Command::Register(Registration {
+            incarnation: Incarnation(2),
+            actions: some.iter().cloned().collect(),
+            ..registration(number)
+        }));
+    }
     cluster
 }
 
@@ -169,6 +181,36 @@ fn so_many_actions_have_a_cron_and_no_more_but_each_may_be_replaced() {
     cluster.ok(Command::DeleteCron { action: "8".to_owned() });
     cluster.ok(one_more());
     assert_eq!(cluster.state.crons().len(), limit);
+    cluster.check();
+}
+
+#[test]
+fn all_crons_together_are_as_large_as_their_limit_and_no_larger() {
+    let mut cluster = with_actions(1_000);
+    let most = limits::PARAMETER_BYTES_MAX;
+    let of = |n: usize, bytes: usize| {
+        let parameters = Some(of_bytes("a", bytes));
+        let new = cron_of(&n.to_string());
+        put(NewCron { spec: JobSpec { parameters, ..new.spec.clone() }, ..new })
+    };
+    let mut n = 0;
+    let refused = loop {
+        let outcome = cluster.apply(of(n, most));
+        match outcome.reply {
+            Ok(_) => n += 1,
+            Err(refusal) => break refusal,
+        }
+    };
+    let Refusal::OverLimit { what, got, limit } = refused else { panic!("{refused:?}") };
+    assert_eq!((what.as_ref(), limit), ("bytes of all crons", limits::CRONS_BYTES_MAX));
+    // What is replaced or deleted makes room.
+    let surplus = usize::try_from(got - limit).expect("few");
+    cluster.ok(of(0, most - surplus));
+    cluster.ok(of(n, most));
+    assert!(cluster.apply(of(1, most + 1)).reply.is_err());
+    cluster.ok(Command::DeleteCron { action: "1".to_owned() });
+    // The name of its action is longer.
+    cluster.ok(of(n + 1, most - 8));
     cluster.check();
 }
 
@@ -203,15 +245,26 @@ fn no_refusal_repeats_more_than_a_name_of_an_action() {
     }
 }
 
+/// The first tick of the cron.
+fn first_tick(cluster: &Cluster) -> Firing {
+    let cron = cluster.state.cron(ACTION).expect("it was put");
+    let tick = cron.next_run.expect("it has one");
+    Firing {
+        action: ACTION.to_owned(),
+        generation: cron.generation,
+        mark: tick,
+        passed: None,
+        ticks: vec![tick],
+        has_more: false,
+        next_run: Some(tick.plus(Span::from_ms(5))),
+    }
+}
+
 #[test]
 fn a_cron_that_has_fired_stays_so_when_its_command_comes_once_more() {
     let mut cluster = Cluster::with_worker(&[]);
     cluster.ok(put(new_cron()));
-    let mut parts = cluster.state.parts();
-    let tick = new_cron().next_run;
-    let cron = Arc::make_mut(&mut parts.crons[0]);
-    (cron.last_tick, cron.next_run) = (Some(tick), Some(tick.plus(Span::from_ms(5))));
-    cluster.state = State::from_parts(parts).expect("parts that can be");
+    cluster.ok(Command::Fire(vec![first_tick(&cluster)]));
     let fired = cluster.state.cron(ACTION).cloned();
 
     let (reply, events) = cluster.ok(put(new_cron()));
@@ -227,13 +280,17 @@ fn cron(parts: &mut Parts) -> &mut Cron {
     Arc::make_mut(parts.crons.first_mut().expect("a cron"))
 }
 
+fn fired_at(at: Timestamp) -> TickRecord {
+    TickRecord { first: at, last: at, count: 1, at, fate: Fate::Fired(job(1)) }
+}
+
 #[test]
 fn a_checkpoint_with_a_cron_or_a_config_that_cannot_be_is_an_error() {
     let mut cluster = Cluster::with_worker(&[]);
     cluster.ok(put(new_cron()));
     cluster.ok(Command::PutActionConfig(config_of(ACTION, Some(of_bytes("a", 2)))));
     cluster.submit(new_job(1));
-    let spoils: [Spoil; 9] = [
+    let spoils: [Spoil; 11] = [
         |parts| {
             let twin = Arc::clone(&parts.crons[0]);
             parts.crons.push(twin);
@@ -265,6 +322,16 @@ fn a_checkpoint_with_a_cron_or_a_config_that_cannot_be_is_an_error() {
         |parts| {
             (cron(parts).last_tick, cron(parts).next_run) = (Some(cron(parts).anchor), None);
             Violation::Ticks(ACTION.to_owned())
+        },
+        |parts| {
+            let at = cron(parts).anchor;
+            cron(parts).history.records.push_back(fired_at(at));
+            Violation::Ticks(ACTION.to_owned())
+        },
+        |parts| {
+            let parameters = of_bytes("a", 65 * 1024 * 1024);
+            cron(parts).spec.parameters = Some(parameters);
+            Violation::Crons
         },
         |parts| {
             let record = &mut parts.jobs[0];

@@ -21,7 +21,10 @@
 //! lines WORKER JOB FIRST COUNT [lease=1] [epoch=1]
 //! finish WORKER JOB exit=0 | signal=9 | canceled | deadline | shutdown | not-started [lease=1] [epoch=1]
 //! cron ACTION NEXT [schedule=@hourly] [zone=Europe/Berlin] [retries=2] [id=1]
-//! no-cron ACTION
+//!     [missed=skip|one|all] [window=5s] [overlap=allow|skip|replace] [jitter=5s]
+//! no-cron ACTION | pause-cron ACTION | resume-cron ACTION
+//! run ACTION JOB
+//! fire ACTION TICK... [next=20s] [passed=10s:3] [more=yes] [mark=5s] [generation=1]
 //! config ACTION [with=a:x,b:y] [id=1]
 //! no-config ACTION
 //! settings [compaction=on] [keep=5] [age=24h] [cron=5s]
@@ -37,19 +40,25 @@
 //! A worker is its 12 digits. A job is a word; the retry of `a` is `a'`, and that of `a'` is `a''`.
 //! Epochs, renewals and leases that are not said are the current ones. NEXT is a time from now.
 //! N stands for the secret of a token; `expires` is a time from now.
+//! TICK, `next`, `passed` (the last of so many) and `mark` are instants of the story; without `mark`
+//! it is the tick that is next, and without `next` the schedule has ended.
 //! `with=nothing` is an empty map, `keep=all` and `age=any` are no bound.
 
 use std::collections::BTreeMap;
 
 use stint_core::{
     ActionConfig, ActionConfigId, ActionOffer, Bulk, COMPACTION_ACTION, CapacityMap, Change,
-    Command, Compaction, CronId, Declaration, Epoch, Exit, ExitCause, Finished, Incarnation, JobId,
-    JobSpec, LeaseId, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parameters, Parent, Policy,
-    Priority, Registration, Retention, Role, SettingsChange, Span, State, Stream, Timeout,
-    Timestamp, TokenHash, TokenId, WorkerId,
+    Command, Compaction, CronId, CronPolicy, Declaration, Epoch, Exit, ExitCause, Finished,
+    Incarnation, JobId, JobSpec, LeaseId, NewCron, NewJob, NewToken, Offer, OnWorkerLoss,
+    Parameters, Parent, Policy, Priority, Registration, Retention, Role, SettingsChange, Span,
+    State, Stream, Timeout, Timestamp, TokenHash, TokenId, WorkerId,
 };
 
 use super::print::Names;
+
+mod crons;
+
+use crons::{cron, fire};
 
 /// What a line of a story asks for.
 #[expect(clippy::large_enum_variant, reason = "there is one line at a time")]
@@ -214,6 +223,13 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "deadline" => Line::Deadline,
         "cron" => Line::Entry(cron(&mut words, state)?),
         "no-cron" => Line::Entry(Command::DeleteCron { action: words.action()? }),
+        "pause-cron" => Line::Entry(Command::PauseCron { action: words.action()? }),
+        "resume-cron" => Line::Entry(Command::ResumeCron { action: words.action()? }),
+        "run" => {
+            let (action, job) = (words.action()?, words.job(names)?);
+            Line::Entry(Command::RunCron { action, job, drawn: state.sequence() })
+        }
+        "fire" => Line::Entry(fire(&mut words, state)?),
         "config" => Line::Entry(config(&mut words)?),
         "no-config" => Line::Entry(Command::DeleteActionConfig { action: words.action()? }),
         "settings" => Line::Entry(settings(&mut words, state)?),
@@ -293,26 +309,6 @@ fn id_bytes(words: &mut Words<'_>) -> Result<[u8; 16], String> {
     Ok(u128::from(words.named_number("id", 1)?).to_be_bytes())
 }
 
-fn cron(words: &mut Words<'_>, state: &State) -> Result<Command, String> {
-    let spec = JobSpec {
-        action: words.action()?,
-        parameters: words.named("with").map(parameters).transpose()?,
-        capacity_map: words.named("needs").map(amounts).transpose()?,
-        deadline: None,
-        stop_timeout: None,
-    };
-    let anchor = state.now();
-    Ok(Command::PutCron(Box::new(NewCron {
-        id: CronId::from_bytes(id_bytes(words)?),
-        spec,
-        retries: u32::try_from(words.named_number("retries", 0)?).map_err(|e| e.to_string())?,
-        schedule: words.named("schedule").unwrap_or("@hourly").to_owned(),
-        time_zone: words.named("zone").map(str::to_owned),
-        anchor,
-        next_run: anchor.plus(Span::from_ms(span_ms(words.word("the next run")?)?)),
-    })))
-}
-
 fn config(words: &mut Words<'_>) -> Result<Command, String> {
     Ok(Command::PutActionConfig(ActionConfig {
         id: ActionConfigId::from_bytes(id_bytes(words)?),
@@ -349,6 +345,7 @@ fn settings(words: &mut Words<'_>, state: &State) -> Result<Command, String> {
             retries: 0,
             schedule: "@daily".to_owned(),
             time_zone: None,
+            policy: CronPolicy::default(),
             anchor: state.now(),
             next_run: state.now().plus(Span::from_ms(ms)),
         }));

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use stint_core::{
-    ActionConfig, AttemptEnd, CapacityMap, Children, Cron, Draining, Event, Job, JobId, Outcome,
-    Parameters, Refusal, Reply, Settings, State, Timestamp, Token, Worker,
+    ActionConfig, AttemptEnd, CapacityMap, Children, Cron, Draining, Event, Fate, Job, JobId,
+    Outcome, Parameters, Refusal, Reply, Settings, State, TickRecord, Timestamp, Token, Worker,
 };
 
 /// The names that a story has for jobs.
@@ -38,6 +38,13 @@ impl Names {
     /// A reply or a refusal, and the events below it.
     pub(crate) fn outcome(&mut self, outcome: &Outcome) -> String {
         for event in &outcome.events {
+            if let Event::Submitted(job) = event
+                && job.retry_from == job.id
+                && let Some(tick) = job.cron.and_then(|link| link.tick)
+            {
+                let name = format!("{}@{}", job.spec.action, Self::time(tick));
+                self.by_id.insert(job.id, name);
+            }
             if let Event::Submitted(job) = event
                 && job.retry_from != job.id
                 && !self.by_id.contains_key(&job.id)
@@ -88,7 +95,11 @@ impl Names {
 
     /// A refusal in its own words, with the story's names for the ids.
     fn refusal(&self, refusal: &Refusal) -> String {
-        let mut text = format!("refused: {refusal}");
+        self.named(&format!("refused: {refusal}"))
+    }
+
+    fn named(&self, text: &str) -> String {
+        let mut text = text.to_owned();
         for (id, name) in &self.by_id {
             text = text.replace(&id.to_string(), name);
         }
@@ -131,6 +142,19 @@ impl Names {
             Event::WorkerChanged(worker) => format!("worker {}", described(worker)),
             Event::CronChanged(cron) => format!("cron {}", scheduled(cron)),
             Event::CronDeleted(cron) => format!("deleted cron {}", scheduled(cron)),
+            Event::CronTicked(ticked) => {
+                let TickRecord { first, last, count, fate, .. } = ticked.record;
+                let (first, last) = (Self::time(first), Self::time(last));
+                let ticks = if count == 1 { first } else { format!("{first} to {last}") };
+                let (action, generation) = (&ticked.action, ticked.generation);
+                let fate = match fate {
+                    Fate::Fired(job) => format!("became {}", self.of(job)),
+                    Fate::Skipped(skip) => {
+                        format!("skipped {count}, {}", self.named(&skip.to_string()))
+                    }
+                };
+                format!("tick {ticks} of {action} {generation}: {fate}")
+            }
             Event::ActionConfigChanged(config) => format!("config {}", configured(config)),
             Event::ActionConfigDeleted(config) => format!("deleted config {}", configured(config)),
             Event::SettingsChanged(settings) => format!("settings {}", set(settings)),
@@ -206,6 +230,7 @@ fn scheduled(cron: &Cron) -> String {
     let (action, schedule, generation) = (&cron.spec.action, &cron.schedule, cron.generation);
     let zone = cron.time_zone.as_deref().unwrap_or("UTC");
     let next = cron.next_run.map_or("never".to_owned(), Names::time);
+    let next = if cron.is_paused() { format!("{next} but paused") } else { next };
     let retries = cron.retries;
     format!(
         "of {action}: {schedule} in {zone}, generation {generation}, retries {retries}, next {next}"

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use stint_core::{AttemptEnd, Command, Event, Outcome, Refusal, Reply, Status, WaitReason};
+use stint_core::{
+    AttemptEnd, Command, Event, Fate, Job, Outcome, Refusal, Reply, Status, WaitReason,
+};
 
 use super::table;
 
@@ -66,7 +68,7 @@ const REPLIES: [&str; 8] = [
     "Bulk",
 ];
 
-const EVENTS: [&str; 22] = [
+const EVENTS: [&str; 23] = [
     "+AwaitsChildren",
     "+Retried",
     "+QueuePaused",
@@ -84,6 +86,7 @@ const EVENTS: [&str; 22] = [
     "+WorkerChanged",
     "+CronChanged",
     "+CronDeleted",
+    "+CronTicked",
     "+ActionConfigChanged",
     "+ActionConfigDeleted",
     "+SettingsChanged",
@@ -111,8 +114,12 @@ const WAITS: [&str; 7] = [
     "?Soon",
 ];
 
+/// Reasons of skipped ticks that a simulation has jobs and parameters enough for.
+const SKIPS: [&str; 7] =
+    ["missed", "paused", "too_many", "overlap", "no_such_action", "replaced", "deleted"];
+
 /// Paths that no other word names.
-const PATHS: [&str; 20] = [
+const PATHS: [&str; 22] = [
     "a parent ended with its last child",
     "a parent failed by a child",
     "a parent was canceled with its last child",
@@ -132,6 +139,8 @@ const PATHS: [&str; 20] = [
     "had all that its action has for it",
     "had a parameter that a config has as well",
     "put the same cron again",
+    "a tick became a job",
+    "a firing was void",
     "put the cron of the compaction",
 ];
 
@@ -157,6 +166,25 @@ impl Coverage {
         });
     }
 
+    /// What became of commands that may change nothing, or a cron as well.
+    fn see_crons(&mut self, command: &Command, outcome: &Outcome) {
+        let is_change = |event: &Event| matches!(event, Event::CronChanged(_));
+        if let (Command::PutCron(_), Ok(_)) = (command, &outcome.reply)
+            && !outcome.events.iter().any(is_change)
+        {
+            self.words.insert("put the same cron again");
+        }
+        let is_tick = |event: &Event| matches!(event, Event::CronTicked(_));
+        if let (Command::Fire(_), Ok(_)) = (command, &outcome.reply)
+            && !outcome.events.iter().any(is_tick)
+        {
+            self.words.insert("a firing was void");
+        }
+        if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
+            self.words.insert("put the cron of the compaction");
+        }
+    }
+
     pub(crate) fn see(&mut self, command: &Command, outcome: &Outcome) {
         match &outcome.reply {
             Ok(reply) => self.see_reply(reply),
@@ -172,29 +200,12 @@ impl Coverage {
         for event in &outcome.events {
             self.words.insert(event_word(event));
             match event {
-                Event::Ended(job) => {
-                    if let Some((_, end)) = job.attempts.last().and_then(|run| run.end.as_ref()) {
-                        self.words.insert(end_word(end));
-                    }
-                    if job.parent.is_some() && job.children.total > 0 {
-                        self.words.insert("a child with children ended");
-                    }
-                    self.see_policy(job);
-                    let is_lost = !matches!(command, Command::Finish { .. });
-                    match job.status {
-                        Status::Error if is_lost => self.words.insert("failed by its reclaims"),
-                        Status::WorkerDead => self.words.insert("abandoned"),
-                        Status::Done if job.children.total > 0 => {
-                            self.words.insert("a parent ended with its last child")
-                        }
-                        Status::Error if job.children.failed > 0 => {
-                            self.words.insert("a parent failed by a child")
-                        }
-                        Status::Cancel if job.children.total > 0 => {
-                            self.words.insert("a parent was canceled with its last child")
-                        }
-                        _ => false,
-                    };
+                Event::Ended(job) => self.see_end(command, job),
+                Event::CronTicked(ticked) => {
+                    self.words.insert(match ticked.record.fate {
+                        Fate::Fired(_) => "a tick became a job",
+                        Fate::Skipped(skip) => skip.reason.name(),
+                    });
                 }
                 Event::AwaitsChildren(job) if !job.status.is_running() => {
                     self.words.insert("a parent without a worker waited for a canceled child");
@@ -224,7 +235,32 @@ impl Coverage {
         }
     }
 
-    fn see_policy(&mut self, job: &stint_core::Job) {
+    fn see_end(&mut self, command: &Command, job: &Job) {
+        if let Some((_, end)) = job.attempts.last().and_then(|run| run.end.as_ref()) {
+            self.words.insert(end_word(end));
+        }
+        if job.parent.is_some() && job.children.total > 0 {
+            self.words.insert("a child with children ended");
+        }
+        self.see_policy(job);
+        let is_lost = !matches!(command, Command::Finish { .. });
+        match job.status {
+            Status::Error if is_lost => self.words.insert("failed by its reclaims"),
+            Status::WorkerDead => self.words.insert("abandoned"),
+            Status::Done if job.children.total > 0 => {
+                self.words.insert("a parent ended with its last child")
+            }
+            Status::Error if job.children.failed > 0 => {
+                self.words.insert("a parent failed by a child")
+            }
+            Status::Cancel if job.children.total > 0 => {
+                self.words.insert("a parent was canceled with its last child")
+            }
+            _ => false,
+        };
+    }
+
+    fn see_policy(&mut self, job: &Job) {
         if job.is_expired {
             self.words.insert("expired");
         }
@@ -233,18 +269,6 @@ impl Coverage {
         }
         if job.retried_by.is_some() && job.policy.unique_key.is_some() {
             self.words.insert("failed and kept its key");
-        }
-    }
-
-    fn see_crons(&mut self, command: &Command, outcome: &Outcome) {
-        let is_change = |event: &Event| matches!(event, Event::CronChanged(_));
-        if let (Command::PutCron(_), Ok(_)) = (command, &outcome.reply)
-            && !outcome.events.iter().any(is_change)
-        {
-            self.words.insert("put the same cron again");
-        }
-        if let (Command::PutSettings(_), true) = (command, outcome.events.iter().any(is_change)) {
-            self.words.insert("put the cron of the compaction");
         }
     }
 
@@ -279,7 +303,7 @@ impl Coverage {
     pub(crate) fn missing(&self) -> Vec<String> {
         let rows = table::ROWS.iter().filter(|(from, to, _)| !self.rows.contains(&(*from, *to)));
         let rows = rows.map(|(from, to, by)| format!("{from} to {to} by {by}"));
-        let words = [&REFUSALS[..], &REPLIES, &EVENTS, &ENDS, &WAITS, &PATHS].concat();
+        let words = [&REFUSALS[..], &REPLIES, &EVENTS, &ENDS, &WAITS, &SKIPS, &PATHS].concat();
         let words = words.into_iter().filter(|word| !self.words.contains(word));
         rows.chain(words.map(str::to_owned)).collect()
     }
@@ -350,6 +374,7 @@ fn event_word(event: &Event) -> &'static str {
         Event::WorkerChanged(_) => "+WorkerChanged",
         Event::CronChanged(_) => "+CronChanged",
         Event::CronDeleted(_) => "+CronDeleted",
+        Event::CronTicked(_) => "+CronTicked",
         Event::ActionConfigChanged(_) => "+ActionConfigChanged",
         Event::ActionConfigDeleted(_) => "+ActionConfigDeleted",
         Event::SettingsChanged(_) => "+SettingsChanged",

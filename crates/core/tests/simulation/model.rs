@@ -22,6 +22,7 @@ mod family;
 mod policies;
 mod questions;
 mod runs;
+mod ticks;
 mod tokens;
 mod workers;
 
@@ -113,6 +114,10 @@ impl Model {
             Command::Expire { worker, epoch, renewal } => self.expire(*worker, *epoch, *renewal),
             Command::PutCron(new) => self.put_cron(new),
             Command::DeleteCron { action } => self.delete_cron(action),
+            Command::Fire(firings) => self.fire(firings),
+            Command::PauseCron { action } => self.pause_cron(action, true),
+            Command::ResumeCron { action } => self.pause_cron(action, false),
+            Command::RunCron { action, job, drawn } => self.run_cron(action, *job, *drawn),
             Command::PutActionConfig(config) => self.put_action_config(config),
             Command::DeleteActionConfig { action } => self.delete_action_config(action),
             Command::PutSettings(change) => self.put_settings(change),
@@ -179,18 +184,22 @@ impl Model {
             let same = Reply::Submitted(Arc::new(job.clone()));
             return if is_same { Ok(same) } else { Err(Refusal::IdTaken(new.id)) };
         }
-        let forgotten = self.ended.len().saturating_sub(limits::RECENTLY_ENDED_MAX);
-        let (forgotten, remembered) = self.ended.split_at(forgotten);
-        if remembered.iter().any(|(_, id)| *id == new.id) {
-            return Ok(Reply::SubmittedBefore(new.id));
-        }
-        let forgotten_up_to = forgotten.last().map_or(self.forgotten_before, |(entry, _)| *entry);
-        if new.drawn < forgotten_up_to {
-            return Err(Refusal::SubmitTooLate(new.id));
+        if let Some(answer) = self.had_before(new.id, new.drawn) {
+            return answer;
         }
         if let Some(twin) = self.twin(new) {
             return Ok(Reply::Submitted(Arc::new(self.jobs[twin].job.clone())));
         }
+        let i = self.create_whole(new)?;
+        if let Some(job) = new.retry_from {
+            self.events.push(Event::Retried { job, by: new.id });
+        }
+        self.announce_new(i);
+        Ok(Reply::Submitted(Arc::new(self.jobs[i].job.clone())))
+    }
+
+    /// A job with all that its action and the config of that have for it.
+    fn create_whole(&mut self, new: &NewJob) -> Result<usize, Refusal> {
         self.admit(new)?;
         new.parent.map_or(Ok(()), |parent| self.takes_child(parent))?;
         let scheduled_at = new.scheduled_at.unwrap_or(Timestamp::from_ms(self.now));
@@ -209,11 +218,18 @@ impl Model {
         self.jobs[i].job.from_config = from_config;
         self.jobs[i].job.parent = new.parent.map(|parent| parent.job);
         self.jobs[i].job.left_out = left_out;
-        if let Some(job) = new.retry_from {
-            self.events.push(Event::Retried { job, by: new.id });
+        Ok(i)
+    }
+
+    /// The answer to a submission of which it is known, or cannot be known, whether it was here.
+    fn had_before(&self, id: JobId, drawn: u64) -> Option<Answer> {
+        let forgotten = self.ended.len().saturating_sub(limits::RECENTLY_ENDED_MAX);
+        let (forgotten, remembered) = self.ended.split_at(forgotten);
+        if remembered.iter().any(|(_, ended)| *ended == id) {
+            return Some(Ok(Reply::SubmittedBefore(id)));
         }
-        self.announce_new(i);
-        Ok(Reply::Submitted(Arc::new(self.jobs[i].job.clone())))
+        let forgotten_up_to = forgotten.last().map_or(self.forgotten_before, |(entry, _)| *entry);
+        (drawn < forgotten_up_to).then_some(Err(Refusal::SubmitTooLate(id)))
     }
 
     /// The limits that a submission of the simulation can meet.
@@ -358,6 +374,7 @@ impl Model {
         let id = failed.id.derive(now, "retry");
         let retries = (failed.retries_left - 1, failed.retries_total);
         let retry = self.create(id, failed.id, failed.spec, now.plus(wait), retries);
+        self.jobs[retry].job.cron = failed.cron;
         self.jobs[retry].job.parent = failed.parent;
         self.jobs[retry].job.policy = failed.policy;
         self.announce_new(retry);

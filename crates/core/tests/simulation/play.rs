@@ -98,7 +98,9 @@ impl Play {
             Clock::Forward(ms) => self.clock.saturating_add(ms),
             Clock::Back(ms) => self.clock.saturating_sub(ms),
             Clock::ToDeadline => {
-                self.state.next_deadline().map_or(self.clock, |t| t.as_ms().max(self.clock))
+                let next = [self.state.next_deadline(), self.state.next_cron_due()];
+                let next = next.into_iter().flatten().min();
+                next.map_or(self.clock, |t| t.as_ms().max(self.clock))
             }
         };
         if step.is_checkpoint {
@@ -164,6 +166,7 @@ impl Play {
             same("a worker", worker.as_ref(), expected)?;
         }
         self.compare_configuration()?;
+        same("the next cron", &self.state.next_cron_due(), &self.model.next_cron_due())?;
         same("the next deadline", &self.state.next_deadline(), &self.model.next_deadline())
     }
 
@@ -249,6 +252,10 @@ fn is_once(command: &Command) -> bool {
             | Command::PauseQueue { .. }
             | Command::ResumeQueue { .. }
             | Command::PutCron(_)
+            | Command::Fire(_)
+            | Command::PauseCron { .. }
+            | Command::ResumeCron { .. }
+            | Command::RunCron { .. }
             | Command::PutActionConfig(_)
             | Command::PutSettings(_)
             | Command::Close { .. }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stint_core::{
-    CapacityMap, Command, Event, Generation, Job, JobId, LeaseId, Outcome, State, Status,
+    CapacityMap, Command, Event, Fate, Generation, Job, JobId, LeaseId, Outcome, State, Status,
     Timestamp, WorkerId, WorkerStatus,
 };
 
@@ -16,6 +16,9 @@ pub(crate) struct Witness {
     sequence: u64,
     last_lease: LeaseId,
     last_generation: Generation,
+    generations: BTreeMap<String, Generation>,
+    /// The last tick of each cron that was told of.
+    ticks: BTreeMap<Generation, Timestamp>,
     /// The live jobs, as they were after the last entry.
     jobs: BTreeMap<JobId, Status>,
     over: BTreeSet<JobId>,
@@ -48,6 +51,7 @@ impl Witness {
         hold(after.sequence() == self.sequence, || "an entry was not counted".to_owned())?;
         self.watch_leases(outcome, after)?;
         self.watch_generations(outcome)?;
+        self.watch_ticks(outcome, after)?;
         self.watch_statuses(outcome, after)?;
         watch_families(outcome, after)?;
         watch_retries(outcome)?;
@@ -87,9 +91,43 @@ impl Witness {
     fn watch_generations(&mut self, outcome: &Outcome) -> Kept {
         for event in &outcome.events {
             let Event::CronChanged(cron) = event else { continue };
+            let former = self.generations.insert(cron.spec.action.clone(), cron.generation);
+            if former == Some(cron.generation) && cron.pause.is_some() {
+                continue;
+            }
             let last = std::mem::replace(&mut self.last_generation, cron.generation);
             let action = &cron.spec.action;
             hold(cron.generation > last, || format!("{action}: generation after {last}"))?;
+        }
+        Ok(())
+    }
+
+    /// Each tick is told of once, in its order, and is exactly one job, or else has its reason.
+    fn watch_ticks(&mut self, outcome: &Outcome, after: &State) -> Kept {
+        let mut jobs = BTreeMap::new();
+        for event in &outcome.events {
+            if let Event::Submitted(job) = event
+                && job.retry_from == job.id
+                && let Some(tick) = job.cron.and_then(|link| link.tick)
+            {
+                jobs.insert(job.id, tick);
+            }
+        }
+        for event in &outcome.events {
+            let Event::CronTicked(ticked) = event else { continue };
+            let record = &ticked.record;
+            let last = self.ticks.insert(ticked.generation, record.last);
+            let is_next = last.is_none_or(|last| last < record.first);
+            hold(is_next && record.first <= record.last, || format!("{record:?} after {last:?}"))?;
+            if let Fate::Fired(job) = record.fate {
+                let is_one = record.count == 1 && jobs.remove(&job) == Some(record.first);
+                hold(is_one, || format!("{record:?} is not one job"))?;
+            }
+        }
+        hold(jobs.is_empty(), || format!("{jobs:?} are of no tick"))?;
+        for cron in after.crons() {
+            let last = self.ticks.get(&cron.generation).copied();
+            hold(cron.last_tick == last, || format!("{cron:?}: its last tick was {last:?}"))?;
         }
         Ok(())
     }

@@ -71,6 +71,10 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         Op::PutCron { .. }
         | Op::PutCronAgain { .. }
         | Op::DeleteCron(_)
+        | Op::Fire { .. }
+        | Op::PauseCron(_)
+        | Op::ResumeCron(_)
+        | Op::RunCron { .. }
         | Op::PutActionConfig { .. }
         | Op::PutActionConfigAgain(_)
         | Op::DeleteActionConfig(_)

@@ -5,6 +5,12 @@ use stint_core::{Incarnation, Status};
 
 use super::rng::Rng;
 
+mod configuration;
+mod ticks;
+
+use configuration::{action_config, cron, token};
+use ticks::{late_ticks, of_ticks};
+
 /// One entry of the log and what its leader's clock does before.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
@@ -169,6 +175,18 @@ pub(crate) enum Op {
         is_altered: bool,
     },
     DeleteCron(u64),
+    /// Ticks of a few crons, and how what is said of the first is wrong, if it is.
+    Fire {
+        numbers: Vec<u64>,
+        lie: Option<u64>,
+    },
+    PauseCron(u64),
+    ResumeCron(u64),
+    RunCron {
+        number: u64,
+        id: u64,
+        lag: u64,
+    },
     PutActionConfig {
         id: u64,
         kind: u64,
@@ -231,7 +249,8 @@ pub(crate) fn history(seed: u64, length: usize) -> Vec<Step> {
         match rng.below(100) {
             0 if seed % 3 == 1 => ops.extend(hard_luck(&mut rng)),
             1..4 => ops.extend(return_of(&mut rng)),
-            4..6 => ops.extend(family(&mut rng)),
+            4..6 => ops.extend(late_ticks(&mut rng)),
+            6..8 => ops.extend(family(&mut rng)),
             _ => ops.push(op(&mut rng, seed % 3)),
         }
     }
@@ -261,7 +280,7 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-    let kinds: [(u64, Draw); 27] = [
+    let kinds: [(u64, Draw); 28] = [
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
@@ -285,6 +304,7 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         (death, |rng, worker| leave_or_expire(rng, worker)),
         (5, |rng, worker| Op::Ask { action: rng.next(), worker, number: rng.next() }),
         (4, |rng, _| cron(rng)),
+        (9, |rng, _| of_ticks(rng)),
         (3, |rng, _| action_config(rng)),
         (2, |rng, _| Op::PutSettings(rng.next())),
         (4, |rng, _| compact(rng)),
@@ -339,39 +359,6 @@ fn submit_child(rng: &mut Rng) -> Op {
     let retries = u32::try_from(rng.below(3)).expect("few");
     let (run, lie, id) = (rng.next(), lie(rng), rng.next());
     Op::SubmitChild { run, lie, id, kind: rng.next(), need: rng.next(), retries }
-}
-
-fn cron(rng: &mut Rng) -> Op {
-    match rng.below(8) {
-        0 | 1 => Op::DeleteCron(rng.next()),
-        2 | 3 => Op::PutCronAgain { number: rng.next(), is_altered: rng.one_in(3) },
-        _ => {
-            let retries = if rng.one_in(20) { 1_001 } else { 2 };
-            let (id, kind, need, ticks) = (rng.next(), rng.next(), rng.next(), rng.next());
-            Op::PutCron { id, kind, need, retries, ticks }
-        }
-    }
-}
-
-fn action_config(rng: &mut Rng) -> Op {
-    match rng.below(8) {
-        0 | 1 => Op::DeleteActionConfig(rng.next()),
-        2 => Op::PutActionConfigAgain(rng.next()),
-        _ => Op::PutActionConfig { id: rng.next(), kind: rng.next(), parameters: rng.next() },
-    }
-}
-
-fn token(rng: &mut Rng) -> Op {
-    match rng.below(11) {
-        0 => Op::Close(rng.next()),
-        10 => Op::ResetAdmin(rng.next()),
-        1 | 2 => Op::CreateTokenAgain { number: rng.next(), is_altered: rng.one_in(2) },
-        3..6 => Op::RevokeToken(rng.next()),
-        _ => {
-            let expires = if rng.one_in(2) { Some(rng.below(500)) } else { None };
-            Op::CreateToken { secret: rng.next(), user: rng.next(), role: rng.next(), expires }
-        }
-    }
 }
 
 fn register(rng: &mut Rng, worker: u64) -> Op {

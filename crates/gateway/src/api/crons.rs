@@ -1,14 +1,19 @@
 //! The operations on crons.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use stint_core::limits::NAME_BYTES_MAX;
-use stint_core::{Command, Cron, CronId, JobSpec, NewCron, Schedule, Timestamp};
+use stint_core::limits::{NAME_BYTES_MAX, WINDOW_DEFAULT};
+use stint_core::{
+    Command, Cron, CronId, CronPolicy, JobId, JobSpec, NewCron, Schedule, State, TickCounts,
+    Timestamp,
+};
 use uuid::Uuid;
 
 use super::jobs::{done, within_reason};
-use super::{Api, ApiError, Caller};
-use crate::parse::shown_action;
+use super::{Api, ApiError, Caller, JobView};
+use crate::limits;
+use crate::parse::{quoted, shown_action};
 
 /// What a client wants to be run by a schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +26,20 @@ pub(crate) struct CronForm {
     pub(crate) schedule: String,
     /// The IANA name of the time zone that the schedule speaks of; empty is UTC.
     pub(crate) time_zone: String,
+    /// What it does with ticks that are late, and with jobs that are not over.
+    pub(crate) policy: CronPolicy,
+}
+
+/// Which ticks are to be foretold: those of a cron, or of a schedule that begins now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PreviewQuery {
+    /// The action of the cron; empty for a schedule.
+    pub(crate) action: String,
+    pub(crate) schedule: String,
+    /// Empty is UTC.
+    pub(crate) time_zone: String,
+    /// How many; `None` is [`limits::PREVIEW_DEFAULT`].
+    pub(crate) count: Option<u64>,
 }
 
 /// A cron as clients see it.
@@ -32,8 +51,22 @@ pub(crate) struct CronView<'a> {
     pub(crate) schedule: &'a str,
     /// `None` is UTC.
     pub(crate) time_zone: Option<&'a str>,
-    /// `None` once the schedule has ended.
+    /// `None` while it is paused, and once the schedule has ended.
     pub(crate) next_run: Option<Timestamp>,
+    pub(crate) policy: &'a CronPolicy,
+    pub(crate) is_paused: bool,
+    /// `None` before the first.
+    pub(crate) last_tick: Option<Timestamp>,
+    /// `None` as long as there are none.
+    pub(crate) counts: Option<&'a TickCounts>,
+}
+
+/// How late a tick may be before it is missed; the default is said as well.
+pub(crate) fn missed_window(policy: &CronPolicy) -> Cow<'_, str> {
+    match &policy.window {
+        Some(window) => Cow::Borrowed(window.text()),
+        None => Cow::Owned(format!("{}s", WINDOW_DEFAULT.as_ms() / 1_000)),
+    }
 }
 
 impl<'a> From<&'a Cron> for CronView<'a> {
@@ -44,7 +77,11 @@ impl<'a> From<&'a Cron> for CronView<'a> {
             retries: cron.retries,
             schedule: &cron.schedule,
             time_zone: cron.time_zone.as_deref(),
-            next_run: cron.next_run,
+            next_run: cron.due(),
+            policy: &cron.policy,
+            is_paused: cron.is_paused(),
+            last_tick: cron.last_tick,
+            counts: Some(&cron.history.counts),
         }
     }
 }
@@ -57,7 +94,11 @@ impl<'a> From<&'a NewCron> for CronView<'a> {
             retries: new.retries,
             schedule: &new.schedule,
             time_zone: new.time_zone.as_deref(),
-            next_run: Some(new.next_run),
+            next_run: Some(new.policy.put_off(&new.spec.action, new.next_run)),
+            policy: &new.policy,
+            is_paused: false,
+            last_tick: None,
+            counts: None,
         }
     }
 }
@@ -84,12 +125,12 @@ impl Api {
         form: CronForm,
     ) -> Result<NewCron, ApiError> {
         within_reason("cron", &form.spec)?;
-        let CronForm { spec, retries, schedule, time_zone } = form;
+        let CronForm { spec, retries, schedule, time_zone, policy } = form;
         let time_zone = Some(time_zone).filter(|name| !name.is_empty());
         let anchor = self.replica.now();
         let next_run = Schedule::first_run(&schedule, time_zone.as_deref(), anchor)?;
         let id = CronId::from_bytes(Uuid::now_v7().into_bytes());
-        let new = NewCron { id, spec, retries, schedule, time_zone, anchor, next_run };
+        let new = NewCron { id, spec, retries, schedule, time_zone, policy, anchor, next_run };
         let reply = self.propose(caller, Command::PutCron(Box::new(new.clone()))).await??;
         done("a cron", &reply)?;
         Ok(new)
@@ -101,11 +142,99 @@ impl Api {
         caller: &Caller,
         action: String,
     ) -> Result<(), ApiError> {
-        // No action has such a name, and the log is no place for it.
-        if action.len() > NAME_BYTES_MAX {
-            return Err(ApiError::NoSuchCron(shown_action(&action).to_owned()));
-        }
+        let action = of_a_cron(action)?;
         let reply = self.propose(caller, Command::DeleteCron { action }).await??;
         done("the deletion of a cron", &reply)
     }
+
+    /// Lets the ticks of a cron wait. Asking twice is asking once.
+    pub(crate) async fn pause_cron(
+        &self,
+        caller: &Caller,
+        action: String,
+    ) -> Result<Arc<Cron>, ApiError> {
+        let action = of_a_cron(action)?;
+        let command = Command::PauseCron { action: action.clone() };
+        done("the pause of a cron", &self.propose(caller, command).await??)?;
+        self.here(&action)
+    }
+
+    /// Lets the ticks of a cron go on.
+    pub(crate) async fn resume_cron(
+        &self,
+        caller: &Caller,
+        action: String,
+    ) -> Result<Arc<Cron>, ApiError> {
+        let action = of_a_cron(action)?;
+        let command = Command::ResumeCron { action: action.clone() };
+        done("the end of a cron's pause", &self.propose(caller, command).await??)?;
+        self.here(&action)
+    }
+
+    /// Creates a job of a cron at once.
+    pub(crate) async fn run_cron(
+        &self,
+        caller: &Caller,
+        action: String,
+    ) -> Result<JobView, ApiError> {
+        let action = of_a_cron(action)?;
+        let drawn = self.replica.with_state(State::sequence);
+        let job = JobId::from_bytes(Uuid::now_v7().into_bytes());
+        let command = Command::RunCron { action, job, drawn };
+        self.created(caller, command, job).await
+    }
+
+    /// The next ticks of a cron or a schedule: when its jobs are due, the soonest first.
+    pub(crate) async fn preview(&self, query: PreviewQuery) -> Result<Vec<Timestamp>, ApiError> {
+        let PreviewQuery { action, schedule, time_zone, count } = query;
+        let max = limits::PREVIEW_MAX;
+        let count = count.unwrap_or(limits::PREVIEW_DEFAULT);
+        if !(1..=max).contains(&count) {
+            let expected = format!("an integer from 1 to {max}");
+            return Err(ApiError::field("n", expected, count.to_string()));
+        }
+        let now = self.replica.now();
+        let (schedule, anchor, first, policy) = match (action.is_empty(), schedule.is_empty()) {
+            (false, true) => {
+                let cron = self.get_cron(&action).await?;
+                let schedule = Schedule::parse(&cron.schedule, cron.time_zone.as_deref())?;
+                let passed = |tick: &Timestamp| *tick <= now;
+                let first = match cron.next_run.filter(passed) {
+                    Some(_) => schedule.next_after(now, cron.anchor),
+                    None => cron.next_run,
+                };
+                (schedule, cron.anchor, first, Some(cron.policy.clone()))
+            }
+            (true, false) => {
+                let zone = Some(time_zone.as_str());
+                let first = Schedule::first_run(&schedule, zone, now)?;
+                (Schedule::parse(&schedule, zone)?, now, Some(first), None)
+            }
+            (true, true) | (false, false) => {
+                let expected = "the text of a schedule, or else `action`, the action of a cron";
+                return Err(ApiError::field("schedule", expected, quoted(&schedule)));
+            }
+        };
+        let next = |tick: &Timestamp| schedule.next_after(*tick, anchor);
+        let due = |tick| match &policy {
+            Some(policy) => policy.put_off(&action, tick),
+            None => tick,
+        };
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        Ok(std::iter::successors(first, next).take(count).map(due).collect())
+    }
+
+    /// The cron, as this replica has it after a change that it has carried out.
+    fn here(&self, action: &str) -> Result<Arc<Cron>, ApiError> {
+        let found = self.replica.with_state(|state| state.cron(action).map(Arc::clone));
+        found.ok_or_else(|| ApiError::NoSuchCron(shown_action(action).to_owned()))
+    }
+}
+
+/// No action has a longer name, and the log is no place for it.
+fn of_a_cron(action: String) -> Result<String, ApiError> {
+    if action.len() > NAME_BYTES_MAX {
+        return Err(ApiError::NoSuchCron(shown_action(&action).to_owned()));
+    }
+    Ok(action)
 }

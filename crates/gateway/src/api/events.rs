@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use stint_consensus::{Occurrence, Watcher};
-use stint_core::{Cron, Event, Job, Status, Timestamp, Worker, WorkerStatus};
+use stint_core::{Cron, Event, Fate, Job, Status, TickRecord, Timestamp, Worker, WorkerStatus};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
@@ -90,6 +90,7 @@ pub(crate) enum Subject {
     Job(JobView),
     Worker(Arc<Worker>),
     Cron(Arc<Cron>),
+    Tick(TickRecord),
 }
 
 /// The kind of a message that says that all up to its index has been sent.
@@ -218,7 +219,7 @@ impl Topics {
             | Event::Deleted(_) => self.jobs,
             Event::QueuePaused(_) | Event::QueueResumed(_) => self.queues,
             Event::WorkerChanged(_) => self.workers,
-            Event::CronChanged(_) | Event::CronDeleted(_) => self.crons,
+            Event::CronChanged(_) | Event::CronDeleted(_) | Event::CronTicked(_) => self.crons,
             Event::Compacted(_)
             | Event::LinesAppended { .. }
             | Event::Retried { .. }
@@ -265,6 +266,13 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
         }
         Event::CronChanged(cron) => of_cron("cron_changed", cron),
         Event::CronDeleted(cron) => of_cron("cron_deleted", cron),
+        Event::CronTicked(ticked) => {
+            let kind = match ticked.record.fate {
+                Fate::Fired(_) => "cron_fired",
+                Fate::Skipped(_) => "cron_skipped",
+            };
+            (kind, ticked.action.clone(), Subject::Tick(ticked.record))
+        }
         Event::Compacted(_)
         | Event::LinesAppended { .. }
         | Event::Retried { .. }

@@ -133,6 +133,7 @@ impl Hub {
             | Event::WorkerChanged(_)
             | Event::CronChanged(_)
             | Event::CronDeleted(_)
+            | Event::CronTicked(_)
             | Event::ActionConfigChanged(_)
             | Event::ActionConfigDeleted(_)
             | Event::SettingsChanged(_)

@@ -127,7 +127,16 @@ impl Api {
         // Version 7 (RFC 9562): ids that are drawn one after the other stand together on disk.
         let id = JobId::from_bytes(Uuid::now_v7().into_bytes());
         let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from, parent };
-        let command = Command::Submit(new);
+        self.created(caller, Command::Submit(new), id).await
+    }
+
+    /// Has a job created that was drawn for this, and finds it.
+    pub(super) async fn created(
+        &self,
+        caller: &Caller,
+        command: Command,
+        id: JobId,
+    ) -> Result<JobView, ApiError> {
         let of_submission = |error| ApiError::of_submission(error, id);
         let reply = self.propose(caller, command).await.map_err(of_submission)?;
         let reply = reply.map_err(of_child)?;

@@ -1,7 +1,7 @@
 //! The operations on the settings of the cluster.
 
 use stint_core::{
-    COMPACTION_ACTION, Change, Command, CronId, JobSpec, NewCron, Schedule, Settings,
+    COMPACTION_ACTION, Change, Command, CronId, CronPolicy, JobSpec, NewCron, Schedule, Settings,
     SettingsChange, Span, Timeout,
 };
 use uuid::Uuid;
@@ -60,6 +60,7 @@ impl Api {
             retries: 0,
             schedule: COMPACTION_SCHEDULE.to_owned(),
             time_zone: None,
+            policy: CronPolicy::default(),
             anchor,
             next_run: Schedule::first_run(COMPACTION_SCHEDULE, None, anchor)?,
         })

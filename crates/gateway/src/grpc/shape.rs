@@ -12,7 +12,7 @@ use stint_core::{
 use stint_proto::v0;
 
 pub(super) use action::action;
-pub(super) use configuration::{action_config, cron, cron_form, settings};
+pub(super) use configuration::{action_config, cron, cron_form, settings, tick};
 
 use crate::VERSION;
 use crate::api::{
@@ -115,7 +115,7 @@ pub(super) fn instant(field: &str, at: ProtoTimestamp) -> Result<Timestamp, ApiE
     Ok(Timestamp::from_ms(seconds * 1_000 + nanos / 1_000_000))
 }
 
-fn timestamp(at: Timestamp) -> ProtoTimestamp {
+pub(super) fn timestamp(at: Timestamp) -> ProtoTimestamp {
     let seconds = i64::try_from(at.as_ms() / 1_000).unwrap_or(LAST_SECOND).min(LAST_SECOND);
     let nanos = i32::try_from(at.as_ms() % 1_000 * 1_000_000).unwrap_or(0);
     ProtoTimestamp { seconds, nanos }
@@ -287,12 +287,13 @@ pub(super) fn worker(worker: &Worker) -> v0::Worker {
 }
 
 pub(super) fn message(message: &api::Message) -> v0::WatchResponse {
-    let (mut of_job, mut of_worker, mut of_cron) = (None, None, None);
+    let (mut of_job, mut of_worker, mut of_cron, mut of_tick) = (None, None, None, None);
     match &message.subject {
         Subject::Name => {}
         Subject::Job(view) => of_job = Some(job(view)),
         Subject::Worker(found) => of_worker = Some(worker(found)),
         Subject::Cron(found) => of_cron = Some(cron(CronView::from(&**found))),
+        Subject::Tick(record) => of_tick = Some(tick(record)),
     }
     v0::WatchResponse {
         index: message.place.index,
@@ -304,6 +305,7 @@ pub(super) fn message(message: &api::Message) -> v0::WatchResponse {
         job: of_job,
         worker: of_worker,
         cron: of_cron,
+        tick: of_tick,
     }
 }
 

@@ -1,12 +1,13 @@
-//! Crons: list, put, get and delete.
+//! Crons: list, put, get, delete, pause, resume, run; their ticks, past and to come.
 
 use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
 
+use super::query::Query;
 use super::shape::{self, Fields};
 use super::{answer, body, list};
-use crate::api::{Api, ApiError, Caller};
+use crate::api::{Api, ApiError, Caller, PreviewQuery};
 
 pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
     let crons = list::body("crons", api.list_crons().await?, |piece, cron| {
@@ -33,4 +34,36 @@ pub(super) async fn get(api: &Api, action: &str) -> Result<Response, ApiError> {
 pub(super) async fn delete(api: &Api, caller: &Caller, action: &str) -> Result<Response, ApiError> {
     api.delete_cron(caller, action.to_owned()).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn pause(api: &Api, caller: &Caller, action: &str) -> Result<Response, ApiError> {
+    let cron = api.pause_cron(caller, action.to_owned()).await?;
+    Ok(answer::json(StatusCode::ACCEPTED, &shape::Cron::of((&*cron).into())))
+}
+
+pub(super) async fn resume(api: &Api, caller: &Caller, action: &str) -> Result<Response, ApiError> {
+    let cron = api.resume_cron(caller, action.to_owned()).await?;
+    Ok(answer::json(StatusCode::ACCEPTED, &shape::Cron::of((&*cron).into())))
+}
+
+pub(super) async fn run(api: &Api, caller: &Caller, action: &str) -> Result<Response, ApiError> {
+    let view = api.run_cron(caller, action.to_owned()).await?;
+    Ok(answer::json(StatusCode::ACCEPTED, &shape::Job::of(&view)))
+}
+
+pub(super) async fn history(api: &Api, action: &str) -> Result<Response, ApiError> {
+    let cron = api.get_cron(action).await?;
+    Ok(answer::json(StatusCode::OK, &shape::CronHistory::of(&cron)))
+}
+
+pub(super) async fn preview(api: &Api, query: &str) -> Result<Response, ApiError> {
+    let query = Query::parse(query)?;
+    let wanted = PreviewQuery {
+        action: query.text("action").to_owned(),
+        schedule: query.text("schedule").to_owned(),
+        time_zone: query.text("timeZone").to_owned(),
+        count: query.number("n")?,
+    };
+    let ticks = api.preview(wanted).await?;
+    Ok(answer::json(StatusCode::OK, &shape::Preview::of(&ticks)))
 }

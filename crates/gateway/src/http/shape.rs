@@ -9,6 +9,6 @@ pub(super) use read::{
     Fields, action_config, capacity, cron, drain_limit, settings, submission, token_request,
 };
 pub(super) use write::{
-    Action, ActionConfig, Attempts, Audit, Cluster, Cron, Job, LogLine, NewToken, Settings, Tokens,
-    Workers,
+    Action, ActionConfig, Attempts, Audit, Cluster, Cron, CronHistory, Job, LogLine, NewToken,
+    Preview, Settings, Tokens, Workers,
 };

@@ -90,6 +90,7 @@ impl Jobs {
             | Event::WorkerChanged(_)
             | Event::CronChanged(_)
             | Event::CronDeleted(_)
+            | Event::CronTicked(_)
             | Event::ActionConfigChanged(_)
             | Event::ActionConfigDeleted(_)
             | Event::SettingsChanged(_)

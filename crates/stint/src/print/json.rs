@@ -9,10 +9,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use stint_client::{Timestamp, v0};
 
+use configuration::CronTick;
 use wait::WaitDetail;
 
 pub(super) use action::{Action, Actions};
-pub(super) use configuration::{ActionConfig, ActionConfigs, Cron, Crons, Settings};
+pub(super) use configuration::{
+    ActionConfig, ActionConfigs, Cron, CronHistory, Crons, Preview, Settings,
+};
 
 #[derive(Serialize)]
 pub(super) struct Jobs<'a> {
@@ -390,6 +393,8 @@ pub(super) struct Event<'a> {
     worker: Option<Worker<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cron: Option<Cron<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tick: Option<CronTick<'a>>,
 }
 
 impl<'a> Event<'a> {
@@ -404,6 +409,7 @@ impl<'a> Event<'a> {
             job: event.job.as_ref().map(Job::of),
             worker: event.worker.as_ref().map(Worker::of),
             cron: event.cron.as_ref().map(Cron::of),
+            tick: event.tick.as_ref().map(CronTick::of),
         }
     }
 }

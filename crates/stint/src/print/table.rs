@@ -9,7 +9,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use stint_client::{Timestamp, v0};
 
 pub(super) use action::{action, actions};
-pub(super) use configuration::{action_config, action_configs, cron, crons, settings};
+pub(super) use configuration::{action_config, action_configs, cron, crons, settings, ticks};
 
 use super::json::time;
 
@@ -217,7 +217,8 @@ pub(super) fn event(event: &v0::WatchResponse) -> String {
         event.job.as_ref().map(|job| format!("{} {} {}", job.action, job.status, job.worker_id));
     let worker = event.worker.as_ref().map(|worker| worker.status.clone());
     let cron = event.cron.as_ref().map(|cron| format!("{} {}", cron.schedule, cron.time_zone));
-    let more = job.or(worker).or(cron).unwrap_or_default();
+    let tick = event.tick.as_ref().map(configuration::tick);
+    let more = job.or(worker).or(cron).or(tick).unwrap_or_default();
     let line = format!(
         "{} {} {} {} {}",
         event.index,

@@ -79,6 +79,7 @@ impl Agent {
                 | Event::LinesAppended { .. }
                 | Event::CronChanged(_)
                 | Event::CronDeleted(_)
+                | Event::CronTicked(_)
                 | Event::ActionConfigChanged(_)
                 | Event::ActionConfigDeleted(_)
                 | Event::SettingsChanged(_)

@@ -33,6 +33,32 @@ impl Crons for Configuration {
     ) -> Reply<v0::DeleteCronResponse> {
         self.0.done("delete").await
     }
+
+    async fn pause_cron(&self, _: Request<v0::PauseCronRequest>) -> Reply<v0::Cron> {
+        self.0.done("pause").await
+    }
+
+    async fn resume_cron(&self, _: Request<v0::ResumeCronRequest>) -> Reply<v0::Cron> {
+        self.0.done("resume").await
+    }
+
+    async fn run_cron(&self, _: Request<v0::RunCronRequest>) -> Reply<v0::Job> {
+        self.0.done("run").await
+    }
+
+    async fn get_cron_history(
+        &self,
+        _: Request<v0::GetCronHistoryRequest>,
+    ) -> Reply<v0::GetCronHistoryResponse> {
+        self.0.done("history").await
+    }
+
+    async fn preview_schedule(
+        &self,
+        _: Request<v0::PreviewScheduleRequest>,
+    ) -> Reply<v0::PreviewScheduleResponse> {
+        self.0.done("preview").await
+    }
 }
 
 #[tonic::async_trait]

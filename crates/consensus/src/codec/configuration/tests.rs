@@ -2,10 +2,12 @@
 
 use prost::Message as _;
 use stint_core::{
-    ActionOffer, CapacityMap, Command, Incarnation, JobId, JobSpec, NewJob, Parameters, Policy,
-    Refusal, Registration, Span, State, WorkerId,
+    ActionOffer, CapacityMap, Command, CronId, CronPolicy, Firing, Incarnation, JobId, JobSpec,
+    NewCron, NewJob, Parameters, Passed, Policy, Refusal, Registration, Span, State, WorkerId,
 };
 
+use super::super::at;
+use super::super::samples::cron_policy;
 use super::super::{
     decode_answer, decode_header, decode_job, decode_proposal, encode_answer, encode_chunks,
     encode_command, encode_header, encode_job, stamp,
@@ -33,6 +35,7 @@ fn some_cron(spec: JobSpec, time_zone: Option<&str>) -> NewCron {
         retries: 2,
         schedule: "57 54 3 * * *".to_owned(),
         time_zone: time_zone.map(str::to_owned),
+        policy: if time_zone.is_some() { cron_policy() } else { CronPolicy::default() },
         anchor: at(1_000),
         next_run: at(2_000),
     }
@@ -149,12 +152,27 @@ fn restored(header: &[u8], chunks: impl Iterator<Item = Vec<u8>>) -> Decoded<Sta
 
 #[test]
 fn a_checkpoint_brings_back_all_that_was_set() {
-    let mut parts = state().parts();
-    // One has fired, and its schedule has ended.
-    let fired = std::sync::Arc::make_mut(&mut parts.crons[0]);
-    (fired.last_tick, fired.next_run) = (fired.next_run, None);
+    let mut state = state();
+    // One has fired and skipped, its schedule has ended, and it is paused.
+    let generation = state.cron("scan").unwrap().generation;
+    let passed = Some(Passed { last: at(3_000), count: 2 });
+    let (action, mark, ticks) = ("scan".to_owned(), at(2_000), vec![at(4_000)]);
+    let firing =
+        Firing { action, generation, mark, passed, ticks, has_more: false, next_run: None };
+    assert!(state.apply(at(200_000), Command::Fire(vec![firing])).reply.is_ok());
+    let pause = Command::PauseCron { action: "scan".to_owned() };
+    assert!(state.apply(at(200_000), pause).reply.is_ok());
+    let parts = state.parts();
+    let fired = parts.crons.iter().find(|cron| cron.spec.action == "scan").unwrap();
+    assert_eq!((fired.history.counts.fired, fired.history.records.len()), (1, 2));
+    assert!(
+        fired.is_paused()
+            && fired.next_run.is_none()
+            && parts.jobs.iter().any(|job| job.cron.is_some())
+    );
     assert_eq!(parts.settings.job_history_max_age, age("24h"));
-    assert_eq!(parts.jobs[0].from_config.len(), 1);
+    let submitted = parts.jobs.iter().find(|job| job.cron.is_none()).unwrap();
+    assert_eq!(submitted.from_config.len(), 1);
 
     let header = encode_header(&parts, None, pb::StoredMembership::default());
     let state = restored(&header, encode_chunks(&parts)).unwrap();

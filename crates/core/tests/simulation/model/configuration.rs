@@ -1,11 +1,12 @@
 //! What clients and operators set: crons, action configs, settings. Lists in no order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stint_core::{
-    ActionConfig, Change, Compaction, Cron, Event, Generation, JobSpec, NewCron, Parameters,
-    Refusal, Reply, Settings, SettingsChange, Timeout, limits,
+    ActionConfig, Change, Compaction, Cron, Event, Generation, JobId, JobSpec, NewCron, NewJob,
+    Parameters, Policy, Refusal, Reply, Settings, SettingsChange, SkipReason, TickHistory,
+    TickRecord, Timeout, limits,
 };
 
 use super::{Answer, Model, capacity_limits, over_limit};
@@ -15,6 +16,8 @@ pub(crate) struct Configuration {
     pub(crate) crons: Vec<Cron>,
     pub(crate) action_configs: Vec<ActionConfig>,
     pub(crate) settings: Settings,
+    /// All ticks that were ever decided, one by one.
+    pub(crate) ticks: BTreeMap<Generation, Vec<TickRecord>>,
     /// How many crons there ever were.
     cron_count: u64,
 }
@@ -33,35 +36,58 @@ impl Model {
     pub(super) fn put_cron(&mut self, new: &NewCron) -> Answer {
         let action = &new.spec.action;
         let former = self.configuration.cron(action);
-        let mut cron = Cron {
+        let cron = Cron {
             id: new.id,
             generation: Generation(self.configuration.cron_count + 1),
             spec: new.spec.clone(),
             retries: new.retries,
             schedule: new.schedule.clone(),
             time_zone: new.time_zone.clone(),
+            policy: new.policy.clone(),
             anchor: new.anchor,
             last_tick: None,
             next_run: Some(new.next_run),
+            pause: None,
+            history: TickHistory::default(),
         };
         if let Some(former) = former.map(|c| &self.configuration.crons[c]) {
-            let generation = std::mem::replace(&mut cron.generation, former.generation);
-            if cron == *former {
+            let wanted = Cron {
+                generation: former.generation,
+                last_tick: former.last_tick,
+                next_run: former.next_run,
+                pause: former.pause,
+                history: former.history.clone(),
+                ..cron.clone()
+            };
+            if wanted == *former {
                 return Ok(Reply::Ok);
             }
-            cron.generation = generation;
         }
         self.known(action)?;
         over_limit(u64::from(new.retries), u64::from(limits::RETRIES_MAX))?;
         new.spec.capacity_map.as_ref().map_or(Ok(()), capacity_limits)?;
         let bytes = u64::try_from(new.schedule.len()).expect("few");
         over_limit(bytes, u64::try_from(limits::SCHEDULE_BYTES_MAX).expect("few"))?;
+        for span in [&new.policy.window, &new.policy.jitter].into_iter().flatten() {
+            over_limit(span.span().as_ms(), 24 * 3_600_000)?;
+        }
         if new.next_run <= new.anchor {
             return Err(Refusal::NextRunTooEarly { next_run: new.next_run, anchor: new.anchor });
         }
+        self.whole(&NewJob {
+            id: JobId::from_bytes([0; 16]),
+            drawn: 0,
+            spec: new.spec.clone(),
+            scheduled_at: None,
+            retries: Some(new.retries),
+            parent: None,
+            policy: Policy::default(),
+            retry_from: None,
+        })?;
         self.configuration.cron_count += 1;
         if let Some(former) = former {
-            self.configuration.crons.remove(former);
+            let former = self.configuration.crons.remove(former);
+            self.lose_tick(&former, SkipReason::Replaced);
         }
         self.configuration.crons.push(cron.clone());
         self.events.push(Event::CronChanged(Arc::new(cron)));
@@ -72,6 +98,7 @@ impl Model {
         let c = self.configuration.cron(action);
         let c = c.ok_or_else(|| Refusal::NoSuchCron(action.to_owned()))?;
         let cron = self.configuration.crons.remove(c);
+        self.lose_tick(&cron, SkipReason::Deleted);
         self.events.push(Event::CronDeleted(Arc::new(cron)));
         Ok(Reply::Ok)
     }

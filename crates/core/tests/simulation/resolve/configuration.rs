@@ -1,8 +1,8 @@
 //! What clients and operators set.
 
 use stint_core::{
-    ActionConfig, ActionConfigId, Change, Command, Cron, CronId, NewCron, Parameters,
-    SettingsChange, Timeout, Timestamp,
+    ActionConfig, ActionConfigId, Change, Command, Cron, CronId, CronPolicy, Firing, Generation,
+    Missed, NewCron, Overlap, Parameters, Passed, SettingsChange, Timeout, Timestamp,
 };
 
 use super::{action, numbered, pick, spec};
@@ -20,6 +20,14 @@ pub(super) fn resolve(op: &Op, model: &Model) -> Option<Command> {
             Command::PutCron(Box::new(again(cron, *is_altered)))
         }
         Op::DeleteCron(number) => Command::DeleteCron { action: action_of(*number) },
+        Op::Fire { .. } => Command::Fire(firings(op, model)?),
+        Op::PauseCron(number) => Command::PauseCron { action: cron_of(*number, model) },
+        Op::ResumeCron(number) => Command::ResumeCron { action: cron_of(*number, model) },
+        Op::RunCron { number, id, lag } => Command::RunCron {
+            action: cron_of(*number, model),
+            job: numbered(*id),
+            drawn: model.sequence.saturating_sub(*lag),
+        },
         Op::PutActionConfig { id, kind, parameters } => Command::PutActionConfig(ActionConfig {
             id: ActionConfigId::from_bytes(numbered(*id).to_bytes()),
             action: action_of(*kind),
@@ -42,13 +50,15 @@ fn new_cron(op: &Op, model: &Model) -> Option<NewCron> {
     // The clock of whoever evaluates the schedule is not the leader's.
     let anchor = (model.now + ticks % 100).saturating_sub(50);
     let is_too_early = ticks.is_multiple_of(17);
-    let wait = if is_too_early { 0 } else { 1 + ticks % 100_000 };
+    let longest = if ticks.is_multiple_of(4) { 100_000 } else { 300 };
+    let wait = if is_too_early { 0 } else { 1 + ticks % longest };
     Some(NewCron {
         id: CronId::from_bytes(numbered(*id).to_bytes()),
         spec: spec(*kind, *need),
         retries: *retries,
         schedule: if ticks.is_multiple_of(19) { "*".repeat(257) } else { "@hourly".to_owned() },
         time_zone: ticks.is_multiple_of(3).then(|| "Europe/Berlin".to_owned()),
+        policy: policy(ticks / 128),
         anchor: Timestamp::from_ms(anchor),
         next_run: Timestamp::from_ms(anchor + wait),
     })
@@ -68,8 +78,86 @@ fn again(cron: &Cron, is_altered: bool) -> NewCron {
         retries: cron.retries + u32::from(is_altered),
         schedule: cron.schedule.clone(),
         time_zone: cron.time_zone.clone(),
+        policy: cron.policy.clone(),
         anchor: cron.anchor,
-        next_run: cron.next_run.expect("nothing has fired"),
+        // What has fired since was its first.
+        next_run: Timestamp::from_ms(cron.anchor.as_ms() + 1),
+    }
+}
+
+fn policy(number: u64) -> CronPolicy {
+    let span = |text: &str| Timeout::parse(text).expect("a duration");
+    CronPolicy {
+        missed: Missed::ALL[pick(number, 3)],
+        window: span(["", "", "100ms", "0s", "1s"][pick(number / 3, 5)]),
+        overlap: Overlap::ALL[pick(number / 15, 3)],
+        jitter: match number / 45 % 40 {
+            0 => span("25h"),
+            1..8 => span("200ms"),
+            _ => None,
+        },
+    }
+}
+
+/// The action of a cron that there is, mostly.
+fn cron_of(number: u64, model: &Model) -> String {
+    let crons = &model.configuration.crons;
+    match crons.get(pick(number, crons.len() + 1)) {
+        Some(cron) => cron.spec.action.clone(),
+        None => action(number).to_owned(),
+    }
+}
+
+/// What a leader says of the ticks of a few crons; some of it is wrong.
+fn firings(op: &Op, model: &Model) -> Option<Vec<Firing>> {
+    let Op::Fire { numbers, lie } = op else { return None };
+    let crons = &model.configuration.crons;
+    let mut all: Vec<_> = numbers
+        .iter()
+        .filter_map(|number| {
+            Some(firing(crons.get(pick(*number, crons.len().max(1)))?, *number, model))
+        })
+        .collect();
+    let firing = all.first_mut()?;
+    let tick = |ms| Timestamp::from_ms(ms);
+    match lie {
+        None => {}
+        Some(0) => firing.generation = Generation(firing.generation.0 + 1),
+        Some(1) => firing.mark = tick(firing.mark.as_ms() + 1),
+        Some(2) => firing.ticks.reverse(),
+        Some(3) => firing.ticks.push(tick(model.now + 100_000)),
+        Some(4) => firing.next_run = Some(firing.mark),
+        Some(5) => (firing.ticks, firing.passed) = (Vec::new(), None),
+        Some(6) => firing.passed = Some(Passed { last: firing.mark, count: 0 }),
+        Some(7) => firing.ticks = vec![firing.mark; 513],
+        Some(8) => all = vec![all[0].clone(); 257],
+        Some(_) => "unheard".clone_into(&mut firing.action),
+    }
+    Some(all)
+}
+
+fn firing(cron: &Cron, number: u64, model: &Model) -> Firing {
+    let mark = cron.next_run.unwrap_or(Timestamp::from_ms(model.now));
+    let step = [1, 10, 100, 1_000][pick(number / 8, 4)];
+    let nth = |n: u64| Timestamp::from_ms(mark.as_ms() + n * step);
+    let is_due = |tick: &Timestamp| cron.put_off(*tick).as_ms() <= model.now;
+    let wanted = 1 + number / 32 % 6;
+    let mut ticks: Vec<_> = (0..wanted).map(nth).take_while(is_due).collect();
+    let mut passed = None;
+    if number.is_multiple_of(7) && !ticks.is_empty() {
+        let count = 1 + usize::try_from(number / 64 % 3).expect("few").min(ticks.len() - 1);
+        let gone: Vec<_> = ticks.drain(..count).collect();
+        let count = u64::try_from(gone.len()).expect("few");
+        passed = gone.last().map(|last| Passed { last: *last, count });
+    }
+    Firing {
+        action: cron.spec.action.clone(),
+        generation: cron.generation,
+        mark,
+        passed,
+        ticks,
+        has_more: number.is_multiple_of(5),
+        next_run: (!number.is_multiple_of(23)).then(|| nth(wanted)),
     }
 }
 

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::super::time::Rfc3339;
-use super::write::{Cron, Job, Worker};
+use super::write::{Cron, Job, Tick, Worker};
 use crate::api::{self, CronView, Subject};
 
-/// One message. It has only those of `name`, `job`, `worker` and `cron` that say something.
+/// One message. It has only those of its subjects that say something.
 #[derive(Serialize)]
 pub(in crate::http) struct Message<'a> {
     index: u64,
@@ -22,16 +22,19 @@ pub(in crate::http) struct Message<'a> {
     worker: Option<Worker<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cron: Option<Cron<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tick: Option<Tick>,
 }
 
 impl<'a> Message<'a> {
     pub(in crate::http) fn of(message: &'a api::Message) -> Self {
-        let (mut job, mut worker, mut cron) = (None, None, None);
+        let (mut job, mut worker, mut cron, mut tick) = (None, None, None, None);
         match &message.subject {
             Subject::Name => {}
             Subject::Job(view) => job = Some(Job::of(view)),
             Subject::Worker(found) => worker = Some(Worker::of(found)),
             Subject::Cron(found) => cron = Some(Cron::of(CronView::from(&**found))),
+            Subject::Tick(record) => tick = Some(Tick::of(record)),
         }
         Self {
             index: message.place.index,
@@ -43,6 +46,7 @@ impl<'a> Message<'a> {
             job,
             worker,
             cron,
+            tick,
         }
     }
 }

@@ -37,6 +37,11 @@ pub(in crate::http) fn cron(mut fields: Fields) -> Result<CronForm, ApiError> {
         retries: fields.count("retries", RETRIES_MAX)?,
         schedule: fields.text("schedule")?,
         time_zone: fields.text("timeZone")?,
+        policy: parse::cron_policy(
+            (&fields.text("missed")?, &fields.text("missedWindow")?),
+            &fields.text("overlap")?,
+            &fields.text("jitter")?,
+        )?,
     })
 }
 

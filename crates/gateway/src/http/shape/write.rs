@@ -17,7 +17,7 @@ use stint_core::{
 };
 
 pub(in crate::http) use action::Action;
-pub(in crate::http) use configuration::{ActionConfig, Cron, Settings};
+pub(in crate::http) use configuration::{ActionConfig, Cron, CronHistory, Preview, Settings, Tick};
 
 use self::wait::WaitDetail;
 use super::super::time::Rfc3339;

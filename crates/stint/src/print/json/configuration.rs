@@ -33,6 +33,15 @@ pub(in crate::print) struct Cron<'a> {
     next_run: Option<String>,
     #[serde(skip_serializing_if = "str::is_empty")]
     time_zone: &'a str,
+    missed: &'a str,
+    missed_window: &'a str,
+    overlap: &'a str,
+    jitter: &'a str,
+    is_paused: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_tick: Option<String>,
+    fired: u64,
+    skipped: &'a BTreeMap<String, u64>,
 }
 
 impl<'a> Cron<'a> {
@@ -48,7 +57,69 @@ impl<'a> Cron<'a> {
             stop_timeout: &cron.stop_timeout,
             next_run: cron.next_run.as_ref().map(time),
             time_zone: &cron.time_zone,
+            missed: &cron.missed,
+            missed_window: &cron.missed_window,
+            overlap: &cron.overlap,
+            jitter: &cron.jitter,
+            is_paused: cron.is_paused,
+            last_tick: cron.last_tick.as_ref().map(time),
+            fired: cron.fired,
+            skipped: &cron.skipped,
         }
+    }
+}
+
+#[derive(Serialize)]
+pub(in crate::print) struct CronHistory<'a> {
+    history: Vec<CronTick<'a>>,
+}
+
+impl<'a> CronHistory<'a> {
+    pub(in crate::print) fn of(ticks: &'a [v0::CronTick]) -> Self {
+        Self { history: ticks.iter().map(CronTick::of).collect() }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::print) struct CronTick<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<String>,
+    count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_at: Option<String>,
+    #[serde(rename = "jobID", skip_serializing_if = "str::is_empty")]
+    job_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    skip_reason: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    detail: &'a str,
+}
+
+impl<'a> CronTick<'a> {
+    pub(in crate::print) fn of(tick: &'a v0::CronTick) -> Self {
+        Self {
+            first: tick.first.as_ref().map(time),
+            last: tick.last.as_ref().map(time),
+            count: tick.count,
+            decided_at: tick.decided_at.as_ref().map(time),
+            job_id: &tick.job_id,
+            skip_reason: &tick.skip_reason,
+            detail: &tick.detail,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(in crate::print) struct Preview {
+    ticks: Vec<String>,
+}
+
+impl Preview {
+    pub(in crate::print) fn of(ticks: &[stint_client::Timestamp]) -> Self {
+        Self { ticks: ticks.iter().map(time).collect() }
     }
 }
 
@@ -110,12 +181,17 @@ mod tests {
             schedule: "57 54 3 * * *".into(),
             retries: 2,
             next_run: Some("2017-02-22T03:54:57Z".parse().unwrap()),
+            missed: "one".into(),
+            missed_window: "10s".into(),
+            overlap: "allow".into(),
             ..Default::default()
         };
         let documented = concat!(
             r#"{"crons":[{"id":"48875b1b-5006-48f5-9f3c-af9fbdd82255","action":"license_update","#,
             r#""schedule":"57 54 3 * * *","retries":2,"capacityMap":null,"parameters":null,"#,
-            r#""deadline":"","stopTimeout":"","nextRun":"2017-02-22T03:54:57Z"}]}"#
+            r#""deadline":"","stopTimeout":"","nextRun":"2017-02-22T03:54:57Z","#,
+            r#""missed":"one","missedWindow":"10s","overlap":"allow","jitter":"","#,
+            r#""isPaused":false,"fired":0,"skipped":{}}]}"#
         );
         assert_eq!(serde_json::to_string(&Crons::of(&[cron])).unwrap(), documented);
     }

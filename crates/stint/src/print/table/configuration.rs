@@ -11,7 +11,7 @@ pub(in crate::print) fn crons(crons: &[v0::Cron]) -> String {
             plain(&cron.action),
             plain(&cron.schedule),
             zone(cron),
-            at(cron.next_run.as_ref()),
+            next_run(cron),
             cron.retries.to_string(),
             cron.capacity_map.as_ref().map_or("-".to_owned(), |map| amounts(&map.entries)),
         ]);
@@ -30,7 +30,15 @@ pub(in crate::print) fn cron(cron: &v0::Cron) -> String {
     row("action", plain(&cron.action));
     row("schedule", plain(&cron.schedule));
     row("time zone", zone(cron));
-    row("next run", at(cron.next_run.as_ref()));
+    row("next run", next_run(cron));
+    row("last tick", at(cron.last_tick.as_ref()));
+    row("fired", cron.fired.to_string());
+    for (reason, count) in &cron.skipped {
+        row("skipped", format!("{count} ({})", plain(reason)));
+    }
+    row("missed", format!("{}, within {}", plain(&cron.missed), plain(&cron.missed_window)));
+    row("overlap", plain(&cron.overlap));
+    row("jitter", plain(&cron.jitter));
     row("retries", cron.retries.to_string());
     if let Some(capacity) = &cron.capacity_map {
         row("capacity", amounts(&capacity.entries));
@@ -41,6 +49,38 @@ pub(in crate::print) fn cron(cron: &v0::Cron) -> String {
     row("deadline", plain(&cron.deadline));
     row("stop timeout", plain(&cron.stop_timeout));
     text(&table)
+}
+
+fn next_run(cron: &v0::Cron) -> String {
+    if cron.is_paused { "paused".to_owned() } else { at(cron.next_run.as_ref()) }
+}
+
+/// What became of ticks, newest first.
+pub(in crate::print) fn ticks(ticks: &[v0::CronTick]) -> String {
+    let mut table = new(&["tick", "decided", "became"]);
+    for one in ticks {
+        let first = at(one.first.as_ref());
+        let when = if one.count > 1 {
+            format!("{first} to {} ({})", at(one.last.as_ref()), one.count)
+        } else {
+            first
+        };
+        table.add_row([when, at(one.decided_at.as_ref()), became(one)]);
+    }
+    text(&table)
+}
+
+fn became(tick: &v0::CronTick) -> String {
+    if tick.skip_reason.is_empty() {
+        format!("job {}", plain(&tick.job_id))
+    } else {
+        format!("nothing: {}", plain(&tick.detail))
+    }
+}
+
+/// The same in one text.
+pub(in crate::print) fn tick(tick: &v0::CronTick) -> String {
+    format!("{} became {}", at(tick.last.as_ref()), became(tick))
 }
 
 fn zone(cron: &v0::Cron) -> String {

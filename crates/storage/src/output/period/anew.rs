@@ -15,7 +15,7 @@ use crate::{
 
 impl Progress {
     /// Does to the successor, if there is one, what was done here. If that fails, there is none any
-    /// more: whoever makes it finds out.
+    /// more, and nothing else has happened: whoever makes it finds out.
     pub(super) fn hand_on(&mut self, work: impl FnOnce(&Period) -> Result<(), Harm>) {
         if let Some(successor) = &self.successor
             && let Err(harm) = work(successor)
@@ -66,8 +66,10 @@ impl Period {
     pub(in crate::output) fn copy(&self, job: &[u8; 16]) -> Result<bool, Harm> {
         let mut from = key(job, 0, 0).to_vec();
         loop {
-            let progress = self.writable()?;
-            let Some(successor) = progress.successor.clone() else { return Ok(false) };
+            let mut progress = self.writable()?;
+            if progress.successor.is_none() {
+                return Ok(false);
+            }
             // Under the lock, so that what is deleted meanwhile is not brought back.
             let mut pieces = Vec::new();
             let mut bytes = 0;
@@ -84,16 +86,19 @@ impl Period {
             })?;
             let Some((last, _)) = pieces.last() else { return Ok(true) };
             from = [last.as_ref(), &[0]].concat();
-            let mut successors = held(&successor.progress);
-            for (key, value) in &pieces {
+            progress.hand_on(|successor| {
+                let mut progress = held(&successor.progress);
                 // What does not match its checksum is found by whoever reads it: it is no reason to
                 // lose the rest.
-                if let Some(piece) = parse(key, value) {
-                    successor.put(&mut successors, key, piece)?;
+                for (key, value) in &pieces {
+                    if let Some(piece) = parse(key, value) {
+                        successor.put(&mut progress, key, piece)?;
+                    }
                 }
-            }
+                Ok(())
+            });
             // Whoever appends gets a turn.
-            drop((successors, progress));
+            drop(progress);
             thread::yield_now();
         }
     }
@@ -105,8 +110,8 @@ impl Period {
         put_in_force: impl FnOnce(bool) -> Result<T, Error>,
     ) -> Result<Option<Result<T, Error>>, Harm> {
         let mut progress = self.writable()?;
+        progress.hand_on(Self::sync);
         let Some(successor) = progress.successor.clone() else { return Ok(None) };
-        successor.sync()?;
         let is_empty = held(&successor.progress).tally.is_empty();
         let done = put_in_force(is_empty);
         progress.is_replaced = done.is_ok();

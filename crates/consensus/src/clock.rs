@@ -1,0 +1,185 @@
+//! What time it is in the cluster: what the clocks of most of its replicas say.
+//!
+//! The leader's own clock would not do. If it were a day ahead, the log's time would be, too, and
+//! since that never goes back, whatever waits for a time would wait a day too long once another
+//! leads. So each replica asks the others for their wall clocks now and then, and takes the middle
+//! one. Between two looks it counts on with the steady clock, which nobody sets. Its own wall clock
+//! is used where it is not far from the middle, and that is nearly always; one that jumps is found
+//! out at once, and believed as soon as most others say the same.
+//!
+//! This is the one place where a wall clock is read.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::join_all;
+use openraft::async_runtime::WatchReceiver as _;
+use stint_core::Timestamp;
+use stint_proto::peer::v1 as pb;
+use tokio::sync::watch;
+
+use crate::inner::Inner;
+use crate::limits::{CLOCK_LOOK, CLOCK_LOOK_FIRST, CLOCK_TIMEOUT, CLOCK_TOLERANCE};
+use crate::peers::Lane;
+
+/// What a wall clock shows when the steady clock shows nothing, in milliseconds since the epoch.
+type Offset = i64;
+
+/// The wall clock of this machine, whatever it says.
+pub(crate) fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    Timestamp::from_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn offset_of(wall: Timestamp, steady: Duration) -> Offset {
+    let ms = |number| i64::try_from(number).unwrap_or(i64::MAX);
+    ms(u128::from(wall.as_ms())).saturating_sub(ms(steady.as_millis()))
+}
+
+fn time_of(offset: Offset, steady: Duration) -> Timestamp {
+    let steady = i64::try_from(steady.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_ms(u64::try_from(offset.saturating_add(steady)).unwrap_or(0))
+}
+
+fn tolerance() -> u64 {
+    u64::try_from(CLOCK_TOLERANCE.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The clock of one replica.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    started: Instant,
+    known: Mutex<Known>,
+    /// Becomes true once most clocks are known, and stays so.
+    is_set: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The wall clocks of others, as they were when they were last heard of. One that cannot be
+    /// reached still goes on.
+    peers: BTreeMap<u64, Offset>,
+    agreed: Option<Offset>,
+    is_own_off: bool,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Self { started: Instant::now(), known: Mutex::default(), is_set: watch::Sender::new(false) }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The cluster's time, once most clocks are known.
+    pub(crate) fn now(&self) -> Option<Timestamp> {
+        let agreed = self.known().agreed?;
+        let (wall, steady) = (wall_clock(), self.started.elapsed());
+        let is_near = offset_of(wall, steady).abs_diff(agreed) <= tolerance();
+        Some(if is_near { wall } else { time_of(agreed, steady) })
+    }
+
+    /// The same, as soon as it is known; nothing if it is not in time.
+    pub(crate) async fn wait(&self, timeout: Duration) -> Option<Timestamp> {
+        if let Some(now) = self.now() {
+            return Some(now);
+        }
+        let mut is_set = self.is_set.subscribe();
+        drop(tokio::time::timeout(timeout, is_set.wait_for(|is_set| *is_set)).await);
+        self.now()
+    }
+
+    /// Takes in what was heard, of all members but this one; `floor` is the time of the log.
+    fn learn(&self, members: &[u64], heard: &[(u64, Offset)], floor: Timestamp) {
+        let (wall, steady) = (wall_clock(), self.started.elapsed());
+        let own = offset_of(wall, steady);
+        let mut known = self.known();
+        known.peers.extend(heard.iter().copied());
+        known.peers.retain(|peer, _| members.contains(peer));
+        let count = known.peers.len() + 1;
+        if 2 * count <= members.len() + 1 {
+            return;
+        }
+        let all: Vec<_> = known.peers.values().copied().chain([own]).collect();
+        let middle = middle(all, offset_of(floor, steady));
+        let is_off = own.abs_diff(middle) > tolerance();
+        if is_off != known.is_own_off {
+            known.is_own_off = is_off;
+            let off_ms = own.saturating_sub(middle);
+            if is_off {
+                tracing::warn!(off_ms, "the clock of this machine is not that of the others");
+            } else {
+                tracing::info!(off_ms, "the clock of this machine is that of the others again");
+            }
+        }
+        known.agreed = Some(if is_off { middle } else { own });
+        drop(known);
+        self.is_set.send_if_modified(|is_set| !std::mem::replace(is_set, true));
+    }
+}
+
+/// The clock in the middle. Of two that are, the earlier, unless the log is past it already: then
+/// that one went back, or the other is right.
+fn middle(mut all: Vec<Offset>, floor: Offset) -> Offset {
+    all.sort_unstable();
+    let half = all.len() / 2;
+    let later = all.get(half).copied().unwrap_or(floor);
+    let earlier = half.checked_sub(1).and_then(|before| all.get(before)).copied();
+    match earlier {
+        Some(earlier) if all.len().is_multiple_of(2) => {
+            let tolerated = earlier.saturating_add(i64::try_from(tolerance()).unwrap_or(0));
+            if tolerated >= floor { earlier } else { later }
+        }
+        Some(_) | None => later,
+    }
+}
+
+/// Looks at the clocks of the others until the replica stops.
+pub(crate) async fn run(inner: Arc<Inner>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        let others = others(&inner);
+        let members: Option<Vec<_>> =
+            others.as_ref().map(|others| others.iter().map(|(id, _)| *id).collect());
+        let heard =
+            join_all(others.iter().flatten().map(|(id, address)| ask(&inner, *id, address)));
+        let heard: Vec<_> = heard.await.into_iter().flatten().collect();
+        if let Some(members) = members {
+            let floor = inner.applied.read().state.now();
+            inner.clock.learn(&members, &heard, floor);
+        }
+        let pause = if inner.clock.now().is_some() { CLOCK_LOOK } else { CLOCK_LOOK_FIRST };
+        tokio::select! {
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// The other members, once the log has said who is one.
+fn others(inner: &Inner) -> Option<Vec<(u64, String)>> {
+    let metrics = inner.raft.metrics();
+    let metrics = metrics.borrow_watched();
+    let membership = metrics.membership_config.membership();
+    let own = inner.id.get();
+    membership.nodes().next()?;
+    let nodes = membership.nodes().filter(|(id, _)| **id != own);
+    Some(nodes.map(|(id, node)| (*id, node.peer_address.clone())).collect())
+}
+
+/// A peer's clock; it was read half-way between question and answer, as nearly as one can know.
+async fn ask(inner: &Inner, peer: u64, address: &str) -> Option<(u64, Offset)> {
+    let mut client = inner.peers.client(peer, address, Lane::Control).ok()?;
+    let mut request =
+        tonic::Request::new(pb::ClockRequest { cluster: inner.cluster.to_vec(), target: peer });
+    request.set_timeout(CLOCK_TIMEOUT);
+    let asked = inner.clock.started.elapsed();
+    let answer = tokio::time::timeout(CLOCK_TIMEOUT, client.clock(request)).await.ok()?.ok()?;
+    let answered = inner.clock.started.elapsed();
+    let wall = Timestamp::from_ms(answer.get_ref().wall_ms);
+    Some((peer, offset_of(wall, (asked + answered) / 2)))
+}
+
+#[cfg(test)]
+mod tests;
