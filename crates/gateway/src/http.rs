@@ -14,6 +14,7 @@ mod list;
 mod logs;
 pub(crate) mod probes;
 mod query;
+mod queues;
 mod settings;
 mod shape;
 mod sse;
@@ -81,6 +82,11 @@ async fn operate(
         Operation::GetJob => jobs::get(api, &caller, &id).await,
         Operation::DeleteJob => jobs::delete(api, &caller, &id).await,
         Operation::CancelJob => jobs::cancel(api, &caller, &id).await,
+        Operation::RetryJob => jobs::retry(api, &caller, &id, request.headers()).await,
+        Operation::BulkJobs => jobs::bulk(api, &caller, request).await,
+        Operation::ListQueues => queues::list(api).await,
+        Operation::PauseQueue => queues::pause(api, &caller, &id, request).await,
+        Operation::ResumeQueue => queues::resume(api, &caller, &id).await,
         Operation::GetJobLogs => {
             logs::get(api, &caller, &id, kind, (query, request.headers())).await
         }

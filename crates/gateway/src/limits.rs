@@ -171,3 +171,18 @@ pub(crate) const METRICS_ACTIONS_MAX: usize = 100;
 
 /// Attempts that a job shows beside the rest of its record. `/jobs/{id}/attempts` has more.
 pub(crate) const ATTEMPTS_SHOWN: usize = 16;
+
+/// Bytes of a text that is looked for in parameters.
+pub(crate) const TEXT_BYTES_MAX: usize = 256;
+
+/// How long one request goes on with a bulk; the next one goes on from there.
+pub(crate) const BULK_TIME: Duration = Duration::from_secs(5);
+
+/// Bytes of jobs in one entry of a bulk that retries: a few of these are under way at a time.
+pub(crate) const BULK_BYTES_MAX: usize = 1024 * 1024;
+
+/// What a job takes in an entry beside its parameters, at most about.
+pub(crate) const BULK_JOB_BYTES: usize = 512;
+
+/// Ids of jobs that the answer to a bulk shows.
+pub(crate) const BULK_IDS_SHOWN: usize = 20;
