@@ -115,44 +115,6 @@ pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
             same(about(ended(cluster))).refused("CONFLICT"),
             same(about(NOBODY)).refused("NO_SUCH_JOB"),
         ],
-        "RetryJob" => {
-            let drawn = &[
-                "id",
-                "lastUpdated",
-                "scheduledAt",
-                "retryFromID",
-                "status",
-                "workerID",
-                "attempt",
-                "attempts",
-                "lineCount",
-                "waitReason",
-                "waitDetail",
-            ];
-            vec![
-                each(about(ended(cluster)), about(ended(cluster))).but(drawn),
-                same(about(waiting(cluster))).refused("CONFLICT"),
-                same(about(NOBODY)).refused("NO_SUCH_JOB"),
-                same(about("x")).refused("NO_SUCH_JOB"),
-            ]
-        }
-        "BulkJobs" => bulk_jobs(cluster),
-        "ListQueues" => {
-            let pause = r#"{"reason":"the disk is full"}"#;
-            cluster.post(0, "/api/v0/queues/noop/pause", pause).expect("an answer");
-            vec![same(plain())]
-        }
-        "PauseQueue" => vec![
-            same(about("noop").with_body(json!({"reason": "why not"}))),
-            same(about("noop")),
-            same(about("noop").with_body(json!({"reason": "x".repeat(257)})))
-                .refused("INVALID_PARAMETERS"),
-            same(about("x")).refused("NO_SUCH_ACTION"),
-        ],
-        "ResumeQueue" => {
-            cluster.post(0, "/api/v0/queues/noop/pause", "").expect("an answer");
-            vec![same(about("noop")), same(about("x")).refused("NO_SUCH_ACTION")]
-        }
         "GetJobLogs" => get_job_logs(cluster),
         "ListJobAttempts" => vec![
             same(about(ended(cluster))),
@@ -191,6 +153,50 @@ pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
             }))),
             same(body(json!({"jobHistoryMaxAge": "soon"}))).refused("INVALID_PARAMETERS"),
         ],
+        other => of_retries_and_queues(other, cluster),
+    }
+}
+
+fn of_retries_and_queues(operation: &str, cluster: &Cluster) -> Vec<Example> {
+    match operation {
+        "RetryJob" => {
+            let drawn = &[
+                "id",
+                "lastUpdated",
+                "scheduledAt",
+                "retryFromID",
+                "status",
+                "workerID",
+                "attempt",
+                "attempts",
+                "lineCount",
+                "waitReason",
+                "waitDetail",
+            ];
+            vec![
+                each(about(ended(cluster)), about(ended(cluster))).but(drawn),
+                same(about(waiting(cluster))).refused("CONFLICT"),
+                same(about(NOBODY)).refused("NO_SUCH_JOB"),
+                same(about("x")).refused("NO_SUCH_JOB"),
+            ]
+        }
+        "BulkJobs" => bulk_jobs(cluster),
+        "ListQueues" => {
+            let pause = r#"{"reason":"the disk is full"}"#;
+            cluster.post(0, "/api/v0/queues/noop/pause", pause).expect("an answer");
+            vec![same(plain())]
+        }
+        "PauseQueue" => vec![
+            same(about("noop").with_body(json!({"reason": "why not"}))),
+            same(about("noop")),
+            same(about("noop").with_body(json!({"reason": "x".repeat(257)})))
+                .refused("INVALID_PARAMETERS"),
+            same(about("x")).refused("NO_SUCH_ACTION"),
+        ],
+        "ResumeQueue" => {
+            cluster.post(0, "/api/v0/queues/noop/pause", "").expect("an answer");
+            vec![same(about("noop")), same(about("x")).refused("NO_SUCH_ACTION")]
+        }
         other => of_crons_and_configs(other, cluster),
     }
 }

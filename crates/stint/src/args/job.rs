@@ -171,7 +171,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
     pub(crate) limit: u32,
     #[command(flatten)]
-    pub(crate) filter: Filter,
+    pub(crate) filter: Box<Filter>,
 }
 
 /// Jobs, by their ids or by what they have.
@@ -186,7 +186,7 @@ pub(crate) struct Many {
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) filter: Filter,
+    pub(crate) filter: Box<Filter>,
 }
 
 /// `stint job logs`.

@@ -75,7 +75,7 @@ pub(super) async fn run(caller: &Caller, operation: Operation, many: Many) -> an
 /// What is asked; `None` if the jobs are named.
 fn request(operation: Operation, many: &Many) -> Result<Option<v0::BulkJobsRequest>, Usage> {
     let name = operation.name();
-    let filter = filter(many.filter.clone());
+    let filter = filter((*many.filter).clone());
     let has_filter = filter != v0::JobFilter::default() || many.all;
     match (many.ids.is_empty(), has_filter) {
         (false, false) if many.dry_run => {
@@ -127,11 +127,17 @@ mod tests {
     fn request_of(args: &[&str]) -> Result<Option<v0::BulkJobsRequest>, String> {
         let all = [&["stint", "job"], args].concat();
         let verb = Cli::try_parse_from(all).map_err(|error| error.to_string())?.command;
-        let (operation, many) = match verb {
-            Verb::Job(job::Command::Cancel(many)) => (Operation::Cancel, many),
-            Verb::Job(job::Command::Delete(many)) => (Operation::Delete, many),
-            Verb::Job(job::Command::Retry(many)) => (Operation::Retry, many),
-            other => panic!("{other:?}"),
+        let Verb::Job(command) = verb else { panic!("{verb:?}") };
+        let (operation, many) = match command {
+            job::Command::Cancel(many) => (Operation::Cancel, many),
+            job::Command::Delete(many) => (Operation::Delete, many),
+            job::Command::Retry(many) => (Operation::Retry, many),
+            job::Command::Submit(_)
+            | job::Command::List(_)
+            | job::Command::Get(_)
+            | job::Command::Logs(_)
+            | job::Command::Attempts(_)
+            | job::Command::Wait(_) => panic!("{command:?}"),
         };
         request(operation, &many).map_err(|error| error.to_string())
     }
