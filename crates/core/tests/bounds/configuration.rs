@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use stint_core::invariant::Violation;
 use stint_core::{
-    ActionConfig, ActionConfigId, Change, Command, Cron, CronId, CronPolicy, Fate,
-    Firing, Generation, JobSpec, NewCron, NewJob, Parameters, Parts, Refusal, Reply, Schedule, ScheduleError, SettingsChange, Span, State, TickRecord, Timeout,
-    Timestamp, limits,
+    ActionConfig, ActionConfigId, Change, Command, Cron, CronId, CronPolicy, Fate, Firing,
+    Generation, JobSpec, NewCron, NewJob, Parameters, Parts, Refusal, Reply, Schedule,
+    ScheduleError, SettingsChange, Span, State, TickRecord, Timeout, Timestamp, limits,
 };
 
 use super::cluster::{ACTION, Cluster, job, new_job, spec, with_actions};

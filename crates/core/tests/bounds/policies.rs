@@ -26,9 +26,7 @@ fn expiring(n: u64, at_ms: u64) -> NewJob {
 
 /// How many jobs have ended because they have expired.
 fn expired(events: &[Event]) -> usize {
-    let is_one = |event: &&Event| {
-        matches!(event, Event::Ended(job) if job.is_expired && job.status == Status::Cancel)
-    };
+    let is_one = |event: &&Event| matches!(event, Event::Ended(job) if job.is_expired && job.status == Status::Cancel);
     events.iter().filter(is_one).count()
 }
 

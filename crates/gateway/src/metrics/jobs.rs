@@ -70,7 +70,11 @@ impl Jobs {
         match event {
             Event::Submitted(job) if leads => {
                 let of = self.of(&job.spec.action);
-                if job.retry_from == job.id { of.submitted += 1 } else { of.retried += 1 }
+                if job.retry_from == job.id {
+                    of.submitted += 1
+                } else {
+                    of.retried += 1
+                }
                 // A retry has the tick of what it retries, and is late by its backoff.
                 let is_of_tick = job.cron.is_some_and(|cron| cron.tick.is_some());
                 if is_of_tick && job.retry_from == job.id {
