@@ -68,19 +68,7 @@ impl Jobs {
     /// Counts one event, if it is for this replica to count.
     pub(super) fn note(&mut self, event: &Event, me: WorkerId, leads: bool) {
         match event {
-            Event::Submitted(job) if leads => {
-                let of = self.of(&job.spec.action);
-                if job.retry_from == job.id {
-                    of.submitted += 1
-                } else {
-                    of.retried += 1
-                }
-                // A retry has the tick of what it retries, and is late by its backoff.
-                let is_of_tick = job.cron.is_some_and(|cron| cron.tick.is_some());
-                if is_of_tick && job.retry_from == job.id {
-                    of.ticks.lateness.note(between(job.scheduled_at, job.created_at));
-                }
-            }
+            Event::Submitted(job) if leads => self.submitted(job),
             Event::CronTicked(ticked) if leads => self.ticked(ticked),
             Event::Claimed(job) if job.worker == Some(me) => self.claimed(job),
             // The run ends without a change of status where a job waits for its children.
@@ -119,6 +107,19 @@ impl Jobs {
             | Event::SettingsChanged(_)
             | Event::TokenCreated(_)
             | Event::TokenRevoked(_) => {}
+        }
+    }
+
+    fn submitted(&mut self, job: &Job) {
+        let of = self.of(&job.spec.action);
+        if job.retry_from != job.id {
+            // It has the tick of what it retries, but is late by its backoff.
+            of.retried += 1;
+            return;
+        }
+        of.submitted += 1;
+        if job.cron.is_some_and(|cron| cron.tick.is_some()) {
+            of.ticks.lateness.note(between(job.scheduled_at, job.created_at));
         }
     }
 
