@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::Cluster;
+use crate::harness::{Cluster, wait_for};
 
 /// One thing to ask.
 #[derive(Debug, Clone)]
@@ -184,6 +184,11 @@ fn of_retries_and_queues(operation: &str, cluster: &Cluster) -> Vec<Example> {
         "ListQueues" => {
             let pause = r#"{"reason":"the disk is full"}"#;
             cluster.post(0, "/api/v0/queues/noop/pause", pause).expect("an answer");
+            wait_for("nothing to run", || {
+                let running = cluster.get(0, "/api/v0/jobs?running=true").expect("an answer");
+                let running = running.json();
+                if running["jobs"] == json!([]) { Ok(()) } else { Err(running) }
+            });
             vec![same(plain())]
         }
         "PauseQueue" => vec![
