@@ -23,6 +23,7 @@ impl Jobs for Service {
         &self,
         request: Request<v0::ListJobsRequest>,
     ) -> Result<Response<v0::ListJobsResponse>, Status> {
+        let caller = caller(&request)?;
         let request = request.into_inner();
         let query = JobsQuery {
             action: parse::unless_any(&request.action).map(str::to_owned),
@@ -31,7 +32,7 @@ impl Jobs for Service {
             start: u64::from(request.start),
             limit: request.limit.map(u64::from),
         };
-        let mut reader = self.0.list_jobs(query).await?;
+        let mut reader = self.0.list_jobs(&caller, query).await?;
         let mut page = shape::JobsPage::default();
         while !reader.is_at_end() {
             page.add(&reader.next().await?)?;
