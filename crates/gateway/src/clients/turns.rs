@@ -210,7 +210,8 @@ mod tests {
         }
         assert!(is_empty(&turns, 0));
         // One that is given its turn and does not look any more.
-        let mut late = Box::pin(turns.take(&client(1)));
+        let client_1 = client(1);
+        let mut late = Box::pin(turns.take(&client_1));
         assert!(late.as_mut().now_or_never().is_none());
         drop(held);
         assert!(!is_empty(&turns, 1));

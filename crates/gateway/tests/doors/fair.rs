@@ -15,7 +15,7 @@ use crate::harness::{Answer, House, Puppet, soon};
 const JOBS: &str = "/api/v0/jobs";
 
 /// Requests that the shouting one has under way at any time.
-const SHOUTS: usize = 300;
+const SHOUTS: u64 = 300;
 
 /// How often the other asks, one after the other.
 const ASKED: u64 = 30;
@@ -61,7 +61,7 @@ async fn answers_between(house: &House, shout: &str, asked: &str, status: u16) -
         });
     }
     let mut stream = house.connect().await;
-    while answers.load(Ordering::Relaxed) < 2 * SHOUTS as u64 {
+    while answers.load(Ordering::Relaxed) < 2 * SHOUTS {
         tokio::task::yield_now().await;
     }
     let before = answers.load(Ordering::Relaxed);
