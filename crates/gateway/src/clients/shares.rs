@@ -94,6 +94,7 @@ mod tests {
         drop(first);
         let again = shares.take(user("bob")).unwrap();
         drop((second, third, again));
-        assert_eq!((shares.table().free, shares.table().taken.len()), (3, 0));
+        let table = shares.table();
+        assert_eq!((table.free, table.taken.len()), (3, 0));
     }
 }
