@@ -77,7 +77,7 @@ async fn operate(
     let id = id_in_path(&id);
     let query = request.uri().query().unwrap_or_default();
     match operation {
-        Operation::ListJobs => jobs::list(api, query).await,
+        Operation::ListJobs => jobs::list(api, &caller, query).await,
         Operation::SubmitJob => jobs::submit(api, &caller, request).await,
         Operation::GetJob => jobs::get(api, &caller, &id).await,
         Operation::DeleteJob => jobs::delete(api, &caller, &id).await,
@@ -117,7 +117,7 @@ async fn operate(
         Operation::ListTokens => tokens::list(api).await,
         Operation::CreateToken => tokens::create(api, &caller, request).await,
         Operation::RevokeToken => tokens::revoke(api, &caller, &id).await,
-        Operation::ListAudit => audit::list(api, query).await,
+        Operation::ListAudit => audit::list(api, &caller, query).await,
     }
 }
 

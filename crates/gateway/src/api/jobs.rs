@@ -63,6 +63,8 @@ pub(crate) struct Submission {
 /// A page of jobs, of which a bounded part is in memory.
 pub(crate) struct JobsReader {
     api: Arc<Api>,
+    /// Who reads.
+    caller: Caller,
     /// `None` is a page without jobs.
     page: Option<JobPage>,
 }
@@ -76,6 +78,7 @@ impl JobsReader {
     /// The next of them; none at the end.
     pub(crate) async fn next(&mut self) -> Result<Vec<JobView>, ApiError> {
         let Some(page) = &mut self.page else { return Ok(Vec::new()) };
+        let _turn = self.api.turn_to_page(&self.caller).await?;
         let jobs = page.next().await.map_err(ApiError::of_read)?;
         Ok(self.api.replica.with_state(|state| {
             let mut waits = Waits::new(state);
@@ -94,6 +97,7 @@ impl Api {
     /// Jobs that match, most recently scheduled first, to be read step by step.
     pub(crate) async fn list_jobs(
         self: &Arc<Self>,
+        caller: &Caller,
         query: JobsQuery,
     ) -> Result<JobsReader, ApiError> {
         if query.start > limits::START_MAX {
@@ -101,15 +105,16 @@ impl Api {
             return Err(ApiError::field("start", expected, query.start.to_string()));
         }
         let Place { after, skip } = place_of("after", &query.after)?;
-        let api = Arc::clone(self);
+        let (api, caller) = (Arc::clone(self), caller.clone());
         let Some(filter) = query.selection.read()? else {
-            return Ok(JobsReader { api, page: None });
+            return Ok(JobsReader { api, caller, page: None });
         };
         let skip = skip.saturating_add(usize::try_from(query.start).unwrap_or(usize::MAX));
         let from = Place { after, skip };
         let list = List { filter, from, limit: page_limit(query.limit) };
+        let _turn = self.turn_to_page(&caller).await?;
         let page = self.replica.page_jobs(&list).await;
-        Ok(JobsReader { api, page: Some(page.map_err(ApiError::of_read)?) })
+        Ok(JobsReader { api, caller, page: Some(page.map_err(ApiError::of_read)?) })
     }
 
     /// Schedules a job under a new id, or finds the one that its key has scheduled.
@@ -173,6 +178,7 @@ impl Api {
     /// The job, live or over; a deleted one as its tombstone.
     pub(crate) async fn get_job(&self, caller: &Caller, id: JobId) -> Result<JobView, ApiError> {
         self.within_reach(caller, id, Reach::Itself).await?;
+        let _turn = self.turn_to_call(caller).await?;
         self.existing(id).await.map(|job| self.view(job))
     }
 

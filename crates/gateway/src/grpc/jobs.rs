@@ -23,10 +23,12 @@ impl Jobs for Service {
         &self,
         request: Request<v0::ListJobsRequest>,
     ) -> Result<Response<v0::ListJobsResponse>, Status> {
+        let caller = caller(&request)?;
         let request = request.into_inner();
         let (start, limit) = (u64::from(request.start), request.limit.map(u64::from));
         let (selection, after) = shape::selection_of_list(request)?;
-        let mut reader = self.0.list_jobs(JobsQuery { selection, after, start, limit }).await?;
+        let query = JobsQuery { selection, after, start, limit };
+        let mut reader = self.0.list_jobs(&caller, query).await?;
         let mut page = shape::JobsPage::default();
         while !reader.is_at_end() {
             page.add(&reader.next().await?)?;

@@ -20,15 +20,19 @@ use crate::parse;
 /// By what a client tells the repetition of a submission from another one.
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-pub(super) async fn list(api: &Arc<Api>, query: &str) -> Result<Response, ApiError> {
+pub(super) async fn list(
+    api: &Arc<Api>,
+    caller: &Caller,
+    query: &str,
+) -> Result<Response, ApiError> {
     let query = Query::parse(query)?;
-    let jobs = api.list_jobs(JobsQuery {
+    let query = JobsQuery {
         selection: selection(&query)?,
         after: query.text("after").to_owned(),
         start: query.number("start")?.unwrap_or(0),
         limit: query.number("limit")?,
-    });
-    page(jobs.await?).await
+    };
+    page(api.list_jobs(caller, query).await?).await
 }
 
 /// `{"jobs":[...]}`, in one piece if it is small, and else as it is read. An error in the first piece
