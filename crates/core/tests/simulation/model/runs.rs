@@ -131,7 +131,9 @@ impl Model {
             self.end(i, Status::Cancel);
         } else if run.traits.on_worker_loss == OnWorkerLoss::Abandon {
             self.end(i, how);
-        } else if is_death && job.reclaims == limits::RECLAIMS_MAX {
+        } else if job.attempt_count >= limits::ATTEMPTS_MAX
+            || is_death && job.reclaims == limits::RECLAIMS_MAX
+        {
             self.fail(i);
         } else {
             self.set_status(i, how);
