@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use stint_core::{
-    AttemptEnd, Command, Event, Fate, Job, Outcome, Refusal, Reply, Status, WaitReason,
+    AttemptEnd, Command, Event, ExitCause, Fate, Job, Outcome, Refusal, Reply, Status, WaitReason,
 };
 
 use super::table;
@@ -122,7 +122,7 @@ const SKIPS: [&str; 7] =
     ["missed", "paused", "too_many", "overlap", "no_such_action", "replaced", "deleted"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 22] = [
+const PATHS: [&str; 23] = [
     "a parent ended with its last child",
     "a parent failed by a child",
     "a parent was canceled with its last child",
@@ -248,6 +248,14 @@ impl Coverage {
         }
         self.see_policy(job);
         let is_lost = !matches!(command, Command::Finish { .. });
+        if let Command::Finish { runs, .. } = command
+            && runs
+                .iter()
+                .any(|run| run.job == job.id && matches!(run.exit.cause, ExitCause::AskedToWait(_)))
+            && job.retried_by.is_some()
+        {
+            self.words.insert("its retry was asked to wait");
+        }
         match job.status {
             Status::Error if is_lost => self.words.insert("failed by its reclaims"),
             Status::WorkerDead => self.words.insert("abandoned"),
