@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 use crate::access::{self, Access, Given};
 use crate::config::Action;
 use crate::guardian::launch::Launch;
+use crate::guardian::program::Program;
 use crate::guardian::wire::{End, Ended};
 use crate::invocation::Invocation;
 use crate::lease::{Guarded, Lease};
@@ -31,7 +32,9 @@ pub(crate) struct Context {
     pub(crate) lease: Arc<Lease>,
     pub(crate) notes: Arc<Notes>,
     /// What guardians are.
-    pub(crate) program: Arc<Path>,
+    pub(crate) program: Arc<Program>,
+    /// By what processes that may submit jobs know the replicas.
+    pub(crate) ca: Option<Arc<Path>>,
 }
 
 /// Runs the command of `action` for `job` under `attempt`, its lease. Returns when the process is
