@@ -51,7 +51,7 @@ pub(crate) async fn command(
     let mut access = None;
     if standing == Orders::default() && attempt.traits.has_children {
         match access::give(&context.replica, job.id, &attempt, &mut orders).await {
-            Given::Access(given) => access = Some(given),
+            Given::Access(given) => access = Some(given.by(context.ca.as_deref())),
             Given::Lost => return None,
             Given::NotWanted(new) => standing = new,
             Given::Failed(reason) => return Some(could_not_start(reason)),
@@ -153,7 +153,10 @@ fn start(
         Ok(invocation) => invocation,
         Err(reason) => return Start::Failed(reason),
     };
-    invocation.environment.extend(access.into_iter().flat_map(Access::variables));
+    for (name, value) in access.into_iter().flat_map(Access::variables) {
+        // What an operator has written stays.
+        invocation.environment.entry(name).or_insert(value);
+    }
     let mark = Mark { lease: attempt.lease, job: job.id };
     let Context { lease, notes, .. } = context;
     if !lease.is_valid() {
