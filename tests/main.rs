@@ -22,5 +22,6 @@ mod harness;
 mod hostile;
 mod life;
 mod operations;
+mod policies;
 mod retention;
 mod tidy;
