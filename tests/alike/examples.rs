@@ -143,6 +143,16 @@ pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
         "GetClusterStatus" => {
             vec![same(plain()).but(&["lastLogIndex", "committedIndex", "appliedIndex"])]
         }
+        "InviteReplica" => vec![
+            same(body(json!({"expiresIn": "2h"}))).but(&["invitation", "expiresAt"]),
+            same(body(json!({}))).but(&["invitation", "expiresAt"]),
+            same(body(json!({"expiresIn": "169h"}))).refused("INVALID_PARAMETERS"),
+            same(body(json!({"expiresIn": "soon"}))).refused("INVALID_PARAMETERS"),
+        ],
+        "RemoveReplica" | "TransferLeader" => vec![
+            same(about("00000000ffff")).refused("NO_SUCH_MEMBER"),
+            same(about("x")).refused("NO_SUCH_MEMBER"),
+        ],
         "GetSettings" => vec![same(plain())],
         "ChangeSettings" => vec![
             same(body(json!({}))),

@@ -19,6 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::audit::{AuditFilter, AuditRecord, Origin};
 use crate::clock::Clock;
 use crate::compaction::Outdated;
+use crate::disks;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::inner::Inner;
@@ -34,6 +35,9 @@ use crate::types::{Node, Types};
 use crate::watch::Watcher;
 use crate::{inbound, limits};
 
+/// The replicas that found a cluster.
+pub(crate) type Founders = BTreeMap<WorkerId, Member>;
+
 /// How one replica takes part in its cluster.
 #[derive(Debug)]
 pub struct Config {
@@ -41,7 +45,8 @@ pub struct Config {
     pub id: WorkerId,
     /// The cluster's id: replicas of another cluster are not answered.
     pub cluster: [u8; 16],
-    /// The replicas that found the cluster, this one among them. Used once, while the log is empty.
+    /// The replicas that found the cluster. Used once, while the log is empty. A replica that is not
+    /// among them has joined by an invitation ([`crate::join`]).
     pub founders: BTreeMap<WorkerId, Member>,
     /// Where peers connect to, bound by the caller.
     pub peer_listener: std::net::TcpListener,
@@ -202,6 +207,7 @@ impl Replica {
         let cluster = Bytes::copy_from_slice(&config.cluster);
         let log = LogStore::new(store.log.clone(), failure.clone());
         let stopping = watch::Sender::new(false);
+        let store_log = store.log.clone();
         let store = Arc::new(store);
         let restored = {
             let failure = failure.clone();
@@ -220,7 +226,11 @@ impl Replica {
         )
         .await
         .map_err(|error| failed(&error))?;
-        found(&raft, &config).await?;
+        let is_new = !raft.is_initialized().await.map_err(|error| failed(&error))?;
+        let has_joined = disks::has_joined(&store_log)?;
+        if is_new && !has_joined && !config.founders.contains_key(&config.id) {
+            return Err(not_invited(config.id));
+        }
 
         let (forwards, to_forward) = mpsc::channel(limits::FORWARD_QUEUE_MAX);
         let (barriers, to_answer) = mpsc::channel(limits::FORWARD_QUEUE_MAX);
@@ -233,6 +243,11 @@ impl Replica {
             applied,
             log,
             peers,
+            disk: disks::own(&store_log)?,
+            disks: disks::Disks::read(&store_log)?,
+            admitted: watch::Sender::new(!is_new || has_joined),
+            founders: config.founders.keys().map(|id| id.get()).collect(),
+            heard: Mutex::default(),
             failure,
             counts: Counts::default(),
             stopping,
@@ -241,7 +256,10 @@ impl Replica {
             notices: Mutex::default(),
         });
         let doors = (config.peer_listener, config.peer_tls);
-        let tasks = spawn(&inner, doors, config.keep, to_forward, to_answer)?;
+        let mut tasks = spawn(&inner, doors, config.keep, to_forward, to_answer)?;
+        if is_new && !has_joined {
+            tasks.running.spawn(disks::admit(Arc::clone(&inner), config.founders));
+        }
         Ok(Self(Arc::new(Handle { inner, tasks: Mutex::new(Some(tasks)) })))
     }
 
@@ -361,6 +379,22 @@ impl Replica {
         Watcher::new(Arc::clone(&self.0.inner.applied.watched), from)
     }
 
+    /// Removes a replica from the cluster, for a client. It need not be alive. Its id is nobody's from
+    /// then on.
+    pub async fn remove(&self, origin: &Origin, replica: WorkerId) -> Result<(), Error> {
+        self.0.inner.remove(origin, replica).await
+    }
+
+    /// Has a replica lead, for a client.
+    pub async fn transfer_leader(&self, origin: &Origin, to: WorkerId) -> Result<(), Error> {
+        self.0.inner.transfer(origin, to).await
+    }
+
+    /// The cluster's id.
+    pub fn cluster(&self) -> [u8; 16] {
+        self.0.inner.cluster.as_ref().try_into().expect("it was made of 16 bytes")
+    }
+
     /// What this replica knows of its cluster.
     pub fn status(&self) -> ClusterStatus {
         crate::status::of(&self.0.inner)
@@ -407,15 +441,14 @@ impl Replica {
     }
 }
 
-/// Founds the cluster, if this replica has never been part of one. All founders may do so at once:
+/// Founds the cluster, for a replica that has never been part of one. All founders may do so at once:
 /// they write the same first entry.
-async fn found(raft: &Raft<Types, StateMachine>, config: &Config) -> Result<(), Error> {
+pub(crate) async fn found(
+    raft: &Raft<Types, StateMachine>,
+    founders: &Founders,
+) -> Result<(), Error> {
     let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
-    if raft.is_initialized().await.map_err(|error| failed(&error))? {
-        return Ok(());
-    }
-    let members: BTreeMap<u64, Node> = config
-        .founders
+    let members: BTreeMap<u64, Node> = founders
         .iter()
         .map(|(id, member)| {
             let Member { peer_address, client_address } = member.clone();
@@ -427,6 +460,13 @@ async fn found(raft: &Raft<Types, StateMachine>, config: &Config) -> Result<(), 
         Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
         Err(error) => Err(failed(&error)),
     }
+}
+
+fn not_invited(id: WorkerId) -> Error {
+    Error::Failed(format!(
+        "replica {id} is no founder of this cluster, and has not joined it; have it join with: stint \
+         cluster join"
+    ))
 }
 
 fn spawn(
@@ -470,6 +510,7 @@ fn spawn(
     running.spawn(crate::upkeep::run(Arc::clone(inner), keep));
     running.spawn(crate::refill::run(Arc::clone(inner)));
     running.spawn(crate::sweep::run(Arc::clone(inner)));
+    running.spawn(crate::members::run(Arc::clone(inner)));
     Ok(Tasks { running, peer_service })
 }
 

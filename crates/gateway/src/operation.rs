@@ -64,6 +64,12 @@ pub enum Operation {
     ChangeSettings,
     /// What a replica knows of its cluster.
     GetClusterStatus,
+    /// Makes an invitation, by which one new replica can join.
+    InviteReplica,
+    /// Removes a replica from the cluster.
+    RemoveReplica,
+    /// Has a replica lead.
+    TransferLeader,
     /// What happens, from an index of the log on.
     Watch,
     /// All tokens, without their secrets.
@@ -81,7 +87,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 37] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -111,6 +117,9 @@ impl Operation {
         Self::GetSettings,
         Self::ChangeSettings,
         Self::GetClusterStatus,
+        Self::InviteReplica,
+        Self::RemoveReplica,
+        Self::TransferLeader,
         Self::Watch,
         Self::ListTokens,
         Self::CreateToken,
@@ -150,6 +159,9 @@ impl Operation {
             Self::GetSettings => (Method::GET, "/meta/settings"),
             Self::ChangeSettings => (Method::POST, "/meta/settings"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
+            Self::InviteReplica => (Method::POST, "/meta/invitations"),
+            Self::RemoveReplica => (Method::DELETE, "/meta/members/{id}"),
+            Self::TransferLeader => (Method::POST, "/meta/members/{id}/lead"),
             Self::Watch => (Method::GET, "/watch"),
             Self::ListTokens => (Method::GET, "/tokens"),
             Self::CreateToken => (Method::POST, "/tokens"),
@@ -190,6 +202,9 @@ impl Operation {
             Self::GetSettings => ("stint.v0.Settings", "GetSettings"),
             Self::ChangeSettings => ("stint.v0.Settings", "ChangeSettings"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
+            Self::InviteReplica => ("stint.v0.Cluster", "InviteReplica"),
+            Self::RemoveReplica => ("stint.v0.Cluster", "RemoveReplica"),
+            Self::TransferLeader => ("stint.v0.Cluster", "TransferLeader"),
             Self::Watch => ("stint.v0.Events", "Watch"),
             Self::ListTokens => ("stint.v0.Tokens", "ListTokens"),
             Self::CreateToken => ("stint.v0.Tokens", "CreateToken"),
@@ -250,6 +265,9 @@ impl Operation {
             | Self::PutActionConfig
             | Self::DeleteActionConfig => Role::Operator,
             Self::ChangeSettings
+            | Self::InviteReplica
+            | Self::RemoveReplica
+            | Self::TransferLeader
             | Self::ListTokens
             | Self::CreateToken
             | Self::RevokeToken

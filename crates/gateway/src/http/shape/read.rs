@@ -70,6 +70,11 @@ pub(in crate::http) fn drain_limit(mut fields: Fields) -> Result<Option<Timeout>
     parse::timeout("limit", &fields.text("limit")?)
 }
 
+/// How long an invitation is good for, if it is said.
+pub(in crate::http) fn invitation_time(mut fields: Fields) -> Result<Option<Timeout>, ApiError> {
+    parse::timeout("expiresIn", &fields.text("expiresIn")?)
+}
+
 /// What an administrator wants to give to somebody.
 pub(in crate::http) fn token_request(mut fields: Fields) -> Result<TokenRequest, ApiError> {
     Ok(TokenRequest {
