@@ -199,7 +199,14 @@ pub(crate) async fn ask(inner: &Arc<Inner>, peer: u64, address: &str) -> Option<
     });
     request.set_timeout(CLOCK_TIMEOUT);
     let asked = inner.clock.started.elapsed();
-    let answer = tokio::time::timeout(CLOCK_TIMEOUT, client.clock(request)).await.ok()?.ok()?;
+    let answer = tokio::time::timeout(CLOCK_TIMEOUT, client.clock(request)).await.ok()?;
+    if let Err(status) = &answer
+        && !*inner.admitted.borrow()
+    {
+        // Raft, which says it otherwise, does not speak yet.
+        inner.peers.troubles.note(peer, status);
+    }
+    let answer = answer.ok()?;
     let answered = inner.clock.started.elapsed();
     let answer = answer.into_inner();
     if let Ok(disk) = Disk::try_from(answer.disk) {

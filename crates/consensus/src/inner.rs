@@ -98,12 +98,16 @@ impl Inner {
     }
 
     /// Whether the log names this replica, as far as it is here, or a member has said so. An empty
-    /// log names nobody yet. A replica that was away may have to follow a leader that it has never
+    /// log names nobody yet: the founders are, and one that joins takes whoever its cluster has
+    /// certified. A replica that was away may have to follow a leader that it has never
     /// heard of.
     pub(crate) fn is_member(&self, id: u64) -> bool {
         let (members, index) = self.members();
-        if members.is_empty() || members.contains(&id) {
+        if members.contains(&id) {
             return true;
+        }
+        if members.is_empty() {
+            return self.founders.is_empty() || self.founders.contains(&id);
         }
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.index > index && heard.members.contains(&id)
