@@ -51,15 +51,16 @@ impl Cluster {
         assert_eq!(joined.code, Some(0), "stint cluster join: {joined:?}");
         self.spawn(i);
         let id = self.replicas[i].id.clone();
-        wait_for(&format!("replica {id} to vote"), || {
-            let members = self.members(by)?;
-            let is_voter =
-                |member: &Value| member["id"] == id.as_str() && member["isVoter"] == true;
-            if members.iter().any(is_voter) {
-                return Ok(());
-            }
-            Err(format!("{members:?}\n{}", self.log_tail(i)))
-        });
+        for asked in [by, i] {
+            wait_for(&format!("replica {id} to vote, as replica {asked} says"), || {
+                let members = self.members(asked)?;
+                let is_one = |member: &&Value| member["id"] == id.as_str();
+                if members.iter().find(is_one).is_some_and(|member| member["isVoter"] == true) {
+                    return Ok(());
+                }
+                Err(format!("{members:?}\n{}", self.log_tail(i)))
+            });
+        }
         i
     }
 

@@ -16,7 +16,8 @@ use crate::clock;
 use crate::error::Error;
 use crate::inner::Inner;
 use crate::limits::{ADMISSION_PAUSE, ADMISSION_TOLD};
-use crate::replica::{Founders, found};
+use crate::raft::found;
+use crate::replica::Founders;
 
 /// The random number of a disk.
 pub(crate) type Disk = [u8; 16];

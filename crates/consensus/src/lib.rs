@@ -25,6 +25,7 @@ mod page;
 mod peer_service;
 mod peers;
 mod propose;
+mod raft;
 mod read;
 mod recent;
 mod refill;

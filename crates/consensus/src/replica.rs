@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::Raft;
-use openraft::async_runtime::WatchReceiver as _;
-use openraft::errors::{InitializeError, RaftError};
 use stint_core::{
     Command, Event, Filter, Job, JobId, Line, Refusal, Reply, Retention, State, Timestamp, WorkerId,
 };
@@ -31,9 +29,8 @@ use crate::peer_service::PeerService;
 use crate::peers::Peers;
 use crate::state_machine::{Applied, StateMachine};
 use crate::status::ClusterStatus;
-use crate::types::{Node, Types};
 use crate::watch::Watcher;
-use crate::{inbound, limits};
+use crate::{inbound, limits, raft};
 
 /// The replicas that found a cluster.
 pub(crate) type Founders = BTreeMap<WorkerId, Member>;
@@ -174,29 +171,6 @@ impl std::fmt::Debug for Replica {
     }
 }
 
-fn raft_config(timing: &Timing, keep: &Keep) -> Result<openraft::Config, Error> {
-    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let config = openraft::Config {
-        cluster_name: "stint".to_owned(),
-        heartbeat_interval: ms(timing.heartbeat),
-        election_timeout_min: ms(timing.election_min),
-        election_timeout_max: ms(timing.election_max),
-        max_payload_entries: limits::ENTRIES_PER_MESSAGE_MAX,
-        snapshot_policy: openraft::SnapshotPolicy::LogsSinceLast(keep.checkpoint_entries),
-        max_in_snapshot_log_to_keep: keep.entries,
-        replication_lag_threshold: keep.checkpoint_entries + keep.entries,
-        // Cut off in few pieces, but none larger than what is to stay.
-        purge_batch_size: keep.entries.clamp(1, limits::PURGE_ENTRIES_MAX),
-        enable_leader_restore: Some(false),
-        enable_pre_vote: Some(true),
-        // The least that openraft takes: a lease of the leader and an election.
-        quorum_loss_probe_interval: Some(ms(2 * timing.election_max)),
-        allow_log_reversion: Some(false),
-        ..openraft::Config::default()
-    };
-    config.validate().map_err(|error| Error::Failed(format!("[raft]: {error}")))
-}
-
 impl Replica {
     /// Opens the log, restores the state, listens to peers and takes part in elections.
     ///
@@ -219,7 +193,7 @@ impl Replica {
         let network = Network { cluster: cluster.clone(), peers: Arc::clone(&peers) };
         let raft = Raft::new(
             config.id.get(),
-            Arc::new(raft_config(&config.timing, &config.keep)?),
+            Arc::new(raft::config(&config.timing, &config.keep)?),
             network,
             log.clone(),
             StateMachine(Arc::clone(&applied)),
@@ -229,7 +203,7 @@ impl Replica {
         let is_new = !raft.is_initialized().await.map_err(|error| failed(&error))?;
         let has_joined = disks::has_joined(&store_log)?;
         if is_new && !has_joined && !config.founders.contains_key(&config.id) {
-            return Err(not_invited(config.id));
+            return Err(raft::not_invited(config.id));
         }
 
         let (forwards, to_forward) = mpsc::channel(limits::FORWARD_QUEUE_MAX);
@@ -441,34 +415,6 @@ impl Replica {
     }
 }
 
-/// Founds the cluster, for a replica that has never been part of one. All founders may do so at once:
-/// they write the same first entry.
-pub(crate) async fn found(
-    raft: &Raft<Types, StateMachine>,
-    founders: &Founders,
-) -> Result<(), Error> {
-    let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
-    let members: BTreeMap<u64, Node> = founders
-        .iter()
-        .map(|(id, member)| {
-            let Member { peer_address, client_address } = member.clone();
-            (id.get(), Node { peer_address, client_address })
-        })
-        .collect();
-    match raft.initialize(members).await {
-        // A peer's first message came in between.
-        Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
-        Err(error) => Err(failed(&error)),
-    }
-}
-
-fn not_invited(id: WorkerId) -> Error {
-    Error::Failed(format!(
-        "replica {id} is no founder of this cluster, and has not joined it; have it join with: stint \
-         cluster join"
-    ))
-}
-
 fn spawn(
     inner: &Arc<Inner>,
     (listener, tls): (std::net::TcpListener, Option<stint_tls::Peers>),
@@ -506,35 +452,10 @@ fn spawn(
     running.spawn(Arc::clone(inner).answer_barriers(to_answer));
     running.spawn(crate::clock::run(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::ticker::run(Arc::clone(inner), stopping.subscribe()));
-    running.spawn(watch_raft(Arc::clone(inner), stopping.subscribe()));
+    running.spawn(raft::watch(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::upkeep::run(Arc::clone(inner), keep));
     running.spawn(crate::refill::run(Arc::clone(inner)));
     running.spawn(crate::sweep::run(Arc::clone(inner)));
     running.spawn(crate::members::run(Arc::clone(inner)));
     Ok(Tasks { running, peer_service })
-}
-
-/// Notes when Raft stops by itself.
-async fn watch_raft(inner: Arc<Inner>, stopping: watch::Receiver<bool>) {
-    let mut metrics = inner.raft.metrics();
-    let mut leader = None;
-    loop {
-        let (state, leads) = {
-            let metrics = metrics.borrow_watched();
-            (metrics.running_state.clone(), metrics.current_leader)
-        };
-        if leads.is_some() && leads != leader {
-            leader = leads;
-            inner.counts.leader_changes.add_one();
-        }
-        if *stopping.borrow() {
-            return;
-        }
-        if let Err(fatal) = state {
-            return inner.failure.note(Error::Failed(fatal.to_string()));
-        }
-        if metrics.changed().await.is_err() {
-            return;
-        }
-    }
 }
