@@ -46,7 +46,7 @@ pub use error::Error;
 pub use join::{Joining, join};
 pub use measures::Measures;
 pub use members::even_voters;
-pub use page::JobPage;
+pub use page::{JobPage, List, Place};
 pub use recent::Occurrence;
 pub use replica::{Config, Events, Happening, Keep, Member, Replica, Timing};
 pub use status::{ClusterStatus, MemberStatus};

@@ -18,6 +18,7 @@ pub(crate) mod bench;
 pub(crate) mod cluster;
 pub(crate) mod cron;
 pub(crate) mod job;
+pub(crate) mod queue;
 pub(crate) mod settings;
 pub(crate) mod token;
 
@@ -148,6 +149,9 @@ pub(crate) enum Command {
     /// Submit jobs, look at them, cancel and delete them.
     #[command(subcommand)]
     Job(job::Command),
+    /// Look at the queues of actions, and pause and resume them.
+    #[command(subcommand)]
+    Queue(queue::Command),
     /// Look at workers, and change what they have.
     #[command(subcommand)]
     Worker(Worker),
