@@ -21,6 +21,7 @@ mod fencing;
 mod harness;
 mod hostile;
 mod life;
+mod members;
 mod operations;
 mod policies;
 mod retention;
