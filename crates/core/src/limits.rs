@@ -176,6 +176,15 @@ pub const TOKENS_MAX: usize = 1_024;
 /// all lost must not be too full for a new one.
 pub const TOKENS_RESERVED: usize = 16;
 
+/// The longest time for which an invitation is good, a week: it is a key to the cluster.
+pub const INVITATION_MAX: Span = Span::from_ms(7 * 24 * 60 * 60 * 1_000);
+
+/// Invitations that are remembered: far more than a cluster has replicas.
+pub const INVITATIONS_MAX: usize = 64;
+
+/// Removed replicas that are remembered, so that none of them comes back under its old id.
+pub const REPLICAS_REMOVED_MAX: usize = 1_024;
+
 /// Bytes of what an administrator writes about a token.
 pub const DESCRIPTION_BYTES_MAX: usize = 256;
 

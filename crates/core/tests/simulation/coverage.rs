@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use stint_core::{
-    AttemptEnd, Command, Event, ExitCause, Fate, Job, Outcome, Refusal, Reply, Status, WaitReason,
+    AttemptEnd, Command, Event, ExitCause, Fate, Job, MembersRefusal, Outcome, Refusal, Reply,
+    Status, WaitReason,
 };
 
 use super::table;
@@ -18,7 +19,8 @@ pub(crate) struct Coverage {
 const DOZENS: usize = 64;
 
 /// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
-const REFUSED_IN_BOUNDS: [&str; 9] = [
+const REFUSED_IN_BOUNDS: [&str; 10] = [
+    "TooManyInvitations",
     "TooManyChildren",
     "TooManyPausedQueues",
     "QueueFull",
@@ -30,7 +32,13 @@ const REFUSED_IN_BOUNDS: [&str; 9] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 27] = [
+const REFUSALS: [&str; 33] = [
+    "NoSuchInvitation",
+    "InvitationExpired",
+    "InvitationTaken",
+    "InvitationTime",
+    "OtherInvitation",
+    "ReplicaRemoved",
     "NoMoreChildren",
     "ExpiresTooEarly",
     "NotOver",
@@ -358,6 +366,13 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::TokenExpiresTooEarly { .. } => "TokenExpiresTooEarly",
         Refusal::BadUser(_) => "BadUser",
         Refusal::ClusterIsOpen => "ClusterIsOpen",
+        Refusal::Members(MembersRefusal::NoSuchInvitation) => "NoSuchInvitation",
+        Refusal::Members(MembersRefusal::InvitationExpired(_)) => "InvitationExpired",
+        Refusal::Members(MembersRefusal::InvitationTaken(_)) => "InvitationTaken",
+        Refusal::Members(MembersRefusal::InvitationTime) => "InvitationTime",
+        Refusal::Members(MembersRefusal::OtherInvitation) => "OtherInvitation",
+        Refusal::Members(MembersRefusal::TooManyInvitations { .. }) => "TooManyInvitations",
+        Refusal::Members(MembersRefusal::ReplicaRemoved(_)) => "ReplicaRemoved",
         Refusal::NoMoreChildren(_) => "NoMoreChildren",
         Refusal::TooManyChildren { .. } => "TooManyChildren",
         Refusal::OtherRetention => "OtherRetention",

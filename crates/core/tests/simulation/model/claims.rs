@@ -10,6 +10,7 @@ use super::{Answer, Model, need_of};
 
 impl Model {
     pub(super) fn claim(&mut self, id: WorkerId, epoch: Epoch, max: u32) -> Answer {
+        self.check_not_removed(id)?;
         let w = self.living(id, epoch)?;
         if !self.workers[w].is_confirmed {
             return Err(Refusal::NotConfirmed(id));
