@@ -22,6 +22,8 @@ mod harness;
 mod hostile;
 mod life;
 mod lists;
+mod members;
 mod operations;
+mod policies;
 mod retention;
 mod tidy;
