@@ -52,7 +52,7 @@ fn filter(dice: &mut Dice, jobs: &[Value]) -> Vec<(&'static str, String)> {
     let some = dice.of(jobs).clone();
     let text = |name: &str| some[name].as_str().unwrap_or_default().to_owned();
     let mut pairs = Vec::new();
-    for _ in 0..1 + dice.next(3) {
+    for _ in 0..=dice.next(3) {
         let pair = match dice.next(13) {
             0 => ("action", text("action")),
             1 => ("status", text("status")),
@@ -103,7 +103,7 @@ fn matches(job: &Value, (name, value): &(&'static str, String)) -> bool {
                 name.contains(value.as_str()) || of.as_str().is_some_and(|of| of.contains(value))
             })
         }),
-        "priority" => job["priority"].to_string() == *value,
+        "priority" => job["priority"].as_u64() == value.parse().ok(),
         "failed" => status == "error" && job["retriedByID"].is_null(),
         "startedSince" => started(job).is_some_and(|at| instant(&at) >= instant(value)),
         "endedUntil" => is_over && instant(text("lastUpdated")) <= instant(value),
