@@ -27,6 +27,7 @@ use crate::types::Types;
 /// One replica, as its own tasks see it.
 pub(crate) struct Inner {
     pub(crate) id: WorkerId,
+    /// The cluster by which peers know each other: since it was founded, or began anew.
     pub(crate) cluster: Bytes,
     pub(crate) timing: Timing,
     pub(crate) clock: Clock,

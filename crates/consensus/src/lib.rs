@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 
 mod audit;
+mod backup;
 mod clock;
 mod codec;
 mod compaction;
@@ -25,7 +26,9 @@ mod propose;
 mod read;
 mod recent;
 mod refill;
+mod repair;
 mod replica;
+mod restore;
 mod snapshot;
 mod state_machine;
 mod status;
@@ -37,11 +40,14 @@ mod upkeep;
 mod watch;
 
 pub use audit::{AuditFilter, AuditRecord, Origin};
+pub use backup::Backup;
 pub use compaction::Outdated;
 pub use error::Error;
 pub use measures::Measures;
 pub use page::JobPage;
 pub use recent::Occurrence;
+pub use repair::{Survivor, examine, repair};
 pub use replica::{Config, Events, Happening, Keep, Member, Replica, Timing};
+pub use restore::{BackupInfo, read_backup, restore};
 pub use status::{ClusterStatus, MemberStatus};
 pub use watch::Watcher;

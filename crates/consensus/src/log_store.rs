@@ -22,8 +22,8 @@ use crate::types::{
     vote_to_wire,
 };
 
-const VOTE: &str = "vote";
-const COMMITTED: &str = "committed";
+pub(crate) const VOTE: &str = "vote";
+pub(crate) const COMMITTED: &str = "committed";
 
 /// The log, with its last entries in memory. Clones share both.
 #[derive(Clone)]

@@ -80,7 +80,8 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::PutActionConfig(_)
         | Command::PutSettings(_)
         | Command::Close { .. }
-        | Command::ResetAdmin { .. } => true,
+        | Command::ResetAdmin { .. }
+        | Command::Refound => true,
     }
 }
 

@@ -65,6 +65,7 @@ mod policy;
 mod query;
 mod queue;
 mod recent;
+mod refound;
 mod schedule;
 mod settings;
 mod state;

@@ -25,6 +25,10 @@ pub const HEADER_BYTES_MAX: usize = MIB;
 /// Bytes of one frame of a snapshot stream, small enough for any message size limit.
 pub const FRAME_BYTES_MAX: usize = 256 * KIB;
 
+/// Bytes of one block of a backup: a batch of output with its labels, twice, and small enough for a
+/// message of gRPC (4 MiB).
+pub const BLOCK_BYTES_MAX: usize = 3 * MIB;
+
 /// Bytes of one batch of job output.
 pub const BATCH_BYTES_MAX: usize = MIB;
 

@@ -30,6 +30,7 @@
 //! settings [compaction=on] [keep=5] [age=24h] [cron=5s]
 //! compact WORKER JOB OTHERS [keep=5] [age=24h] [lease=1] [epoch=1]
 //! close N | reset N | token USER ROLE N [expires=5s] [for=backups] | revoke N
+//! refound
 //! show | why JOB | deadline | parameters JOB | spec JOB     questions
 //! ```
 //!
@@ -235,6 +236,7 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "settings" => Line::Entry(settings(&mut words, state)?),
         "close" => Line::Entry(Command::Close { hash: hash(&mut words)? }),
         "reset" => Line::Entry(Command::ResetAdmin { hash: hash(&mut words)? }),
+        "refound" => Line::Entry(Command::Refound),
         "token" => Line::Entry(token(&mut words, state)?),
         "revoke" => Line::Entry(Command::RevokeToken { id: TokenId::of(hash(&mut words)?) }),
         "tick" => Line::Entry(Command::Tick),
