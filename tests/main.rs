@@ -16,6 +16,7 @@ mod bad_input;
 mod cli;
 mod cluster;
 mod crons;
+mod disaster;
 mod failover;
 mod fencing;
 mod harness;

@@ -4,6 +4,7 @@ mod access;
 mod action_configs;
 mod actions;
 mod audit;
+mod backup;
 mod crons;
 mod error;
 mod events;
@@ -26,6 +27,7 @@ pub(crate) use access::{Caller, Whence};
 pub(crate) use action_configs::ActionConfigForm;
 pub(crate) use actions::ActionView;
 pub(crate) use audit::{AuditQuery, result};
+pub(crate) use backup::BackupReader;
 pub(crate) use crons::{CronForm, CronView, PreviewQuery, missed_window};
 pub(crate) use error::ApiError;
 pub(crate) use events::{Message, Place, Subject, Topics, WatchQuery, WatchReader};
@@ -48,6 +50,7 @@ pub(crate) struct Api {
     is_open: bool,
     hub: Arc<Hub>,
     followers: Arc<Semaphore>,
+    backups: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -56,8 +59,9 @@ impl Api {
     pub(crate) fn new(replica: Replica, config: &Config, stopping: watch::Receiver<bool>) -> Self {
         let hub = Arc::new(Hub::default());
         let followers = Arc::new(Semaphore::new(config.followers_max));
+        let backups = Arc::new(Semaphore::new(limits::BACKUPS_MAX));
         let metrics = Metrics::new(replica.clone());
-        Self { replica, metrics, is_open: config.is_open, hub, followers, stopping }
+        Self { replica, metrics, is_open: config.is_open, hub, followers, backups, stopping }
     }
 
     /// Tells followers what happens to their jobs, until the gateway stops. Runs once.

@@ -107,6 +107,7 @@ async fn operate(
         Operation::GetSettings => settings::get(api).await,
         Operation::ChangeSettings => settings::change(api, &caller, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
+        Operation::Backup => cluster::backup(api, &caller).await,
         Operation::Watch => watch::get(api, &caller, kind, (query, request.headers())).await,
         Operation::ListTokens => tokens::list(api).await,
         Operation::CreateToken => tokens::create(api, &caller, request).await,

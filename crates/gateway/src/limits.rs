@@ -171,3 +171,7 @@ pub(crate) const METRICS_ACTIONS_MAX: usize = 100;
 
 /// Attempts that a job shows beside the rest of its record. `/jobs/{id}/attempts` has more.
 pub(crate) const ATTEMPTS_SHOWN: usize = 16;
+
+/// Backups that a replica gives at a time: each reads all of its disk, and keeps the room of what is
+/// removed meanwhile.
+pub(crate) const BACKUPS_MAX: usize = 1;

@@ -64,6 +64,8 @@ pub enum Operation {
     ChangeSettings,
     /// What a replica knows of its cluster.
     GetClusterStatus,
+    /// All that the cluster keeps, as one file.
+    Backup,
     /// What happens, from an index of the log on.
     Watch,
     /// All tokens, without their secrets.
@@ -81,7 +83,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -111,6 +113,7 @@ impl Operation {
         Self::GetSettings,
         Self::ChangeSettings,
         Self::GetClusterStatus,
+        Self::Backup,
         Self::Watch,
         Self::ListTokens,
         Self::CreateToken,
@@ -150,6 +153,7 @@ impl Operation {
             Self::GetSettings => (Method::GET, "/meta/settings"),
             Self::ChangeSettings => (Method::POST, "/meta/settings"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
+            Self::Backup => (Method::GET, "/meta/backup"),
             Self::Watch => (Method::GET, "/watch"),
             Self::ListTokens => (Method::GET, "/tokens"),
             Self::CreateToken => (Method::POST, "/tokens"),
@@ -190,6 +194,7 @@ impl Operation {
             Self::GetSettings => ("stint.v0.Settings", "GetSettings"),
             Self::ChangeSettings => ("stint.v0.Settings", "ChangeSettings"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
+            Self::Backup => ("stint.v0.Cluster", "Backup"),
             Self::Watch => ("stint.v0.Events", "Watch"),
             Self::ListTokens => ("stint.v0.Tokens", "ListTokens"),
             Self::CreateToken => ("stint.v0.Tokens", "CreateToken"),
@@ -250,6 +255,7 @@ impl Operation {
             | Self::PutActionConfig
             | Self::DeleteActionConfig => Role::Operator,
             Self::ChangeSettings
+            | Self::Backup
             | Self::ListTokens
             | Self::CreateToken
             | Self::RevokeToken

@@ -115,6 +115,7 @@ fn advice(error: &anyhow::Error) -> Option<&'static str> {
             Some("`stint token list` shows which there are")
         }
         Error::Refused { .. }
+        | Error::Interrupted { .. }
         | Error::OutcomeUnknown { .. }
         | Error::BadEndpoint { .. }
         | Error::BadCertificate { .. }
