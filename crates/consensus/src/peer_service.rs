@@ -61,8 +61,7 @@ fn is_for_us(inner: &Inner, sender: Sender, cluster: &[u8], target: u64) -> Resu
 fn is_of_ours(inner: &Inner, sender: Sender, cluster: &[u8]) -> Result<(), Status> {
     if cluster != inner.cluster.as_ref() {
         return Err(Status::failed_precondition(
-            "this replica belongs to another cluster, or to what was restored or repaired of it"));
-             same id",
+            "this replica belongs to another cluster, or to what was restored or repaired of it",
         ));
     }
     match sender.0 {
