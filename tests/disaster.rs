@@ -14,8 +14,8 @@ fn options() -> Options {
     Options {
         is_closed: true,
         capacity: "{ slot = 4 }",
-        actions: "[actions.say]\ncommand = [\"/bin/sh\", \"-c\", \"seq 1 ${STINT_PARAM_LINES:-3}\"]\n\
-                  [actions.say.parameters.LINES]\n\
+        actions: "[actions.say]\ncommand = [\"seq\", \"1\", \"{param:LINES}\"]\n\
+                  parameters.LINES = { default = \"3\" }\n\
                   [actions.long]\ncommand = [\"sleep\", \"3600\"]\n",
         ..Options::default()
     }
@@ -27,8 +27,9 @@ fn text(path: &Path) -> &str {
 
 /// Asks the cluster for a backup, by the command line.
 fn back_up(cluster: &Cluster, file: &Path) {
-    let (addresses, token) = (cluster.addresses(), cluster.admin.as_deref().unwrap_or_default());
-    let args = ["--address", &addresses, "--token", token, "backup", text(file)];
+    let addresses = cluster.addresses();
+    let mut args = vec!["--address", &addresses, "backup", text(file)];
+    args.extend(cluster.admin.iter().flat_map(|token| ["--token", token]));
     let run = crate::harness::program::stint(&args);
     assert_eq!(run.code, Some(0), "{run:?}");
     assert!(run.out.contains("all checksums match"), "{run:?}");

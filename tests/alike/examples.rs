@@ -141,7 +141,12 @@ pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
         }
         "Watch" => watch(cluster),
         "GetClusterStatus" => {
-            vec![same(plain()).but(&["lastLogIndex", "committedIndex", "appliedIndex"])]
+            vec![same(plain()).but(&[
+                "lastLogIndex",
+                "committedIndex",
+                "appliedIndex",
+                "freeBytes",
+            ])]
         }
         "GetSettings" => vec![same(plain())],
         "ChangeSettings" => vec![

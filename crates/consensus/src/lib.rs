@@ -29,6 +29,7 @@ mod refill;
 mod repair;
 mod replica;
 mod restore;
+mod room;
 mod snapshot;
 mod state_machine;
 mod status;

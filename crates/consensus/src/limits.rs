@@ -210,3 +210,7 @@ pub(crate) const INDEXES_PASSED_OVER: u64 = stint_core::limits::NUMBERS_PASSED_O
 
 /// Bytes of entries that are read at a time from a log that is looked through.
 pub(crate) const EXAMINE_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long an append may wait for the disk before a leader gives way to another replica: far longer
+/// than a busy disk takes, and short enough that clients find the next leader with the same call.
+pub(crate) const DISK_SLOW: Duration = Duration::from_secs(2);

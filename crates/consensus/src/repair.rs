@@ -64,7 +64,8 @@ pub fn examine(dir: &Path) -> Result<Survivor, Error> {
     look(&open(dir)?).map(|(survivor, _)| survivor)
 }
 
-/// Makes a replica the only member of its cluster. What it has in its log is committed by that.
+/// Makes a replica the only member of its cluster. What it has in its log is committed by that. `now`
+/// only tells this repair from others.
 ///
 /// # Errors
 /// As of [`examine`]. Nothing is changed then.
@@ -83,12 +84,14 @@ pub fn repair(dir: &Path, id: WorkerId, alone: &Member, now: Timestamp) -> Resul
     let nodes = BTreeMap::from([(id.get(), node(alone))]);
     let membership = Membership::new(vec![[id.get()].into()], nodes)
         .map_err(|error| unfit(format!("the members: {error}")))?;
+    // The time of the log, and not of this machine, whose clock nobody has compared.
+    let stamp = survivor.last_at.unwrap_or(Timestamp::from_ms(0));
     // The peers of before become strangers first: should this be broken off behind it, this replica
     // is one that nobody answers, and the repair can be done once more.
     store.begin_lineage(lineage(&survivor, now))?;
     put_vote(&store, leader_id)?;
     let membership = Entry { log_id: at(1), payload: EntryPayload::Membership(membership) };
-    append(&store, vec![membership, refound(at(2), now, "repair")])?;
+    append(&store, vec![membership, refound(at(2), stamp, "repair")])?;
     Ok(survivor)
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::Raft;
-use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
 use stint_core::{
     Command, Event, Filter, Job, JobId, Line, Refusal, Reply, Retention, State, Timestamp, WorkerId,
@@ -240,6 +239,7 @@ impl Replica {
             stopping,
             forwards,
             barriers,
+            stranger_told: Mutex::default(),
             notices: Mutex::default(),
         });
         let doors = (config.peer_listener, config.peer_tls);
@@ -475,34 +475,9 @@ fn spawn(
     running.spawn(Arc::clone(inner).answer_barriers(to_answer));
     running.spawn(crate::clock::run(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::ticker::run(Arc::clone(inner), stopping.subscribe()));
-    running.spawn(watch_raft(Arc::clone(inner), stopping.subscribe()));
+    running.spawn(crate::upkeep::watch_raft(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::upkeep::run(Arc::clone(inner), keep));
     running.spawn(crate::refill::run(Arc::clone(inner)));
     running.spawn(crate::sweep::run(Arc::clone(inner)));
     Ok(Tasks { running, peer_service })
-}
-
-/// Notes when Raft stops by itself.
-async fn watch_raft(inner: Arc<Inner>, stopping: watch::Receiver<bool>) {
-    let mut metrics = inner.raft.metrics();
-    let mut leader = None;
-    loop {
-        let (state, leads) = {
-            let metrics = metrics.borrow_watched();
-            (metrics.running_state.clone(), metrics.current_leader)
-        };
-        if leads.is_some() && leads != leader {
-            leader = leads;
-            inner.counts.leader_changes.add_one();
-        }
-        if *stopping.borrow() {
-            return;
-        }
-        if let Err(fatal) = state {
-            return inner.failure.note(Error::Failed(fatal.to_string()));
-        }
-        if metrics.changed().await.is_err() {
-            return;
-        }
-    }
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use openraft::async_runtime::WatchReceiver as _;
+use tokio::sync::watch;
 
 use crate::error::Error;
 use crate::inner::Inner;
-use crate::limits::{BYTES_KEPT_STEPS, FULL_HANDOVER_INTERVAL, UPKEEP_INTERVAL};
+use crate::limits::{BYTES_KEPT_STEPS, DISK_SLOW, FULL_HANDOVER_INTERVAL, UPKEEP_INTERVAL};
 use crate::replica::Keep;
 
 /// Runs until it is aborted.
@@ -21,8 +22,15 @@ pub(crate) async fn run(inner: Arc<Inner>, keep: Keep) {
     loop {
         looks.tick().await;
         let is_recent = handed_over.is_some_and(|at| at.elapsed() < FULL_HANDOVER_INTERVAL);
-        if !is_recent && inner.raft.is_leader() && matches!(inner.room(), Err(Error::DiskFull(_))) {
-            tracing::warn!("the disk is full: another replica shall lead");
+        let is_full = matches!(inner.room(), Err(Error::DiskFull(_)));
+        let is_slow = slowness(&inner);
+        if let Some(slow) = &is_slow
+            && !is_recent
+        {
+            tracing::warn!(slow, "what is written waits");
+        }
+        if !is_recent && inner.raft.is_leader() && (is_full || is_slow.is_some()) {
+            tracing::warn!(is_full, "the disk does not keep up: another replica shall lead");
             inner.hand_over().await;
             handed_over = Some(Instant::now());
         }
@@ -33,6 +41,19 @@ pub(crate) async fn run(inner: Arc<Inner>, keep: Keep) {
         }
         shorten(&inner, &mut cut).await;
     }
+}
+
+/// What to say of a disk that hangs, or takes very long.
+pub(crate) fn slowness(inner: &Inner) -> Option<String> {
+    let waits = inner.log.waits_for();
+    let dir = inner.applied.store().dir().display();
+    (waits >= DISK_SLOW).then(|| {
+        format!(
+            "{dir}: the disk has not taken what was written {} s ago; it hangs or is overloaded. If that \
+             stays so, stop this replica: the others go on without it",
+            waits.as_secs()
+        )
+    })
 }
 
 /// Has Raft forget the entries before the cut that a checkpoint contains.
@@ -54,6 +75,31 @@ async fn shorten(inner: &Inner, cut: &mut Cut) {
         && let Err(error) = inner.raft.trigger().purge_log(upto).await
     {
         tracing::debug!(%error, "the log is not cut: Raft has stopped");
+    }
+}
+
+/// Notes when Raft stops by itself.
+pub(crate) async fn watch_raft(inner: Arc<Inner>, stopping: watch::Receiver<bool>) {
+    let mut metrics = inner.raft.metrics();
+    let mut leader = None;
+    loop {
+        let (state, leads) = {
+            let metrics = metrics.borrow_watched();
+            (metrics.running_state.clone(), metrics.current_leader)
+        };
+        if leads.is_some() && leads != leader {
+            leader = leads;
+            inner.counts.leader_changes.add_one();
+        }
+        if *stopping.borrow() {
+            return;
+        }
+        if let Err(fatal) = state {
+            return inner.failure.note(Error::Failed(fatal.to_string()));
+        }
+        if metrics.changed().await.is_err() {
+            return;
+        }
     }
 }
 

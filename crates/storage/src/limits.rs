@@ -89,6 +89,10 @@ pub(crate) const RESERVE_BYTES: u64 = 16 << 20;
 /// what was taken can still be written.
 pub(crate) const ROOM_BYTES: u64 = 64 << 20;
 
+/// Free bytes below which nothing more should come at all. Well above [`RESERVE_BYTES`]: what others
+/// write meanwhile must not make an append fail that was let in.
+pub(crate) const CARRY_ON_BYTES: u64 = 32 << 20;
+
 /// Bytes of one stored piece of output: sled moves larger values to files of their own, which it
 /// syncs even less than its log.
 pub(crate) const PIECE_BYTES_MAX: usize = 32 * KIB;

@@ -9,7 +9,8 @@ use std::{
 use crate::{
     Error, Identity, Lineage, Log, Output, StateStore,
     directory::{
-        DirLock, beside, create_dir, has_room, io_error, names, remove_file, rename, room,
+        DirLock, beside, create_dir, has_reserve, has_room, io_error, names, remove_file, rename,
+        room,
     },
 };
 
@@ -115,6 +116,12 @@ impl Store {
     /// be written, for a while.
     pub fn has_room(&self) -> Result<bool, Error> {
         has_room(&self.dir)
+    }
+
+    /// Whether there is room to carry on with what was taken, and to free space. When not, nothing is
+    /// to be written but votes, and what cuts the log.
+    pub fn has_reserve(&self) -> Result<bool, Error> {
+        has_reserve(&self.dir)
     }
 
     /// How much room there is, and what takes it.

@@ -40,19 +40,19 @@ pub(crate) fn stamp(at: Timestamp, command: &Bytes) -> Bytes {
 }
 
 /// Whether the bytes of a peer are a command that every replica can apply, within bounds and
-/// without a time of its own: the time is the leader's to say.
-pub(crate) fn check_unstamped(bytes: &[u8]) -> Decoded<()> {
+/// without a time of its own: the time is the leader's to say. Answers the command.
+pub(crate) fn check_unstamped(bytes: &[u8]) -> Decoded<Command> {
     let size = bytes.len();
     if size > PROPOSAL_BYTES_MAX {
         let why = format!("{size} bytes, more than {PROPOSAL_BYTES_MAX}");
         return Err(Garbled::new("proposal", why));
     }
-    let (brought, _, _) = decode_audited(bytes)?;
+    let (brought, command, _) = decode_audited(bytes)?;
     // A time that is spelled out as zero would win over the one that stands before it.
     let leaders = Timestamp::from_ms(u64::MAX);
     let (kept, _, _) = decode_audited(&stamp(leaders, &Bytes::copy_from_slice(bytes)))?;
     if brought == Timestamp::from_ms(0) && kept == leaders {
-        return Ok(());
+        return Ok(command);
     }
     Err(Garbled::new("proposal", "it brings a time of its own"))
 }
