@@ -17,6 +17,7 @@ mod cli;
 mod cluster;
 mod crons;
 mod disaster;
+mod disk;
 mod failover;
 mod fencing;
 mod harness;

@@ -275,6 +275,17 @@ impl Cluster {
         child.wait().expect("a killed process ends");
     }
 
+    /// Waits until a replica has ended by itself, and gives the exit code.
+    pub(crate) fn wait_for_end(&mut self, i: usize) -> Option<i32> {
+        let child = self.replicas[i].child.as_mut().expect("the replica runs");
+        let status = wait_for("the replica to end", || match child.try_wait() {
+            Ok(Some(status)) => Ok(status),
+            other => Err(other),
+        });
+        self.replicas[i].child = None;
+        status.code()
+    }
+
     /// SIGTERM, and the exit code.
     pub(crate) fn stop(&mut self, i: usize) -> Option<i32> {
         let mut child = self.replicas[i].child.take().expect("the replica runs");
