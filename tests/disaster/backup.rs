@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -88,6 +89,12 @@ fn what_was_backed_up_under_load_is_a_new_cluster_with_all_of_it() {
 
     let mut new = Cluster::prepare(&Options { backup: Some(file), ..options() });
     new.admin.clone_from(&old.admin);
+    // So that there are ticks to be missed.
+    let late = SystemTime::now() + Duration::from_secs(3);
+    wait_for("three more seconds", || match SystemTime::now() {
+        now if now >= late => Ok(()),
+        now => Err(now),
+    });
     let begun_at = now();
     for i in 0..3 {
         new.spawn(i);
@@ -174,7 +181,7 @@ fn checked(file: &Path) -> Value {
 }
 
 fn now() -> String {
-    let run = std::process::Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]).output();
+    let run = std::process::Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%S.%3NZ"]).output();
     String::from_utf8(run.expect("date").stdout).expect("text").trim().to_owned()
 }
 

@@ -112,5 +112,6 @@ fn run(command: &mut Command) {
 /// Moves what is in a directory to a place on a disk.
 pub(crate) fn move_to(from: &Path, to: &Path) {
     run(Command::new("cp").arg("-a").arg(from).arg(to));
+    run(Command::new("sync").arg("-f").arg(to));
     fs::remove_dir_all(from).expect("the directory");
 }
