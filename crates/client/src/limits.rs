@@ -48,3 +48,9 @@ pub(crate) const ENDPOINTS_MAX: usize = 64;
 /// How long nothing may come of a backup: each missing piece of output is looked for at all peers
 /// first, which takes them some seconds if they are down.
 pub(crate) const BACKUP_SILENCE_MAX: Duration = Duration::from_mins(2);
+
+/// How many jobs a list has if nobody says how many.
+pub(crate) const PAGE_DEFAULT: u32 = 10;
+
+/// How many jobs a page has at most: what a limit of 0 means.
+pub(crate) const PAGE_MAX: u32 = 1_000;

@@ -47,6 +47,16 @@ pub(crate) const OUTPUT_BATCH_LINES_MAX: usize = 256;
 /// Bytes of output lines that one read gives.
 pub(crate) const LINES_BYTES_MAX: usize = 512 * 1024;
 
+/// Records of history that one page looks into, where no index tells which match: some
+/// milliseconds. The next page goes on behind them.
+pub(crate) const LIST_RECORDS_MAX: usize = 1_000;
+
+/// Bytes of records after which a page looks into no further one: they may be large.
+pub(crate) const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Live jobs that one page looks at under the lock of the state: some milliseconds.
+pub(crate) const LIST_LIVE_MAX: usize = 20_000;
+
 /// Keys of history that are read at a time while a page is looked for.
 pub(crate) const LIST_STEP: usize = 1_024;
 
@@ -161,6 +171,30 @@ pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often a replica that stops looks whether all others have let go of its disk.
 pub(crate) const LET_GO_LOOK: Duration = Duration::from_millis(2);
+
+/// How soon a new replica asks the founders again whether they know it with another disk.
+pub(crate) const ADMISSION_PAUSE: Duration = Duration::from_millis(100);
+
+/// Every so many of these times it says that it waits.
+pub(crate) const ADMISSION_TOLD: u32 = 100;
+
+/// How often a leader looks whether the membership is as it shall be: who is to vote, who is to go.
+pub(crate) const MEMBERS_LOOK: Duration = Duration::from_millis(200);
+
+/// Entries that a new member may lack when it gets a vote: it has them before anybody misses them.
+pub(crate) const PROMOTION_LAG_MAX: u64 = 1_000;
+
+/// How long a change of the membership may take: two entries, of which the second waits for the
+/// first, and perhaps another leader.
+pub(crate) const CHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a new replica tries to be taken in, and how soon it tries again.
+pub(crate) const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// See [`JOIN_TIMEOUT`].
+pub(crate) const JOIN_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a removed replica goes on to answer, so that whoever asked it for that hears of it.
+pub(crate) const REMOVED_GRACE: Duration = Duration::from_secs(1);
 
 /// How often a replica looks at the clocks of the others: what a clock that jumps can do wrong, it
 /// does for this long at most.

@@ -123,6 +123,13 @@ pub fn restore(
              into the configuration of each replica (openssl rand -hex 16)",
         ));
     }
+    if !founders.keys().any(|id| id.get() == identity.replica) {
+        return Err(unfit(format!(
+            "replica {:012x} is not in cluster.members of its configuration: the replicas of a \
+             restored cluster are those",
+            identity.replica
+        )));
+    }
     let lineage = lineage(&info, identity, founders);
     Store::create_filled(dir, identity, |store| {
         let now = fill(store, file, founders)?;

@@ -60,6 +60,7 @@ impl Need {
             | Command::Close { .. }
             | Command::ResetAdmin { .. }
             | Command::Refound
+            | Command::Members(_)
             | Command::RevokeToken { .. } => Self::Upkeep,
         }
     }

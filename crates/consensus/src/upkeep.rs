@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use openraft::async_runtime::WatchReceiver as _;
-use tokio::sync::watch;
 
 use crate::error::Error;
 use crate::inner::Inner;
@@ -75,31 +74,6 @@ async fn shorten(inner: &Inner, cut: &mut Cut) {
         && let Err(error) = inner.raft.trigger().purge_log(upto).await
     {
         tracing::debug!(%error, "the log is not cut: Raft has stopped");
-    }
-}
-
-/// Notes when Raft stops by itself.
-pub(crate) async fn watch_raft(inner: Arc<Inner>, stopping: watch::Receiver<bool>) {
-    let mut metrics = inner.raft.metrics();
-    let mut leader = None;
-    loop {
-        let (state, leads) = {
-            let metrics = metrics.borrow_watched();
-            (metrics.running_state.clone(), metrics.current_leader)
-        };
-        if leads.is_some() && leads != leader {
-            leader = leads;
-            inner.counts.leader_changes.add_one();
-        }
-        if *stopping.borrow() {
-            return;
-        }
-        if let Err(fatal) = state {
-            return inner.failure.note(Error::Failed(fatal.to_string()));
-        }
-        if metrics.changed().await.is_err() {
-            return;
-        }
     }
 }
 

@@ -7,11 +7,14 @@
 use crate::id::{Generation, LeaseId};
 use crate::lease;
 use crate::limits::NUMBERS_PASSED_OVER;
+use crate::members::Members;
 use crate::outcome::Reply;
 use crate::state::{State, Transition};
 
 pub(crate) fn refound(state: &mut State, transition: &mut Transition) -> Reply {
     lease::end_all(state, transition);
+    // Whose ids were nobody's any more, and who was invited, was so in the former life.
+    state.members = Members::default();
     state.last_lease = LeaseId(passed_over(state.last_lease.0));
     state.last_generation = Generation(passed_over(state.last_generation.0));
     Reply::Ok

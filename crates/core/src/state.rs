@@ -12,7 +12,9 @@ use crate::index::Index;
 use crate::invariant::{self, Violation};
 use crate::job::Job;
 use crate::limits;
+use crate::members::{self, Invitation, Members};
 use crate::outcome::{Event, Outcome, Refusal, Reply};
+use crate::pause::Pause;
 use crate::query::ListKey;
 use crate::queue::Queue;
 use crate::recent::Recent;
@@ -45,8 +47,8 @@ pub struct State {
     pub(crate) later: BTreeSet<ListKey>,
     /// Claimable jobs that expire, in this order.
     pub(crate) expiring: BTreeSet<(Timestamp, JobId)>,
-    /// The actions whose queues are paused, and since when.
-    pub(crate) paused: BTreeMap<String, Timestamp>,
+    /// The actions whose queues are paused.
+    pub(crate) paused: BTreeMap<String, Pause>,
     /// Claimable jobs up to this key are in the queue.
     pub(crate) due_mark: ListKey,
     pub(crate) workers: BTreeMap<WorkerId, Arc<Worker>>,
@@ -60,6 +62,7 @@ pub struct State {
     pub(crate) tokens: BTreeMap<TokenId, Arc<Token>>,
     /// Whether there has ever been a token.
     pub(crate) is_closed: bool,
+    pub(crate) members: Members,
 }
 
 /// What a checkpoint has to keep of a [`State`]; everything else follows from it.
@@ -79,8 +82,8 @@ pub struct Parts {
     pub jobs: Vec<Arc<Job>>,
     /// All workers.
     pub workers: Vec<Arc<Worker>>,
-    /// The actions whose queues are paused, and since when.
-    pub paused: Vec<(String, Timestamp)>,
+    /// The actions whose queues are paused.
+    pub paused: Vec<(String, Pause)>,
     /// The jobs that ended last, oldest first, each with the command that ended it.
     pub recently_ended: Vec<(u64, JobId)>,
     /// The command that ended the last job that is not remembered any more.
@@ -97,6 +100,10 @@ pub struct Parts {
     pub tokens: Vec<Arc<Token>>,
     /// [`State::is_closed`].
     pub is_closed: bool,
+    /// [`State::invitations`].
+    pub invitations: Vec<Invitation>,
+    /// The replicas that were removed from the cluster, the oldest first.
+    pub removed: Vec<WorkerId>,
 }
 
 /// What one command does beside its reply.
@@ -127,7 +134,9 @@ impl State {
             Command::Cancel { job } => cancel::cancel(self, t, job),
             Command::Delete { job } => Ok(cancel::delete(self, t, job)),
             Command::Bulk(bulk) => bulk::apply(self, t, *bulk),
-            Command::PauseQueue { action } => pause::pause(self, t, action),
+            Command::PauseQueue { action, by, reason } => {
+                pause::pause(self, t, action, (by, reason))
+            }
             Command::ResumeQueue { action } => Ok(pause::resume(self, t, action)),
             Command::SetCapacity { worker, capacity } => {
                 lease::set_capacity(self, t, worker, capacity)
@@ -165,6 +174,7 @@ impl State {
             Command::Refound => Ok(refound::refound(self, t)),
             Command::CreateToken(new) => token::create(self, t, *new),
             Command::RevokeToken { id } => token::revoke(self, t, id),
+            Command::Members(change) => members::apply(self, *change),
         };
         Outcome { reply, events: transition.events }
     }
@@ -197,7 +207,11 @@ impl State {
             due_mark: self.due_mark,
             jobs: self.jobs.values().map(Arc::clone).collect(),
             workers: self.workers.values().map(Arc::clone).collect(),
-            paused: self.paused.iter().map(|(action, at)| (action.clone(), *at)).collect(),
+            paused: self
+                .paused
+                .iter()
+                .map(|(action, pause)| (action.clone(), pause.clone()))
+                .collect(),
             recently_ended: self.recent.iter().collect(),
             recently_ended_floor: self.recent.floor(),
             crons: self.crons.values().map(Arc::clone).collect(),
@@ -206,6 +220,8 @@ impl State {
             settings: self.settings.clone(),
             tokens: self.tokens.values().map(Arc::clone).collect(),
             is_closed: self.is_closed,
+            invitations: self.members.invitations().cloned().collect(),
+            removed: self.members.removed().collect(),
         }
     }
 
@@ -223,6 +239,7 @@ impl State {
             action_configs: by_action(parts.action_configs, |config| &config.action)?,
             settings: parts.settings,
             is_closed: parts.is_closed,
+            members: Members::from_parts(parts.invitations, parts.removed),
             paused: parts.paused.into_iter().collect(),
             ..Self::default()
         };

@@ -16,6 +16,10 @@ pub enum Operation {
     DeleteJob,
     /// Cancels a job.
     CancelJob,
+    /// Runs a job that is over once more.
+    RetryJob,
+    /// Does the same to many jobs.
+    BulkJobs,
     /// The output of a job, so far or until it ends.
     GetJobLogs,
     /// The runs of a job.
@@ -28,6 +32,12 @@ pub enum Operation {
     DrainWorker,
     /// Has a worker take jobs again.
     ResumeWorker,
+    /// The queues of all actions.
+    ListQueues,
+    /// Has no job of an action claimed for now.
+    PauseQueue,
+    /// Has the jobs of an action claimed again.
+    ResumeQueue,
     /// All crons.
     ListCrons,
     /// Creates the cron of an action, or puts it in the place of the former one.
@@ -66,6 +76,12 @@ pub enum Operation {
     GetClusterStatus,
     /// All that the cluster keeps, as one file.
     Backup,
+    /// Makes an invitation, by which one new replica can join.
+    InviteReplica,
+    /// Removes a replica from the cluster.
+    RemoveReplica,
+    /// Has a replica lead.
+    TransferLeader,
     /// What happens, from an index of the log on.
     Watch,
     /// All tokens, without their secrets.
@@ -83,16 +99,21 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 43] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
         Self::DeleteJob,
         Self::CancelJob,
+        Self::RetryJob,
+        Self::BulkJobs,
         Self::GetJobLogs,
         Self::ListJobAttempts,
         Self::ListWorkers,
         Self::SetWorkerCapacity,
+        Self::ListQueues,
+        Self::PauseQueue,
+        Self::ResumeQueue,
         Self::DrainWorker,
         Self::ResumeWorker,
         Self::ListCrons,
@@ -114,6 +135,9 @@ impl Operation {
         Self::ChangeSettings,
         Self::GetClusterStatus,
         Self::Backup,
+        Self::InviteReplica,
+        Self::RemoveReplica,
+        Self::TransferLeader,
         Self::Watch,
         Self::ListTokens,
         Self::CreateToken,
@@ -129,6 +153,11 @@ impl Operation {
             Self::GetJob => (Method::GET, "/jobs/{id}"),
             Self::DeleteJob => (Method::DELETE, "/jobs/{id}"),
             Self::CancelJob => (Method::POST, "/jobs/{id}/cancel"),
+            Self::RetryJob => (Method::POST, "/jobs/{id}/retry"),
+            Self::BulkJobs => (Method::POST, "/jobs/bulk"),
+            Self::ListQueues => (Method::GET, "/queues"),
+            Self::PauseQueue => (Method::POST, "/queues/{id}/pause"),
+            Self::ResumeQueue => (Method::POST, "/queues/{id}/resume"),
             Self::GetJobLogs => (Method::GET, "/jobs/{id}/logs"),
             Self::ListJobAttempts => (Method::GET, "/jobs/{id}/attempts"),
             Self::ListWorkers => (Method::GET, "/workers"),
@@ -154,6 +183,9 @@ impl Operation {
             Self::ChangeSettings => (Method::POST, "/meta/settings"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
             Self::Backup => (Method::GET, "/meta/backup"),
+            Self::InviteReplica => (Method::POST, "/meta/invitations"),
+            Self::RemoveReplica => (Method::DELETE, "/meta/members/{id}"),
+            Self::TransferLeader => (Method::POST, "/meta/members/{id}/lead"),
             Self::Watch => (Method::GET, "/watch"),
             Self::ListTokens => (Method::GET, "/tokens"),
             Self::CreateToken => (Method::POST, "/tokens"),
@@ -170,6 +202,11 @@ impl Operation {
             Self::GetJob => ("stint.v0.Jobs", "GetJob"),
             Self::DeleteJob => ("stint.v0.Jobs", "DeleteJob"),
             Self::CancelJob => ("stint.v0.Jobs", "CancelJob"),
+            Self::RetryJob => ("stint.v0.Jobs", "RetryJob"),
+            Self::BulkJobs => ("stint.v0.Jobs", "BulkJobs"),
+            Self::ListQueues => ("stint.v0.Queues", "ListQueues"),
+            Self::PauseQueue => ("stint.v0.Queues", "PauseQueue"),
+            Self::ResumeQueue => ("stint.v0.Queues", "ResumeQueue"),
             Self::GetJobLogs => ("stint.v0.Jobs", "GetJobLogs"),
             Self::ListJobAttempts => ("stint.v0.Jobs", "ListJobAttempts"),
             Self::ListWorkers => ("stint.v0.Workers", "ListWorkers"),
@@ -195,6 +232,9 @@ impl Operation {
             Self::ChangeSettings => ("stint.v0.Settings", "ChangeSettings"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
             Self::Backup => ("stint.v0.Cluster", "Backup"),
+            Self::InviteReplica => ("stint.v0.Cluster", "InviteReplica"),
+            Self::RemoveReplica => ("stint.v0.Cluster", "RemoveReplica"),
+            Self::TransferLeader => ("stint.v0.Cluster", "TransferLeader"),
             Self::Watch => ("stint.v0.Events", "Watch"),
             Self::ListTokens => ("stint.v0.Tokens", "ListTokens"),
             Self::CreateToken => ("stint.v0.Tokens", "CreateToken"),
@@ -230,6 +270,7 @@ impl Operation {
             | Self::GetJobLogs
             | Self::ListJobAttempts
             | Self::ListWorkers
+            | Self::ListQueues
             | Self::ListCrons
             | Self::GetCron
             | Self::GetCronHistory
@@ -244,6 +285,10 @@ impl Operation {
             Self::SubmitJob
             | Self::DeleteJob
             | Self::CancelJob
+            | Self::RetryJob
+            | Self::BulkJobs
+            | Self::PauseQueue
+            | Self::ResumeQueue
             | Self::SetWorkerCapacity
             | Self::DrainWorker
             | Self::ResumeWorker
@@ -256,6 +301,9 @@ impl Operation {
             | Self::DeleteActionConfig => Role::Operator,
             Self::ChangeSettings
             | Self::Backup
+            | Self::InviteReplica
+            | Self::RemoveReplica
+            | Self::TransferLeader
             | Self::ListTokens
             | Self::CreateToken
             | Self::RevokeToken

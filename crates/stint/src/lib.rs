@@ -15,6 +15,7 @@ mod exit;
 mod first_token;
 mod init;
 mod inspect;
+mod join;
 mod limits;
 mod logging;
 mod print;
@@ -76,6 +77,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         }
         Command::Dev(args) => command::runtime()?.block_on(dev::run(args)),
         Command::Job(args) => command::runtime()?.block_on(command::job::run(&caller()?, args)),
+        Command::Queue(args) => command::runtime()?.block_on(command::queue::run(&caller()?, args)),
         Command::Worker(args) => {
             command::runtime()?.block_on(command::worker::run(&caller()?, args))
         }
@@ -86,6 +88,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Settings(args) => {
             command::runtime()?.block_on(command::settings::run(&caller()?, args))
         }
+        Command::Cluster(args::cluster::Command::Join(args)) => join::run(&args),
         Command::Cluster(args) => {
             command::runtime()?.block_on(command::cluster::run(&caller()?, args))
         }

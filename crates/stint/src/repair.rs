@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Repair) -> anyhow::Result<Exit> {
     print::note(&format!(
         "replica {} is the only member of its cluster now; a copy of its data as it was is in {}. Start it \
          with: stint serve --config {}. The lost replicas must not come back with their old data: wipe \
-         them, and let them join as new ones",
+         them, and let new ones join (stint cluster invite)",
         config.id,
         copy.display(),
         args.layered.config.display()

@@ -92,6 +92,10 @@ pub(crate) const WEBHOOK_HEADERS_MAX: usize = 32;
 /// Bytes of an answer that become output, and of its head: what a person reads of an error.
 pub(crate) const WEBHOOK_ANSWER_BYTES_MAX: usize = 16 * 1024;
 
+/// The longest wait before a retry that the answer to a webhook can ask for: whoever is asked again
+/// then can say so again, and a wrong clock on the other side costs no more.
+pub(crate) const WEBHOOK_RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
+
 /// How long the built-in action `sleep` sleeps, unless its job says otherwise.
 pub(crate) const SLEEP_DEFAULT: Duration = Duration::from_mins(1);
 
@@ -112,8 +116,13 @@ pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// The pause after a registration that was refused: an operator has to do something first.
 pub(crate) const REFUSED_PAUSE: Duration = Duration::from_secs(10);
 
-/// Between two looks for processes that were killed and are not gone yet.
+/// Between two looks for processes that were killed and are not gone yet, doubled with each look.
 pub(crate) const LEFTOVER_PAUSE: Duration = Duration::from_millis(20);
+/// The longest such pause: what is left then waits for the kernel.
+pub(crate) const LEFTOVER_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Of processes that stay though they are killed one line in this time is logged.
+pub(crate) const LEFTOVER_LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Between two searches for what runs that have ended left behind. A search looks at every
 /// process of the machine, so that many short jobs share one.

@@ -17,7 +17,7 @@ use super::offer::{offers, offers_of};
 use super::token::{hash_of, new_token, new_token_of, token_id, token_ref};
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, job_id_if_any, lease,
-    missing, worker_id, worker_ref,
+    members, missing, worker_id, worker_ref,
 };
 use crate::audit::Origin;
 use crate::limits::PROPOSAL_BYTES_MAX;
@@ -76,7 +76,7 @@ fn to_wire(command: &Command) -> Wire {
         Command::Tick => Wire::Tick(pb::Tick {}),
         Command::Submit(new) => Wire::Submit(submit(new)),
         Command::Bulk(jobs) => Wire::Bulk(bulk(jobs)),
-        Command::PauseQueue { action } => Wire::PauseQueue(action_ref(action)),
+        Command::PauseQueue { action, by, reason } => pause_queue(action, by, reason),
         Command::ResumeQueue { action } => Wire::ResumeQueue(action_ref(action)),
         Command::Cancel { job } => Wire::Cancel(pb::JobRef { job: job_bytes(*job) }),
         Command::Delete { job } => Wire::Delete(pb::JobRef { job: job_bytes(*job) }),
@@ -140,7 +140,13 @@ fn to_wire(command: &Command) -> Wire {
         Command::Close { hash } => Wire::Close(pb::Close { hash: hash.0.to_vec() }),
         Command::CreateToken(new) => Wire::CreateToken(new_token(new)),
         Command::RevokeToken { id } => Wire::RevokeToken(token_ref(*id)),
+        Command::Members(change) => Wire::Members(members::change(change)),
     }
+}
+
+fn pause_queue(action: &str, by: &str, reason: &str) -> Wire {
+    let (action, by, reason) = (action.to_owned(), by.to_owned(), reason.to_owned());
+    Wire::PauseQueue(pb::PauseQueue { action, by, reason })
 }
 
 fn from_wire(command: Wire) -> Decoded<Command> {
@@ -149,7 +155,9 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         Wire::Tick(_) => Command::Tick,
         Wire::Submit(new) => Command::Submit(submit_of(new)?),
         Wire::Bulk(jobs) => Command::Bulk(Box::new(bulk_of(jobs)?)),
-        Wire::PauseQueue(of) => Command::PauseQueue { action: of.action },
+        Wire::PauseQueue(of) => {
+            Command::PauseQueue { action: of.action, by: of.by, reason: of.reason }
+        }
         Wire::ResumeQueue(of) => Command::ResumeQueue { action: of.action },
         Wire::Cancel(of) => Command::Cancel { job: job_id(&of.job)? },
         Wire::Delete(of) => Command::Delete { job: job_id(&of.job)? },
@@ -209,6 +217,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         Wire::Close(close) => Command::Close { hash: hash_of(&close.hash)? },
         Wire::CreateToken(new) => Command::CreateToken(Box::new(new_token_of(new)?)),
         Wire::RevokeToken(of) => Command::RevokeToken { id: token_id(&of.token)? },
+        Wire::Members(change) => Command::Members(Box::new(members::change_of(change)?)),
     })
 }
 
@@ -351,7 +360,7 @@ fn compaction_of(step: &pb::Compact) -> Decoded<Compaction> {
 
 fn finished(run: &Finished) -> pb::Finished {
     let (cause, reason) = match &run.exit.cause {
-        ExitCause::Own => (0, ""),
+        ExitCause::Own | ExitCause::AskedToWait(_) => (0, ""),
         ExitCause::Canceled => (1, ""),
         ExitCause::Deadline => (2, ""),
         ExitCause::Shutdown => (3, ""),
@@ -365,6 +374,14 @@ fn finished(run: &Finished) -> pb::Finished {
             code: run.exit.code,
             signal: run.exit.signal,
             reason: reason.to_owned(),
+            wait_ms: match run.exit.cause {
+                ExitCause::AskedToWait(span) => Some(span.as_ms()),
+                ExitCause::Own
+                | ExitCause::Canceled
+                | ExitCause::Deadline
+                | ExitCause::Shutdown
+                | ExitCause::CouldNotStart(_) => None,
+            },
         }),
     }
 }
@@ -372,7 +389,7 @@ fn finished(run: &Finished) -> pb::Finished {
 fn finished_of(run: pb::Finished) -> Decoded<Finished> {
     let exit = run.exit.ok_or_else(|| missing("exit"))?;
     let cause = match exit.cause {
-        0 => ExitCause::Own,
+        0 => exit.wait_ms.map_or(ExitCause::Own, |ms| ExitCause::AskedToWait(Span::from_ms(ms))),
         1 => ExitCause::Canceled,
         2 => ExitCause::Deadline,
         3 => ExitCause::Shutdown,

@@ -2,14 +2,15 @@
 
 use prost::Message as _;
 use stint_core::{
-    Draining, Epoch, Generation, Incarnation, LeaseId, ListKey, Parts, Span, State, Timestamp,
-    Worker, WorkerStatus,
+    Draining, Epoch, Generation, Incarnation, LeaseId, ListKey, Parts, QueuePause, Span, State,
+    Timestamp, Worker, WorkerStatus,
 };
 use stint_proto::log::v1 as pb;
 
 use super::configuration::{action_config, action_config_of, settings, settings_of};
 use super::cron::{cron, cron_of};
 use super::job::{from_wire, to_wire};
+use super::members::{invitation, invitation_of};
 use super::offer::{offers, offers_of};
 use super::token::{token, token_of};
 use super::{
@@ -37,6 +38,8 @@ pub(crate) fn encode_header(
         last_generation: parts.last_generation.0,
         settings: Some(settings(&parts.settings)),
         is_closed: parts.is_closed,
+        invitations: parts.invitations.iter().map(invitation).collect(),
+        removed: parts.removed.iter().map(|replica| replica.get()).collect(),
     }
     .encode_to_vec()
 }
@@ -65,6 +68,8 @@ pub(crate) fn decode_header(
         last_generation: Generation(header.last_generation),
         settings: settings_of(&header.settings.unwrap_or_default())?,
         is_closed: header.is_closed,
+        invitations: header.invitations.iter().map(invitation_of).collect::<Decoded<_>>()?,
+        removed: header.removed.into_iter().map(worker_id).collect::<Decoded<_>>()?,
         ..Parts::default()
     };
     Ok((Restored { parts }, header.applied, header.membership.unwrap_or_default()))
@@ -109,7 +114,8 @@ impl Restored {
             self.parts.action_configs.push(std::sync::Arc::new(action_config_of(config)?));
         }
         for paused in chunk.paused {
-            self.parts.paused.push((paused.action, at(paused.at_ms)));
+            let pause = QueuePause { at: at(paused.at_ms), by: paused.by, reason: paused.reason };
+            self.parts.paused.push((paused.action, pause));
         }
         for token in chunk.tokens {
             self.parts.tokens.push(std::sync::Arc::new(token_of(token)?));
@@ -135,10 +141,12 @@ pub(crate) fn encode_chunks(parts: Parts) -> impl Iterator<Item = Vec<u8>> + Sen
         .recently_ended
         .into_iter()
         .map(|(sequence, id)| pb::EndedJob { sequence, job: job_bytes(id) });
-    let mut paused = parts
-        .paused
-        .into_iter()
-        .map(|(action, since)| pb::PausedQueue { action, at_ms: since.as_ms() });
+    let mut paused = parts.paused.into_iter().map(|(action, pause)| pb::PausedQueue {
+        action,
+        at_ms: pause.at.as_ms(),
+        by: pause.by,
+        reason: pause.reason,
+    });
     let mut tokens = parts.tokens.into_iter().map(|record| token(&record));
     let mut crons = parts.crons.into_iter().map(|record| cron(&record));
     let mut configs = parts.action_configs.into_iter().map(|record| action_config(&record));

@@ -134,7 +134,7 @@ fn of_an_endless_stream_of_urgent_jobs_only_those_of_the_span_pass_another() {
 fn so_many_queues_are_paused_and_no_more_but_one_that_is_may_be_paused_again() {
     let limit = limits::PAUSED_QUEUES_MAX;
     let mut cluster = with_actions(limit + 1);
-    let pause = |n: usize| Command::PauseQueue { action: n.to_string() };
+    let pause = |n: usize| pause_queue(&n.to_string(), "ann", "");
     for n in 0..limit {
         cluster.ok(pause(n));
     }
@@ -149,10 +149,35 @@ fn so_many_queues_are_paused_and_no_more_but_one_that_is_may_be_paused_again() {
     // The name of an action that nobody knows is not kept.
     cluster.ok(Command::ResumeQueue { action: "8".to_owned() });
     let action = "x".repeat(100_000);
-    let refused = cluster.apply(Command::PauseQueue { action: action.clone() }).reply;
+    let refused = cluster.apply(pause_queue(&action, "", "")).reply;
     assert!(matches!(refused, Err(Refusal::NoSuchAction(shown)) if shown.len() < 1_000));
     assert_eq!(cluster.ok(Command::ResumeQueue { action }).0, Reply::Ok);
     cluster.check();
+}
+
+#[test]
+fn who_pauses_a_queue_and_why_is_so_long_and_no_longer() {
+    let mut cluster = with_actions(1);
+    let (name, reason) = ("x".repeat(limits::NAME_BYTES_MAX), "é".repeat(128));
+    assert_eq!(reason.len(), limits::PAUSE_REASON_BYTES_MAX);
+    cluster.ok(pause_queue("0", &name, &reason));
+    let pause = cluster.state.queue_of("0").pause.expect("it is paused");
+    assert_eq!((&pause.by, &pause.reason), (&name, &reason));
+    for (by, reason) in [("", format!("{reason}x")), (&*format!("{name}x"), String::new())] {
+        let refused = cluster.apply(pause_queue("0", by, &reason)).reply;
+        assert!(matches!(refused, Err(Refusal::OverLimit { .. })), "{refused:?}");
+    }
+    // Who says it again is the one who has said it, and it rests no shorter for that.
+    cluster.now_ms += 1_000;
+    cluster.ok(pause_queue("0", "ann", "again"));
+    let again = cluster.state.queue_of("0").pause.expect("it is paused");
+    assert_eq!((again.at, &*again.by, &*again.reason), (pause.at, "ann", "again"));
+    cluster.check();
+}
+
+fn pause_queue(action: &str, by: &str, reason: &str) -> Command {
+    let (action, by, reason) = (action.to_owned(), by.to_owned(), reason.to_owned());
+    Command::PauseQueue { action, by, reason }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod action;
 mod cluster;
 mod configuration;
+mod queue;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -14,10 +15,11 @@ use configuration::CronTick;
 use wait::WaitDetail;
 
 pub(super) use action::{Action, Actions};
-pub(super) use cluster::Cluster;
+pub(super) use cluster::{Cluster, Invitation};
 pub(super) use configuration::{
     ActionConfig, ActionConfigs, Cron, CronHistory, Crons, Preview, Settings,
 };
+pub(super) use queue::{Bulk, Queues};
 
 #[derive(Serialize)]
 pub(super) struct Jobs<'a> {

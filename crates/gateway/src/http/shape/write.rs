@@ -2,6 +2,7 @@
 
 mod action;
 mod configuration;
+mod policies;
 mod wait;
 
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ use stint_core::{
 
 pub(in crate::http) use action::Action;
 pub(in crate::http) use configuration::{ActionConfig, Cron, CronHistory, Preview, Settings, Tick};
+pub(in crate::http) use policies::{Bulk, Queue, Queues};
 
 use self::wait::WaitDetail;
 use super::super::time::Rfc3339;
@@ -259,6 +261,21 @@ pub(in crate::http) struct NewToken<'a> {
 impl<'a> NewToken<'a> {
     pub(in crate::http) fn of(token: &'a stint_core::Token, secret: &Secret) -> Self {
         Self { token: Token::of(token), secret: secret.reveal() }
+    }
+}
+
+/// An invitation, which is told this once.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::http) struct Invited {
+    invitation: String,
+    expires_at: Rfc3339,
+}
+
+impl Invited {
+    pub(in crate::http) fn of(invited: &crate::api::Invited) -> Self {
+        let expires_at = Rfc3339(invited.expires_at);
+        Self { invitation: invited.invitation.reveal(), expires_at }
     }
 }
 
