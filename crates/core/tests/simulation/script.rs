@@ -298,10 +298,9 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-    let kinds: [(u64, Draw); 30] = [
-        (2, |rng, _| configuration::members(rng)),
+    let kinds: [(u64, Draw); 29] = [
+        (3, |rng, _| configuration::members(rng)),
         (3, |_, _| Op::Tick),
-        (1, |rng, _| if rng.one_in(4) { Op::Refound } else { Op::Tick }),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
         (stop, |rng, _| Op::Cancel(whose(rng))),
