@@ -268,7 +268,7 @@ impl Output {
             job: of.job.to_vec(),
             first: batch.first_line,
             count: batch.line_count,
-            batch: batch.bytes.into(),
+            batch: batch.bytes,
         });
     }
 }

@@ -91,7 +91,7 @@ pub fn repair(dir: &Path, id: WorkerId, alone: &Member, now: Timestamp) -> Resul
     store.begin_lineage(lineage(&survivor, now))?;
     put_vote(&store, leader_id)?;
     let membership = Entry { log_id: at(1), payload: EntryPayload::Membership(membership) };
-    append(&store, vec![membership, refound(at(2), stamp, "repair")])?;
+    append(&store, &[membership, refound(at(2), stamp, "repair")])?;
     Ok(survivor)
 }
 

@@ -72,12 +72,17 @@ pub fn read_backup(file: &Path) -> Result<BackupInfo, Error> {
         match (kind, &about) {
             (ABOUT, None) => {
                 digest.update(&content);
-                about = Some(pb::BackupAbout::decode(content.as_slice()).map_err(garbled)?);
+                about = Some(
+                    pb::BackupAbout::decode(content.as_slice()).map_err(|error| garbled(&error))?,
+                );
             }
             (SNAPSHOT | OUTPUT, Some(_)) if summary.is_none() => {}
             (SUMMARY, Some(_)) if summary.is_none() => {
                 digest.update(&content);
-                summary = Some(pb::BackupSummary::decode(content.as_slice()).map_err(garbled)?);
+                summary = Some(
+                    pb::BackupSummary::decode(content.as_slice())
+                        .map_err(|error| garbled(&error))?,
+                );
             }
             _ => return Err(unfit(format!("a block of kind {kind} is in the wrong place"))),
         }
@@ -175,7 +180,8 @@ fn fill(
             let writer = incoming.as_mut().ok_or_else(|| unfit("its state comes too late"))?;
             writer.write_frame(&content)?;
         } else if kind == OUTPUT {
-            let output = pb::BackupOutput::decode(content.as_slice()).map_err(garbled)?;
+            let output =
+                pb::BackupOutput::decode(content.as_slice()).map_err(|error| garbled(&error))?;
             for pb::BackupLines { period, job, first, count, batch } in output.batches {
                 let job = job.try_into().map_err(|_| unfit("it names no job"))?;
                 store.output.append(period, &job, first, count, &batch)?;
@@ -238,7 +244,7 @@ fn begin_log(store: &Store, info: &BackupInfo, now: Timestamp) -> Result<(), Err
     let last = begin(Some(former));
     store.log.purge_to(last.index, &log_id_to_wire(&last).encode_to_vec())?;
     let id = LogId::new(last.leader_id, last.index + 1);
-    append(store, vec![refound(id, now, "restore")])?;
+    append(store, &[refound(id, now, "restore")])?;
     put_vote(store, last.leader_id)
 }
 
@@ -250,7 +256,7 @@ pub(crate) fn refound(id: LogId, now: Timestamp, why: &str) -> Entry {
     Entry { log_id: id, payload }
 }
 
-pub(crate) fn append(store: &Store, entries: Vec<Entry>) -> Result<(), Error> {
+pub(crate) fn append(store: &Store, entries: &[Entry]) -> Result<(), Error> {
     let entries = entries.iter().map(|entry| (entry.log_id.index, encode_entry(entry))).collect();
     let (written, is_written) = std::sync::mpsc::channel();
     store.log.append(entries, move |outcome| {
@@ -273,7 +279,7 @@ fn open(file: &Path) -> Result<BackupReader<BufReader<File>>, Error> {
     Ok(BackupReader::new(BufReader::with_capacity(1 << 20, opened))?)
 }
 
-fn garbled(error: prost::DecodeError) -> Error {
+fn garbled(error: &prost::DecodeError) -> Error {
     unfit(format!("the backup is garbled: {error}"))
 }
 

@@ -108,9 +108,15 @@ fn say(info: &BackupInfo, output: Output) -> Result<(), print::Error> {
 
 /// What is in a backup, for people.
 pub(crate) fn text(info: &BackupInfo) -> String {
-    let mut text = format!(
+    let missing = match info.lines_missing {
+        0 => String::new(),
+        lines => {
+            format!("{lines} lines of output are missing: no replica that answered had them\n")
+        }
+    };
+    format!(
         "cluster {} at {}, as of entry {} of the log, by replica {:012x} with stint {}\n\
-         {} jobs that are not over, {} of the history, {} lines of output, {} bytes; all checksums match\n",
+         {} jobs that are not over, {} of the history, {} lines of output, {} bytes; all checksums match\n{}",
         init::hex(info.cluster),
         time(info),
         info.index,
@@ -120,14 +126,8 @@ pub(crate) fn text(info: &BackupInfo) -> String {
         info.jobs_over,
         info.lines,
         info.bytes,
-    );
-    if info.lines_missing > 0 {
-        text.push_str(&format!(
-            "{} lines of output are missing: no replica that answered had them\n",
-            info.lines_missing
-        ));
-    }
-    text
+        missing,
+    )
 }
 
 fn time(info: &BackupInfo) -> String {

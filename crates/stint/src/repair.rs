@@ -1,5 +1,6 @@
 //! `stint repair`: after the loss of a majority for good, one replica that is left goes on alone.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, BufRead as _};
 use std::path::{Path, PathBuf};
@@ -75,7 +76,7 @@ fn found(dir: &Path, of: &Survivor) -> String {
     );
     for (id, member, is_voter) in &of.members {
         let kind = if *is_voter { "" } else { " (without a vote)" };
-        text.push_str(&format!(" {id:012x} at {}{kind}", member.peer_address));
+        let _never = write!(text, " {id:012x} at {}{kind}", member.peer_address);
     }
     text.push('\n');
     text

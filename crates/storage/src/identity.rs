@@ -54,15 +54,14 @@ impl Identity {
     }
 
     pub(crate) fn write(self, dir: &Path, lineage: Option<Lineage>) -> Result<(), Error> {
-        let mut text = format!(
+        let lineage = lineage.map(|id| format!("lineage = \"{}\"\n", digits(id)));
+        let text = format!(
             "# Whose data this directory holds. Do not edit.\n\
-             format = {FORMAT}\nreplica = \"{:012x}\"\ncluster = \"{}\"\n",
+             format = {FORMAT}\nreplica = \"{:012x}\"\ncluster = \"{}\"\n{}",
             self.replica,
             digits(self.cluster),
+            lineage.unwrap_or_default(),
         );
-        if let Some(lineage) = lineage {
-            text.push_str(&format!("lineage = \"{}\"\n", digits(lineage)));
-        }
         write_file(&dir.join(NAME), text.as_bytes())
     }
 

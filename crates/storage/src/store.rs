@@ -38,12 +38,11 @@ impl Store {
         create_dir(dir)?;
         let lock = DirLock::take(dir)?;
         let found = Identity::read(dir)?;
-        match found {
-            Some(found) => found.check(dir, identity)?,
-            None => {
-                create(dir)?;
-                identity.write(dir, None)?;
-            }
+        if let Some(found) = found {
+            found.check(dir, identity)?;
+        } else {
+            create(dir)?;
+            identity.write(dir, None)?;
         }
         Self::open_parts(dir, lock, found.is_none())
     }

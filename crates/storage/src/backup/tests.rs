@@ -73,7 +73,9 @@ fn blocks_that_changed_places_or_are_missing_are_found() {
     let end = encoder.end();
     for order in [[&two, &one].as_slice(), &[&one], &[&one, &one, &two], &[&two]] {
         let mut bytes = head.clone();
-        order.iter().for_each(|block| bytes.extend_from_slice(block));
+        for block in order {
+            bytes.extend_from_slice(block);
+        }
         bytes.extend_from_slice(&end);
         let refused = read(&bytes);
         assert!(matches!(refused, Err(Error::BadBackup { .. })), "{order:?}: {refused:?}");
