@@ -45,7 +45,7 @@ fn furnish(cluster: &Cluster) -> Kept {
     let waiting = cluster.submit(0, &format!(r#"{{"action":"say","scheduledAt":"{LATER}"}}"#));
     let waiting = cluster.job(0, &waiting);
     for (path, body) in [
-        ("/api/v0/crons", r#"{"action":"say","schedule":"@every 1s"}"#),
+        ("/api/v0/crons", r#"{"action":"say","schedule":"@every 1s","missedWindow":"100ms"}"#),
         ("/api/v0/action_configs", r#"{"action":"say","parameters":{"COLOUR":"blue"}}"#),
         ("/api/v0/meta/settings", r#"{"jobHistoryToKeep":1000000}"#),
     ] {
