@@ -7,3 +7,4 @@ mod metrics;
 mod names;
 mod status;
 mod supervisor;
+mod traces;

@@ -22,6 +22,7 @@ mod reset_admin;
 mod serve;
 mod stops;
 mod supervisor;
+mod traces;
 
 use std::process::ExitCode;
 
