@@ -4,5 +4,6 @@ mod followers;
 mod leader_killed;
 mod logs;
 mod repeated;
+mod ring;
 mod watch;
 mod worker_lost;

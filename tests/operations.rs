@@ -1,6 +1,7 @@
 //! What operators do with a cluster: configure it, watch it, install it.
 
 mod configuration;
+mod crowd;
 mod deploy;
 mod local;
 mod metrics;

@@ -13,6 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "stint/v0/crons.proto",
         "stint/v0/action_configs.proto",
         "stint/v0/settings.proto",
+        "stint/v0/queues.proto",
         "stint/log/v1/log.proto",
         "stint/peer/v1/peer.proto",
     ];

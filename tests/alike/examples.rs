@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::Cluster;
+use crate::harness::{Cluster, wait_for};
 
 /// One thing to ask.
 #[derive(Debug, Clone)]
@@ -153,6 +153,55 @@ pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
             }))),
             same(body(json!({"jobHistoryMaxAge": "soon"}))).refused("INVALID_PARAMETERS"),
         ],
+        other => of_retries_and_queues(other, cluster),
+    }
+}
+
+fn of_retries_and_queues(operation: &str, cluster: &Cluster) -> Vec<Example> {
+    match operation {
+        "RetryJob" => {
+            let drawn = &[
+                "id",
+                "lastUpdated",
+                "scheduledAt",
+                "retryFromID",
+                "status",
+                "workerID",
+                "attempt",
+                "attempts",
+                "lineCount",
+                "waitReason",
+                "waitDetail",
+            ];
+            vec![
+                each(about(ended(cluster)), about(ended(cluster))).but(drawn),
+                same(about(waiting(cluster))).refused("CONFLICT"),
+                same(about(NOBODY)).refused("NO_SUCH_JOB"),
+                same(about("x")).refused("NO_SUCH_JOB"),
+            ]
+        }
+        "BulkJobs" => bulk_jobs(cluster),
+        "ListQueues" => {
+            let pause = r#"{"reason":"the disk is full"}"#;
+            cluster.post(0, "/api/v0/queues/noop/pause", pause).expect("an answer");
+            wait_for("nothing to run", || {
+                let running = cluster.get(0, "/api/v0/jobs?running=true").expect("an answer");
+                let running = running.json();
+                if running["jobs"] == json!([]) { Ok(()) } else { Err(running) }
+            });
+            vec![same(plain())]
+        }
+        "PauseQueue" => vec![
+            same(about("noop").with_body(json!({"reason": "why not"}))),
+            same(about("noop")),
+            same(about("noop").with_body(json!({"reason": "x".repeat(257)})))
+                .refused("INVALID_PARAMETERS"),
+            same(about("x")).refused("NO_SUCH_ACTION"),
+        ],
+        "ResumeQueue" => {
+            cluster.post(0, "/api/v0/queues/noop/pause", "").expect("an answer");
+            vec![same(about("noop")), same(about("x")).refused("NO_SUCH_ACTION")]
+        }
         other => of_crons_and_configs(other, cluster),
     }
 }
@@ -263,7 +312,35 @@ fn list_jobs(cluster: &Cluster) -> Vec<Example> {
         same(query([("limit", "0")])),
         same(query([("worker", "nobody")])),
         same(query([("running", "maybe")])).refused("INVALID_PARAMETERS"),
+        same(query([("status", "waiting,done"), ("limit", "2")])),
+        same(query([("status", "deleted")])).refused("INVALID_PARAMETERS"),
+        same(query([("parent", NOBODY), ("cron", NOBODY)])),
+        same(query([("parent", "me")])).refused("INVALID_PARAMETERS"),
+        same(query([("text", "nothing"), ("failed", "true")])),
+        same(query([("since", LATER), ("until", LATER)])),
+        same(query([("startedSince", LATER)])),
+        same(query([("endedUntil", "2026-01-01T00:00:00Z")])),
+        same(query([("priority", "50"), ("limit", "2")])),
+        same(query([("priority", "101")])).refused("INVALID_PARAMETERS"),
+        same(query([("after", "here")])).refused("INVALID_PARAMETERS"),
         same(query([("start", "1000001")])).refused("INVALID_PARAMETERS"),
+    ]
+}
+
+fn bulk_jobs(cluster: &Cluster) -> Vec<Example> {
+    waiting(cluster);
+    ended(cluster);
+    let bulk = |operation: &str, filter: Value| json!({"operation": operation, "filter": filter, "dryRun": true});
+    vec![
+        same(body(bulk("cancel", json!({"status": "waiting", "action": "noop"})))),
+        same(body(bulk("retry", json!({"failed": true})))),
+        same(body(json!({"operation": "delete", "filter": {"text": "nothing", "failed": true}}))),
+        same(body(json!({"operation": "delete", "all": true, "dryRun": true}))),
+        same(body(json!({"operation": "delete"}))).refused("INVALID_PARAMETERS"),
+        same(body(bulk("burn", json!({"failed": true})))).refused("INVALID_PARAMETERS"),
+        same(body(bulk("cancel", json!({"status": "sad"})))).refused("INVALID_PARAMETERS"),
+        same(body(json!({"operation": "cancel", "all": true, "next": "there"})))
+            .refused("INVALID_PARAMETERS"),
     ]
 }
 

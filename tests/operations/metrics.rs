@@ -157,6 +157,33 @@ fn a_queue_is_seen_with_its_age_and_a_dead_worker_by_who_leads_then() {
 }
 
 #[test]
+fn ticks_of_crons_are_counted_as_their_crons_count_them() {
+    let cluster = Cluster::start(&Options::default());
+    let form = r#"{"action":"sleep","schedule":"@every 1s","overlap":"skip","parameters":{"seconds":"600"}}"#;
+    assert_eq!(cluster.post(1, "/api/v0/crons", form).expect("an answer").status, 202);
+    let cron = || cluster.get(2, "/api/v0/crons/sleep").expect("an answer").json();
+    wait_for("ticks that are skipped", || {
+        let cron = cron();
+        if cron["skipped"]["overlap"].as_u64() >= Some(2) { Ok(()) } else { Err(cron) }
+    });
+    let paused = cluster.post(0, "/api/v0/crons/sleep/pause", "").expect("an answer").json();
+    let skipped = paused["skipped"]["overlap"].as_u64().expect("a number");
+    let skipped = f64::from(u32::try_from(skipped).expect("a few"));
+    assert_eq!(paused["fired"], 1, "{paused}");
+    let pages = wait_for_sums(
+        &cluster,
+        &[
+            ("stint_cron_ticks_fired_total{action=\"sleep\"}", 1.0),
+            ("stint_cron_ticks_skipped_total{action=\"sleep\",reason=\"overlap\"}", skipped),
+            ("stint_cron_lateness_seconds_count{action=\"sleep\"}", 1.0),
+            ("stint_jobs_submitted_total{action=\"sleep\"}", 1.0),
+        ],
+    );
+    let late = sum(&pages, "stint_cron_lateness_seconds_sum{action=\"sleep\"}");
+    assert!((0.0..60.0).contains(&late), "{late} s");
+}
+
+#[test]
 fn a_closed_cluster_shows_its_numbers_to_whoever_has_a_token() {
     let cluster = Cluster::start(&Options { replicas: 1, is_closed: true, ..Options::default() });
     let stranger = http::get(&cluster.replicas[0].address, "/metrics").expect("an answer");

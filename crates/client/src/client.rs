@@ -10,6 +10,7 @@ use stint_proto::v0::cluster_client::ClusterClient;
 use stint_proto::v0::crons_client::CronsClient;
 use stint_proto::v0::events_client::EventsClient;
 use stint_proto::v0::jobs_client::JobsClient;
+use stint_proto::v0::queues_client::QueuesClient;
 use stint_proto::v0::settings_client::SettingsClient;
 use stint_proto::v0::tokens_client::TokensClient;
 use stint_proto::v0::workers_client::WorkersClient;
@@ -121,6 +122,11 @@ pub(crate) fn events(line: Line) -> EventsClient<Line> {
 /// The worker calls over this connection.
 pub(crate) fn workers(line: Line) -> WorkersClient<Line> {
     WorkersClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+}
+
+/// The queue calls over this connection.
+pub(crate) fn queues(line: Line) -> QueuesClient<Line> {
+    QueuesClient::new(line).max_decoding_message_size(limits::ANSWER_BYTES_MAX)
 }
 
 /// The cron calls over this connection.

@@ -4,6 +4,7 @@ use stint_proto::v0;
 
 use crate::client::{self, Client};
 use crate::error::{Code, Error};
+use crate::limits;
 use crate::retry::Repeat;
 
 impl Client {
@@ -78,14 +79,58 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// Gives as many as `limit` says, if there are so many, from as many pages as that takes.
     pub async fn list_jobs(&self, which: v0::ListJobsRequest) -> Result<Vec<v0::Job>, Error> {
+        let mut which = which;
+        let wanted = match which.limit {
+            None => limits::PAGE_DEFAULT,
+            Some(0) => limits::PAGE_MAX,
+            Some(limit) => limit,
+        };
+        let mut jobs = Vec::new();
+        loop {
+            let page = self.page_jobs(which.clone()).await?;
+            jobs.extend(page.jobs);
+            let found = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
+            if page.next.is_empty() || found >= wanted {
+                return Ok(jobs);
+            }
+            // What was to be left out first is left out, or counted by `next`.
+            (which.after, which.start, which.limit) = (page.next, 0, Some(wanted - found));
+        }
+    }
+
+    /// One page of such a list. It may be short, or empty, although the list goes on: a replica looks
+    /// at a bounded number of jobs for one.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// use stint_client::v0;
+    ///
+    /// let mut which = v0::ListJobsRequest { text: "alpine".into(), ..Default::default() };
+    /// loop {
+    ///     let page = client.page_jobs(which.clone()).await?;
+    ///     for job in page.jobs {
+    ///         println!("{} is {}", job.id, job.status);
+    ///     }
+    ///     if page.next.is_empty() {
+    ///         break;
+    ///     }
+    ///     which.after = page.next;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn page_jobs(
+        &self,
+        which: v0::ListJobsRequest,
+    ) -> Result<v0::ListJobsResponse, Error> {
         let which = &which;
-        let list = self
-            .call(Repeat::Harmless, |channel| async {
-                client::jobs(channel).list_jobs(which.clone()).await
-            })
-            .await?;
-        Ok(list.jobs)
+        self.call(Repeat::Harmless, |channel| async {
+            client::jobs(channel).list_jobs(which.clone()).await
+        })
+        .await
     }
 
     /// The runs of a job, oldest first: the latest 64, and how many there were.
@@ -108,6 +153,65 @@ impl Client {
             client::jobs(channel).list_job_attempts(request).await
         })
         .await
+    }
+
+    /// Runs a job that is over once more, as a new job, which is the answer.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// let job = client.retry_job("1fcf4c0f-ff3b-471a-8839-5dcb631b2f7b", "retry-42").await?;
+    /// println!("{} retries {}", job.id, job.retry_from_id);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// With an `idempotency_key` that is not empty the same retry is the same job, however often it
+    /// is asked for, and so it is repeated until a replica answers.
+    ///
+    /// # Errors
+    /// [`Code::Conflict`] if the job is not over; [`Code::NoSuchJob`] if there is none.
+    pub async fn retry_job(&self, id: &str, idempotency_key: &str) -> Result<v0::Job, Error> {
+        let has_key = !idempotency_key.is_empty();
+        let repeat = if has_key { Repeat::Harmless } else { Repeat::Harmful };
+        self.call(repeat, |channel| async {
+            let (id, idempotency_key) = (id.to_owned(), idempotency_key.to_owned());
+            client::jobs(channel).retry_job(v0::RetryJobRequest { id, idempotency_key }).await
+        })
+        .await
+    }
+
+    /// Does the same to many jobs, as far as one call comes. The answer says where to go on: call
+    /// again with its `next`, until that is empty. A call that has a `next` or an `idempotency_key`
+    /// may be repeated, and so it is until a replica answers; of the others that retry it is not known.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// use stint_client::v0;
+    ///
+    /// let filter = v0::JobFilter { action: "scan".into(), failed: true, ..Default::default() };
+    /// let mut bulk = v0::BulkJobsRequest { operation: "retry".into(), ..Default::default() };
+    /// bulk.filter = Some(filter);
+    /// loop {
+    ///     let done = client.bulk_jobs(bulk.clone()).await?;
+    ///     println!("{} of {} are run again", done.changed, done.matched);
+    ///     if done.next.is_empty() {
+    ///         break;
+    ///     }
+    ///     bulk.next = done.next;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn bulk_jobs(
+        &self,
+        bulk: v0::BulkJobsRequest,
+    ) -> Result<v0::BulkJobsResponse, Error> {
+        let bulk = &bulk;
+        let is_told = !bulk.next.is_empty() || !bulk.idempotency_key.is_empty();
+        let is_repeatable = bulk.dry_run || is_told || bulk.operation != "retry";
+        let repeat = if is_repeatable { Repeat::Harmless } else { Repeat::Harmful };
+        self.call(repeat, |channel| async { client::jobs(channel).bulk_jobs(bulk.clone()).await })
+            .await
     }
 
     /// Cancels a job: a waiting one at once, of a running one its worker is told.

@@ -36,6 +36,7 @@ mod error;
 mod jobs;
 mod limits;
 mod logs;
+mod queues;
 mod retry;
 mod settings;
 #[cfg(test)]

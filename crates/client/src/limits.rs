@@ -44,3 +44,9 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Endpoints that one client can have: a cluster has a handful of replicas.
 pub(crate) const ENDPOINTS_MAX: usize = 64;
+
+/// How many jobs a list has if nobody says how many.
+pub(crate) const PAGE_DEFAULT: u32 = 10;
+
+/// How many jobs a page has at most: what a limit of 0 means.
+pub(crate) const PAGE_MAX: u32 = 1_000;

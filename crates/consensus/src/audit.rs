@@ -118,7 +118,7 @@ fn subject(command: &Command) -> (&'static str, String) {
                 ("BulkRetry", jobs_of(&ids))
             }
         },
-        Command::PauseQueue { action } => ("PauseQueue", named(action)),
+        Command::PauseQueue { action, .. } => ("PauseQueue", named(action)),
         Command::ResumeQueue { action } => ("ResumeQueue", named(action)),
         Command::SetCapacity { worker, .. } => ("SetCapacity", worker.to_string()),
         Command::Drain { worker, .. } => ("Drain", worker.to_string()),

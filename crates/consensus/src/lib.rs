@@ -40,7 +40,7 @@ pub use audit::{AuditFilter, AuditRecord, Origin};
 pub use compaction::Outdated;
 pub use error::Error;
 pub use measures::Measures;
-pub use page::JobPage;
+pub use page::{JobPage, List, Place};
 pub use recent::Occurrence;
 pub use replica::{Config, Events, Happening, Keep, Member, Replica, Timing};
 pub use status::{ClusterStatus, MemberStatus};

@@ -47,6 +47,16 @@ pub(crate) const OUTPUT_BATCH_LINES_MAX: usize = 256;
 /// Bytes of output lines that one read gives.
 pub(crate) const LINES_BYTES_MAX: usize = 512 * 1024;
 
+/// Records of history that one page looks into, where no index tells which match: some
+/// milliseconds. The next page goes on behind them.
+pub(crate) const LIST_RECORDS_MAX: usize = 1_000;
+
+/// Bytes of records after which a page looks into no further one: they may be large.
+pub(crate) const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Live jobs that one page looks at under the lock of the state: some milliseconds.
+pub(crate) const LIST_LIVE_MAX: usize = 20_000;
+
 /// Keys of history that are read at a time while a page is looked for.
 pub(crate) const LIST_STEP: usize = 1_024;
 

@@ -3,11 +3,32 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use stint_core::{Filter, Job, JobId, ListKey, Timestamp};
-use stint_storage::{Error, Key, StateStore};
+use stint_core::{Filter, Job, JobId, ListKey, Scan, Timestamp, WorkerId};
+use stint_storage::{Error as StorageError, Key, StateStore};
 
-use crate::limits::{LIST_STEP, PAGE_STEP_BYTES};
+use crate::error::Error;
+use crate::limits::{LIST_BYTES_MAX, LIST_RECORDS_MAX, LIST_STEP, PAGE_STEP_BYTES};
 use crate::read::decoded;
+
+/// Where a page begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Behind this job; `None` is the beginning of the list.
+    pub after: Option<ListKey>,
+    /// So many that match are left out first.
+    pub skip: usize,
+}
+
+/// Which part of which list.
+#[derive(Debug, Clone, Default)]
+pub struct List {
+    /// The jobs that it has.
+    pub filter: Filter,
+    /// Where the page begins.
+    pub from: Place,
+    /// At most so many.
+    pub limit: usize,
+}
 
 /// A job of the page, as it was found.
 pub(crate) enum Found {
@@ -22,11 +43,18 @@ pub(crate) enum Found {
 pub struct JobPage {
     state: StateStore,
     left: VecDeque<Found>,
+    rest: Option<Place>,
 }
 
 impl JobPage {
-    pub(crate) fn new(state: StateStore, found: impl IntoIterator<Item = Found>) -> Self {
-        Self { state, left: found.into_iter().collect() }
+    pub(crate) fn new(state: StateStore, (found, rest): (VecDeque<Found>, Option<Place>)) -> Self {
+        Self { state, left: found, rest }
+    }
+
+    /// Where the list goes on; `None` if nothing is left. A page may be short, or empty, and go on:
+    /// no more than a bounded number of jobs is looked at for one.
+    pub fn rest(&self) -> Option<Place> {
+        self.rest
     }
 
     /// Whether all of it has been given.
@@ -35,20 +63,20 @@ impl JobPage {
     }
 
     /// The next jobs of it, which have about as many bytes as are given at a time; none at the end.
-    pub async fn next(&mut self) -> Result<Vec<Arc<Job>>, crate::Error> {
+    pub async fn next(&mut self) -> Result<Vec<Arc<Job>>, Error> {
         let (state, mut left) = (self.state.clone(), std::mem::take(&mut self.left));
         let step = tokio::task::spawn_blocking(move || {
             let jobs = take(&state, &mut left)?;
-            Ok::<_, crate::Error>((jobs, left))
+            Ok::<_, Error>((jobs, left))
         });
-        let (jobs, left) = step.await.map_err(|_| crate::Error::ShuttingDown)??;
+        let (jobs, left) = step.await.map_err(|_| Error::ShuttingDown)??;
         self.left = left;
         Ok(jobs)
     }
 }
 
 /// The records of the first jobs, at least one if any of them is still there.
-fn take(state: &StateStore, left: &mut VecDeque<Found>) -> Result<Vec<Arc<Job>>, crate::Error> {
+fn take(state: &StateStore, left: &mut VecDeque<Found>) -> Result<Vec<Arc<Job>>, Error> {
     let (mut jobs, mut bytes) = (Vec::new(), 0);
     while bytes < PAGE_STEP_BYTES {
         let Some(found) = left.pop_front() else { break };
@@ -61,8 +89,7 @@ fn take(state: &StateStore, left: &mut VecDeque<Found>) -> Result<Vec<Arc<Job>>,
             }
             // It may have been deleted since its key was read.
             Found::Over(id) => {
-                let body =
-                    state.get(&id).map_err(|error| crate::Error::Failed(error.to_string()))?;
+                let body = state.get(&id).map_err(|error| failed(&error))?;
                 let Some(body) = body else { continue };
                 bytes += body.len();
                 decoded(&body)?
@@ -74,76 +101,130 @@ fn take(state: &StateStore, left: &mut VecDeque<Found>) -> Result<Vec<Arc<Job>>,
     Ok(jobs)
 }
 
-/// The keys of history that match, some at a time: what is skipped is never held.
+/// The keys of one list of history, some at a time: what is skipped is never held.
 struct History<'a> {
     state: &'a StateStore,
     filter: stint_storage::Filter,
+    since: u64,
     buffer: VecDeque<Key>,
     after: Option<Key>,
     is_at_end: bool,
 }
 
-impl History<'_> {
+impl<'a> History<'a> {
+    fn new(state: &'a StateStore, list: &List) -> Self {
+        let key = |place: ListKey| Key {
+            scheduled_at: place.scheduled_at.as_ms(),
+            id: place.id.to_bytes(),
+        };
+        let filter = &list.filter;
+        // No run of a job begins before it is due. The first place behind all that are due by then:
+        let until = [filter.until, filter.started_until].into_iter().flatten().min();
+        let until =
+            until.map(|until| Key { scheduled_at: until.as_ms().saturating_add(1), id: [0; 16] });
+        Self {
+            state,
+            filter: stint_storage::Filter {
+                action: filter.action.clone(),
+                worker: filter.worker.map(WorkerId::get),
+            },
+            since: filter.since.map_or(0, Timestamp::as_ms),
+            buffer: VecDeque::new(),
+            after: [list.from.after.map(key), until].into_iter().flatten().min(),
+            is_at_end: filter.is_of_state(),
+        }
+    }
+
     fn peek(&mut self) -> Result<Option<Key>, Error> {
         if self.buffer.is_empty() && !self.is_at_end {
-            let more = self.state.list(&self.filter, self.after, LIST_STEP)?;
+            let more = self.state.list(&self.filter, self.after, LIST_STEP);
+            let more = more.map_err(|error| failed(&error))?;
             self.is_at_end = more.len() < LIST_STEP;
             self.after = more.last().copied().or(self.after);
             self.buffer = more.into();
         }
-        Ok(self.buffer.front().copied())
+        let next = self.buffer.front().copied();
+        if next.is_some_and(|key| key.scheduled_at < self.since) {
+            (self.is_at_end, self.buffer) = (true, VecDeque::new());
+            return Ok(None);
+        }
+        Ok(next)
     }
 }
 
-/// The jobs from place `start` on, at most `limit`, of `live` (newest first) and history.
+/// What has been looked into for one page.
+#[derive(Default)]
+struct Look {
+    records: usize,
+    bytes: usize,
+}
+
+impl Look {
+    const fn is_enough(&self) -> bool {
+        self.records >= LIST_RECORDS_MAX || self.bytes >= LIST_BYTES_MAX
+    }
+
+    /// Whether the filter has this job of history. Its keys alone say so of a plain one.
+    fn matches(&mut self, state: &StateStore, filter: &Filter, id: JobId) -> Result<bool, Error> {
+        let body = state.get(&id.to_bytes()).map_err(|error| failed(&error))?;
+        // It may have been removed since its key was read.
+        let Some(body) = body else { return Ok(false) };
+        self.records += 1;
+        self.bytes += body.len();
+        Ok(filter.matches(&*decoded(&body)?))
+    }
+}
+
+/// The page of what was found alive (newest first) and history, and where the list goes on.
 ///
 /// A job that stands in both is live: history has it already because entries are being applied
 /// again after a restart.
 pub(crate) fn read(
     state: &StateStore,
-    filter: &Filter,
-    live: Vec<Arc<Job>>,
-    start: usize,
-    limit: usize,
-) -> Result<Vec<Found>, Error> {
-    let is_live: BTreeSet<JobId> = live.iter().map(|job| job.id).collect();
-    let mut live = live.into_iter().peekable();
-    let mut history = History {
-        state,
-        filter: stint_storage::Filter {
-            action: filter.action.clone(),
-            worker: filter.worker.map(stint_core::WorkerId::get),
-        },
-        buffer: VecDeque::new(),
-        after: None,
-        is_at_end: false,
-    };
-    let mut skipped = 0;
-    let mut page = Vec::new();
-    while page.len() < limit {
-        let over = history.peek()?;
-        let over_place = over.map(|key| ListKey {
-            scheduled_at: Timestamp::from_ms(key.scheduled_at),
-            id: JobId::from_bytes(key.id),
-        });
-        let is_live_next = live.peek().is_some_and(|job| Some(ListKey::of(job)) >= over_place);
-        let found = if is_live_next {
-            live.next().map(Found::Live)
+    list: &List,
+    live: Scan,
+) -> Result<(VecDeque<Found>, Option<Place>), Error> {
+    let is_live: BTreeSet<JobId> = live.jobs.iter().map(|job| job.id).collect();
+    let mut alive = live.jobs.into_iter().peekable();
+    let is_plain = list.filter.is_plain();
+    let mut history = History::new(state, list);
+    let mut look = Look::default();
+    let mut page = VecDeque::new();
+    let mut from = list.from;
+    loop {
+        let over = history.peek()?.map(place_of);
+        let live_place = alive.peek().map(|job| ListKey::of(job));
+        // Behind where the look at the live jobs ended there may be more of them.
+        let next = live_place.max(over).filter(|next| live.stopped.is_none_or(|end| *next >= end));
+        let Some(place) = next else {
+            let rest = live.stopped.map(|end| Place { after: Some(end), ..from });
+            return Ok((page, rest));
+        };
+        if page.len() >= list.limit || look.is_enough() {
+            return Ok((page, Some(from)));
+        }
+        from.after = Some(place);
+        let found = if live_place == Some(place) {
+            alive.next().map(Found::Live)
         } else {
             history.buffer.pop_front();
-            over.map(|key| Found::Over(key.id))
+            let is_other = is_live.contains(&place.id)
+                || !is_plain && !look.matches(state, &list.filter, place.id)?;
+            (!is_other).then(|| Found::Over(place.id.to_bytes()))
         };
-        let Some(place) = found else { break };
-        if let Found::Over(id) = &place
-            && is_live.contains(&JobId::from_bytes(*id))
-        {
-            continue;
+        let Some(found) = found else { continue };
+        if from.skip > 0 {
+            from.skip -= 1;
+        } else {
+            page.push_back(found);
         }
-        if skipped < start {
-            skipped += 1;
-            continue;
-        }
-        page.push(place);
     }
-    Ok(page)
+}
+
+fn place_of(key: Key) -> ListKey {
+    ListKey { scheduled_at: Timestamp::from_ms(key.scheduled_at), id: JobId::from_bytes(key.id) }
+}
+
+fn failed(error: &StorageError) -> Error {
+    Error::Failed(error.to_string())
 }

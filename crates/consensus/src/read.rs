@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use openraft::ReadPolicy;
-use stint_core::{Filter, Job, JobId, Line, ListKey};
+use stint_core::{Job, JobId, Line, ListKey, Scan, Status};
 use stint_proto::peer::v1 as pb;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::codec::{decode_job, decode_lines};
 use crate::error::Error;
 use crate::inner::Inner;
-use crate::limits::{GAPS_PER_READ_MAX, LEADER_PAUSE, LINES_BYTES_MAX};
-use crate::page::{Found, JobPage};
+use crate::limits::{GAPS_PER_READ_MAX, LEADER_PAUSE, LINES_BYTES_MAX, LIST_LIVE_MAX};
+use crate::page::{JobPage, List};
 use crate::peers::Lane;
 
 /// One who waits until this replica is current.
@@ -110,28 +110,29 @@ impl Inner {
     }
 
     /// Jobs that match, live and over, newest first.
-    pub(crate) async fn page_jobs(
-        &self,
-        filter: &Filter,
-        start: usize,
-        limit: usize,
-    ) -> Result<JobPage, Error> {
+    pub(crate) async fn page_jobs(&self, list: &List) -> Result<JobPage, Error> {
         self.barrier().await?;
-        let mut live: Vec<Arc<Job>> = {
+        let List { filter, from, limit } = list;
+        let mut live = {
             let view = self.applied.read();
-            let mut live = view.state.list(filter, None, start.saturating_add(limit));
-            live.extend(view.leaving.values().filter(|job| filter.matches(job)).map(Arc::clone));
+            let enough = from.skip.saturating_add(*limit);
+            let mut live = if filter.is_of_history() {
+                Scan::default()
+            } else {
+                let places_max = if filter.is_plain() { usize::MAX } else { LIST_LIVE_MAX };
+                view.state.scan(filter, from.after, enough, places_max)
+            };
+            let leaving = view.leaving.values().filter(|job| job.status != Status::Deleted);
+            let leaving = leaving.filter(|job| filter.matches(job));
+            let is_behind = |job: &&Arc<Job>| from.after.is_none_or(|at| ListKey::of(job) < at);
+            live.jobs.extend(leaving.filter(is_behind).map(Arc::clone));
             live
         };
-        live.sort_by_key(|job| std::cmp::Reverse(ListKey::of(job)));
+        live.jobs.sort_by_key(|job| std::cmp::Reverse(ListKey::of(job)));
         let state = self.applied.store().state.clone();
-        if filter.is_running == Some(true) {
-            let page = live.into_iter().skip(start).take(limit).map(Found::Live);
-            return Ok(JobPage::new(state, page));
-        }
-        let (history, filter) = (state.clone(), filter.clone());
-        let found = self.blocking(move || crate::page::read(&history, &filter, live, start, limit));
-        Ok(JobPage::new(state, found.await?))
+        let (history, list) = (state.clone(), list.clone());
+        let found = self.blocking(move || Ok(crate::page::read(&history, &list, live))).await??;
+        Ok(JobPage::new(state, found))
     }
 
     /// Lines of a job's output, as many as there are here or at a peer, within bounds. They begin behind

@@ -9,7 +9,7 @@ use openraft::Raft;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
 use stint_core::{
-    Command, Event, Filter, Job, JobId, Line, Refusal, Reply, Retention, State, Timestamp, WorkerId,
+    Command, Event, Job, JobId, Line, Refusal, Reply, Retention, State, Timestamp, WorkerId,
 };
 use stint_proto::peer::v1::peer_server::PeerServer;
 use stint_storage::Store;
@@ -25,7 +25,7 @@ use crate::inner::Inner;
 use crate::log_store::LogStore;
 use crate::measures::{Counts, Measures};
 use crate::network::Network;
-use crate::page::JobPage;
+use crate::page::{JobPage, List, Place};
 use crate::peer_service::PeerService;
 use crate::peers::Peers;
 use crate::state_machine::{Applied, StateMachine};
@@ -302,30 +302,20 @@ impl Replica {
         self.0.inner.job(id).await
     }
 
-    /// Jobs that match, live and over, most recently scheduled first, from `start` on: which they are
-    /// is settled, and each is read as it is wanted. Linearizable.
-    pub async fn page_jobs(
-        &self,
-        filter: &Filter,
-        start: usize,
-        limit: usize,
-    ) -> Result<JobPage, Error> {
-        self.0.inner.page_jobs(filter, start, limit).await
+    /// A page of the jobs that match, live and over, most recently scheduled first: which they are is
+    /// settled, and each is read as it is wanted. Linearizable.
+    pub async fn page_jobs(&self, list: &List) -> Result<JobPage, Error> {
+        self.0.inner.page_jobs(list).await
     }
 
-    /// The same at once, for lists that are small.
-    pub async fn list_jobs(
-        &self,
-        filter: &Filter,
-        start: usize,
-        limit: usize,
-    ) -> Result<Vec<Arc<Job>>, Error> {
-        let mut page = self.page_jobs(filter, start, limit).await?;
+    /// The same at once, for pages that are small, with where the list goes on.
+    pub async fn list_jobs(&self, list: &List) -> Result<(Vec<Arc<Job>>, Option<Place>), Error> {
+        let mut page = self.page_jobs(list).await?;
         let mut all = Vec::new();
         while !page.is_at_end() {
             all.extend(page.next().await?);
         }
-        Ok(all)
+        Ok((all, page.rest()))
     }
 
     /// Which jobs are to go from history by this rule, the oldest first, at most `limit`; as this

@@ -35,6 +35,10 @@ pub enum Command {
     PauseQueue {
         /// The action.
         action: String,
+        /// The user's name; empty if nobody is known.
+        by: String,
+        /// Why, in the operator's words.
+        reason: String,
     },
     /// An operator wants the jobs of an action to be claimed again.
     ResumeQueue {

@@ -86,6 +86,15 @@ impl CronId {
     }
 }
 
+impl FromStr for CronId {
+    type Err = ParseIdError;
+
+    /// Reads the hyphenated form only, as that of a job.
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        text.parse::<JobId>().map(|id| Self::from_bytes(id.to_bytes()))
+    }
+}
+
 impl fmt::Display for CronId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.as_hyphenated())

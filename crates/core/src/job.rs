@@ -220,7 +220,25 @@ impl Job {
         self.is_submitted_as(&new.spec, new.retries)
             && self.parent == new.parent.map(|parent| parent.job)
             && self.policy == new.policy
+            && self.retry_from == new.retry_from.unwrap_or(new.id)
             && self.scheduled_at == new.scheduled_at.unwrap_or(self.created_at)
+    }
+
+    /// Whether it is over: nothing changes it any more but its deletion. A job that is over because
+    /// its worker was lost has no claim to wait for.
+    pub fn is_over(&self) -> bool {
+        match self.status {
+            Status::Done | Status::Error | Status::Cancel | Status::Deleted => true,
+            Status::WorkerDead | Status::WorkerShutdown => {
+                self.attempts.last().is_some_and(|run| {
+                    run.traits.on_worker_loss == crate::action::OnWorkerLoss::Abandon
+                })
+            }
+            Status::Waiting
+            | Status::Running
+            | Status::CancelRequest
+            | Status::WorkerResurrection => false,
+        }
     }
 
     /// Whether it waits for a claim: it is in the queue, due or not.
@@ -245,9 +263,12 @@ impl Job {
         self.policy.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
 
-    /// Whether it has failed for good: it ended in `error`, and nothing retries it.
+    /// Whether it has failed for good: it ended in `error`, or is over because it has lost its worker,
+    /// and nothing retries it.
     pub fn has_failed_for_good(&self) -> bool {
-        self.status == Status::Error && self.retried_by.is_none()
+        let is_failure =
+            matches!(self.status, Status::Error | Status::WorkerDead | Status::WorkerShutdown);
+        is_failure && self.is_over() && self.retried_by.is_none()
     }
 
     /// Moves the job to `next`. A change that the table does not know is a bug.

@@ -33,6 +33,9 @@ pub const EXPIRIES_PER_ENTRY_MAX: usize = 1_024;
 /// Queues that may be paused at a time, which are names.
 pub const PAUSED_QUEUES_MAX: usize = 1_024;
 
+/// Bytes of why a queue is paused: a sentence or two.
+pub const PAUSE_REASON_BYTES_MAX: usize = 256;
+
 /// Jobs that one entry cancels, deletes or retries at once, so that others get a turn.
 pub const BULK_MAX: usize = 256;
 

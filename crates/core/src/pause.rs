@@ -6,16 +6,27 @@ use crate::action::BUILT_IN_ACTIONS;
 use crate::limits;
 use crate::outcome::{Event, Refusal, Reply};
 use crate::state::{State, Transition};
-use crate::submit::action_is_known;
+use crate::submit::{action_is_known, at_most, count};
 use crate::time::Timestamp;
+
+/// That no job of an action is claimed for now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Since when.
+    pub at: Timestamp,
+    /// Who has said so last; empty if nobody is known.
+    pub by: String,
+    /// Why, in the words of whoever has said so.
+    pub reason: String,
+}
 
 /// The jobs of one action that are not over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueStatus {
     /// The action.
     pub action: String,
-    /// Since when none of its jobs is claimed, if so.
-    pub paused_at: Option<Timestamp>,
+    /// Since when and why none of its jobs is claimed, if so.
+    pub pause: Option<Pause>,
     /// Jobs that are due and not claimed.
     pub due: usize,
     /// Jobs that are scheduled for later.
@@ -26,20 +37,25 @@ pub struct QueueStatus {
     pub oldest_due: Option<Timestamp>,
 }
 
-/// No job of the action is claimed any more; those that run go on. Pausing twice is pausing once.
+/// No job of the action is claimed any more; those that run go on. Of a queue that is paused already
+/// only who and why are new.
 pub(crate) fn pause(
     state: &mut State,
     transition: &mut Transition,
     action: String,
+    (by, reason): (String, String),
 ) -> Result<Reply, Refusal> {
-    if state.paused.contains_key(&action) {
+    at_most("name of the user", count(by.len()), count(limits::NAME_BYTES_MAX))?;
+    at_most("reason", count(reason.len()), count(limits::PAUSE_REASON_BYTES_MAX))?;
+    if let Some(pause) = state.paused.get_mut(&action) {
+        (pause.by, pause.reason) = (by, reason);
         return Ok(Reply::Ok);
     }
     action_is_known(state, &action)?;
     if state.paused.len() >= limits::PAUSED_QUEUES_MAX {
         return Err(Refusal::TooManyPausedQueues { limit: limits::PAUSED_QUEUES_MAX });
     }
-    state.paused.insert(action.clone(), state.now);
+    state.paused.insert(action.clone(), Pause { at: state.now, by, reason });
     transition.announce(Event::QueuePaused(action));
     Ok(Reply::Ok)
 }
@@ -73,7 +89,7 @@ impl State {
         let oldest = jobs.map(|key| self.expect_job(key.id)).find(|job| job.is_claimable());
         QueueStatus {
             action: action.to_owned(),
-            paused_at: self.paused.get(action).copied(),
+            pause: self.paused.get(action).cloned(),
             due,
             // Beside these there are the jobs that wait for their returned worker, a moment.
             scheduled: live.saturating_sub(due + running),

@@ -1,6 +1,7 @@
 //! Reading the state: single records, ordered lists, and why a job waits.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -8,11 +9,13 @@ use std::sync::Arc;
 use crate::action_config::ActionConfig;
 use crate::capacity::CapacityMap;
 use crate::cron::Cron;
-use crate::id::{JobId, TokenId, WorkerId};
+use crate::id::{CronId, JobId, TokenId, WorkerId};
 use crate::job::Job;
 use crate::limits;
+use crate::policy::Priority;
 use crate::settings::Settings;
 use crate::state::State;
+use crate::status::Status;
 use crate::time::Timestamp;
 use crate::token::Token;
 use crate::worker::{Worker, WorkerStatus};
@@ -30,6 +33,11 @@ impl ListKey {
     /// The place of this job.
     pub fn of(job: &Job) -> Self {
         Self { scheduled_at: job.scheduled_at, id: job.id }
+    }
+
+    /// The first place of all jobs scheduled from `instant` on.
+    const fn start_of(instant: Timestamp) -> Self {
+        Self { scheduled_at: instant, id: JobId::from_bytes([0; 16]) }
     }
 
     /// The last place of all jobs scheduled up to `instant`.
@@ -54,6 +62,34 @@ pub struct Filter {
     pub worker: Option<WorkerId>,
     /// Only jobs that run now, or only those that do not.
     pub is_running: Option<bool>,
+    /// Only jobs of these statuses; of any, if there is none.
+    pub statuses: BTreeSet<Status>,
+    /// Only jobs that are scheduled for this instant or later.
+    pub since: Option<Timestamp>,
+    /// Only jobs that are scheduled for this instant or earlier.
+    pub until: Option<Timestamp>,
+    /// Only jobs whose latest attempt began at this instant or later.
+    pub started_since: Option<Timestamp>,
+    /// Only jobs whose latest attempt began at this instant or earlier.
+    pub started_until: Option<Timestamp>,
+    /// Only jobs that are over, and ended at this instant or later.
+    pub ended_since: Option<Timestamp>,
+    /// Only jobs that are over, and ended at this instant or earlier.
+    pub ended_until: Option<Timestamp>,
+    /// Only children of this job.
+    pub parent: Option<JobId>,
+    /// Only jobs of this cron.
+    pub cron: Option<CronId>,
+    /// Only jobs with this text in the name or the value of a parameter.
+    pub text: Option<String>,
+    /// Only jobs of this priority.
+    pub priority: Option<Priority>,
+    /// Only jobs with this unique key.
+    pub unique_key: Option<String>,
+    /// Only jobs that have failed for good: [`Job::has_failed_for_good`].
+    pub is_failed: bool,
+    /// Only jobs up to this one in the order of creation: [`Job::sequence`].
+    pub created_up_to: Option<u64>,
 }
 
 impl Filter {
@@ -62,7 +98,85 @@ impl Filter {
         self.action.as_ref().is_none_or(|action| *action == job.spec.action)
             && self.worker.is_none_or(|worker| Some(worker) == job.worker)
             && self.is_running.is_none_or(|running| running == job.status.is_running())
+            && (self.statuses.is_empty() || self.statuses.contains(&job.status))
+            && self.since.is_none_or(|since| job.scheduled_at >= since)
+            && self.until.is_none_or(|until| job.scheduled_at <= until)
+            && within((self.started_since, self.started_until), || {
+                job.attempts.last().map(|attempt| attempt.started_at)
+            })
+            && within((self.ended_since, self.ended_until), || {
+                job.is_over().then_some(job.last_updated)
+            })
+            && (self.parent.is_none() || self.parent == job.parent)
+            && self.cron.is_none_or(|cron| job.cron.is_some_and(|link| link.id == cron))
+            && self.text.as_ref().is_none_or(|text| has_text(job, text))
+            && self.priority.is_none_or(|priority| priority == job.policy.priority)
+            && (self.unique_key.is_none() || self.unique_key == job.policy.unique_key)
+            && (!self.is_failed || job.has_failed_for_good())
+            && self.created_up_to.is_none_or(|last| job.sequence <= last)
     }
+
+    /// Whether nothing that is alive can match.
+    pub fn is_of_history(&self) -> bool {
+        let is_over = |status: &Status| {
+            matches!(status, Status::Done | Status::Error | Status::Cancel | Status::Deleted)
+        };
+        // What has lost its worker for good keeps its status.
+        self.is_failed || !self.statuses.is_empty() && self.statuses.iter().all(is_over)
+    }
+
+    /// Whether nothing that is over can match.
+    pub fn is_of_state(&self) -> bool {
+        let is_alive = |status: &Status| {
+            matches!(
+                status,
+                Status::Waiting
+                    | Status::Running
+                    | Status::CancelRequest
+                    | Status::WorkerResurrection
+            )
+        };
+        self.is_running == Some(true)
+            || !self.statuses.is_empty() && self.statuses.iter().all(is_alive)
+    }
+
+    /// Whether action, worker and the times of the schedule say all of it, where a job is over.
+    pub fn is_plain(&self) -> bool {
+        let (action, worker) = (self.action.clone(), self.worker);
+        let (is_running, since, until) = (self.is_running, self.since, self.until);
+        *self == Self { action, worker, is_running, since, until, ..Self::default() }
+    }
+
+    /// Whether only jobs that run now can match.
+    fn is_of_running(&self) -> bool {
+        self.is_running == Some(true)
+            || !self.statuses.is_empty() && self.statuses.iter().all(|status| status.is_running())
+    }
+}
+
+/// Whether it has happened within these bounds, if there are any.
+fn within(
+    (since, until): (Option<Timestamp>, Option<Timestamp>),
+    at: impl FnOnce() -> Option<Timestamp>,
+) -> bool {
+    since.is_none() && until.is_none()
+        || at().is_some_and(|at| {
+            since.is_none_or(|since| at >= since) && until.is_none_or(|until| at <= until)
+        })
+}
+
+fn has_text(job: &Job, text: &str) -> bool {
+    let parameters = job.spec.parameters.iter().flatten();
+    parameters.into_iter().any(|(name, value)| name.contains(text) || value.contains(text))
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scan {
+    /// The jobs that match, newest first.
+    pub jobs: Vec<Arc<Job>>,
+    /// The last place that was looked at, if there are more behind it.
+    pub stopped: Option<ListKey>,
 }
 
 /// Why a job that can be claimed is not claimed.
@@ -126,6 +240,11 @@ impl State {
     /// How many commands have been applied.
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// [`Job::sequence`] of the last job that was created.
+    pub fn last_job(&self) -> u64 {
+        self.last_job
     }
 
     /// A job that is not over.
@@ -214,24 +333,53 @@ impl State {
 
     /// Live jobs that match, newest first: those after `after` in that order, at most `limit`.
     pub fn list(&self, filter: &Filter, after: Option<ListKey>, limit: usize) -> Vec<Arc<Job>> {
-        if filter.is_running == Some(true) {
+        self.scan(filter, after, limit, usize::MAX).jobs
+    }
+
+    /// The same, but no more than `places_max` jobs are looked at.
+    pub fn scan(
+        &self,
+        filter: &Filter,
+        after: Option<ListKey>,
+        limit: usize,
+        places_max: usize,
+    ) -> Scan {
+        if filter.is_of_running() {
             return self.list_running(filter, after, limit);
         }
-        let upper = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.index
-            .keys(filter.action.as_deref(), filter.worker)
-            .into_iter()
-            .flat_map(|keys| keys.range((Bound::Unbounded, upper)).rev())
-            .map(|key| self.expect_job(key.id))
-            .filter(|job| filter.matches(job))
-            .take(limit)
-            .map(Arc::clone)
-            .collect()
+        let mut scan = Scan::default();
+        let until = filter.until.map(ListKey::end_of);
+        let lower = filter.since.map_or(ListKey::default(), ListKey::start_of);
+        // Of two upper bounds the lower one counts, and what is excluded is.
+        let upper = match (after, until) {
+            (Some(after), Some(until)) if until < after => Bound::Included(until),
+            (Some(after), _) => Bound::Excluded(after),
+            (None, Some(until)) => Bound::Included(until),
+            (None, None) => Bound::Unbounded,
+        };
+        if matches!(upper, Bound::Included(key) | Bound::Excluded(key) if key < lower) {
+            return scan;
+        }
+        let keys = self.index.keys(filter.action.as_deref(), filter.worker);
+        let keys = keys.into_iter().flat_map(|keys| keys.range((Bound::Included(lower), upper)));
+        let mut last = None;
+        for (looked_at, key) in keys.rev().enumerate() {
+            if scan.jobs.len() >= limit || looked_at >= places_max {
+                scan.stopped = last;
+                break;
+            }
+            last = Some(*key);
+            let job = self.expect_job(key.id);
+            if filter.matches(job) {
+                scan.jobs.push(Arc::clone(job));
+            }
+        }
+        scan
     }
 
     /// The workers know what they run, and the family who waits for children, so that the waiting
     /// jobs need not be walked over.
-    fn list_running(&self, filter: &Filter, after: Option<ListKey>, limit: usize) -> Vec<Arc<Job>> {
+    fn list_running(&self, filter: &Filter, after: Option<ListKey>, limit: usize) -> Scan {
         let mut jobs: Vec<_> = self
             .workers
             .values()
@@ -243,8 +391,10 @@ impl State {
             .map(Arc::clone)
             .collect();
         jobs.sort_by_key(|job| std::cmp::Reverse(ListKey::of(job)));
+        let is_cut = jobs.len() > limit;
         jobs.truncate(limit);
-        jobs
+        let stopped = jobs.last().map(|job| ListKey::of(job)).filter(|_| is_cut);
+        Scan { jobs, stopped }
     }
 
     /// Why a job waits; `None` if it does not.

@@ -13,6 +13,7 @@ use crate::invariant::{self, Violation};
 use crate::job::Job;
 use crate::limits;
 use crate::outcome::{Event, Outcome, Refusal, Reply};
+use crate::pause::Pause;
 use crate::query::ListKey;
 use crate::queue::Queue;
 use crate::recent::Recent;
@@ -45,8 +46,8 @@ pub struct State {
     pub(crate) later: BTreeSet<ListKey>,
     /// Claimable jobs that expire, in this order.
     pub(crate) expiring: BTreeSet<(Timestamp, JobId)>,
-    /// The actions whose queues are paused, and since when.
-    pub(crate) paused: BTreeMap<String, Timestamp>,
+    /// The actions whose queues are paused.
+    pub(crate) paused: BTreeMap<String, Pause>,
     /// Claimable jobs up to this key are in the queue.
     pub(crate) due_mark: ListKey,
     pub(crate) workers: BTreeMap<WorkerId, Arc<Worker>>,
@@ -79,8 +80,8 @@ pub struct Parts {
     pub jobs: Vec<Arc<Job>>,
     /// All workers.
     pub workers: Vec<Arc<Worker>>,
-    /// The actions whose queues are paused, and since when.
-    pub paused: Vec<(String, Timestamp)>,
+    /// The actions whose queues are paused.
+    pub paused: Vec<(String, Pause)>,
     /// The jobs that ended last, oldest first, each with the command that ended it.
     pub recently_ended: Vec<(u64, JobId)>,
     /// The command that ended the last job that is not remembered any more.
@@ -127,7 +128,9 @@ impl State {
             Command::Cancel { job } => cancel::cancel(self, t, job),
             Command::Delete { job } => Ok(cancel::delete(self, t, job)),
             Command::Bulk(bulk) => bulk::apply(self, t, *bulk),
-            Command::PauseQueue { action } => pause::pause(self, t, action),
+            Command::PauseQueue { action, by, reason } => {
+                pause::pause(self, t, action, (by, reason))
+            }
             Command::ResumeQueue { action } => Ok(pause::resume(self, t, action)),
             Command::SetCapacity { worker, capacity } => {
                 lease::set_capacity(self, t, worker, capacity)
@@ -196,7 +199,11 @@ impl State {
             due_mark: self.due_mark,
             jobs: self.jobs.values().map(Arc::clone).collect(),
             workers: self.workers.values().map(Arc::clone).collect(),
-            paused: self.paused.iter().map(|(action, at)| (action.clone(), *at)).collect(),
+            paused: self
+                .paused
+                .iter()
+                .map(|(action, pause)| (action.clone(), pause.clone()))
+                .collect(),
             recently_ended: self.recent.iter().collect(),
             recently_ended_floor: self.recent.floor(),
             crons: self.crons.values().map(Arc::clone).collect(),

@@ -8,5 +8,7 @@ mod bounds {
     mod configuration;
     mod family;
     mod limits;
+    mod policies;
+    mod room;
     mod tokens;
 }

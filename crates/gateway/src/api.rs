@@ -4,6 +4,7 @@ mod access;
 mod action_configs;
 mod actions;
 mod audit;
+mod bulk;
 mod crons;
 mod error;
 mod events;
@@ -12,7 +13,9 @@ pub(crate) mod health;
 mod idempotency;
 mod jobs;
 mod logs;
+mod queues;
 pub(crate) mod reason;
+mod selection;
 mod settings;
 mod tokens;
 mod workers;
@@ -20,21 +23,24 @@ mod workers;
 use std::sync::Arc;
 
 use stint_consensus::{ClusterStatus, Replica};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 pub(crate) use access::{Caller, Whence};
 pub(crate) use action_configs::ActionConfigForm;
 pub(crate) use actions::ActionView;
 pub(crate) use audit::{AuditQuery, result};
+pub(crate) use bulk::{BulkForm, BulkView};
 pub(crate) use crons::{CronForm, CronView, PreviewQuery, missed_window};
 pub(crate) use error::ApiError;
 pub(crate) use events::{Message, Place, Subject, Topics, WatchQuery, WatchReader};
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use jobs::{JobView, JobsQuery, JobsReader, Submission, latest};
 pub(crate) use logs::{LogQuery, LogReader, Page, source};
+pub(crate) use selection::Selection;
 pub(crate) use settings::SettingsForm;
 pub(crate) use tokens::TokenRequest;
 
+use crate::clients::{Share, Shares, Taken, Turn, Turns};
 use crate::config::Config;
 use crate::limits;
 use crate::metrics::Metrics;
@@ -47,7 +53,9 @@ pub(crate) struct Api {
     /// Whether callers need no token while the cluster has none.
     is_open: bool,
     hub: Arc<Hub>,
-    followers: Arc<Semaphore>,
+    followers: Arc<Shares>,
+    calls: Arc<Turns>,
+    pages: Arc<Turns>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -55,9 +63,13 @@ impl Api {
     /// The operations on `replica`, until `stopping` becomes true.
     pub(crate) fn new(replica: Replica, config: &Config, stopping: watch::Receiver<bool>) -> Self {
         let hub = Arc::new(Hub::default());
-        let followers = Arc::new(Semaphore::new(config.followers_max));
+        let followers_each = config.followers_max / limits::FOLLOWERS_PER_ONE_OF_A_CLIENT;
+        let followers = Arc::new(Shares::new(config.followers_max, followers_each));
+        let calls = Arc::new(Turns::new(config.calls_at_once));
+        let pages = Arc::new(Turns::new(config.pages_at_once));
         let metrics = Metrics::new(replica.clone());
-        Self { replica, metrics, is_open: config.is_open, hub, followers, stopping }
+        let is_open = config.is_open;
+        Self { replica, metrics, is_open, hub, followers, calls, pages, stopping }
     }
 
     /// Tells followers what happens to their jobs, until the gateway stops. Runs once.
@@ -71,11 +83,28 @@ impl Api {
     }
 
     /// A place among those who read for as long as something happens.
-    fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        Arc::clone(&self.followers).try_acquire_owned().map_err(|_| {
-            let message = "too many requests follow jobs or watch the log; try another replica";
-            ApiError::TooManyRequests(message.to_owned())
+    fn place(&self, caller: &Caller) -> Result<Share, ApiError> {
+        let client = caller.client();
+        self.followers.take(client.clone()).map_err(|taken| {
+            let message = match taken {
+                Taken::All => "too many requests follow jobs or watch the log".to_owned(),
+                Taken::Own(each) => format!(
+                    "{client}: {each} requests follow jobs or watch the log on this replica, which \
+                     is all that one client may have"
+                ),
+            };
+            ApiError::TooManyRequests(format!("{message}; try another replica"))
         })
+    }
+
+    /// The caller's turn to change something, or to read one record.
+    async fn turn_to_call(&self, caller: &Caller) -> Result<Turn, stint_consensus::Error> {
+        turn(&self.calls, caller).await
+    }
+
+    /// The caller's turn to read a page.
+    async fn turn_to_page(&self, caller: &Caller) -> Result<Turn, stint_consensus::Error> {
+        turn(&self.pages, caller).await
     }
 
     /// What this replica knows of its cluster, leader or not.
@@ -108,6 +137,19 @@ impl Api {
         let waited = limits::READY_TIMEOUT.as_secs();
         Err(format!("this replica did not catch up with its leader within {waited} s"))
     }
+}
+
+/// The caller's turn, if it comes in time.
+async fn turn(turns: &Arc<Turns>, caller: &Caller) -> Result<Turn, stint_consensus::Error> {
+    let client = caller.client();
+    let turn = tokio::time::timeout(limits::TURN_WAIT_MAX, turns.take(&client)).await;
+    turn.map_err(|_| {
+        let waited = limits::TURN_WAIT_MAX.as_secs();
+        stint_consensus::Error::Unavailable(format!(
+            "{client}: this replica has more to do than it can, and it was not this request's turn \
+             within {waited} s; try again, or ask another replica"
+        ))
+    })
 }
 
 /// Returns once the flag is true, or nobody is left who could make it so.

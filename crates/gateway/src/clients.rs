@@ -1,7 +1,9 @@
-//! What each client may ask of this replica: so many requests a second, and so many at once, so
-//! that one that shouts takes nothing from the others.
+//! What each client may ask of this replica: so many requests a second, and so many at once; and
+//! whose turn it is. So one that shouts takes nothing from the others.
 
 mod bucket;
+mod shares;
+mod turns;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -13,6 +15,9 @@ use crate::api::ApiError;
 use crate::config::Config;
 use crate::limits;
 use bucket::{Bucket, Rate};
+
+pub(crate) use shares::{Share, Shares, Taken};
+pub(crate) use turns::{Turn, Turns};
 
 /// Whose requests are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -120,6 +125,13 @@ impl Clients {
     /// A panic of a holder cannot leave more than a count that is too high.
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Whose it is.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 }
 

@@ -29,8 +29,14 @@ pub struct Config {
     pub connections_max: usize,
     /// Requests at a time; more are refused with `TOO_MANY_REQUESTS`.
     pub requests_max: usize,
-    /// Requests at a time that follow the output of a job; more are refused.
+    /// Requests at a time that follow the output of a job; more are refused. One client may have half
+    /// of them.
     pub followers_max: usize,
+    /// Changes, and reads of one record, that are carried out at a time. Where more wait, clients take
+    /// turns.
+    pub calls_at_once: usize,
+    /// Pages of lists that are read at a time. Here too, clients take turns.
+    pub pages_at_once: usize,
     /// Requests a second of one client, which is the user of a token, or else an address; more are
     /// refused. Twice as many are taken at once.
     pub requests_per_second: NonZeroU32,
@@ -57,6 +63,8 @@ impl Default for Config {
             connections_max: limits::CONNECTIONS_MAX,
             requests_max: limits::REQUESTS_MAX,
             followers_max: limits::FOLLOWERS_MAX,
+            calls_at_once: limits::CALLS_AT_ONCE,
+            pages_at_once: limits::pages_at_once(),
             requests_per_second: limits::REQUESTS_PER_SECOND,
             requests_at_once: limits::REQUESTS_AT_ONCE,
             is_open: false,

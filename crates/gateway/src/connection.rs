@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
 use crate::api::stopped;
-use crate::clients::Place;
+use crate::clients::{Client, Place};
 use crate::config::Config;
 use crate::inbound::LargeBody;
 use crate::limits;
@@ -125,6 +125,12 @@ impl InFlight {
     pub(crate) fn keep(&self, large_body: LargeBody) {
         // A body turns large once, so the place is empty.
         let _unused = self.large_body.set(large_body);
+    }
+
+    /// Who asks, as far as it is known: somebody without a token is an address.
+    pub(crate) fn client(&self) -> Client {
+        let stranger = || Client::new(None, self.activity.peer.ip());
+        self.place.get().map_or_else(stranger, |place| place.client().clone())
     }
 
     /// Holds a place among the requests of the client until the request is over.

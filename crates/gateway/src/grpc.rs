@@ -9,6 +9,7 @@ mod deadline;
 mod events;
 mod health;
 mod jobs;
+mod queues;
 mod settings;
 mod shape;
 mod status;
@@ -27,6 +28,7 @@ use stint_proto::v0::cluster_server::ClusterServer;
 use stint_proto::v0::crons_server::CronsServer;
 use stint_proto::v0::events_server::EventsServer;
 use stint_proto::v0::jobs_server::JobsServer;
+use stint_proto::v0::queues_server::QueuesServer;
 use stint_proto::v0::settings_server::SettingsServer;
 use stint_proto::v0::tokens_server::TokensServer;
 use stint_proto::v0::workers_server::WorkersServer;
@@ -85,7 +87,11 @@ pub(crate) fn router(api: &Arc<Api>) -> Result<(Router, Health), Error> {
     let settings = SettingsServer::new(settings::Service(Arc::clone(api)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(max);
+    let queues = QueuesServer::new(queues::Service(Arc::clone(api)))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max);
     let routes = Routes::new(jobs)
+        .add_service(queues)
         .add_service(workers)
         .add_service(crons)
         .add_service(actions)

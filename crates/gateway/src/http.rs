@@ -14,6 +14,7 @@ mod list;
 mod logs;
 pub(crate) mod probes;
 mod query;
+mod queues;
 mod settings;
 mod shape;
 mod sse;
@@ -76,11 +77,16 @@ async fn operate(
     let id = id_in_path(&id);
     let query = request.uri().query().unwrap_or_default();
     match operation {
-        Operation::ListJobs => jobs::list(api, query).await,
+        Operation::ListJobs => jobs::list(api, &caller, query).await,
         Operation::SubmitJob => jobs::submit(api, &caller, request).await,
         Operation::GetJob => jobs::get(api, &caller, &id).await,
         Operation::DeleteJob => jobs::delete(api, &caller, &id).await,
         Operation::CancelJob => jobs::cancel(api, &caller, &id).await,
+        Operation::RetryJob => jobs::retry(api, &caller, &id, request.headers()).await,
+        Operation::BulkJobs => jobs::bulk(api, &caller, request).await,
+        Operation::ListQueues => queues::list(api).await,
+        Operation::PauseQueue => queues::pause(api, &caller, &id, request).await,
+        Operation::ResumeQueue => queues::resume(api, &caller, &id).await,
         Operation::GetJobLogs => {
             logs::get(api, &caller, &id, kind, (query, request.headers())).await
         }
@@ -111,7 +117,7 @@ async fn operate(
         Operation::ListTokens => tokens::list(api).await,
         Operation::CreateToken => tokens::create(api, &caller, request).await,
         Operation::RevokeToken => tokens::revoke(api, &caller, &id).await,
-        Operation::ListAudit => audit::list(api, query).await,
+        Operation::ListAudit => audit::list(api, &caller, query).await,
     }
 }
 

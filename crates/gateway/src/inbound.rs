@@ -8,11 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use thiserror::Error;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 use tonic::Status;
 
 use crate::api::ApiError;
+use crate::clients::{Share, Shares, Taken};
 use crate::connection::InFlight;
 use crate::grpc;
 use crate::limits;
@@ -24,12 +24,12 @@ pub(crate) struct Inbound {
     /// Made when the client is first waited for: most bodies come together with their head.
     timer: Option<Pin<Box<Sleep>>>,
     bytes: usize,
-    large_bodies: Arc<Semaphore>,
+    large_bodies: Arc<Shares>,
     in_flight: Arc<InFlight>,
 }
 
 /// The right to hold a large body, for as long as its request is under way.
-pub(crate) type LargeBody = OwnedSemaphorePermit;
+pub(crate) type LargeBody = Share;
 
 /// Why a body did not come in whole. The gRPC door finds its status as the source.
 #[derive(Debug, Error)]
@@ -58,7 +58,7 @@ impl Inbound {
     pub(crate) fn new(
         incoming: Incoming,
         timeout: Duration,
-        large_bodies: Arc<Semaphore>,
+        large_bodies: Arc<Shares>,
         in_flight: Arc<InFlight>,
     ) -> Self {
         Self { incoming, timeout, timer: None, bytes: 0, large_bodies, in_flight }
@@ -71,10 +71,17 @@ impl Inbound {
         if !was_small || self.bytes <= limits::SMALL_BODY_BYTES_MAX {
             return Ok(());
         }
-        let Ok(permit) = Arc::clone(&self.large_bodies).try_acquire_owned() else {
-            let message = "too many large requests are under way; try again";
-            return Err(InboundError::refused(ApiError::TooManyRequests(message.to_owned())));
-        };
+        let client = self.in_flight.client();
+        let permit = self.large_bodies.take(client.clone()).map_err(|taken| {
+            let message = match taken {
+                Taken::All => "too many large requests are under way; try again".to_owned(),
+                Taken::Own(each) => format!(
+                    "{client}: {each} large requests are under way on this replica, which is all \
+                     that one client may have; try again when one has ended"
+                ),
+            };
+            InboundError::refused(ApiError::TooManyRequests(message))
+        })?;
         self.in_flight.keep(permit);
         Ok(())
     }

@@ -31,6 +31,9 @@ pub(crate) const SMALL_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Large bodies at one time: with gRPC's 4 MiB a message that is 256 MiB.
 pub(crate) const LARGE_BODIES_MAX: usize = 64;
 
+/// Of these one client's: reading a megabyte of JSON takes milliseconds, for which others wait.
+pub(crate) const LARGE_BODIES_OF_CLIENT_MAX: usize = 16;
+
 /// How deep a JSON body may be nested. The parser recurses, and forms are three deep.
 pub(crate) const JSON_DEPTH_MAX: usize = 64;
 
@@ -101,8 +104,25 @@ pub(crate) const CONNECTIONS_MAX: usize = 4_096;
 /// Default: requests at a time, of all connections.
 pub(crate) const REQUESTS_MAX: usize = 4_096;
 
-/// Default: requests at a time that follow the output of a job, or watch the log.
-pub(crate) const FOLLOWERS_MAX: usize = 1_024;
+/// Default: requests at a time that follow the output of a job, or watch the log: some 60 MB, if
+/// nothing happens.
+pub(crate) const FOLLOWERS_MAX: usize = 2_048;
+
+/// Of so many followers one may be the same client's.
+pub(crate) const FOLLOWERS_PER_ONE_OF_A_CLIENT: usize = 2;
+
+/// Default: changes, and reads of one record, that are carried out at a time: enough that the log
+/// is written in large groups, also where a sync or a network takes 20 ms, and few enough that
+/// whoever comes when all are taken does not wait long for the next turn.
+pub(crate) const CALLS_AT_ONCE: usize = 256;
+
+/// Pages that are read at a time for each processor: they are work for the processor and the disk,
+/// and more of them at once would only slow each other and all else down.
+pub(crate) const PAGES_PER_PROCESSOR: usize = 4;
+
+/// How long a request waits for its turn. With no leader each turn takes as long as a proposal
+/// waits, and then it is better said than waited for.
+pub(crate) const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Default: requests a second of one client. A replica serves some ten thousand a second at best, so
 /// that honest load tools are not held up, and a loop gone wild does not keep others waiting long.
@@ -113,7 +133,8 @@ pub(crate) const REQUESTS_PER_SECOND: NonZeroU32 = nonzero(20_000);
 pub(crate) const BURST_SECONDS: u32 = 2;
 
 /// Default: requests at a time of one client: half of [`REQUESTS_MAX`], so that none takes all, and
-/// twice [`FOLLOWERS_MAX`], so that one that follows all it can still gets other answers.
+/// twice its part of [`FOLLOWERS_MAX`], so that one that follows all it can still gets other
+/// answers.
 pub(crate) const REQUESTS_AT_ONCE: NonZeroU32 = nonzero(2_048);
 
 /// Clients whose requests are counted, about 4 MB: four times [`REQUESTS_MAX`], so that there is
@@ -155,6 +176,12 @@ pub(crate) const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
 /// How long no connection is accepted after accepting failed: file descriptors may have run out.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Default: pages that are read at a time.
+pub(crate) fn pages_at_once() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    processors * PAGES_PER_PROCESSOR
+}
+
 /// A number that is not zero, as the compiler sees.
 const fn nonzero(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("the number is not zero")
@@ -171,3 +198,18 @@ pub(crate) const METRICS_ACTIONS_MAX: usize = 100;
 
 /// Attempts that a job shows beside the rest of its record. `/jobs/{id}/attempts` has more.
 pub(crate) const ATTEMPTS_SHOWN: usize = 16;
+
+/// Bytes of a text that is looked for in parameters.
+pub(crate) const TEXT_BYTES_MAX: usize = 256;
+
+/// How long one request goes on with a bulk; the next one goes on from there.
+pub(crate) const BULK_TIME: Duration = Duration::from_secs(5);
+
+/// Bytes of jobs in one entry of a bulk that retries: a few of these are under way at a time.
+pub(crate) const BULK_BYTES_MAX: usize = 1024 * 1024;
+
+/// What a job takes in an entry beside its parameters, at most about.
+pub(crate) const BULK_JOB_BYTES: usize = 512;
+
+/// Ids of jobs that the answer to a bulk shows.
+pub(crate) const BULK_IDS_SHOWN: usize = 20;

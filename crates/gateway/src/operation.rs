@@ -16,6 +16,10 @@ pub enum Operation {
     DeleteJob,
     /// Cancels a job.
     CancelJob,
+    /// Runs a job that is over once more.
+    RetryJob,
+    /// Does the same to many jobs.
+    BulkJobs,
     /// The output of a job, so far or until it ends.
     GetJobLogs,
     /// The runs of a job.
@@ -28,6 +32,12 @@ pub enum Operation {
     DrainWorker,
     /// Has a worker take jobs again.
     ResumeWorker,
+    /// The queues of all actions.
+    ListQueues,
+    /// Has no job of an action claimed for now.
+    PauseQueue,
+    /// Has the jobs of an action claimed again.
+    ResumeQueue,
     /// All crons.
     ListCrons,
     /// Creates the cron of an action, or puts it in the place of the former one.
@@ -81,16 +91,21 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 39] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
         Self::DeleteJob,
         Self::CancelJob,
+        Self::RetryJob,
+        Self::BulkJobs,
         Self::GetJobLogs,
         Self::ListJobAttempts,
         Self::ListWorkers,
         Self::SetWorkerCapacity,
+        Self::ListQueues,
+        Self::PauseQueue,
+        Self::ResumeQueue,
         Self::DrainWorker,
         Self::ResumeWorker,
         Self::ListCrons,
@@ -126,6 +141,11 @@ impl Operation {
             Self::GetJob => (Method::GET, "/jobs/{id}"),
             Self::DeleteJob => (Method::DELETE, "/jobs/{id}"),
             Self::CancelJob => (Method::POST, "/jobs/{id}/cancel"),
+            Self::RetryJob => (Method::POST, "/jobs/{id}/retry"),
+            Self::BulkJobs => (Method::POST, "/jobs/bulk"),
+            Self::ListQueues => (Method::GET, "/queues"),
+            Self::PauseQueue => (Method::POST, "/queues/{id}/pause"),
+            Self::ResumeQueue => (Method::POST, "/queues/{id}/resume"),
             Self::GetJobLogs => (Method::GET, "/jobs/{id}/logs"),
             Self::ListJobAttempts => (Method::GET, "/jobs/{id}/attempts"),
             Self::ListWorkers => (Method::GET, "/workers"),
@@ -166,6 +186,11 @@ impl Operation {
             Self::GetJob => ("stint.v0.Jobs", "GetJob"),
             Self::DeleteJob => ("stint.v0.Jobs", "DeleteJob"),
             Self::CancelJob => ("stint.v0.Jobs", "CancelJob"),
+            Self::RetryJob => ("stint.v0.Jobs", "RetryJob"),
+            Self::BulkJobs => ("stint.v0.Jobs", "BulkJobs"),
+            Self::ListQueues => ("stint.v0.Queues", "ListQueues"),
+            Self::PauseQueue => ("stint.v0.Queues", "PauseQueue"),
+            Self::ResumeQueue => ("stint.v0.Queues", "ResumeQueue"),
             Self::GetJobLogs => ("stint.v0.Jobs", "GetJobLogs"),
             Self::ListJobAttempts => ("stint.v0.Jobs", "ListJobAttempts"),
             Self::ListWorkers => ("stint.v0.Workers", "ListWorkers"),
@@ -225,6 +250,7 @@ impl Operation {
             | Self::GetJobLogs
             | Self::ListJobAttempts
             | Self::ListWorkers
+            | Self::ListQueues
             | Self::ListCrons
             | Self::GetCron
             | Self::GetCronHistory
@@ -239,6 +265,10 @@ impl Operation {
             Self::SubmitJob
             | Self::DeleteJob
             | Self::CancelJob
+            | Self::RetryJob
+            | Self::BulkJobs
+            | Self::PauseQueue
+            | Self::ResumeQueue
             | Self::SetWorkerCapacity
             | Self::DrainWorker
             | Self::ResumeWorker

@@ -21,7 +21,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::api::{Api, ApiError, Caller, Whence};
-use crate::clients::{Client, Clients};
+use crate::clients::{Client, Clients, Shares};
 use crate::config::Config;
 use crate::connection::{Activity, InFlight};
 use crate::cors::Cors;
@@ -47,7 +47,7 @@ pub(crate) struct Outside {
     config: Config,
     requests: Arc<Semaphore>,
     clients: Arc<Clients>,
-    large_bodies: Arc<Semaphore>,
+    large_bodies: Arc<Shares>,
     cors: Cors,
     ids: RequestIds,
 }
@@ -67,7 +67,10 @@ impl Outside {
             grpc,
             requests: Arc::new(Semaphore::new(config.requests_max)),
             clients: Arc::new(Clients::new(&config)),
-            large_bodies: Arc::new(Semaphore::new(limits::LARGE_BODIES_MAX)),
+            large_bodies: Arc::new(Shares::new(
+                limits::LARGE_BODIES_MAX,
+                limits::LARGE_BODIES_OF_CLIENT_MAX,
+            )),
             cors: Cors::new(Arc::clone(&config.allowed_origins)),
             ids: RequestIds::new(),
             config,

@@ -17,6 +17,7 @@ pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod cron;
 pub(crate) mod job;
+pub(crate) mod queue;
 pub(crate) mod settings;
 pub(crate) mod token;
 
@@ -146,6 +147,9 @@ pub(crate) enum Command {
     /// Submit jobs, look at them, cancel and delete them.
     #[command(subcommand)]
     Job(job::Command),
+    /// Look at the queues of actions, and pause and resume them.
+    #[command(subcommand)]
+    Queue(queue::Command),
     /// Look at workers, and change what they have.
     #[command(subcommand)]
     Worker(Worker),

@@ -3,9 +3,11 @@
 pub(crate) mod action;
 pub(crate) mod action_config;
 pub(crate) mod audit;
+pub(crate) mod bulk;
 pub(crate) mod cluster;
 pub(crate) mod cron;
 pub(crate) mod job;
+pub(crate) mod queue;
 pub(crate) mod settings;
 pub(crate) mod token;
 pub(crate) mod watch;

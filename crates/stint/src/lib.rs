@@ -74,6 +74,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         }
         Command::Dev(args) => command::runtime()?.block_on(dev::run(args)),
         Command::Job(args) => command::runtime()?.block_on(command::job::run(&caller()?, args)),
+        Command::Queue(args) => command::runtime()?.block_on(command::queue::run(&caller()?, args)),
         Command::Worker(args) => {
             command::runtime()?.block_on(command::worker::run(&caller()?, args))
         }

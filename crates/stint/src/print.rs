@@ -71,6 +71,20 @@ pub(crate) fn note(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
+/// What was done to many jobs, in words.
+pub(crate) fn bulk_in_words(total: &stint_client::v0::BulkJobsResponse) -> String {
+    let (operation, matched) = (&total.operation, total.matched);
+    if total.dry_run {
+        return format!("{operation}: {matched} jobs; nothing is changed (--dry-run)");
+    }
+    let left = if total.refused == 0 {
+        String::new()
+    } else {
+        format!(", {} left as they are", total.refused)
+    };
+    format!("{operation}: {} of {matched} jobs{left}", total.changed)
+}
+
 /// Says what went wrong, and what can be done.
 pub(crate) fn error(error: &anyhow::Error) {
     note(&format!("stint: {error:#}"));
@@ -151,6 +165,27 @@ impl Printer {
         match self.0 {
             Output::Table => line(&table::attempts(&runs.attempts)),
             Output::Json => json(&json::Attempts::of(runs)),
+        }
+    }
+
+    /// What was done to many jobs, or would be.
+    pub(crate) fn bulk(self, total: &stint_client::v0::BulkJobsResponse) -> Result<(), Error> {
+        match self.0 {
+            Output::Table if total.dry_run => {
+                total.ids.iter().try_for_each(|id| line(id))?;
+                note(&bulk_in_words(total));
+                Ok(())
+            }
+            Output::Table => line(&bulk_in_words(total)),
+            Output::Json => json(&json::Bulk::of(total)),
+        }
+    }
+
+    /// Queues of actions.
+    pub(crate) fn queues(self, queues: &[stint_client::v0::Queue]) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => line(&table::queues(queues)),
+            Output::Json => json(&json::Queues::of(queues)),
         }
     }
 

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use stint_consensus::{Origin, Replica};
+use stint_consensus::{AuditFilter, Error, Origin, Replica};
 use stint_core::{Command, TokenHash, TokenId};
 
 use crate::args::token::ResetAdmin;
@@ -20,6 +20,12 @@ use crate::{init, print};
 
 /// What the audit log says instead of a request id.
 const REQUEST_ID: &str = "reset-admin";
+
+/// The name of the command in the audit log.
+const OPERATION: &str = "ResetAdmin";
+
+/// Records of the audit log that are looked through at a time.
+const AUDIT_PAGE: usize = 10_000;
 
 pub(crate) fn run(args: &ResetAdmin) -> anyhow::Result<Exit> {
     let config = Config::load(&args.layered.layers()?)?;
@@ -70,10 +76,16 @@ pub(crate) async fn carry_out(
         request_id: REQUEST_ID.to_owned(),
         ..Origin::default()
     };
+    let id = TokenId::of(hash);
     loop {
-        match replica.propose_for(&origin, Command::ResetAdmin { hash }).await {
+        let outcome = match was_brought(replica, id).await {
+            // This replica was killed between the entry and the removal of the file.
+            Ok(true) => break,
+            Ok(false) => replica.propose_for(&origin, Command::ResetAdmin { hash }).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
             Ok(Ok(_)) => {
-                let id = TokenId::of(hash);
                 tracing::warn!(%id, "a token of an administrator was drawn on this machine, and is good from now on");
                 break;
             }
@@ -92,4 +104,26 @@ pub(crate) async fn carry_out(
         .and_then(|()| fs::File::open(data_dir)?.sync_all())
         .with_context(|| format!("{}: cannot be removed, and must not stay", file.display()))?;
     std::future::pending().await
+}
+
+/// Whether the token has been brought into the cluster by an earlier life of this replica. It may have
+/// been revoked since.
+async fn was_brought(replica: &Replica, id: TokenId) -> Result<bool, Error> {
+    let id = id.to_string();
+    // Nobody asked for it, by name.
+    let filter = AuditFilter { user: Some(String::new()), since: None };
+    let mut start = 0;
+    loop {
+        let page = replica.audit(&filter, start, AUDIT_PAGE).await?;
+        let mut records = page.iter();
+        if records.any(|record| {
+            record.operation == OPERATION && record.object == id && record.refusal.is_none()
+        }) {
+            return Ok(true);
+        }
+        if page.len() < AUDIT_PAGE {
+            return Ok(false);
+        }
+        start += page.len();
+    }
 }

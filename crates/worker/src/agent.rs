@@ -16,7 +16,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::config::{Action, Config};
 use crate::inventory::Inventory;
-use crate::limits::PAUSE_MIN;
+use crate::limits::{LEFTOVER_PAUSE, PAUSE_MIN};
 use crate::proc::Mark;
 use crate::run::{Context, sleep_until};
 
@@ -66,6 +66,10 @@ pub(crate) struct Agent {
     /// At most one search for processes that are to be ended.
     searches: JoinSet<Searched>,
     search_at: Instant,
+    /// The next pause after a search that has found something.
+    search_pause: Duration,
+    /// When it was last said that a search has found something, if nothing has been in between.
+    search_told_at: Option<Instant>,
 
     farewell: Option<Farewell>,
     /// When what runs is to be stopped, because an operator has given this worker so long to drain.
@@ -145,6 +149,8 @@ impl Agent {
             ended_marks: BTreeSet::new(),
             searches: JoinSet::new(),
             search_at: Instant::now(),
+            search_pause: LEFTOVER_PAUSE,
+            search_told_at: None,
             farewell: None,
             drained_at: None,
             stopped: None,

@@ -112,8 +112,13 @@ pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// The pause after a registration that was refused: an operator has to do something first.
 pub(crate) const REFUSED_PAUSE: Duration = Duration::from_secs(10);
 
-/// Between two looks for processes that were killed and are not gone yet.
+/// Between two looks for processes that were killed and are not gone yet, doubled with each look.
 pub(crate) const LEFTOVER_PAUSE: Duration = Duration::from_millis(20);
+/// The longest such pause: what is left then waits for the kernel.
+pub(crate) const LEFTOVER_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Of processes that stay though they are killed one line in this time is logged.
+pub(crate) const LEFTOVER_LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Between two searches for what runs that have ended left behind. A search looks at every
 /// process of the machine, so that many short jobs share one.

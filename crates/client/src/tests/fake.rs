@@ -199,6 +199,14 @@ impl Jobs for Service {
         self.done("cancel").await
     }
 
+    async fn retry_job(&self, _: Request<v0::RetryJobRequest>) -> Reply<v0::Job> {
+        self.job("retry").await
+    }
+
+    async fn bulk_jobs(&self, _: Request<v0::BulkJobsRequest>) -> Reply<v0::BulkJobsResponse> {
+        self.done("bulk").await
+    }
+
     async fn list_job_attempts(
         &self,
         _: Request<v0::ListJobAttemptsRequest>,

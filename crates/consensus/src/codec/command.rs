@@ -76,7 +76,7 @@ fn to_wire(command: &Command) -> Wire {
         Command::Tick => Wire::Tick(pb::Tick {}),
         Command::Submit(new) => Wire::Submit(submit(new)),
         Command::Bulk(jobs) => Wire::Bulk(bulk(jobs)),
-        Command::PauseQueue { action } => Wire::PauseQueue(action_ref(action)),
+        Command::PauseQueue { action, by, reason } => pause_queue(action, by, reason),
         Command::ResumeQueue { action } => Wire::ResumeQueue(action_ref(action)),
         Command::Cancel { job } => Wire::Cancel(pb::JobRef { job: job_bytes(*job) }),
         Command::Delete { job } => Wire::Delete(pb::JobRef { job: job_bytes(*job) }),
@@ -142,13 +142,20 @@ fn to_wire(command: &Command) -> Wire {
     }
 }
 
+fn pause_queue(action: &str, by: &str, reason: &str) -> Wire {
+    let (action, by, reason) = (action.to_owned(), by.to_owned(), reason.to_owned());
+    Wire::PauseQueue(pb::PauseQueue { action, by, reason })
+}
+
 fn from_wire(command: Wire) -> Decoded<Command> {
     let by = |by: &pb::WorkerRef| Ok((worker_id(by.worker)?, Epoch(by.epoch)));
     Ok(match command {
         Wire::Tick(_) => Command::Tick,
         Wire::Submit(new) => Command::Submit(submit_of(new)?),
         Wire::Bulk(jobs) => Command::Bulk(Box::new(bulk_of(jobs)?)),
-        Wire::PauseQueue(of) => Command::PauseQueue { action: of.action },
+        Wire::PauseQueue(of) => {
+            Command::PauseQueue { action: of.action, by: of.by, reason: of.reason }
+        }
         Wire::ResumeQueue(of) => Command::ResumeQueue { action: of.action },
         Wire::Cancel(of) => Command::Cancel { job: job_id(&of.job)? },
         Wire::Delete(of) => Command::Delete { job: job_id(&of.job)? },

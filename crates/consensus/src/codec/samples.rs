@@ -200,7 +200,11 @@ fn of_queues() -> Vec<Command> {
         Command::Bulk(Box::new(Bulk::Cancel(vec![JOB, JobId::from_bytes([1; 16])]))),
         Command::Bulk(Box::new(Bulk::Delete(vec![JOB]))),
         Command::Bulk(Box::new(Bulk::Retry(vec![retry]))),
-        Command::PauseQueue { action: "encode".to_owned() },
+        Command::PauseQueue {
+            action: "encode".to_owned(),
+            by: "ann".to_owned(),
+            reason: "the disk is full".to_owned(),
+        },
         Command::ResumeQueue { action: "encode".to_owned() },
     ]
 }

@@ -2,8 +2,8 @@
 
 use prost::Message as _;
 use stint_core::{
-    Draining, Epoch, Generation, Incarnation, LeaseId, ListKey, Parts, Span, State, Timestamp,
-    Worker, WorkerStatus,
+    Draining, Epoch, Generation, Incarnation, LeaseId, ListKey, Parts, QueuePause, Span, State,
+    Timestamp, Worker, WorkerStatus,
 };
 use stint_proto::log::v1 as pb;
 
@@ -93,7 +93,8 @@ impl Restored {
             self.parts.action_configs.push(std::sync::Arc::new(action_config_of(config)?));
         }
         for paused in chunk.paused {
-            self.parts.paused.push((paused.action, at(paused.at_ms)));
+            let pause = QueuePause { at: at(paused.at_ms), by: paused.by, reason: paused.reason };
+            self.parts.paused.push((paused.action, pause));
         }
         for token in chunk.tokens {
             self.parts.tokens.push(std::sync::Arc::new(token_of(token)?));
@@ -119,10 +120,12 @@ pub(crate) fn encode_chunks(parts: &Parts) -> impl Iterator<Item = Vec<u8>> {
         .recently_ended
         .iter()
         .map(|(sequence, id)| pb::EndedJob { sequence: *sequence, job: job_bytes(*id) });
-    let mut paused = parts
-        .paused
-        .iter()
-        .map(|(action, since)| pb::PausedQueue { action: action.clone(), at_ms: since.as_ms() });
+    let mut paused = parts.paused.iter().map(|(action, pause)| pb::PausedQueue {
+        action: action.clone(),
+        at_ms: pause.at.as_ms(),
+        by: pause.by.clone(),
+        reason: pause.reason.clone(),
+    });
     let mut tokens = parts.tokens.iter().map(|record| token(record));
     let mut crons = parts.crons.iter().map(|record| cron(record));
     let mut configs = parts.action_configs.iter().map(|record| action_config(record));

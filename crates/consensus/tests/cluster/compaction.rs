@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use stint_consensus::{Keep, Replica};
-use stint_core::{
-    Change, Command, Compaction, Filter, Job, JobId, LeaseId, SettingsChange, limits,
-};
+use stint_consensus::{Keep, List, Replica};
+use stint_core::{Change, Command, Compaction, Job, JobId, LeaseId, SettingsChange, limits};
 use stint_storage::StateStore;
 
 use crate::harness::{Cluster, SHORT, timing, until};
@@ -58,7 +56,8 @@ async fn run(replica: &Replica, puppet: Puppet, count: usize) -> Vec<Arc<Job>> {
 }
 
 async fn list(replica: &Replica) -> Vec<Arc<Job>> {
-    replica.list_jobs(&Filter::default(), 0, 1_000).await.expect("a list")
+    let all = List { limit: 1_000, ..List::default() };
+    replica.list_jobs(&all).await.expect("a list").0
 }
 
 /// All of history as it lies on a disk: the order of ends, and the bytes of the records.

@@ -120,3 +120,91 @@ async fn output_that_was_lost_is_reported_until_it_was_fetched_again() {
         assert_eq!(found, [(0, line(0))]);
     }
 }
+
+/// A job with a hundred lines in batches of ten, of which replica `n` has on its disk those that begin
+/// with one of `kept[n]`, and no others.
+async fn torn(cluster: &Cluster, kept: [&[u64]; 3]) -> Arc<Job> {
+    let replica = cluster.replica(0);
+    let puppet = Puppet::register(replica, LONG).await;
+    let id = submit(replica).await;
+    let job = (id, puppet.claim(replica, id).await);
+    for first in (0..100).step_by(10) {
+        puppet.print(replica, job, first, first + 10).await;
+    }
+    puppet.finish(replica, job).await;
+    let record = read(replica, id).await;
+    let (day, id) = (record.created_at.day(), id.to_bytes());
+    for (number, kept) in kept.into_iter().enumerate() {
+        until("the lines to be here", async || cluster.lines_here(number, &record) == 100).await;
+        let output = &cluster.node(number).output;
+        let batches = output.read(day, &id, 0, 1 << 20).expect("its disk");
+        output.delete(day, &id).expect("a deletion");
+        for batch in batches.iter().filter(|batch| kept.contains(&batch.first_line)) {
+            let (first, count) = (batch.first_line, batch.line_count);
+            output.append(day, &id, first, count, &batch.bytes).expect("its disk");
+        }
+    }
+    record
+}
+
+/// The numbers of all lines that a replica gives, asked as those ask who read on behind each gap.
+async fn numbers(cluster: &Cluster, number: usize, job: &Job) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    let mut next = 0;
+    loop {
+        let found = cluster.replica(number).lines(job, next, 1_000).await.expect("lines");
+        let Some((last, _)) = found.last() else { return numbers };
+        next = last + 1;
+        for (found, text) in found {
+            assert_eq!(text, line(found), "replica {number}");
+            numbers.push(found);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_are_found_at_whichever_peer_has_them_and_behind_gaps_that_nobody_fills() {
+    let mut cluster = Cluster::start(timing(), SHORT).await;
+    // Nobody has 30 to 49 and 90 to 99. 10 to 19 only a follower of the asked one has, 60 to 79 only
+    // the other; and the next after the gap is at a peer, although the asked one has later ones.
+    let kept: [&[u64]; 3] = [&[0, 20, 80], &[10, 50, 80], &[50, 60, 70]];
+    let job = torn(&cluster, kept).await;
+    let there: Vec<_> = (0..30).chain(50..90).collect();
+    assert_eq!(numbers(&cluster, 0, &job).await, there);
+    assert_eq!(cluster.lines_here(0, &job), 30, "it keeps what it was given, up to the gap");
+    // Each of the others finds the same, on its own or now at the first.
+    for number in [2, 1] {
+        assert_eq!(numbers(&cluster, number, &job).await, there, "replica {number}");
+    }
+    // What all have by now, one has without the others.
+    cluster.stop(1).await;
+    cluster.stop(2).await;
+    let alone = cluster.replica(0).lines(&job, 20, 1_000).await.expect("its own lines");
+    assert_eq!(
+        alone.iter().map(|(number, _)| *number).collect::<Vec<_>>(),
+        (20..30).collect::<Vec<_>>()
+    );
+    let behind = cluster.replica(0).lines(&job, 50, 1_000).await.expect("its own lines");
+    assert_eq!(
+        behind.iter().map(|(number, _)| *number).collect::<Vec<_>>(),
+        (50..90).collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gap_that_only_a_peer_fills_that_is_cut_off_is_passed_over_until_it_is_back() {
+    let cluster = Cluster::with_relays(timing(), SHORT).await;
+    let job = torn(&cluster, [&[0, 90], &[0, 10, 20, 90], &[0, 90]]).await;
+    cluster.cut_off(1);
+    let there: Vec<_> = (0..10).chain(90..100).collect();
+    assert_eq!(numbers(&cluster, 0, &job).await, there, "as far as those who answer know");
+    cluster.heal(1);
+    cluster.leader().await;
+    let there: Vec<_> = (0..30).chain(90..100).collect();
+    for number in [0, 2] {
+        until("the peer to be reached again", async || {
+            numbers(&cluster, number, &job).await == there
+        })
+        .await;
+    }
+}

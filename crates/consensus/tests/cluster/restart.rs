@@ -71,9 +71,10 @@ async fn restart(cluster: &mut Cluster, jobs: &[Job]) {
             }
         }
         assert_eq!(workers(cluster, number), before, "on replica {number}");
-        let listed = replica.list_jobs(&stint_core::Filter::default(), 0, 1_000).await;
+        let listed =
+            replica.list_jobs(&stint_consensus::List { limit: 1_000, ..Default::default() }).await;
         let expected = jobs.iter().filter(|job| job.status != Status::Deleted).count();
-        assert_eq!(listed.expect("a list").len(), expected, "on replica {number}");
+        assert_eq!(listed.expect("a list").0.len(), expected, "on replica {number}");
     }
     submit(cluster.replica(2)).await;
 }

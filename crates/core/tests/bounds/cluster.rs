@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stint_core::{
     ActionOffer, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Finished, Incarnation, Job,
     JobId, JobSpec, NewJob, Outcome, Policy, Refusal, Registration, Reply, Span, State, Timestamp,
-    WorkerId, invariant,
+    WorkerId, invariant, limits,
 };
 
 /// The action of all jobs that do not say otherwise.
@@ -69,6 +69,20 @@ pub(crate) fn registration(number: u64) -> Registration {
     }
 }
 
+/// A cluster whose workers offer the actions 0, 1, 2, and so on.
+pub(crate) fn with_actions(count: usize) -> Cluster {
+    let mut cluster = Cluster::with_worker(&[]);
+    let all: Vec<_> = (0..count).map(|n| (n.to_string(), ActionOffer::default())).collect();
+    for (number, some) in (1..).zip(all.chunks(limits::ACTIONS_PER_WORKER_MAX)) {
+        cluster.ok(Command::Register(Registration {
+            incarnation: Incarnation(2),
+            actions: some.iter().cloned().collect(),
+            ..registration(number)
+        }));
+    }
+    cluster
+}
+
 pub(crate) const fn exit(code: i32) -> Exit {
     Exit { cause: ExitCause::Own, code, signal: None }
 }
@@ -76,7 +90,12 @@ pub(crate) const fn exit(code: i32) -> Exit {
 impl Cluster {
     /// A cluster of one confirmed worker, number 1, with this capacity.
     pub(crate) fn with_worker(capacity: &[(&str, u64)]) -> Self {
-        let mut cluster = Self { state: State::default(), now_ms: 1_000_000 };
+        Self::at(1_000_000, capacity)
+    }
+
+    /// The same, at this time.
+    pub(crate) fn at(now_ms: u64, capacity: &[(&str, u64)]) -> Self {
+        let mut cluster = Self { state: State::default(), now_ms };
         let new = Registration { capacity: amounts(capacity), ..registration(1) };
         cluster.ok(Command::Register(new));
         cluster.ok(Command::Confirm { worker: worker(1), epoch: Epoch(1) });

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use stint_core::invariant::Violation;
 use stint_core::{
-    ActionConfig, ActionConfigId, ActionOffer, Change, Command, Cron, CronId, CronPolicy, Fate,
-    Firing, Generation, Incarnation, JobSpec, NewCron, NewJob, Parameters, Parts, Refusal,
-    Registration, Reply, Schedule, ScheduleError, SettingsChange, Span, State, TickRecord, Timeout,
-    Timestamp, limits,
+    ActionConfig, ActionConfigId, Change, Command, Cron, CronId, CronPolicy, Fate, Firing,
+    Generation, JobSpec, NewCron, NewJob, Parameters, Parts, Refusal, Reply, Schedule,
+    ScheduleError, SettingsChange, Span, State, TickRecord, Timeout, Timestamp, limits,
 };
 
-use super::cluster::{ACTION, Cluster, job, new_job, registration, spec};
+use super::cluster::{ACTION, Cluster, job, new_job, spec, with_actions};
 
 fn new_cron() -> NewCron {
     NewCron {
@@ -152,20 +151,6 @@ fn a_maximum_age_has_a_text_that_is_bounded() {
     cluster.refused_over("maximum age", put(limits::TIMEOUT_BYTES_MAX + 1));
     cluster.ok(put(limits::TIMEOUT_BYTES_MAX));
     cluster.check();
-}
-
-/// A cluster whose worker offers the actions 0, 1, 2, and so on.
-fn with_actions(count: usize) -> Cluster {
-    let mut cluster = Cluster::with_worker(&[]);
-    let all: Vec<_> = (0..count).map(|n| (n.to_string(), ActionOffer::default())).collect();
-    for (number, some) in (1..).zip(all.chunks(limits::ACTIONS_PER_WORKER_MAX)) {
-        cluster.ok(Command::Register(Registration {
-            incarnation: Incarnation(2),
-            actions: some.iter().cloned().collect(),
-            ..registration(number)
-        }));
-    }
-    cluster
 }
 
 #[test]

@@ -11,7 +11,7 @@
 //!     [priority=50] [unique=KEY] [expires=5s]
 //! retry JOB of=JOB [retries=2]        what a client asks for: a new job that runs the other once more
 //! cancel JOB | delete JOB | cancel-all JOB... | delete-all JOB...
-//! pause ACTION | unpause ACTION
+//! pause ACTION [by=USER] [because=REASON] | unpause ACTION
 //! register WORKER actions=a,b(abandon),c(backoff=5s) [has=a:1] [incarnation=1] [ttl=10s]
 //! offer WORKER actions=... [has=a:1] [epoch=1] [number=1]
 //! confirm | heartbeat | leave WORKER [epoch=1]
@@ -238,7 +238,7 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "token" => Line::Entry(token(&mut words, state)?),
         "revoke" => Line::Entry(Command::RevokeToken { id: TokenId::of(hash(&mut words)?) }),
         "tick" => Line::Entry(Command::Tick),
-        "pause" => Line::Entry(Command::PauseQueue { action: words.action()? }),
+        "pause" => Line::Entry(pause(&mut words)?),
         "unpause" => Line::Entry(Command::ResumeQueue { action: words.action()? }),
         "retry" => Line::Entry(retry(&mut words, state, names)?),
         "cancel-all" => Line::Entry(Command::Bulk(Box::new(Bulk::Cancel(words.jobs(names))))),
@@ -307,6 +307,13 @@ fn retry(words: &mut Words<'_>, state: &State, names: &mut Names) -> Result<Comm
 /// A UUID by its last digits.
 fn id_bytes(words: &mut Words<'_>) -> Result<[u8; 16], String> {
     Ok(u128::from(words.named_number("id", 1)?).to_be_bytes())
+}
+
+fn pause(words: &mut Words<'_>) -> Result<Command, String> {
+    let action = words.action()?;
+    let (by, reason) = (words.named("by"), words.named("because"));
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    Ok(Command::PauseQueue { action, by: text(by), reason: text(reason) })
 }
 
 fn config(words: &mut Words<'_>) -> Result<Command, String> {

@@ -199,9 +199,17 @@ impl Names {
             lines.push(format!("settings {}\n", set(state.settings())));
         }
         for queue in state.queues() {
-            if let Some(at) = queue.paused_at {
+            if let Some(pause) = queue.pause {
                 let (action, due) = (queue.action, queue.due);
-                lines.push(format!("queue {action}: paused since {}, {due} due\n", Self::time(at)));
+                let by =
+                    if pause.by.is_empty() { String::new() } else { format!(" by {}", pause.by) };
+                let why = if pause.reason.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", pause.reason)
+                };
+                let since = Self::time(pause.at);
+                lines.push(format!("queue {action}: paused since {since}{by}{why}, {due} due\n"));
             }
         }
         lines.extend(state.tokens().map(|token| format!("token {}\n", given(token))));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use stint_core::{
     CapacityMap, Children, Command, Ending, Event, Job, JobId, JobSpec, LeaseId, LeftOut, NewJob,
-    Outcome, Parts, Policy, Refusal, Reply, Status, Timestamp, Worker, limits,
+    Outcome, Parts, Policy, QueuePause, Refusal, Reply, Status, Timestamp, Worker, limits,
 };
 
 use self::configuration::Configuration;
@@ -57,8 +57,8 @@ pub(crate) struct Model {
     forgotten_before: u64,
     pub(crate) configuration: Configuration,
     pub(crate) tokens: Tokens,
-    /// The actions whose queues are paused, and since when.
-    pub(crate) paused: BTreeMap<String, u64>,
+    /// The actions whose queues are paused.
+    pub(crate) paused: BTreeMap<String, QueuePause>,
     /// The rows of the table that were taken.
     pub(crate) rows: BTreeSet<(Status, Status)>,
     events: Vec<Event>,
@@ -93,7 +93,7 @@ impl Model {
             Command::Cancel { job } => self.cancel(*job),
             Command::Delete { job } => Ok(self.delete(*job)),
             Command::Bulk(bulk) => Ok(self.bulk(bulk)),
-            Command::PauseQueue { action } => self.pause_queue(action),
+            Command::PauseQueue { action, by, reason } => self.pause_queue(action, by, reason),
             Command::ResumeQueue { action } => Ok(self.resume_queue(action)),
             Command::SetCapacity { worker, capacity } => self.set_capacity(*worker, capacity),
             Command::Drain { worker, limit } => self.drain(*worker, *limit),

@@ -1,10 +1,11 @@
 //! Plays a history on the state and on the model, and compares them after each entry.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use stint_core::{
-    ActionConfig, Command, Cron, Event, Filter, JobId, LeaseId, ListKey, Outcome, Parts, Refusal,
-    Reply, State, Timestamp, Token, invariant, limits,
+    ActionConfig, Command, Cron, Event, Filter, Job, JobId, LeaseId, ListKey, Outcome, Parts,
+    Refusal, Reply, State, Status, Timestamp, Token, invariant, limits,
 };
 
 use super::coverage::Coverage;
@@ -190,7 +191,7 @@ impl Play {
     fn compare_queue(&self, action: &str) -> Result<(), String> {
         let queue = self.state.queue_of(action);
         let jobs = || self.model.live_jobs().filter(|job| job.spec.action == action);
-        let is_due = |job: &&stint_core::Job| Model::is_free(job) && self.model.is_due(job);
+        let is_due = |job: &&Job| Model::is_free(job) && self.model.is_due(job);
         same("the due jobs of a queue", &queue.due, &jobs().filter(is_due).count())?;
         let running = jobs().filter(|job| job.status.is_running()).count();
         same("the running jobs of a queue", &queue.running, &running)?;
@@ -198,8 +199,23 @@ impl Play {
         same("the scheduled jobs of a queue", &queue.scheduled, &scheduled)?;
         let oldest = jobs().filter(is_due).map(|job| job.scheduled_at).min();
         same("the oldest job of a queue", &queue.oldest_due, &oldest)?;
-        let paused_at = self.model.paused.get(action).copied().map(Timestamp::from_ms);
-        same("since when a queue rests", &queue.paused_at, &paused_at)
+        same("why a queue rests", &queue.pause.as_ref(), &self.model.paused.get(action))
+    }
+
+    /// Some instant between now and a minute ago.
+    fn moment(&self, number: u64) -> Timestamp {
+        Timestamp::from_ms(self.state.now().as_ms().saturating_sub(number % 60_000))
+    }
+
+    /// A list as it is found by steps that look at few jobs each.
+    fn walked(&self, filter: &Filter, after: Option<ListKey>, places: usize) -> Vec<Arc<Job>> {
+        let (mut after, mut all) = (after, Vec::new());
+        loop {
+            let scan = self.state.scan(filter, after, 2, places);
+            all.extend(scan.jobs);
+            let Some(stopped) = scan.stopped else { return all };
+            after = Some(stopped);
+        }
     }
 
     fn question(&mut self, op: &Op) -> Result<(), String> {
@@ -211,6 +227,15 @@ impl Play {
                 .get(usize::try_from(which % 4).expect("few"))
                 .copied()
                 .flatten(),
+            statuses: Status::ALL
+                .into_iter()
+                .enumerate()
+                .filter(|(i, _)| number.is_multiple_of(3) && which >> i & 1 == 1)
+                .map(|(_, status)| status)
+                .collect(),
+            since: worker.is_multiple_of(5).then(|| self.moment(*number)),
+            until: worker.is_multiple_of(7).then(|| self.moment(*which)),
+            ..Filter::default()
         };
         let all = self.model.list(&Filter::default(), None, usize::MAX);
         let after = usize::try_from(number % 64).ok().and_then(|n| all.get(n));
@@ -219,6 +244,12 @@ impl Play {
         for (after, most) in [(None, usize::MAX), (after, most)] {
             let expected = self.model.list(&filter, after, most);
             same("a list", &self.state.list(&filter, after, most), &expected)?;
+            let steps = usize::try_from(1 + number % 5).expect("few");
+            same(
+                "a list in steps",
+                &self.walked(&filter, after, steps),
+                &self.model.list(&filter, after, usize::MAX),
+            )?;
         }
         for job in &all {
             let reason = self.state.why_waiting(job);

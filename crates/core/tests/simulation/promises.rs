@@ -222,7 +222,7 @@ fn watch_policies(outcome: &Outcome, after: &State) -> Kept {
         let Event::Claimed(job) = event else { continue };
         let is_of_use = job.policy.expires_at.is_none_or(|at| at > after.now());
         hold(is_of_use, || format!("{} was claimed too late", job.id))?;
-        let is_open = after.queue_of(&job.spec.action).paused_at.is_none();
+        let is_open = after.queue_of(&job.spec.action).pause.is_none();
         hold(is_open, || format!("{} was claimed of a paused queue", job.id))?;
     }
     Ok(())

@@ -10,6 +10,7 @@ use stint_core::{JobId, Parent, State, Token, TokenHash, TokenId};
 use subtle::ConstantTimeEq as _;
 
 use super::{Api, ApiError};
+use crate::clients::Client;
 use crate::credentials::{Credentials, Sent};
 use crate::limits::{self, TOKEN_LOOK_INTERVAL};
 use crate::operation::Operation;
@@ -94,6 +95,11 @@ impl Caller {
             Proof::User(token) => Some(&token.user),
             Proof::Run(run) => Some(&run.name),
         }
+    }
+
+    /// With whose requests this one is counted.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.user(), self.whence.remote.ip())
     }
 
     /// The run of a job whose process calls, if one does: what it submits are its children.

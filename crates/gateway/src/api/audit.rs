@@ -25,7 +25,11 @@ pub(crate) struct AuditQuery {
 
 impl Api {
     /// What clients have changed, the newest first.
-    pub(crate) async fn list_audit(&self, query: AuditQuery) -> Result<Vec<AuditRecord>, ApiError> {
+    pub(crate) async fn list_audit(
+        &self,
+        caller: &Caller,
+        query: AuditQuery,
+    ) -> Result<Vec<AuditRecord>, ApiError> {
         if query.start > limits::START_MAX {
             let expected = format!("an integer of at most {}", limits::START_MAX);
             return Err(ApiError::field("start", expected, query.start.to_string()));
@@ -33,6 +37,7 @@ impl Api {
         let start = usize::try_from(query.start).unwrap_or(usize::MAX);
         let limit = page_limit(query.limit);
         let filter = AuditFilter { user: query.user, since: query.since };
+        let _turn = self.turn_to_page(caller).await?;
         let found = self.replica.audit(&filter, start, limit).await;
         found.map_err(ApiError::of_read)
     }
@@ -43,6 +48,7 @@ impl Api {
         caller: &Caller,
         command: Command,
     ) -> Result<Result<Reply, Refusal>, stint_consensus::Error> {
+        let _turn = self.turn_to_call(caller).await?;
         self.replica.propose_for(&caller.origin(), command).await
     }
 }

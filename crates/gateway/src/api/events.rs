@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use stint_consensus::{Occurrence, Watcher};
 use stint_core::{Cron, Event, Fate, Job, Status, TickRecord, Timestamp, Worker, WorkerStatus};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{Api, ApiError, Caller, JobView, stopped};
+use crate::clients::Share;
 use crate::limits;
 use crate::parse::quoted;
 
@@ -107,7 +108,7 @@ pub(crate) struct WatchReader {
     ready: VecDeque<Vec<Message>>,
     bookmark_at: Instant,
     stopping: watch::Receiver<bool>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Share,
 }
 
 impl Api {
@@ -117,7 +118,7 @@ impl Api {
         caller: &Caller,
         query: WatchQuery,
     ) -> Result<WatchReader, ApiError> {
-        let permit = self.place()?;
+        let permit = self.place(caller)?;
         self.barrier().await?;
         let mut reader = WatchReader {
             api: Arc::clone(self),

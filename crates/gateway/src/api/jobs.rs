@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use stint_consensus::JobPage;
+use stint_consensus::{JobPage, List, Place};
 use stint_core::{
-    Attempt, CapacityMap, Command, Filter, Job, JobId, JobSpec, NewJob, Parameters, Policy,
-    Refusal, Reply, Status, Timestamp, WaitReason, Waits,
+    Attempt, CapacityMap, Command, Job, JobId, JobSpec, NewJob, Parameters, Policy, Refusal, Reply,
+    Status, Timestamp, WaitReason, Waits,
 };
 use uuid::Uuid;
 
 use super::access::{RUN_IS_OVER, Reach};
-use super::{Api, ApiError, Caller, IdempotencyKey};
+use super::selection::{place, place_of};
+use super::{Api, ApiError, Caller, IdempotencyKey, Selection};
 use crate::limits;
 
 /// A job as clients see it.
@@ -34,12 +35,10 @@ impl JobView {
 /// Which jobs a list shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct JobsQuery {
-    /// Only jobs of this action.
-    pub(crate) action: Option<String>,
-    /// Only jobs of this worker. A text that is no worker's id names none, and so no jobs.
-    pub(crate) worker: Option<String>,
-    /// Only jobs that run, or only those that do not.
-    pub(crate) is_running: Option<bool>,
+    /// The jobs that it has.
+    pub(crate) selection: Selection,
+    /// Where an earlier page says that it goes on; empty is the beginning.
+    pub(crate) after: String,
     /// So many are left out first.
     pub(crate) start: u64,
     /// How many are shown; `None` is [`limits::PAGE_DEFAULT`], 0 is [`limits::PAGE_MAX`].
@@ -64,6 +63,8 @@ pub(crate) struct Submission {
 /// A page of jobs, of which a bounded part is in memory.
 pub(crate) struct JobsReader {
     api: Arc<Api>,
+    /// Who reads.
+    caller: Caller,
     /// `None` is a page without jobs.
     page: Option<JobPage>,
 }
@@ -77,6 +78,7 @@ impl JobsReader {
     /// The next of them; none at the end.
     pub(crate) async fn next(&mut self) -> Result<Vec<JobView>, ApiError> {
         let Some(page) = &mut self.page else { return Ok(Vec::new()) };
+        let _turn = self.api.turn_to_page(&self.caller).await?;
         let jobs = page.next().await.map_err(ApiError::of_read)?;
         Ok(self.api.replica.with_state(|state| {
             let mut waits = Waits::new(state);
@@ -84,27 +86,35 @@ impl JobsReader {
             jobs.into_iter().map(of).collect()
         }))
     }
+
+    /// Where the list goes on, as clients hand it back; `None` if nothing is left.
+    pub(crate) fn rest(&self) -> Option<String> {
+        self.page.as_ref()?.rest().map(place)
+    }
 }
 
 impl Api {
     /// Jobs that match, most recently scheduled first, to be read step by step.
     pub(crate) async fn list_jobs(
         self: &Arc<Self>,
+        caller: &Caller,
         query: JobsQuery,
     ) -> Result<JobsReader, ApiError> {
         if query.start > limits::START_MAX {
             let expected = format!("an integer of at most {}", limits::START_MAX);
             return Err(ApiError::field("start", expected, query.start.to_string()));
         }
-        let api = Arc::clone(self);
-        let Ok(worker) = query.worker.as_deref().map(str::parse).transpose() else {
-            return Ok(JobsReader { api, page: None });
+        let Place { after, skip } = place_of("after", &query.after)?;
+        let (api, caller) = (Arc::clone(self), caller.clone());
+        let Some(filter) = query.selection.read()? else {
+            return Ok(JobsReader { api, caller, page: None });
         };
-        let filter = Filter { action: query.action, worker, is_running: query.is_running };
-        let start = usize::try_from(query.start).unwrap_or(usize::MAX);
-        let limit = page_limit(query.limit);
-        let page = self.replica.page_jobs(&filter, start, limit).await;
-        Ok(JobsReader { api, page: Some(page.map_err(ApiError::of_read)?) })
+        let skip = skip.saturating_add(usize::try_from(query.start).unwrap_or(usize::MAX));
+        let from = Place { after, skip };
+        let list = List { filter, from, limit: page_limit(query.limit) };
+        let _turn = self.turn_to_page(&caller).await?;
+        let page = self.replica.page_jobs(&list).await;
+        Ok(JobsReader { api, caller, page: Some(page.map_err(ApiError::of_read)?) })
     }
 
     /// Schedules a job under a new id, or finds the one that its key has scheduled.
@@ -118,15 +128,28 @@ impl Api {
         let drawn = self.replica.with_state(stint_core::State::sequence);
         let Submission { spec, retries, scheduled_at, policy, key } = new;
         let (retry_from, parent) = (None, caller.parent());
-        if let Some(key) = key {
-            let id = key.job_of(caller.user().unwrap_or_default());
-            let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from, parent };
+        let has_key = key.is_some();
+        // Version 7 (RFC 9562): ids that are drawn one after the other stand together on disk.
+        let id = key.map_or_else(
+            || JobId::from_bytes(Uuid::now_v7().into_bytes()),
+            |key| key.job_of(caller.user().unwrap_or_default()),
+        );
+        let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from, parent };
+        self.submit_new(caller, new, has_key).await
+    }
+
+    /// Proposes a submission, once if it has a key.
+    pub(super) async fn submit_new(
+        &self,
+        caller: &Caller,
+        new: NewJob,
+        has_key: bool,
+    ) -> Result<JobView, ApiError> {
+        let id = new.id;
+        if has_key {
             let job = self.submit_once(caller, new).await?;
             return Ok(JobView { is_existing: job.id != id, ..self.view(job) });
         }
-        // Version 7 (RFC 9562): ids that are drawn one after the other stand together on disk.
-        let id = JobId::from_bytes(Uuid::now_v7().into_bytes());
-        let new = NewJob { id, drawn, spec, scheduled_at, retries, policy, retry_from, parent };
         self.created(caller, Command::Submit(new), id).await
     }
 
@@ -157,6 +180,7 @@ impl Api {
     pub(crate) async fn get_job(&self, caller: &Caller, id: JobId) -> Result<JobView, ApiError> {
         caller.asks_about(id);
         self.within_reach(caller, id, Reach::Itself).await?;
+        let _turn = self.turn_to_call(caller).await?;
         self.existing(id).await.map(|job| self.view(job))
     }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use stint_core::{Job, JobId, Line, Status, Stream};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::access::Reach;
 use super::follow::{Following, News};
 use super::{Api, ApiError, Caller};
+use crate::clients::Share;
 use crate::limits;
 
 /// Which lines are wanted.
@@ -42,7 +42,7 @@ pub(crate) struct LogReader {
 /// What a reader needs to go on when it has read all that there is.
 struct Follower {
     following: Following,
-    _permit: OwnedSemaphorePermit,
+    _permit: Share,
 }
 
 impl Api {
@@ -56,7 +56,7 @@ impl Api {
         self.within_reach(caller, id, Reach::Itself).await?;
         let (job, is_final, follower) = if query.is_followed {
             // Following begins before the job is read, so that nothing falls in between.
-            let follower = self.follow(id).await?;
+            let follower = self.follow(caller, id).await?;
             let (job, is_over) = self.read_for_follower(id).await?;
             (job, is_over, Some(follower))
         } else {
@@ -70,8 +70,8 @@ impl Api {
         Ok(LogReader { api, caller, job, is_final, at: query.offset, end, follower })
     }
 
-    async fn follow(&self, id: JobId) -> Result<Follower, ApiError> {
-        let permit = self.place()?;
+    async fn follow(&self, caller: &Caller, id: JobId) -> Result<Follower, ApiError> {
+        let permit = self.place(caller)?;
         Ok(Follower { following: self.hub.follow(id).await?, _permit: permit })
     }
 
@@ -146,6 +146,7 @@ impl LogReader {
     }
 
     async fn fetch(&self, max: usize) -> Result<Page, ApiError> {
+        let _turn = self.api.turn_to_call(&self.caller).await?;
         let lines = self.api.replica.lines(&self.job, self.at, max).await;
         let mut page = lines.map_err(ApiError::of_read)?;
         let end = self.end.min(self.known());

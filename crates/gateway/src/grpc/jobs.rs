@@ -23,20 +23,17 @@ impl Jobs for Service {
         &self,
         request: Request<v0::ListJobsRequest>,
     ) -> Result<Response<v0::ListJobsResponse>, Status> {
+        let caller = caller(&request)?;
         let request = request.into_inner();
-        let query = JobsQuery {
-            action: parse::unless_any(&request.action).map(str::to_owned),
-            worker: parse::unless_any(&request.worker).map(str::to_owned),
-            is_running: parse::boolean_unless_any("running", &request.running)?,
-            start: u64::from(request.start),
-            limit: request.limit.map(u64::from),
-        };
-        let mut reader = self.0.list_jobs(query).await?;
+        let (start, limit) = (u64::from(request.start), request.limit.map(u64::from));
+        let (selection, after) = shape::selection_of_list(request)?;
+        let query = JobsQuery { selection, after, start, limit };
+        let mut reader = self.0.list_jobs(&caller, query).await?;
         let mut page = shape::JobsPage::default();
         while !reader.is_at_end() {
             page.add(&reader.next().await?)?;
         }
-        Ok(Response::new(page.into()))
+        Ok(Response::new(page.end(reader.rest())))
     }
 
     async fn submit_job(
@@ -85,6 +82,27 @@ impl Jobs for Service {
         let id = parse::job_id(&request.get_ref().id)?;
         let job = self.0.get_job(&caller, id).await?;
         Ok(Response::new(shape::attempts(&job)))
+    }
+
+    async fn retry_job(
+        &self,
+        request: Request<v0::RetryJobRequest>,
+    ) -> Result<Response<v0::Job>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let key = shape::key(&request.idempotency_key)?;
+        let job = self.0.retry_job(&caller, parse::job_id(&request.id)?, key).await?;
+        Ok(Response::new(shape::job(&job)))
+    }
+
+    async fn bulk_jobs(
+        &self,
+        request: Request<v0::BulkJobsRequest>,
+    ) -> Result<Response<v0::BulkJobsResponse>, Status> {
+        let caller = caller(&request)?;
+        let form = shape::bulk_form(request.into_inner())?;
+        let view = self.0.bulk_jobs(&caller, form).await?;
+        Ok(Response::new(shape::bulk(view)))
     }
 
     type GetJobLogsStream = Lines;

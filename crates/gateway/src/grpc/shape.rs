@@ -2,6 +2,7 @@
 
 mod action;
 mod configuration;
+mod policies;
 
 use prost::Message;
 use prost_types::Timestamp as ProtoTimestamp;
@@ -13,6 +14,7 @@ use stint_proto::v0;
 
 pub(super) use action::action;
 pub(super) use configuration::{action_config, cron, cron_form, settings, tick};
+pub(super) use policies::{bulk, bulk_form, queue, selection_of_list};
 
 use crate::VERSION;
 use crate::api::{
@@ -45,11 +47,14 @@ pub(super) fn submission(request: v0::SubmitJobRequest) -> Result<Submission, Ap
             unique_key: Some(request.unique_key).filter(|key| !key.is_empty()),
             expires_at: request.expires_at.map(|at| instant("expiresAt", at)).transpose()?,
         },
-        key: Some(request.idempotency_key.as_bytes())
-            .filter(|key| !key.is_empty())
-            .map(|key| IdempotencyKey::parse("idempotencyKey", key))
-            .transpose()?,
+        key: key(&request.idempotency_key)?,
     })
+}
+
+/// By what a client tells a repetition; empty is nothing.
+pub(super) fn key(text: &str) -> Result<Option<IdempotencyKey>, ApiError> {
+    let key = Some(text.as_bytes()).filter(|key| !key.is_empty());
+    key.map(|key| IdempotencyKey::parse("idempotencyKey", key)).transpose()
 }
 
 /// What an administrator wants to give to somebody.
@@ -223,9 +228,10 @@ impl JobsPage {
     }
 }
 
-impl From<JobsPage> for v0::ListJobsResponse {
-    fn from(page: JobsPage) -> Self {
-        Self { jobs: page.jobs }
+impl JobsPage {
+    /// The answer, with where the list goes on.
+    pub(super) fn end(self, next: Option<String>) -> v0::ListJobsResponse {
+        v0::ListJobsResponse { jobs: self.jobs, next: next.unwrap_or_default() }
     }
 }
 

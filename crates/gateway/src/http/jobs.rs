@@ -10,25 +10,29 @@ use http::{HeaderMap, StatusCode};
 
 use super::query::Query;
 use super::shape::{self, Fields};
-use super::{answer, body};
+use super::{answer, body, time};
 use crate::api::{
-    Api, ApiError, Caller, IdempotencyKey, JobView, JobsQuery, JobsReader, Submission,
+    Api, ApiError, BulkForm, Caller, IdempotencyKey, JobView, JobsQuery, JobsReader, Selection,
+    Submission,
 };
 use crate::parse;
 
 /// By what a client tells the repetition of a submission from another one.
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-pub(super) async fn list(api: &Arc<Api>, query: &str) -> Result<Response, ApiError> {
+pub(super) async fn list(
+    api: &Arc<Api>,
+    caller: &Caller,
+    query: &str,
+) -> Result<Response, ApiError> {
     let query = Query::parse(query)?;
-    let jobs = api.list_jobs(JobsQuery {
-        action: query.unless_any("action"),
-        worker: query.unless_any("worker"),
-        is_running: parse::boolean_unless_any("running", query.text("running"))?,
+    let query = JobsQuery {
+        selection: selection(&query)?,
+        after: query.text("after").to_owned(),
         start: query.number("start")?.unwrap_or(0),
         limit: query.number("limit")?,
-    });
-    page(jobs.await?).await
+    };
+    page(api.list_jobs(caller, query).await?).await
 }
 
 /// `{"jobs":[...]}`, in one piece if it is small, and else as it is read. An error in the first piece
@@ -38,7 +42,7 @@ async fn page(mut reader: JobsReader) -> Result<Response, ApiError> {
     let mut is_first = true;
     put(&mut head, &reader.next().await?, &mut is_first);
     if reader.is_at_end() {
-        head.extend_from_slice(END);
+        head.extend_from_slice(&end(&reader));
         return Ok(answer::json_bytes(StatusCode::OK, head));
     }
     let rest = stream::try_unfold(Some((reader, is_first)), async |left| {
@@ -46,7 +50,7 @@ async fn page(mut reader: JobsReader) -> Result<Response, ApiError> {
         let mut piece = Vec::new();
         put(&mut piece, &reader.next().await?, &mut is_first);
         if reader.is_at_end() {
-            piece.extend_from_slice(END);
+            piece.extend_from_slice(&end(&reader));
             return Ok::<_, ApiError>(Some((piece, None)));
         }
         Ok(Some((piece, Some((reader, is_first)))))
@@ -55,8 +59,11 @@ async fn page(mut reader: JobsReader) -> Result<Response, ApiError> {
     Ok(answer::json_bytes(StatusCode::OK, body))
 }
 
-/// What comes after the last job.
-const END: &[u8] = b"]}";
+/// What comes after the last job: a place is digits, hyphens and dots.
+fn end(reader: &JobsReader) -> Vec<u8> {
+    let next = reader.rest().map(|next| format!(",\"next\":\"{next}\"")).unwrap_or_default();
+    format!("]{next}}}").into_bytes()
+}
 
 /// Adds jobs to a list that has some already, unless these are the first.
 fn put(piece: &mut Vec<u8>, jobs: &[JobView], is_first: &mut bool) {
@@ -68,6 +75,51 @@ fn put(piece: &mut Vec<u8>, jobs: &[JobView], is_first: &mut bool) {
             "the shapes of the API have texts for names, and writing to memory does not fail",
         );
     }
+}
+
+fn selection(query: &Query<'_>) -> Result<Selection, ApiError> {
+    let text = |name| query.text(name).to_owned();
+    let instant = |name| time::parse(name, query.text(name));
+    Ok(Selection {
+        action: text("action"),
+        worker: text("worker"),
+        running: text("running"),
+        status: query.texts("status").join(","),
+        since: instant("since")?,
+        until: instant("until")?,
+        started_since: instant("startedSince")?,
+        started_until: instant("startedUntil")?,
+        ended_since: instant("endedSince")?,
+        ended_until: instant("endedUntil")?,
+        parent: text("parent"),
+        cron: text("cron"),
+        text: text("text"),
+        priority: query.number("priority")?,
+        unique_key: text("uniqueKey"),
+        is_failed: query.boolean("failed")?,
+    })
+}
+
+pub(super) async fn retry(
+    api: &Api,
+    caller: &Caller,
+    id: &str,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let job = api.retry_job(caller, parse::job_id(id)?, idempotency_key(headers)?).await?;
+    Ok(answer::json(StatusCode::ACCEPTED, &shape::Job::of(&job)))
+}
+
+pub(super) async fn bulk(
+    api: &Api,
+    caller: &Caller,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let key = idempotency_key(request.headers());
+    let body = body::read(request).await?;
+    let form = BulkForm { key: key?, ..shape::bulk(Fields::parse(&body)?)? };
+    let view = api.bulk_jobs(caller, form).await?;
+    Ok(answer::json(StatusCode::OK, &shape::Bulk::of(&view)))
 }
 
 pub(super) async fn submit(

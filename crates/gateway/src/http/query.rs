@@ -27,9 +27,10 @@ impl<'a> Query<'a> {
         found.map_or("", |(_, value)| value.as_ref())
     }
 
-    /// The same, or `None` if it is empty or `any`.
-    pub(super) fn unless_any(&self, name: &str) -> Option<String> {
-        parse::unless_any(self.text(name)).map(str::to_owned)
+    /// All values of this name.
+    pub(super) fn texts(&self, name: &str) -> Vec<&str> {
+        let found = self.0.iter().filter(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_ref()).collect()
     }
 
     /// A number; `None` if there is none.
@@ -96,8 +97,6 @@ mod tests {
         assert_eq!(query.text("empty"), "");
         assert_eq!(query.text("flag"), "");
         assert_eq!(query.text("nothing"), "");
-        assert_eq!(query.unless_any("action"), Some("a/b c".to_owned()));
-        assert_eq!(Query::parse("action=any").unwrap().unless_any("action"), None);
     }
 
     #[test]

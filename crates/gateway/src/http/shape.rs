@@ -6,9 +6,10 @@ mod write;
 
 pub(super) use message::Message;
 pub(super) use read::{
-    Fields, action_config, capacity, cron, drain_limit, settings, submission, token_request,
+    Fields, action_config, bulk, capacity, cron, drain_limit, pause_reason, settings, submission,
+    token_request,
 };
 pub(super) use write::{
-    Action, ActionConfig, Attempts, Audit, Cluster, Cron, CronHistory, Job, LogLine, NewToken,
-    Preview, Settings, Tokens, Workers,
+    Action, ActionConfig, Attempts, Audit, Bulk, Cluster, Cron, CronHistory, Job, LogLine,
+    NewToken, Preview, Queue, Queues, Settings, Tokens, Workers,
 };

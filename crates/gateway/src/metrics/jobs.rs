@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use stint_core::{AttemptEnd, Event, Job, Timestamp, WorkerId};
+use stint_core::{AttemptEnd, Event, Fate, Job, Ticked, Timestamp, WorkerId};
 use stint_measure::Times;
 
 use crate::api::reason;
@@ -37,6 +37,19 @@ pub(super) struct OfAction {
     pub(super) waits: Times,
     /// From a claim to the end of the run.
     pub(super) run_times: Times,
+    /// What became of the ticks of the action's cron.
+    pub(super) ticks: Ticks,
+}
+
+/// What became of ticks.
+#[derive(Debug, Default)]
+pub(super) struct Ticks {
+    /// How many became jobs.
+    pub(super) fired: u64,
+    /// How many became none, by the reason.
+    pub(super) skipped: BTreeMap<&'static str, u64>,
+    /// From when a tick was due to when its job was there.
+    pub(super) lateness: Times,
 }
 
 impl Jobs {
@@ -55,10 +68,8 @@ impl Jobs {
     /// Counts one event, if it is for this replica to count.
     pub(super) fn note(&mut self, event: &Event, me: WorkerId, leads: bool) {
         match event {
-            Event::Submitted(job) if leads => {
-                let of = self.of(&job.spec.action);
-                if job.retry_from == job.id { of.submitted += 1 } else { of.retried += 1 }
-            }
+            Event::Submitted(job) if leads => self.submitted(job),
+            Event::CronTicked(ticked) if leads => self.ticked(ticked),
             Event::Claimed(job) if job.worker == Some(me) => self.claimed(job),
             // The run ends without a change of status where a job waits for its children.
             Event::AwaitsChildren(job) if job.status.is_running() => self.count_run(job, me, leads),
@@ -96,6 +107,29 @@ impl Jobs {
             | Event::SettingsChanged(_)
             | Event::TokenCreated(_)
             | Event::TokenRevoked(_) => {}
+        }
+    }
+
+    fn submitted(&mut self, job: &Job) {
+        let of = self.of(&job.spec.action);
+        if job.retry_from != job.id {
+            // It has the tick of what it retries, but is late by its backoff.
+            of.retried += 1;
+            return;
+        }
+        of.submitted += 1;
+        if job.cron.is_some_and(|cron| cron.tick.is_some()) {
+            of.ticks.lateness.note(between(job.scheduled_at, job.created_at));
+        }
+    }
+
+    fn ticked(&mut self, ticked: &Ticked) {
+        let ticks = &mut self.of(&ticked.action).ticks;
+        match ticked.record.fate {
+            Fate::Fired(_) => ticks.fired += ticked.record.count,
+            Fate::Skipped(skip) => {
+                *ticks.skipped.entry(skip.reason.name()).or_default() += ticked.record.count;
+            }
         }
     }
 

@@ -29,6 +29,7 @@ impl Metrics {
                 families
             });
             families.extend(counted(&jobs));
+            families.extend(ticks(&jobs));
             families
         });
         all.extend(self.requests());
@@ -339,6 +340,32 @@ fn counted(jobs: &Jobs) -> Vec<Family> {
             "stint_events_missed",
             "How often counting fell behind the log, so that counters of jobs lack something",
             number(jobs.missed),
+        ),
+    ]
+}
+
+/// What was counted of ticks of crons.
+fn ticks(jobs: &Jobs) -> [Family; 3] {
+    let label = |action: &str| ("action", action.to_owned());
+    let all = || jobs.by_action.iter().map(move |(action, of)| (label(action), &of.ticks));
+    let ticking = || all().filter(|(_, ticks)| ticks.fired > 0 || !ticks.skipped.is_empty());
+    let skipped = all().flat_map(|(action, ticks)| {
+        ticks.skipped.iter().map(move |(reason, count)| {
+            (vec![action.clone(), ("reason", (*reason).to_owned())], number(*count))
+        })
+    });
+    let late = all().map(|(action, ticks)| (vec![action], ticks.lateness.read()));
+    [
+        Family::counters(
+            "stint_cron_ticks_fired",
+            "Ticks of crons that have become jobs",
+            ticking().map(|(action, ticks)| (vec![action], number(ticks.fired))),
+        ),
+        Family::counters("stint_cron_ticks_skipped", "Ticks of crons that became no job", skipped),
+        Family::times(
+            "stint_cron_lateness_seconds",
+            "From when a tick was due to when its job was there",
+            late.filter(|(_, times)| times.count > 0),
         ),
     ]
 }

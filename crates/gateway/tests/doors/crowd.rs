@@ -21,7 +21,7 @@ use crate::harness::{Answer, House, Puppet, propose, read_some, soon, until};
 const JOBS: &str = "/api/v0/jobs";
 
 /// A closed house with these bounds, and two of its users.
-async fn with_two(per_second: u32, at_once: u32) -> (House, Secret, Secret) {
+pub(crate) async fn with_two(per_second: u32, at_once: u32) -> (House, Secret, Secret) {
     let nonzero = |number| NonZeroU32::new(number).expect("a bound");
     let config = Config {
         requests_per_second: nonzero(per_second),
@@ -33,7 +33,7 @@ async fn with_two(per_second: u32, at_once: u32) -> (House, Secret, Secret) {
     (house, ann, bob)
 }
 
-async fn token_of(house: &House, user: &str, expires_at: Option<Timestamp>) -> Secret {
+pub(crate) async fn token_of(house: &House, user: &str, expires_at: Option<Timestamp>) -> Secret {
     let secret = Secret::draw().expect("a secret");
     let new = NewToken {
         user: user.to_owned(),
@@ -46,7 +46,7 @@ async fn token_of(house: &House, user: &str, expires_at: Option<Timestamp>) -> S
     secret
 }
 
-fn bearer(secret: &Secret) -> String {
+pub(crate) fn bearer(secret: &Secret) -> String {
     format!("Bearer {}", secret.reveal())
 }
 
@@ -98,7 +98,7 @@ async fn watch_by_grpc(
 }
 
 /// Asks for what goes on, and reads the first of it.
-async fn listen(house: &House, path: &str, secret: &Secret) -> (TcpStream, Vec<u8>) {
+pub(crate) async fn listen(house: &House, path: &str, secret: &Secret) -> (TcpStream, Vec<u8>) {
     let mut stream = house.connect().await;
     let authorization = bearer(secret);
     let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n");

@@ -260,8 +260,8 @@ async fn a_page_of_large_jobs_is_whole_and_in_no_memory_as_a_whole() {
         "what is small comes in one piece: {empty:?}"
     );
 
-    let all = stint_core::Filter::default();
-    let mut page = house.replica.page_jobs(&all, 0, 1_000).await.expect("a page");
+    let all = stint_consensus::List { limit: 1_000, ..Default::default() };
+    let mut page = house.replica.page_jobs(&all).await.expect("a page");
     let (mut steps, mut count) = (0, 0);
     while !page.is_at_end() {
         let step = page.next().await.expect("jobs");

@@ -8,6 +8,7 @@ mod cors;
 mod crons;
 mod crowd;
 mod encrypted;
+mod fair;
 mod grpc;
 #[cfg(test)]
 mod harness;

@@ -25,10 +25,17 @@ pub(crate) enum Command {
     Logs(Logs),
     /// The runs of a job, oldest first.
     Attempts(One),
-    /// Cancel a job: a waiting one at once, of a running one its worker is told.
-    Cancel(One),
-    /// Cancel a job if it is not over, and remove it with its output.
-    Delete(One),
+    /// Run jobs that are over once more, as new jobs: those that are named, whose new ids are
+    /// printed, or all that a filter is about, such as --failed.
+    Retry(Many),
+    /// Cancel jobs: waiting ones at once, of running ones the worker is told.
+    ///
+    /// Those that are named, or all that a filter is about.
+    Cancel(Many),
+    /// Cancel jobs that are not over, and remove them with their output.
+    ///
+    /// Those that are named, or all that a filter is about.
+    Delete(Many),
     /// Wait until a job is over, for at most --timeout. The exit code says how it ended.
     Wait(Wait),
 }
@@ -99,24 +106,87 @@ pub(crate) struct Submit {
     pub(crate) follow: bool,
 }
 
+/// Which jobs are meant.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Which jobs are meant")]
+pub(crate) struct Filter {
+    /// Only jobs of this action.
+    #[arg(long, default_value = "")]
+    pub(crate) action: String,
+    /// Only jobs that this worker runs or ran last.
+    #[arg(long, value_name = "ID", default_value = "")]
+    pub(crate) worker: String,
+    /// Only jobs that run now (true), or only those that do not (false).
+    #[arg(long, value_name = "BOOL", default_value = "")]
+    pub(crate) running: String,
+    /// Only jobs of these statuses: with commas between them, or given many times.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) status: Vec<String>,
+    /// Only jobs scheduled then or later: a time, or a duration before now, such as 24h.
+    #[arg(long, value_name = "TIME", value_parser = ago)]
+    pub(crate) since: Option<Timestamp>,
+    /// Only jobs scheduled then or earlier.
+    #[arg(long, value_name = "TIME", value_parser = ago)]
+    pub(crate) until: Option<Timestamp>,
+    /// Only jobs whose latest attempt began then or later.
+    #[arg(long, value_name = "TIME", value_parser = ago)]
+    pub(crate) started_since: Option<Timestamp>,
+    /// Only jobs whose latest attempt began then or earlier.
+    #[arg(long, value_name = "TIME", value_parser = ago)]
+    pub(crate) started_until: Option<Timestamp>,
+    /// Only jobs that ended then or later.
+    #[arg(long, value_name = "TIME", value_parser = ago)]
+    pub(crate) ended_since: Option<Timestamp>,
+    /// Only jobs that ended then or earlier.
+    #[arg(long, value_name = "TIME", value_parser = ago)]
+    pub(crate) ended_until: Option<Timestamp>,
+    /// Only children of this job.
+    #[arg(long, value_name = "ID", default_value = "")]
+    pub(crate) parent: String,
+    /// Only jobs of the cron of this id.
+    #[arg(long, value_name = "ID", default_value = "")]
+    pub(crate) cron: String,
+    /// Only jobs with this text in the name or the value of a parameter.
+    #[arg(long, default_value = "")]
+    pub(crate) text: String,
+    /// Only jobs of this priority.
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) priority: Option<u32>,
+    /// Only jobs with this unique key.
+    #[arg(long, value_name = "KEY", default_value = "")]
+    pub(crate) unique: String,
+    /// Only jobs that have failed for good: in error, or lost with their worker, and no other job
+    /// retries them.
+    #[arg(long)]
+    pub(crate) failed: bool,
+}
+
 /// `stint job list`.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Only jobs of this action.
-    #[arg(long, default_value = "any")]
-    pub(crate) action: String,
-    /// Only jobs that this worker runs or ran last.
-    #[arg(long, value_name = "ID", default_value = "any")]
-    pub(crate) worker: String,
-    /// Only jobs that run now (true), or only those that do not (false).
-    #[arg(long, value_name = "BOOL", default_value = "any")]
-    pub(crate) running: String,
     /// Leave out so many of the most recent ones.
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub(crate) start: u32,
     /// At most so many; 0 is as many as a replica gives at once.
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
     pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) filter: Box<Filter>,
+}
+
+/// Jobs, by their ids or by what they have.
+#[derive(Debug, Args)]
+pub(crate) struct Many {
+    /// The jobs' ids, if no filter says which are meant.
+    pub(crate) ids: Vec<String>,
+    /// All jobs: that no filter is meant.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Change nothing, only count the jobs that a filter is about, and print some of their ids.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) filter: Box<Filter>,
 }
 
 /// `stint job logs`.
@@ -133,6 +203,11 @@ pub(crate) struct Logs {
     /// At most so many lines; 0 is all.
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub(crate) limit: u64,
+}
+
+/// A time, or so long before now.
+pub(crate) fn ago(text: &str) -> Result<Timestamp, String> {
+    moment(text, SystemTime::checked_sub)
 }
 
 /// A time, or so long from now.

@@ -6,7 +6,7 @@ use stint_client::{Error, LogRange, v0};
 use tokio::time::{Instant, timeout_at};
 
 use super::worker::amounts;
-use super::{Caller, parameters};
+use super::{Caller, bulk, parameters};
 use crate::args::job::{Command, List, Logs, Submit};
 use crate::exit::{Exit, Usage};
 use crate::print;
@@ -30,8 +30,9 @@ pub(crate) async fn run(caller: &Caller, command: Command) -> anyhow::Result<Exi
             let runs = caller.client.list_job_attempts(&one.id).await?;
             caller.printer.attempts(&runs)?;
         }
-        Command::Cancel(one) => caller.client.cancel_job(&one.id).await?,
-        Command::Delete(one) => caller.client.delete_job(&one.id).await?,
+        Command::Retry(many) => bulk::run(caller, bulk::Operation::Retry, many).await?,
+        Command::Cancel(many) => bulk::run(caller, bulk::Operation::Cancel, many).await?,
+        Command::Delete(many) => bulk::run(caller, bulk::Operation::Delete, many).await?,
         Command::Wait(one) if one.children => {
             let job = caller.client.wait_children(&one.id, caller.patience).await?;
             return Ok(Exit::of_children(&job));
@@ -90,8 +91,28 @@ fn submission(args: Submit) -> Result<v0::SubmitJobRequest, Usage> {
 }
 
 fn which(args: List) -> v0::ListJobsRequest {
-    let List { action, worker, running, start, limit } = args;
-    v0::ListJobsRequest { action, worker, running, start, limit: Some(limit) }
+    let List { filter, start, limit } = args;
+    v0::ListJobsRequest {
+        action: filter.action,
+        worker: filter.worker,
+        running: filter.running,
+        status: filter.status.join(","),
+        since: filter.since,
+        until: filter.until,
+        started_since: filter.started_since,
+        started_until: filter.started_until,
+        ended_since: filter.ended_since,
+        ended_until: filter.ended_until,
+        parent: filter.parent,
+        cron: filter.cron,
+        text: filter.text,
+        priority: filter.priority,
+        unique_key: filter.unique,
+        failed: filter.failed,
+        start,
+        limit: Some(limit),
+        after: String::new(),
+    }
 }
 
 /// Prints the lines of a job as they come.

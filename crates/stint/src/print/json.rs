@@ -3,6 +3,7 @@
 mod action;
 mod cluster;
 mod configuration;
+mod queue;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub(super) use cluster::Cluster;
 pub(super) use configuration::{
     ActionConfig, ActionConfigs, Cron, CronHistory, Crons, Preview, Settings,
 };
+pub(super) use queue::{Bulk, Queues};
 
 #[derive(Serialize)]
 pub(super) struct Jobs<'a> {

@@ -60,6 +60,24 @@ pub(super) fn jobs(jobs: &[v0::Job]) -> String {
     text(&table)
 }
 
+pub(super) fn queues(queues: &[v0::Queue]) -> String {
+    let mut table =
+        new(&["action", "due", "running", "scheduled", "oldest due", "paused", "by", "reason"]);
+    for queue in queues {
+        table.add_row([
+            plain(&queue.action),
+            queue.due.to_string(),
+            queue.running.to_string(),
+            queue.scheduled.to_string(),
+            at(queue.oldest_due.as_ref()),
+            at(queue.paused_at.as_ref()),
+            or_dash(&queue.paused_by),
+            plain(&queue.pause_reason),
+        ]);
+    }
+    text(&table)
+}
+
 pub(super) fn tokens(tokens: &[v0::Token]) -> String {
     let mut table = new(&["id", "user", "role", "created", "expires", "description"]);
     for token in tokens {

@@ -142,7 +142,10 @@ fn write_state(state: &StateStore, mut dice: Dice) -> Result<(), Error> {
                 acknowledge(&format!("checkpoint {batch}"));
             }
             2 => replace_by_own_snapshot(state)?,
-            3 => assert!(state.shrink(|| true)?, "nobody else replaces it"),
+            3 => {
+                assert!(state.shrink(|| true)?, "nobody else replaces it");
+                acknowledge("shrunk");
+            }
             _ => {}
         }
     }
@@ -165,7 +168,7 @@ fn replace_by_own_snapshot(state: &StateStore) -> Result<(), Error> {
 }
 
 /// A job that is soon gone.
-fn passing(line: u64) -> [u8; 16] {
+pub(crate) fn passing(line: u64) -> [u8; 16] {
     u128::from(line).to_be_bytes()
 }
 
@@ -180,6 +183,7 @@ fn write_output(output: &Output, mut dice: Dice) -> Result<(), Error> {
     while let Some(batch) = output.read(period(first), &JOB, first, 1)?.first() {
         first = batch.first_line + 1;
     }
+    acknowledge(&format!("from {first}"));
     for line in first.. {
         output.append(period(line), &JOB, line, 1, &content(line, 3000))?;
         output.append(period(line), &passing(line), 0, 1, &content(line, 300))?;
@@ -187,6 +191,7 @@ fn write_output(output: &Output, mut dice: Dice) -> Result<(), Error> {
             let seen = Gone { period: period(line), unswept: 1, swept: PERIOD };
             output
                 .sweep(seen, true, |jobs| Ok(Some(jobs.iter().map(|job| *job == JOB).collect())))?;
+            acknowledge(&format!("swept {line}"));
         }
         if dice.below(20) == 0 {
             output.sync()?;

@@ -23,6 +23,7 @@ fn what_was_acknowledged_survives_a_kill_at_any_moment() {
         acknowledged.verify(dir.path(), &format!("round {round}"));
     }
     assert_eq!(acknowledged.losses, [""; 0], "a kill alone loses no output");
+    assert!(acknowledged.sweeps > 0 && acknowledged.shrinks > 0, "{acknowledged:?}");
 }
 
 #[test]

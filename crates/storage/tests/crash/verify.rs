@@ -1,11 +1,14 @@
 //! The judge: compares what a store holds with what was acknowledged.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use stint_storage::{Error, Filter, Log, Output, StateStore, Store};
 
 use crate::{
-    child::{BATCH, CHUNKS, JOB, chunk, period, record, removed_by},
+    child::{BATCH, CHUNKS, JOB, PERIOD, chunk, passing, period, record, removed_by},
     run::{IDENTITY, content},
 };
 
@@ -18,6 +21,12 @@ pub(crate) struct Acknowledged {
     vote: Option<u64>,
     checkpoint: Option<u64>,
     lines: u64,
+    /// By period, the first line whose passing job may be there again: those before it, in the
+    /// period, were removed.
+    swept: BTreeMap<u32, u64>,
+    /// How often a period was swept, and the state's file written anew.
+    pub(crate) sweeps: u64,
+    pub(crate) shrinks: u64,
     lost_periods: BTreeSet<u32>,
     /// Output that was lost and reported. The promise is that it is reported, not that it is rare.
     pub(crate) losses: Vec<String>,
@@ -37,6 +46,12 @@ impl Acknowledged {
                 "vote" => self.vote = Some(number),
                 "checkpoint" => self.checkpoint = Some(number),
                 "lines" => self.lines = number,
+                "from" => self.swept.values_mut().for_each(|end| *end = number.min(*end)),
+                "swept" => {
+                    self.swept.insert(period(number), number + 1);
+                    self.sweeps += 1;
+                }
+                "shrunk" => self.shrinks += 1,
                 other => panic!("the child said {other}"),
             }
         }
@@ -131,6 +146,12 @@ impl Acknowledged {
                     assert!(batch.bytes == content(line, 3000), "{round}: line {line} is another");
                 }
                 None => drop(missing.insert(period(line))),
+            }
+        }
+        for (swept, end) in &self.swept {
+            for line in u64::from(*swept) * PERIOD..*end {
+                let read = output.read(*swept, &passing(line), 0, 1).unwrap();
+                assert!(read.is_empty(), "{round}: the job of line {line} was swept, and is back");
             }
         }
         let losses = output.losses();

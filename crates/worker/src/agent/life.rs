@@ -7,8 +7,8 @@ use stint_core::{Command, Epoch, Incarnation, Registration, Span};
 
 use crate::clock::Boottime;
 use crate::limits::{
-    LEASE_MARGIN_PART, LEFTOVER_PAUSE, PAUSE_MAX, RENEWALS_IN_FLIGHT_MAX, RENEWALS_PER_LEASE,
-    SWEEP_PAUSE, SWEEP_REST,
+    LEASE_MARGIN_PART, LEFTOVER_LOG_INTERVAL, LEFTOVER_PAUSE, LEFTOVER_PAUSE_MAX, PAUSE_MAX,
+    RENEWALS_IN_FLIGHT_MAX, RENEWALS_PER_LEASE, SWEEP_PAUSE, SWEEP_REST,
 };
 
 use super::answers::Ask;
@@ -212,6 +212,9 @@ impl Agent {
     }
 
     pub(super) fn hear_search(&mut self, searched: Searched) {
+        if matches!(searched.found, Ok(0)) {
+            (self.search_pause, self.search_told_at) = (LEFTOVER_PAUSE, None);
+        }
         let pause = match (searched.search, searched.found) {
             (Search::Leftovers, Ok(0)) => {
                 if self.life == Life::Settling && self.runs.is_empty() {
@@ -224,8 +227,10 @@ impl Agent {
                 SWEEP_PAUSE.max(searched.took * SWEEP_REST)
             }
             (search, Ok(count)) => {
-                tracing::info!(count, ?search, "processes that should have ended are killed");
-                LEFTOVER_PAUSE
+                self.tell_of_leftovers(count, &search);
+                let pause = self.search_pause;
+                self.search_pause = (pause * 2).min(LEFTOVER_PAUSE_MAX);
+                pause
             }
             (search, Err(error)) => {
                 tracing::error!(%error, ?search, "processes cannot be searched for; trying again");
@@ -233,6 +238,15 @@ impl Agent {
             }
         };
         self.search_at = Instant::now() + pause;
+    }
+
+    /// Says so at first, and rarely after that: a process in a dead disk stays for as long as the disk.
+    fn tell_of_leftovers(&mut self, count: usize, search: &Search) {
+        let is_news = self.search_told_at.is_none_or(|at| at.elapsed() >= LEFTOVER_LOG_INTERVAL);
+        if is_news {
+            tracing::info!(count, ?search, "processes that should have ended are killed");
+            self.search_told_at = Some(Instant::now());
+        }
     }
 }
 

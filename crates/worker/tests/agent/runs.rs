@@ -67,9 +67,10 @@ async fn a_failure_is_an_error_and_is_retried() {
     let first = submit(&bench.replica, spec("fail"), 1).await;
     let first = over(&bench.replica, first).await;
     assert_eq!((first.status, end(&first)), (Status::Error, AttemptEnd::Exited(3)));
-    let all = stint_core::Filter { action: Some("fail".to_owned()), ..Default::default() };
+    let filter = stint_core::Filter { action: Some("fail".to_owned()), ..Default::default() };
+    let all = stint_consensus::List { filter, limit: 10, ..Default::default() };
     let retry = eventually("the retry is over", || async {
-        let jobs = bench.replica.list_jobs(&all, 0, 10).await.expect("a list");
+        let (jobs, _) = bench.replica.list_jobs(&all).await.expect("a list");
         jobs.into_iter().find(|job| job.id != first.id && job.status == Status::Error)
     });
     let retry = retry.await;

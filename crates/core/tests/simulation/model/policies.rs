@@ -1,6 +1,6 @@
 //! Who goes first, of what there is one at a time, what comes too late, and which queues rest.
 
-use stint_core::{Bulk, Event, Job, NewJob, Refusal, Reply, Status, Timestamp, limits};
+use stint_core::{Bulk, Event, Job, NewJob, QueuePause, Refusal, Reply, Status, Timestamp, limits};
 
 use super::{Answer, Model, over_limit};
 
@@ -56,10 +56,15 @@ impl Model {
         waits_from.saturating_add(36_000 * (100 - u64::from(job.policy.priority.level())))
     }
 
-    pub(super) fn pause_queue(&mut self, action: &str) -> Answer {
-        if !self.paused.contains_key(action) {
+    pub(super) fn pause_queue(&mut self, action: &str, by: &str, reason: &str) -> Answer {
+        let (by, reason) = (by.to_owned(), reason.to_owned());
+        if let Some(pause) = self.paused.get(action) {
+            let pause = QueuePause { at: pause.at, by, reason };
+            self.paused.insert(action.to_owned(), pause);
+        } else {
             self.known(action)?;
-            self.paused.insert(action.to_owned(), self.now);
+            let at = Timestamp::from_ms(self.now);
+            self.paused.insert(action.to_owned(), QueuePause { at, by, reason });
             self.events.push(Event::QueuePaused(action.to_owned()));
         }
         Ok(Reply::Ok)

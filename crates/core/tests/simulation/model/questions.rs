@@ -24,6 +24,9 @@ impl Model {
             .filter(|job| filter.action.is_none() || filter.action == Some(job.spec.action.clone()))
             .filter(|job| filter.worker.is_none() || filter.worker == job.worker)
             .filter(|job| filter.is_running.is_none() || filter.is_running == Some(runs(job)))
+            .filter(|job| filter.statuses.is_empty() || filter.statuses.contains(&job.status))
+            .filter(|job| filter.since.is_none_or(|since| since <= job.scheduled_at))
+            .filter(|job| filter.until.is_none_or(|until| job.scheduled_at <= until))
             .map(|job| Arc::new(job.clone()))
             .collect();
         jobs.sort_by_key(|job| Reverse((job.scheduled_at, job.id)));

@@ -21,7 +21,11 @@ pub(super) fn resolve(op: &Op, model: &Model) -> Option<Command> {
                 }
             }))
         }
-        Op::PauseQueue(number) => Command::PauseQueue { action: action(*number).to_owned() },
+        Op::PauseQueue(number) => Command::PauseQueue {
+            action: action(*number).to_owned(),
+            by: "ann".to_owned(),
+            reason: format!("reason {}", number % 7),
+        },
         Op::ResumeQueue(number) => Command::ResumeQueue { action: action(*number).to_owned() },
         _ => return None,
     })

@@ -7,7 +7,10 @@ use serde_json::{Map, Value};
 use stint_core::{CapacityMap, JobSpec, Parameters, Policy, Timeout, limits::RETRIES_MAX};
 
 use super::super::time;
-use crate::api::{ActionConfigForm, ApiError, CronForm, SettingsForm, Submission, TokenRequest};
+use crate::api::{
+    ActionConfigForm, ApiError, BulkForm, CronForm, Selection, SettingsForm, Submission,
+    TokenRequest,
+};
 use crate::limits;
 use crate::parse::{self, quoted, shown};
 
@@ -28,6 +31,54 @@ pub(in crate::http) fn submission(mut fields: Fields) -> Result<Submission, ApiE
         },
         key: None,
     })
+}
+
+/// What a client wants to do to many jobs.
+pub(in crate::http) fn bulk(mut fields: Fields) -> Result<BulkForm, ApiError> {
+    let filter = match fields.take("filter") {
+        None => Fields(Map::new()),
+        Some(Value::Object(filter)) => Fields(filter),
+        Some(other) => return Err(wrong("filter", "an object", &other)),
+    };
+    Ok(BulkForm {
+        operation: fields.text("operation")?,
+        selection: selection(filter)?,
+        is_all: fields.if_given("all", boolean)?.unwrap_or(false),
+        is_dry_run: fields.if_given("dryRun", boolean)?.unwrap_or(false),
+        next: fields.text("next")?,
+        key: None,
+    })
+}
+
+/// A filter, with the names of the parameters of a list. One that is not known is no filter, and so
+/// would be more jobs than are meant.
+fn selection(mut fields: Fields) -> Result<Selection, ApiError> {
+    let instant = |name: &str, fields: &mut Fields| time::parse(name, &fields.text(name)?);
+    let selection = Selection {
+        action: fields.text("action")?,
+        worker: fields.text("worker")?,
+        running: fields.flag_or_text("running")?,
+        status: fields.text_or_texts("status")?,
+        since: instant("since", &mut fields)?,
+        until: instant("until", &mut fields)?,
+        started_since: instant("startedSince", &mut fields)?,
+        started_until: instant("startedUntil", &mut fields)?,
+        ended_since: instant("endedSince", &mut fields)?,
+        ended_until: instant("endedUntil", &mut fields)?,
+        parent: fields.text("parent")?,
+        cron: fields.text("cron")?,
+        text: fields.text("text")?,
+        priority: fields.if_given("priority", number)?,
+        unique_key: fields.text("uniqueKey")?,
+        is_failed: fields.if_given("failed", boolean)?.unwrap_or(false),
+    };
+    match fields.0.keys().next() {
+        None => Ok(selection),
+        Some(name) => {
+            let field = format!("filter.{}", shown(name));
+            Err(ApiError::field(field, "a parameter of a list of jobs", "a name that is none"))
+        }
+    }
 }
 
 /// What a client wants to be run by a schedule.
@@ -68,6 +119,11 @@ pub(in crate::http) fn capacity(mut fields: Fields) -> Result<Option<CapacityMap
 /// How long a worker that takes no more jobs may run what it has.
 pub(in crate::http) fn drain_limit(mut fields: Fields) -> Result<Option<Timeout>, ApiError> {
     parse::timeout("limit", &fields.text("limit")?)
+}
+
+/// Why a queue is paused.
+pub(in crate::http) fn pause_reason(mut fields: Fields) -> Result<String, ApiError> {
+    fields.text("reason")
 }
 
 /// What an administrator wants to give to somebody.
@@ -132,6 +188,27 @@ impl Fields {
     /// A text; empty by default.
     fn text(&mut self, name: &str) -> Result<String, ApiError> {
         self.take(name).map_or_else(|| Ok(String::new()), |value| text(name, value))
+    }
+
+    /// A text, or several, which are put together with commas between them.
+    fn text_or_texts(&mut self, name: &str) -> Result<String, ApiError> {
+        match self.take(name) {
+            Some(Value::Array(texts)) => {
+                let texts = texts.into_iter().map(|value| text(name, value));
+                Ok(texts.collect::<Result<Vec<_>, _>>()?.join(","))
+            }
+            Some(value) => text(name, value),
+            None => Ok(String::new()),
+        }
+    }
+
+    /// A boolean, or a text in its place.
+    fn flag_or_text(&mut self, name: &str) -> Result<String, ApiError> {
+        match self.take(name) {
+            Some(Value::Bool(flag)) => Ok(flag.to_string()),
+            Some(value) => text(name, value),
+            None => Ok(String::new()),
+        }
     }
 
     /// A number of things that fits into 32 bits; 0 by default.

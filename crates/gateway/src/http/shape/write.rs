@@ -2,6 +2,7 @@
 
 mod action;
 mod configuration;
+mod policies;
 mod wait;
 
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ use stint_core::{
 
 pub(in crate::http) use action::Action;
 pub(in crate::http) use configuration::{ActionConfig, Cron, CronHistory, Preview, Settings, Tick};
+pub(in crate::http) use policies::{Bulk, Queue, Queues};
 
 use self::wait::WaitDetail;
 use super::super::time::Rfc3339;

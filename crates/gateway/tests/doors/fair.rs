@@ -1,0 +1,150 @@
+//! One client that takes all it can get, and what is left for another. By counts: how long it takes
+//! is a matter of the machine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use stint_gateway::{Config, Secret};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::crowd::{bearer, listen, token_of};
+use crate::harness::{Answer, House, Puppet, soon};
+
+const JOBS: &str = "/api/v0/jobs";
+
+/// Requests that the shouting one has under way at any time.
+const SHOUTS: u64 = 300;
+
+/// How often the other asks, one after the other.
+const ASKED: u64 = 30;
+
+/// Of the answers to the shouts that come while the other waits for one, how many at most. Were all
+/// served in the order in which they come, they would be all of [`SHOUTS`].
+const ANSWERS_BETWEEN_MAX: u64 = 100;
+
+async fn with_two(config: Config) -> (House, Secret, Secret) {
+    let (house, _) = House::closed_with(config).await;
+    let (ann, bob) = (token_of(&house, "ann", None).await, token_of(&house, "bob", None).await);
+    (house, ann, bob)
+}
+
+fn head(method: &str, path: &str, who: &Secret, length: usize) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n",
+        bearer(who)
+    )
+}
+
+/// Asks on a connection that is kept.
+async fn ask(stream: &mut TcpStream, request: &str) -> Answer {
+    stream.write_all(request.as_bytes()).await.expect("a request");
+    Answer::read(stream).await
+}
+
+/// Has the first one shout `request` and the second ask for it, and counts the answers to shouts
+/// while the second waits.
+async fn answers_between(house: &House, shout: &str, asked: &str, status: u16) -> u64 {
+    let (answers, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let mut shouts = JoinSet::new();
+    for _ in 0..SHOUTS {
+        let mut stream = house.connect().await;
+        let (answers, is_over) = (Arc::clone(&answers), Arc::clone(&is_over));
+        let shout = shout.to_owned();
+        shouts.spawn(async move {
+            while !is_over.load(Ordering::Relaxed) {
+                assert_eq!(ask(&mut stream, &shout).await.status, status);
+                answers.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    let mut stream = house.connect().await;
+    while answers.load(Ordering::Relaxed) < 2 * SHOUTS {
+        tokio::task::yield_now().await;
+    }
+    let before = answers.load(Ordering::Relaxed);
+    for _ in 0..ASKED {
+        assert_eq!(ask(&mut stream, asked).await.status, status);
+    }
+    let between = answers.load(Ordering::Relaxed) - before;
+    is_over.store(true, Ordering::Relaxed);
+    while let Some(shout) = soon("the shouts to end", shouts.join_next()).await {
+        shout.expect("answers to all shouts");
+    }
+    between / ASKED
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_submissions_makes_others_wait_for_a_turn_and_not_for_the_flood() {
+    let config = Config { calls_at_once: 4, ..Config::default() };
+    let (house, ann, bob) = with_two(config).await;
+    let _worker = Puppet::register(&house, &[]).await;
+    let body = r#"{"action":"say"}"#;
+    let request = |who| format!("{}{body}", head("POST", JOBS, who, body.len()));
+    let between = answers_between(&house, &request(&ann), &request(&bob), 202).await;
+    assert!(between <= ANSWERS_BETWEEN_MAX, "{between} answers for each that was waited for");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_lists_makes_others_wait_for_a_turn_and_not_for_the_flood() {
+    let config = Config { pages_at_once: 2, ..Config::default() };
+    let (house, ann, bob) = with_two(config).await;
+    let _worker = Puppet::register(&house, &[]).await;
+    for _ in 0..20 {
+        house.ask_as("POST", JOBS, &bearer(&ann), r#"{"action":"say"}"#).await;
+    }
+    let request = |who| head("GET", JOBS, who, 0);
+    let between = answers_between(&house, &request(&ann), &request(&bob), 200).await;
+    assert!(between <= ANSWERS_BETWEEN_MAX, "{between} answers for each that was waited for");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_follows_all_it_can_leaves_places_for_others() {
+    let config = Config { followers_max: 4, ..Config::default() };
+    let (house, ann, bob) = with_two(config).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let (stream, seen) = listen(&house, "/api/v0/watch", &ann).await;
+        assert!(seen.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&seen));
+        held.push(stream);
+    }
+    let refused = house.ask_as("GET", "/api/v0/watch", &bearer(&ann), "").await;
+    assert_eq!(refused.refusal(), (429, "TOO_MANY_REQUESTS".to_owned()));
+    assert!(refused.body.contains("user ann: 2 requests follow"), "{refused:?}");
+    let (_stream, seen) = listen(&house, "/api/v0/watch", &bob).await;
+    assert!(seen.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&seen));
+    drop(held);
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_sends_large_bodies_without_end_leaves_room_for_those_of_others() {
+    let (house, ann, bob) = with_two(Config::default()).await;
+    let _worker = Puppet::register(&house, &[]).await;
+    let text = "x".repeat(100_000);
+    let body = format!(r#"{{"action":"say","parameters":{{"text":"{text}"}}}}"#);
+    let whole = |who| format!("{}{body}", head("POST", JOBS, who, body.len()));
+    let mut held = Vec::new();
+    let refused = loop {
+        let mut stream = house.connect().await;
+        let request = whole(&ann);
+        // All but the end, which does not come.
+        stream.write_all(&request.as_bytes()[..request.len() - 1]).await.expect("a request");
+        held.push(stream);
+        let mut stream = house.connect().await;
+        let answer = ask(&mut stream, &whole(&ann)).await;
+        if answer.status != 202 {
+            break answer;
+        }
+        assert!(held.len() < 1_000, "{} large bodies of one client", held.len());
+    };
+    assert_eq!(refused.refusal(), (429, "TOO_MANY_REQUESTS".to_owned()));
+    assert!(refused.body.contains("user ann: 16 large requests"), "{refused:?}");
+    assert_eq!(ask(&mut house.connect().await, &whole(&bob)).await.status, 202);
+    drop(held);
+    house.stop().await;
+}

@@ -1,0 +1,190 @@
+//! What one client among others feels of one that takes all that it can get.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use stint_client::{Client, Code, Error, WatchRange, v0};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::harness::{Cluster, Options};
+
+/// Rounds of the quiet client: a submission, a look at the job, and a list, one after the other.
+const ROUNDS: usize = 200;
+
+/// What the shouting one has under way at a time.
+const SHOUTS: usize = 500;
+
+/// Jobs that lists are of.
+const JOBS: usize = 1_000;
+
+/// By how much the 99th of a hundred rounds may take longer under any flood. The floods and the
+/// measurement share the processors with the three replicas.
+const FACTOR_MAX: u32 = 20;
+
+/// And what is fast enough in any case: a factor of nearly nothing says nothing.
+const FAST: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flood {
+    Submissions,
+    Lists,
+    Streams,
+    LargeBodies,
+}
+
+struct Figures {
+    p50: Duration,
+    p99: Duration,
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+        write!(f, "p50 {:8.2} ms  p99 {:8.2} ms", ms(self.p50), ms(self.p99))
+    }
+}
+
+/// Where somebody asks, and who that is.
+#[derive(Clone)]
+struct Way {
+    address: String,
+    token: String,
+}
+
+impl Way {
+    fn client(&self) -> Client {
+        let builder = Client::builder().endpoints([self.address.clone()]).token(&self.token);
+        builder.deadline(Duration::from_secs(30)).build().expect("a client")
+    }
+}
+
+fn noop() -> v0::SubmitJobRequest {
+    v0::SubmitJobRequest { action: "noop".to_owned(), ..Default::default() }
+}
+
+/// Gives a user a token.
+fn give(cluster: &Cluster, user: &str) -> String {
+    let body = format!(r#"{{"user":"{user}","role":"operator"}}"#);
+    let answer = cluster.post(0, "/api/v0/tokens", &body).expect("an answer");
+    assert_eq!(answer.status, 201, "{answer:?}");
+    answer.json()["secret"].as_str().expect("a secret").to_owned()
+}
+
+/// How long the rounds of the quiet client take.
+async fn rounds(way: &Way) -> Figures {
+    let client = way.client();
+    let mut took = Vec::new();
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        let job = client.submit_job(noop()).await.expect("a job");
+        client.get_job(&job.id).await.expect("the job");
+        let list = v0::ListJobsRequest { limit: Some(10), ..Default::default() };
+        client.list_jobs(list).await.expect("a list");
+        took.push(start.elapsed());
+    }
+    took.sort_unstable();
+    Figures { p50: took[ROUNDS / 2], p99: took[ROUNDS * 99 / 100] }
+}
+
+/// One of many that shout, until it is over. Counts what it has been given.
+async fn shout(flood: Flood, way: Way, is_over: Arc<AtomicBool>, given: Arc<AtomicU64>) {
+    let client = way.client();
+    while !is_over.load(Ordering::Relaxed) {
+        let outcome = match flood {
+            Flood::Submissions => client.submit_job(noop()).await.map(drop),
+            Flood::Lists => {
+                let list = v0::ListJobsRequest { limit: Some(0), ..Default::default() };
+                client.list_jobs(list).await.map(drop)
+            }
+            Flood::Streams => {
+                let range = WatchRange { from: Some(0), kinds: Vec::new() };
+                client.watch(range).next().await.map(drop)
+            }
+            Flood::LargeBodies => {
+                large_body(&way).await;
+                Ok(())
+            }
+        };
+        match outcome {
+            Ok(()) => given.fetch_add(1, Ordering::Relaxed),
+            // That it is refused is what it has to expect.
+            Err(
+                Error::Refused { code: Code::TooManyRequests | Code::Compacted, .. }
+                | Error::Unreachable { .. },
+            ) => 0,
+            Err(error) => panic!("{flood:?}: {error}"),
+        };
+    }
+}
+
+/// A submission of nearly a megabyte that means nothing, whatever becomes of it.
+async fn large_body(way: &Way) {
+    let body = format!("{{\"action\":\"noop\",\"x\":[{}0]}}", "0,".repeat(450_000));
+    let head = format!(
+        "POST /api/v0/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n",
+        way.token,
+        body.len()
+    );
+    let Ok(mut stream) = TcpStream::connect(&way.address).await else { return };
+    if stream.write_all(head.as_bytes()).await.is_ok() {
+        let _refused_early = stream.write_all(body.as_bytes()).await.is_err();
+        let mut answer = Vec::new();
+        let _broken_off = stream.read_to_end(&mut answer).await.is_err();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it measures: for an idle machine, with --release and --nocapture"]
+#[expect(clippy::print_stdout, reason = "the figures are what it is for")]
+async fn no_flood_of_one_client_makes_others_wait_twenty_times_as_long() {
+    let cluster = Cluster::start(&Options { is_closed: true, ..Options::default() });
+    let (ann, bob) = (give(&cluster, "ann"), give(&cluster, "bob"));
+    let way = |i: usize, token: &String| Way {
+        address: cluster.replicas[i].address.clone(),
+        token: token.clone(),
+    };
+    let client = way(0, &bob).client();
+    for _ in 0..JOBS {
+        client.submit_job(noop()).await.expect("a job");
+    }
+    // The replica that leads is where most comes together.
+    let leader = cluster.leader();
+    let (loud, quiet) = (way(leader, &ann), way(leader, &bob));
+    let alone = rounds(&quiet).await;
+    println!("alone              {alone}");
+    let mut slow = Vec::new();
+    for flood in [Flood::Submissions, Flood::Lists, Flood::Streams, Flood::LargeBodies] {
+        let (is_over, given) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let mut shouts = JoinSet::new();
+        for _ in 0..SHOUTS {
+            shouts.spawn(shout(flood, loud.clone(), Arc::clone(&is_over), Arc::clone(&given)));
+        }
+        // The flood has begun.
+        while given.load(Ordering::Relaxed) < 20 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let (start, before) = (Instant::now(), given.load(Ordering::Relaxed));
+        let among = rounds(&quiet).await;
+        let given = given.load(Ordering::Relaxed) - before;
+        let rate = u64::from(u32::MAX).min(given * 1_000)
+            / u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        is_over.store(true, Ordering::Relaxed);
+        while let Some(outcome) = shouts.join_next().await {
+            outcome.expect("a flood");
+        }
+        let factor = among.p99.as_secs_f64() / alone.p99.as_secs_f64();
+        println!(
+            "{:18} {among}  {factor:5.1} times  {rate:6}/s given to the flood",
+            format!("{flood:?}")
+        );
+        if among.p99 > FAST.max(alone.p99 * FACTOR_MAX) {
+            slow.push(format!("{flood:?}: {among}, alone {alone}"));
+        }
+    }
+    assert!(slow.is_empty(), "{slow:#?}");
+}
