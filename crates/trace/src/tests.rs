@@ -1,3 +1,5 @@
+//! The ids of spans, what is told, and the header of W3C.
+
 use std::collections::BTreeSet;
 
 use super::identity::{Which, context, is_among, span};
