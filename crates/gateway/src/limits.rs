@@ -4,6 +4,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use stint_core::Span;
+
 /// Jobs in one page of a list, whatever a client asks for: usually about a megabyte of JSON.
 pub(crate) const PAGE_MAX: u64 = 1_000;
 
@@ -198,6 +200,9 @@ pub(crate) const METRICS_ACTIONS_MAX: usize = 100;
 
 /// Attempts that a job shows beside the rest of its record. `/jobs/{id}/attempts` has more.
 pub(crate) const ATTEMPTS_SHOWN: usize = 16;
+
+/// How long an invitation is good for if nobody says: long enough to set a machine up.
+pub(crate) const INVITATION_DEFAULT: Span = Span::from_ms(60 * 60 * 1_000);
 
 /// Bytes of a text that is looked for in parameters.
 pub(crate) const TEXT_BYTES_MAX: usize = 256;
