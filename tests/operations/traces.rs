@@ -71,16 +71,13 @@ impl Collector {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn text(span: &Span, key: &str) -> Option<String> {
     let found = span.attributes.iter().find(|attribute| attribute.key == key)?;
-    match found.value.as_ref()?.value.as_ref()? {
-        Value::StringValue(text) => Some(text.clone()),
-        Value::IntValue(number) => Some(number.to_string()),
-        other => Some(format!("{other:?}")),
-    }
+    let value = found.value.as_ref()?.value.as_ref()?;
+    if let Value::StringValue(text) = value { Some(text.clone()) } else { None }
 }
 
 fn names(spans: &[Span]) -> Vec<&str> {
