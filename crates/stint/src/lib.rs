@@ -26,6 +26,7 @@ mod restore;
 mod serve;
 mod stops;
 mod supervisor;
+mod traces;
 
 use std::process::ExitCode;
 
