@@ -40,6 +40,10 @@ pub(crate) const JSON_DEPTH_MAX: usize = 64;
 /// Bytes of one gRPC message, compressed or not: the default of most gRPC implementations.
 pub(crate) const GRPC_MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Bytes of what one answer lists over gRPC; the rest is left for the next one. What stands beside the
+/// list takes less than what is missing to [`GRPC_MESSAGE_BYTES_MAX`].
+pub(crate) const GRPC_LIST_BYTES_MAX: usize = GRPC_MESSAGE_BYTES_MAX - 1024;
+
 /// Bytes of all names and texts of one submission. The state allows about half of it; what is
 /// larger would be refused after it had been written to the log of every replica.
 pub(crate) const SUBMISSION_BYTES_MAX: usize = 512 * 1024;
