@@ -6,6 +6,7 @@ pub(crate) mod document;
 pub(crate) mod freezer;
 pub(crate) mod hosts;
 pub(crate) mod http;
+mod joining;
 pub(crate) mod program;
 pub(crate) mod reflection;
 pub(crate) mod tls;

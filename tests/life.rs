@@ -3,7 +3,10 @@
 mod capacity;
 mod children;
 mod drain;
+mod encrypted;
 mod ends;
+mod flood;
+mod guardian;
 mod races;
 mod token;
 

@@ -21,6 +21,8 @@ mod fencing;
 mod harness;
 mod hostile;
 mod life;
+mod members;
 mod operations;
+mod policies;
 mod retention;
 mod tidy;

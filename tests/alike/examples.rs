@@ -140,8 +140,8 @@ pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
             vec![same(about(WORKER)), same(about("00000000ffff")).refused("NO_SUCH_WORKER")]
         }
         "Watch" => watch(cluster),
-        "GetClusterStatus" => {
-            vec![same(plain()).but(&["lastLogIndex", "committedIndex", "appliedIndex"])]
+        "GetClusterStatus" | "InviteReplica" | "RemoveReplica" | "TransferLeader" => {
+            of_members(operation)
         }
         "GetSettings" => vec![same(plain())],
         "ChangeSettings" => vec![
@@ -203,6 +203,32 @@ fn of_retries_and_queues(operation: &str, cluster: &Cluster) -> Vec<Example> {
             vec![same(about("noop")), same(about("x")).refused("NO_SUCH_ACTION")]
         }
         other => of_crons_and_configs(other, cluster),
+    }
+}
+
+fn of_members(operation: &str) -> Vec<Example> {
+    match operation {
+        "GetClusterStatus" => {
+            // Others write to the same disk.
+            vec![same(plain()).but(&[
+                "lastLogIndex",
+                "committedIndex",
+                "appliedIndex",
+                "freeBytes",
+                "logBytes",
+                "stateBytes",
+            ])]
+        }
+        "InviteReplica" => vec![
+            same(body(json!({"expiresIn": "2h"}))).but(&["invitation", "expiresAt"]),
+            same(body(json!({}))).but(&["invitation", "expiresAt"]),
+            same(body(json!({"expiresIn": "169h"}))).refused("INVALID_PARAMETERS"),
+            same(body(json!({"expiresIn": "soon"}))).refused("INVALID_PARAMETERS"),
+        ],
+        _ => vec![
+            same(about("00000000ffff")).refused("NO_SUCH_MEMBER"),
+            same(about("x")).refused("NO_SUCH_MEMBER"),
+        ],
     }
 }
 

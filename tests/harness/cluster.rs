@@ -55,8 +55,8 @@ pub(crate) struct Replica {
     pub(crate) address: String,
     pub(crate) config: PathBuf,
     pub(crate) data_dir: PathBuf,
-    log: PathBuf,
-    child: Option<Child>,
+    pub(super) log: PathBuf,
+    pub(super) child: Option<Child>,
 }
 
 /// The cluster. Its processes end with it.
@@ -67,7 +67,7 @@ pub(crate) struct Cluster {
     /// The first token of a closed cluster.
     pub(crate) admin: Option<String>,
     hosts: Option<Hosts>,
-    dir: TempDir,
+    pub(super) dir: TempDir,
 }
 
 /// Counts the clusters of this test process, so that each has addresses of its own.
@@ -342,7 +342,8 @@ impl Drop for Cluster {
     }
 }
 
-fn config(replica: &Replica, all: &[Replica], options: &Options) -> String {
+/// A configuration. A replica that is not among the founders joins them.
+pub(super) fn config(replica: &Replica, all: &[Replica], options: &Options) -> String {
     let host = |replica: &Replica| {
         replica.address.strip_suffix(":7400").expect("the client port").to_owned()
     };
@@ -356,6 +357,14 @@ fn config(replica: &Replica, all: &[Replica], options: &Options) -> String {
         !options.is_closed,
         options.has_hosts && !options.tls,
     );
+    if !all.iter().any(|founder| founder.id == replica.id) {
+        let advertised = format!(
+            "[replica]\nadvertise_client = \"{}\"\nadvertise_peer = \"{}:7500\"\n",
+            replica.address,
+            host(replica)
+        );
+        text = text.replace("[replica]\n", &advertised);
+    }
     if options.tls {
         text.push_str(&tls_table(replica));
     }
@@ -382,15 +391,15 @@ fn tls_table(replica: &Replica) -> String {
     let base = replica.data_dir.display();
     let ca = replica.data_dir.with_file_name("peer-ca.pem");
     format!(
-        "\n[tls]\nclient_certificate = \"{base}-client.pem\"\nclient_key = \"{base}-client.key\"\n\
+        "\n[tls]\nclient_certificate = \"{base}-client.pem\"\nclient_key = \"{base}-client.key\"\nclient_ca = \"{0}\"\n\
          peer_certificate = \"{base}-peer.pem\"\npeer_key = \"{base}-peer.key\"\n\
-         peer_ca = \"{}\"\n",
+         peer_ca = \"{0}\"\n",
         ca.display()
     )
 }
 
 /// Makes the files that `tls_table` names.
-fn certify(replica: &Replica, authority: &Authority, dir: &Path) {
+pub(super) fn certify(replica: &Replica, authority: &Authority, dir: &Path) {
     let number = replica.data_dir.file_name().expect("a name").to_string_lossy();
     let host = replica.address.strip_suffix(":7400").expect("the client port");
     authority.sign(host, &dir.join(format!("{number}-client")));
@@ -398,6 +407,6 @@ fn certify(replica: &Replica, authority: &Authority, dir: &Path) {
     fs::copy(&authority.certificate, dir.join("peer-ca.pem")).expect("a file");
 }
 
-fn path(path: &Path) -> &str {
+pub(super) fn path(path: &Path) -> &str {
     path.to_str().expect("temporary directories have names in UTF-8")
 }

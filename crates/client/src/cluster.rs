@@ -22,4 +22,67 @@ impl Client {
         })
         .await
     }
+
+    /// Makes an invitation, by which one new replica can join. `expires_in` is a duration in Go's
+    /// grammar; empty is an hour.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// let invited = client.invite_replica("30m").await?;
+    /// println!("stint cluster join {}", invited.invitation);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn invite_replica(
+        &self,
+        expires_in: &str,
+    ) -> Result<v0::InviteReplicaResponse, Error> {
+        self.call(Repeat::Harmful, |channel| async {
+            let request = v0::InviteReplicaRequest { expires_in: expires_in.to_owned() };
+            client::cluster(channel).invite_replica(request).await
+        })
+        .await
+    }
+
+    /// Removes a replica from the cluster. It need not be alive; its id is nobody's from then on.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client, dead: &str) -> Result<(), stint_client::Error> {
+    /// client.remove_replica(dead).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoSuchMember`](crate::Code::NoSuchMember) if there is none, [`Conflict`](crate::Code::Conflict)
+    /// if nothing could be agreed on without it.
+    pub async fn remove_replica(&self, id: &str) -> Result<(), Error> {
+        self.call(Repeat::Harmless, |channel| async {
+            let request = v0::RemoveReplicaRequest { id: id.to_owned() };
+            client::cluster(channel).remove_replica(request).await
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Has a replica lead.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client, id: &str) -> Result<(), stint_client::Error> {
+    /// client.transfer_leader(id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoSuchMember`](crate::Code::NoSuchMember) if there is none, [`Conflict`](crate::Code::Conflict)
+    /// if it cannot be reached, or does not vote yet.
+    pub async fn transfer_leader(&self, id: &str) -> Result<(), Error> {
+        self.call(Repeat::Harmless, |channel| async {
+            let request = v0::TransferLeaderRequest { id: id.to_owned() };
+            client::cluster(channel).transfer_leader(request).await
+        })
+        .await?;
+        Ok(())
+    }
 }

@@ -135,6 +135,8 @@ pub enum Code {
     NoSuchAction,
     /// `NO_SUCH_TOKEN`.
     NoSuchToken,
+    /// `NO_SUCH_MEMBER`.
+    NoSuchMember,
     /// `NO_SUCH_CRON`: the action has none.
     NoSuchCron,
     /// `NO_SUCH_ACTION_CONFIG`: the action has none.
@@ -158,7 +160,7 @@ pub enum Code {
 }
 
 /// The codes that have a variant, with their names.
-const NAMES: [(&str, Code); 16] = [
+const NAMES: [(&str, Code); 17] = [
     ("INVALID_PARAMETERS", Code::InvalidParameters),
     ("NOT_AUTHENTICATED", Code::NotAuthenticated),
     ("NOT_AUTHORIZED", Code::NotAuthorized),
@@ -166,6 +168,7 @@ const NAMES: [(&str, Code); 16] = [
     ("NO_SUCH_WORKER", Code::NoSuchWorker),
     ("NO_SUCH_ACTION", Code::NoSuchAction),
     ("NO_SUCH_TOKEN", Code::NoSuchToken),
+    ("NO_SUCH_MEMBER", Code::NoSuchMember),
     ("NO_SUCH_CRON", Code::NoSuchCron),
     ("NO_SUCH_ACTION_CONFIG", Code::NoSuchActionConfig),
     ("NOT_FOUND", Code::NotFound),

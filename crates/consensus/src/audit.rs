@@ -1,6 +1,6 @@
 //! Who changed what: one record for each proposal of a client, refused ones too.
 
-use stint_core::{Bulk, Command, JobId, Refusal, Timestamp, TokenId};
+use stint_core::{Bulk, Command, JobId, MembersChange, Refusal, Timestamp, TokenId};
 use stint_storage::Audited;
 
 use crate::codec::{Garbled, decode_audit, encode_audit};
@@ -147,6 +147,12 @@ fn subject(command: &Command) -> (&'static str, String) {
         Command::ResetAdmin { hash } => ("ResetAdmin", TokenId::of(*hash).to_string()),
         Command::CreateToken(new) => ("CreateToken", TokenId::of(new.hash).to_string()),
         Command::RevokeToken { id } => ("RevokeToken", id.to_string()),
+        Command::Members(change) => match &**change {
+            MembersChange::Invite { hash, .. } => ("InviteReplica", TokenId::of(*hash).to_string()),
+            MembersChange::Join { replica, .. } => ("JoinReplica", replica.to_string()),
+            MembersChange::Remove { replica } => ("RemoveReplica", replica.to_string()),
+            MembersChange::Lead { replica } => ("TransferLeader", replica.to_string()),
+        },
     }
 }
 

@@ -19,6 +19,7 @@ use stint_core::Timestamp;
 use stint_proto::peer::v1 as pb;
 use tokio::sync::watch;
 
+use crate::disks::Disk;
 use crate::inner::Inner;
 use crate::limits::{CLOCK_LOOK, CLOCK_LOOK_FIRST, CLOCK_TIMEOUT, CLOCK_TOLERANCE};
 use crate::peers::Lane;
@@ -136,6 +137,19 @@ fn middle(mut all: Vec<Offset>, floor: Offset) -> Offset {
     }
 }
 
+/// What a peer has said, of the time and of this replica.
+pub(crate) struct Answer {
+    pub(crate) peer: u64,
+    offset: Offset,
+    /// The number of this replica's disk, as the peer knows it.
+    pub(crate) your_disk: Option<Disk>,
+    /// Whether this replica is none any more.
+    pub(crate) is_removed: bool,
+    /// The members as the peer knows them, and which entry says so.
+    pub(crate) members: Vec<u64>,
+    pub(crate) membership_index: u64,
+}
+
 /// Looks at the clocks of the others until the replica stops.
 pub(crate) async fn run(inner: Arc<Inner>, mut stopping: watch::Receiver<bool>) {
     loop {
@@ -144,7 +158,11 @@ pub(crate) async fn run(inner: Arc<Inner>, mut stopping: watch::Receiver<bool>) 
             others.as_ref().map(|others| others.iter().map(|(id, _)| *id).collect());
         let heard =
             join_all(others.iter().flatten().map(|(id, address)| ask(&inner, *id, address)));
-        let heard: Vec<_> = heard.await.into_iter().flatten().collect();
+        let answers: Vec<_> = heard.await.into_iter().flatten().collect();
+        for answer in &answers {
+            crate::members::hear(&inner, answer);
+        }
+        let heard: Vec<_> = answers.iter().map(|answer| (answer.peer, answer.offset)).collect();
         if let Some(members) = members {
             let floor = inner.applied.read().state.now();
             inner.clock.learn(&members, &heard, floor);
@@ -157,28 +175,51 @@ pub(crate) async fn run(inner: Arc<Inner>, mut stopping: watch::Receiver<bool>) 
     }
 }
 
-/// The other members, once the log has said who is one.
+/// The other members that vote, once the log has said who is one.
 fn others(inner: &Inner) -> Option<Vec<(u64, String)>> {
     let metrics = inner.raft.metrics();
     let metrics = metrics.borrow_watched();
     let membership = metrics.membership_config.membership();
     let own = inner.id.get();
     membership.nodes().next()?;
-    let nodes = membership.nodes().filter(|(id, _)| **id != own);
-    Some(nodes.map(|(id, node)| (*id, node.peer_address.clone())).collect())
+    // Who does not vote may not even have been started.
+    let voters = membership.voter_ids().filter(|id| *id != own);
+    let voters = voters.filter_map(|id| Some((id, membership.get_node(&id)?.peer_address.clone())));
+    Some(voters.collect())
 }
 
 /// A peer's clock; it was read half-way between question and answer, as nearly as one can know.
-async fn ask(inner: &Inner, peer: u64, address: &str) -> Option<(u64, Offset)> {
+pub(crate) async fn ask(inner: &Arc<Inner>, peer: u64, address: &str) -> Option<Answer> {
     let mut client = inner.peers.client(peer, address, Lane::Control).ok()?;
-    let mut request =
-        tonic::Request::new(pb::ClockRequest { cluster: inner.cluster.to_vec(), target: peer });
+    let mut request = tonic::Request::new(pb::ClockRequest {
+        cluster: inner.cluster.to_vec(),
+        target: peer,
+        sender: inner.id.get(),
+        disk: inner.disk.to_vec(),
+    });
     request.set_timeout(CLOCK_TIMEOUT);
     let asked = inner.clock.started.elapsed();
-    let answer = tokio::time::timeout(CLOCK_TIMEOUT, client.clock(request)).await.ok()?.ok()?;
+    let answer = tokio::time::timeout(CLOCK_TIMEOUT, client.clock(request)).await.ok()?;
+    if let Err(status) = &answer
+        && !*inner.admitted.borrow()
+    {
+        // Raft, which says it otherwise, does not speak yet.
+        inner.peers.troubles.note(peer, status);
+    }
+    let answer = answer.ok()?;
     let answered = inner.clock.started.elapsed();
-    let wall = Timestamp::from_ms(answer.get_ref().wall_ms);
-    Some((peer, offset_of(wall, (asked + answered) / 2)))
+    let answer = answer.into_inner();
+    if let Ok(disk) = Disk::try_from(answer.disk) {
+        inner.note_disk(peer, disk).await;
+    }
+    Some(Answer {
+        peer,
+        offset: offset_of(Timestamp::from_ms(answer.wall_ms), (asked + answered) / 2),
+        your_disk: Disk::try_from(answer.your_disk).ok(),
+        is_removed: answer.is_removed,
+        members: answer.members,
+        membership_index: answer.membership_index,
+    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod cron;
 #[cfg(test)]
 mod golden;
 mod job;
+mod members;
 mod offer;
 mod reply;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub(crate) use audit::{decode_audit, encode_audit, with_origin};
 pub(crate) use command::decode_proposal;
 pub(crate) use command::{check_unstamped, decode_audited, encode_command, stamp};
 pub(crate) use job::{decode_job, decode_lines, encode_job, encode_lines};
+pub(crate) use members::disk_of;
 pub(crate) use reply::{decode_answer, encode_answer};
 pub(crate) use state::{decode_header, encode_chunks, encode_header};
 

@@ -1,5 +1,6 @@
 //! What can go wrong between a proposal and its entry, or between a read and its answer.
 
+use stint_core::WorkerId;
 use thiserror::Error;
 
 /// The world failed. A refusal is not here: it is an answer.
@@ -29,6 +30,18 @@ pub enum Error {
         /// The index from which on nothing is missing.
         oldest: u64,
     },
+    /// The cluster has no such replica.
+    #[error("replica {0}: no such member of this cluster")]
+    NoSuchMember(WorkerId),
+    /// The membership has to stay as it is.
+    #[error("{0}")]
+    MembersStay(String),
+    /// This replica was removed from the cluster; it stops.
+    #[error(
+        "replica {0} was removed from the cluster, and takes no part in it any more; its data \
+         directory can be deleted. A new replica needs a new id and a new data directory"
+    )]
+    Removed(WorkerId),
     /// This replica is stopping.
     #[error("this replica is shutting down; ask another one")]
     ShuttingDown,

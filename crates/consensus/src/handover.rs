@@ -12,23 +12,35 @@ impl Inner {
         if !self.raft.is_leader() {
             return;
         }
+        if let Some(next) = self.next_leader() {
+            self.hand_over_to(next).await;
+        }
+    }
+
+    /// Makes this voter the leader, and waits for another one than this replica, within bounds.
+    /// Says who that is.
+    pub(crate) async fn hand_over_to(&self, next: u64) -> Option<u64> {
         let us = self.id.get();
-        let Some(next) = self.next_leader() else { return };
         if self.raft.trigger().transfer_leader(next).await.is_err() {
-            return;
+            return None;
         }
         let mut metrics = self.raft.metrics();
         let handed_over = async {
             loop {
                 let leader = metrics.borrow_watched().current_leader;
-                if leader.is_some_and(|leader| leader != us) || metrics.changed().await.is_err() {
-                    return;
+                if leader.is_some_and(|leader| leader != us) {
+                    return leader;
+                }
+                if metrics.changed().await.is_err() {
+                    return None;
                 }
             }
         };
-        if tokio::time::timeout(HANDOVER_TIMEOUT, handed_over).await.is_err() {
+        let leader = tokio::time::timeout(HANDOVER_TIMEOUT, handed_over).await;
+        if leader.is_err() {
             tracing::warn!("leadership was not handed over in time; the others will elect");
         }
+        leader.ok().flatten()
     }
 
     /// The other voter that is least behind, as the leader knows.

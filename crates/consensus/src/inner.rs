@@ -1,7 +1,7 @@
 //! What the parts of one replica share.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tonic::Status;
 
 use crate::clock::Clock;
+use crate::disks::{Disk, Disks};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::limits::{GOODBYE_TIMEOUT, LET_GO_LOOK};
@@ -24,6 +25,14 @@ use crate::replica::Timing;
 use crate::state_machine::{Applied, StateMachine};
 use crate::types::Types;
 
+/// The members as another one knows them, who knows more.
+#[derive(Default)]
+pub(crate) struct Heard {
+    /// The entry that says so.
+    pub(crate) index: u64,
+    pub(crate) members: Vec<u64>,
+}
+
 /// One replica, as its own tasks see it.
 pub(crate) struct Inner {
     pub(crate) id: WorkerId,
@@ -34,6 +43,15 @@ pub(crate) struct Inner {
     pub(crate) applied: Arc<Applied>,
     pub(crate) log: LogStore,
     pub(crate) peers: Arc<Peers>,
+    /// The number of this replica's disk.
+    pub(crate) disk: Disk,
+    pub(crate) disks: Disks,
+    /// Becomes true when it is sure that this replica may take part under its id.
+    pub(crate) admitted: watch::Sender<bool>,
+    /// Who founds the cluster, by its configuration.
+    pub(crate) founders: Vec<u64>,
+    /// Members that this replica's own log does not name yet, as it was told by others.
+    pub(crate) heard: Mutex<Heard>,
     pub(crate) failure: Failure,
     /// What it counts while it works.
     pub(crate) counts: Counts,
@@ -79,12 +97,54 @@ impl Inner {
         Some((id, node.peer_address.clone()))
     }
 
-    /// Whether the log names this replica, as far as it is here. An empty log names nobody yet.
+    /// Whether the log names this replica, as far as it is here, or a member has said so. An empty
+    /// log names nobody yet: the founders are, and one that joins takes whoever its cluster has
+    /// certified. A replica that was away may have to follow a leader that it has never
+    /// heard of.
     pub(crate) fn is_member(&self, id: u64) -> bool {
+        let (members, index) = self.members();
+        if members.contains(&id) {
+            return true;
+        }
+        if members.is_empty() {
+            return self.founders.is_empty() || self.founders.contains(&id);
+        }
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.index > index && heard.members.contains(&id)
+    }
+
+    /// The ids of all members, and the entry that says so; the latest that this replica has.
+    pub(crate) fn members(&self) -> (Vec<u64>, u64) {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
-        let membership = metrics.membership_config.membership();
-        membership.get_node(&id).is_some() || membership.nodes().next().is_none()
+        let stored = &metrics.membership_config;
+        let index = stored.log_id().as_ref().map_or(0, |id| id.index);
+        (stored.membership().nodes().map(|(id, _)| *id).collect(), index)
+    }
+
+    /// Whether the cluster has removed this replica, by the entries that are applied here.
+    pub(crate) fn is_removed(&self, id: WorkerId) -> bool {
+        let view = self.applied.read();
+        let is_member = view.membership.membership().get_node(&id.get()).is_some();
+        !is_member && view.state.is_removed(id)
+    }
+
+    /// Takes note, durably, of what a peer says of its disk.
+    pub(crate) async fn note_disk(self: &Arc<Self>, peer: u64, disk: Disk) {
+        if self.disks.of(peer).is_some() {
+            return;
+        }
+        let (mut members, _) = self.members();
+        if members.is_empty() {
+            members.clone_from(&self.founders);
+        }
+        let inner = Arc::clone(self);
+        let note = move || inner.disks.note(peer, disk, &members);
+        match tokio::task::spawn_blocking(note).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the disk of a peer cannot be noted"),
+            Err(error) => tracing::warn!(%error, "the disk of a peer was not noted"),
+        }
     }
 
     /// Where all other members are reached.

@@ -172,6 +172,30 @@ pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a replica that stops looks whether all others have let go of its disk.
 pub(crate) const LET_GO_LOOK: Duration = Duration::from_millis(2);
 
+/// How soon a new replica asks the founders again whether they know it with another disk.
+pub(crate) const ADMISSION_PAUSE: Duration = Duration::from_millis(100);
+
+/// Every so many of these times it says that it waits.
+pub(crate) const ADMISSION_TOLD: u32 = 100;
+
+/// How often a leader looks whether the membership is as it shall be: who is to vote, who is to go.
+pub(crate) const MEMBERS_LOOK: Duration = Duration::from_millis(200);
+
+/// Entries that a new member may lack when it gets a vote: it has them before anybody misses them.
+pub(crate) const PROMOTION_LAG_MAX: u64 = 1_000;
+
+/// How long a change of the membership may take: two entries, of which the second waits for the
+/// first, and perhaps another leader.
+pub(crate) const CHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a new replica tries to be taken in, and how soon it tries again.
+pub(crate) const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// See [`JOIN_TIMEOUT`].
+pub(crate) const JOIN_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a removed replica goes on to answer, so that whoever asked it for that hears of it.
+pub(crate) const REMOVED_GRACE: Duration = Duration::from_secs(1);
+
 /// How often a replica looks at the clocks of the others: what a clock that jumps can do wrong, it
 /// does for this long at most.
 pub(crate) const CLOCK_LOOK: Duration = Duration::from_secs(1);

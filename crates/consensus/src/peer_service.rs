@@ -50,7 +50,12 @@ impl PeerService {
 }
 
 /// A message for another replica or another cluster is not obeyed: an address was wrong.
-fn is_for_us(inner: &Inner, sender: Sender, cluster: &[u8], target: u64) -> Result<(), Status> {
+pub(crate) fn is_addressed(
+    inner: &Inner,
+    sender: Sender,
+    cluster: &[u8],
+    target: u64,
+) -> Result<(), Status> {
     is_of_ours(inner, sender, cluster)?;
     if target == inner.id.get() {
         return Ok(());
@@ -58,10 +63,24 @@ fn is_for_us(inner: &Inner, sender: Sender, cluster: &[u8], target: u64) -> Resu
     Err(Status::failed_precondition(format!("this is replica {}, not {target:012x}", inner.id)))
 }
 
-fn is_of_ours(inner: &Inner, sender: Sender, cluster: &[u8]) -> Result<(), Status> {
-    if cluster != inner.cluster.as_ref() {
-        return Err(Status::failed_precondition("this replica belongs to another cluster"));
+pub(crate) fn is_same_cluster(inner: &Inner, cluster: &[u8]) -> Result<(), Status> {
+    if cluster == inner.cluster.as_ref() {
+        return Ok(());
     }
+    Err(Status::failed_precondition("this replica belongs to another cluster"))
+}
+
+/// A message is not obeyed either before this replica may speak under its id.
+fn is_for_us(inner: &Inner, sender: Sender, cluster: &[u8], target: u64) -> Result<(), Status> {
+    is_addressed(inner, sender, cluster, target)?;
+    if *inner.admitted.borrow() {
+        return Ok(());
+    }
+    Err(Status::unavailable("this replica does not take part yet"))
+}
+
+fn is_of_ours(inner: &Inner, sender: Sender, cluster: &[u8]) -> Result<(), Status> {
+    is_same_cluster(inner, cluster)?;
     match sender.0 {
         Some(id) if !inner.is_member(id) => {
             Err(refused(format!("replica {id:012x} is not a member of this cluster")))
@@ -241,9 +260,34 @@ impl Peer for PeerService {
     }
 
     async fn clock(&self, request: Request<pb::ClockRequest>) -> Answered<pb::ClockResponse> {
-        let (sender, request) = (Sender::of(&request), request.get_ref());
-        self.if_for_us(sender, &request.cluster, request.target)?;
-        Ok(Response::new(pb::ClockResponse { wall_ms: crate::clock::wall_clock().as_ms() }))
+        let (sender, request) = (Sender::of(&request), request.into_inner());
+        let inner = self.inner()?;
+        crate::members::answer_clock(&inner, sender, request).await.map(Response::new)
+    }
+
+    async fn join(&self, request: Request<pb::JoinRequest>) -> Answered<pb::JoinResponse> {
+        let (sender, request) = (Sender::of(&request), request.into_inner());
+        let inner = self.inner()?;
+        is_same_cluster(&inner, &request.cluster)?;
+        if sender.0.is_some_and(|sender| sender != request.replica) {
+            return Err(refused(format!(
+                "replica {:012x} wants to join, with the certificate of another one",
+                request.replica
+            )));
+        }
+        let result = crate::join::accept(&inner, request).await;
+        Ok(Response::new(pb::JoinResponse { result: Some(result) }))
+    }
+
+    async fn change_members(
+        &self,
+        request: Request<pb::ChangeMembersRequest>,
+    ) -> Answered<pb::ChangeMembersResponse> {
+        let (sender, request) = (Sender::of(&request), request.into_inner());
+        let inner = self.if_of_ours(sender, &request.cluster)?;
+        let change = request.change.ok_or_else(|| missing("change"))?;
+        let result = crate::members::to_wire(inner.change_here(&change).await);
+        Ok(Response::new(pb::ChangeMembersResponse { result: Some(result) }))
     }
 
     async fn propose(&self, request: Request<pb::ProposeRequest>) -> Answered<pb::ProposeResponse> {

@@ -79,6 +79,7 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::RunCron { .. }
         | Command::PutActionConfig(_)
         | Command::PutSettings(_)
+        | Command::Members(_)
         | Command::Close { .. }
         | Command::ResetAdmin { .. } => true,
     }

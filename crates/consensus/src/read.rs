@@ -38,7 +38,10 @@ impl Inner {
             | Error::DiskFull(_)
             | Error::Compacted { .. }
             | Error::ShuttingDown
-            | Error::Failed(_)) => error,
+            | Error::Failed(_)
+            | Error::NoSuchMember(_)
+            | Error::MembersStay(_)
+            | Error::Removed(_)) => error,
         })
     }
 

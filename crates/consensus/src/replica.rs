@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::Raft;
-use openraft::async_runtime::WatchReceiver as _;
-use openraft::errors::{InitializeError, RaftError};
 use stint_core::{
     Command, Event, Job, JobId, Line, Refusal, Reply, Retention, State, Timestamp, WorkerId,
 };
@@ -19,6 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::audit::{AuditFilter, AuditRecord, Origin};
 use crate::clock::Clock;
 use crate::compaction::Outdated;
+use crate::disks;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::inner::Inner;
@@ -30,9 +29,11 @@ use crate::peer_service::PeerService;
 use crate::peers::Peers;
 use crate::state_machine::{Applied, StateMachine};
 use crate::status::ClusterStatus;
-use crate::types::{Node, Types};
 use crate::watch::Watcher;
-use crate::{inbound, limits};
+use crate::{inbound, limits, raft};
+
+/// The replicas that found a cluster.
+pub(crate) type Founders = BTreeMap<WorkerId, Member>;
 
 /// How one replica takes part in its cluster.
 #[derive(Debug)]
@@ -41,7 +42,8 @@ pub struct Config {
     pub id: WorkerId,
     /// The cluster's id: replicas of another cluster are not answered.
     pub cluster: [u8; 16],
-    /// The replicas that found the cluster, this one among them. Used once, while the log is empty.
+    /// The replicas that found the cluster. Used once, while the log is empty. A replica that is not
+    /// among them has joined by an invitation ([`crate::join`]).
     pub founders: BTreeMap<WorkerId, Member>,
     /// Where peers connect to, bound by the caller.
     pub peer_listener: std::net::TcpListener,
@@ -169,29 +171,6 @@ impl std::fmt::Debug for Replica {
     }
 }
 
-fn raft_config(timing: &Timing, keep: &Keep) -> Result<openraft::Config, Error> {
-    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let config = openraft::Config {
-        cluster_name: "stint".to_owned(),
-        heartbeat_interval: ms(timing.heartbeat),
-        election_timeout_min: ms(timing.election_min),
-        election_timeout_max: ms(timing.election_max),
-        max_payload_entries: limits::ENTRIES_PER_MESSAGE_MAX,
-        snapshot_policy: openraft::SnapshotPolicy::LogsSinceLast(keep.checkpoint_entries),
-        max_in_snapshot_log_to_keep: keep.entries,
-        replication_lag_threshold: keep.checkpoint_entries + keep.entries,
-        // Cut off in few pieces, but none larger than what is to stay.
-        purge_batch_size: keep.entries.clamp(1, limits::PURGE_ENTRIES_MAX),
-        enable_leader_restore: Some(false),
-        enable_pre_vote: Some(true),
-        // The least that openraft takes: a lease of the leader and an election.
-        quorum_loss_probe_interval: Some(ms(2 * timing.election_max)),
-        allow_log_reversion: Some(false),
-        ..openraft::Config::default()
-    };
-    config.validate().map_err(|error| Error::Failed(format!("[raft]: {error}")))
-}
-
 impl Replica {
     /// Opens the log, restores the state, listens to peers and takes part in elections.
     ///
@@ -202,6 +181,7 @@ impl Replica {
         let cluster = Bytes::copy_from_slice(&config.cluster);
         let log = LogStore::new(store.log.clone(), failure.clone());
         let stopping = watch::Sender::new(false);
+        let store_log = store.log.clone();
         let store = Arc::new(store);
         let restored = {
             let failure = failure.clone();
@@ -213,14 +193,18 @@ impl Replica {
         let network = Network { cluster: cluster.clone(), peers: Arc::clone(&peers) };
         let raft = Raft::new(
             config.id.get(),
-            Arc::new(raft_config(&config.timing, &config.keep)?),
+            Arc::new(raft::config(&config.timing, &config.keep)?),
             network,
             log.clone(),
             StateMachine(Arc::clone(&applied)),
         )
         .await
         .map_err(|error| failed(&error))?;
-        found(&raft, &config).await?;
+        let is_new = !raft.is_initialized().await.map_err(|error| failed(&error))?;
+        let has_joined = disks::has_joined(&store_log)?;
+        if is_new && !has_joined && !config.founders.contains_key(&config.id) {
+            return Err(raft::not_invited(config.id));
+        }
 
         let (forwards, to_forward) = mpsc::channel(limits::FORWARD_QUEUE_MAX);
         let (barriers, to_answer) = mpsc::channel(limits::FORWARD_QUEUE_MAX);
@@ -233,6 +217,11 @@ impl Replica {
             applied,
             log,
             peers,
+            disk: disks::own(&store_log)?,
+            disks: disks::Disks::read(&store_log)?,
+            admitted: watch::Sender::new(!is_new || has_joined),
+            founders: config.founders.keys().map(|id| id.get()).collect(),
+            heard: Mutex::default(),
             failure,
             counts: Counts::default(),
             stopping,
@@ -241,7 +230,10 @@ impl Replica {
             notices: Mutex::default(),
         });
         let doors = (config.peer_listener, config.peer_tls);
-        let tasks = spawn(&inner, doors, config.keep, to_forward, to_answer)?;
+        let mut tasks = spawn(&inner, doors, config.keep, to_forward, to_answer)?;
+        if is_new && !has_joined {
+            tasks.running.spawn(disks::admit(Arc::clone(&inner), config.founders));
+        }
         Ok(Self(Arc::new(Handle { inner, tasks: Mutex::new(Some(tasks)) })))
     }
 
@@ -351,6 +343,22 @@ impl Replica {
         Watcher::new(Arc::clone(&self.0.inner.applied.watched), from)
     }
 
+    /// Removes a replica from the cluster, for a client. It need not be alive. Its id is nobody's from
+    /// then on.
+    pub async fn remove(&self, origin: &Origin, replica: WorkerId) -> Result<(), Error> {
+        self.0.inner.remove(origin, replica).await
+    }
+
+    /// Has a replica lead, for a client.
+    pub async fn transfer_leader(&self, origin: &Origin, to: WorkerId) -> Result<(), Error> {
+        self.0.inner.transfer(origin, to).await
+    }
+
+    /// The cluster's id.
+    pub fn cluster(&self) -> [u8; 16] {
+        self.0.inner.cluster.as_ref().try_into().expect("it was made of 16 bytes")
+    }
+
     /// What this replica knows of its cluster.
     pub fn status(&self) -> ClusterStatus {
         crate::status::of(&self.0.inner)
@@ -397,28 +405,6 @@ impl Replica {
     }
 }
 
-/// Founds the cluster, if this replica has never been part of one. All founders may do so at once:
-/// they write the same first entry.
-async fn found(raft: &Raft<Types, StateMachine>, config: &Config) -> Result<(), Error> {
-    let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
-    if raft.is_initialized().await.map_err(|error| failed(&error))? {
-        return Ok(());
-    }
-    let members: BTreeMap<u64, Node> = config
-        .founders
-        .iter()
-        .map(|(id, member)| {
-            let Member { peer_address, client_address } = member.clone();
-            (id.get(), Node { peer_address, client_address })
-        })
-        .collect();
-    match raft.initialize(members).await {
-        // A peer's first message came in between.
-        Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
-        Err(error) => Err(failed(&error)),
-    }
-}
-
 fn spawn(
     inner: &Arc<Inner>,
     (listener, tls): (std::net::TcpListener, Option<stint_tls::Peers>),
@@ -456,34 +442,10 @@ fn spawn(
     running.spawn(Arc::clone(inner).answer_barriers(to_answer));
     running.spawn(crate::clock::run(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::ticker::run(Arc::clone(inner), stopping.subscribe()));
-    running.spawn(watch_raft(Arc::clone(inner), stopping.subscribe()));
+    running.spawn(raft::watch(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::upkeep::run(Arc::clone(inner), keep));
     running.spawn(crate::refill::run(Arc::clone(inner)));
     running.spawn(crate::sweep::run(Arc::clone(inner)));
+    running.spawn(crate::members::run(Arc::clone(inner)));
     Ok(Tasks { running, peer_service })
-}
-
-/// Notes when Raft stops by itself.
-async fn watch_raft(inner: Arc<Inner>, stopping: watch::Receiver<bool>) {
-    let mut metrics = inner.raft.metrics();
-    let mut leader = None;
-    loop {
-        let (state, leads) = {
-            let metrics = metrics.borrow_watched();
-            (metrics.running_state.clone(), metrics.current_leader)
-        };
-        if leads.is_some() && leads != leader {
-            leader = leads;
-            inner.counts.leader_changes.add_one();
-        }
-        if *stopping.borrow() {
-            return;
-        }
-        if let Err(fatal) = state {
-            return inner.failure.note(Error::Failed(fatal.to_string()));
-        }
-        if metrics.changed().await.is_err() {
-            return;
-        }
-    }
 }

@@ -17,6 +17,7 @@ pub(crate) fn claim(
     epoch: Epoch,
     max: u32,
 ) -> Result<Reply, Refusal> {
+    state.check_not_removed(id)?;
     let worker = state.live_worker(id, epoch)?;
     if !worker.is_confirmed {
         return Err(Refusal::NotConfirmed(id));

@@ -11,6 +11,7 @@ use crate::family::Parent;
 use crate::id::{Epoch, Incarnation, JobId, LeaseId, TokenId, WorkerId};
 use crate::job::JobSpec;
 use crate::lines::Line;
+use crate::members::MembersChange;
 use crate::policy::Policy;
 use crate::settings::SettingsChange;
 use crate::time::{Span, Timestamp};
@@ -212,6 +213,8 @@ pub enum Command {
         /// The token.
         id: TokenId,
     },
+    /// Who is to be a replica of the cluster, or none any more. In a box, because it is rare.
+    Members(Box<MembersChange>),
 }
 
 /// What is done to several jobs in one entry, at most [`crate::limits::BULK_MAX`] of them. One that
@@ -322,6 +325,9 @@ pub struct Exit {
 pub enum ExitCause {
     /// It ended by itself: the code or the signal is its own.
     Own,
+    /// The same, and whoever refused what it wanted has asked for so long a wait before the next
+    /// attempt. Its backoff may be longer.
+    AskedToWait(Span),
     /// Its worker ended it because a client asked for that.
     Canceled,
     /// Its worker ended it at its deadline.

@@ -115,6 +115,9 @@ pub enum Violation {
         /// How many action configs there are.
         action_configs: usize,
     },
+    /// There are more invitations, or removed replicas, than are remembered.
+    #[error("more invitations or removed replicas than are remembered")]
+    Members,
     /// A token is there twice, or is not named by its hash.
     #[error("token {0}: it is there twice, or its name is not that of its hash")]
     Token(TokenId),
@@ -161,6 +164,9 @@ pub fn check(state: &State) -> Result<(), Violation> {
     state.workers.keys().try_for_each(|id| check_worker(state, *id))?;
     check_family(state)?;
     check_configuration(state)?;
+    if !state.members.are_within_limits() {
+        return Err(Violation::Members);
+    }
     check_tokens(state)
 }
 

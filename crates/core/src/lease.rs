@@ -49,6 +49,7 @@ pub(crate) fn register(
     transition: &mut Transition,
     new: Registration,
 ) -> Result<Reply, Refusal> {
+    state.check_not_removed(new.worker)?;
     let former = state.workers.get(&new.worker).map(Arc::clone);
     if let Some(worker) = &former
         && worker.incarnation == new.incarnation
@@ -117,6 +118,7 @@ pub(crate) fn confirm(
 
 /// The worker renews its lease.
 pub(crate) fn heartbeat(state: &mut State, id: WorkerId, epoch: Epoch) -> Result<Reply, Refusal> {
+    state.check_not_removed(id)?;
     state.live_worker(id, epoch)?;
     let now = state.now;
     state.change_worker(id, |worker| worker.renew(now));
@@ -229,7 +231,9 @@ pub(crate) fn lose(state: &mut State, transition: &mut Transition, id: JobId, lo
         state.end(transition, id, Status::Cancel);
     } else if on_loss == OnWorkerLoss::Abandon {
         state.end(transition, id, status);
-    } else if loss == Loss::Death && job.reclaims >= limits::RECLAIMS_MAX {
+    } else if job.attempt_count >= limits::ATTEMPTS_MAX
+        || loss == Loss::Death && job.reclaims >= limits::RECLAIMS_MAX
+    {
         finish::fail(state, transition, id);
     } else {
         let job = state.change(id, |job| {

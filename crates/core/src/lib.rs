@@ -58,6 +58,7 @@ mod job;
 mod lease;
 pub mod limits;
 mod lines;
+mod members;
 mod offer;
 mod outcome;
 mod pause;
@@ -92,6 +93,7 @@ pub use id::{
 };
 pub use job::{Attempt, AttemptEnd, CronLink, Job, JobSpec, LeftOut, Parameters};
 pub use lines::{Line, Stream};
+pub use members::{Invitation, MembersChange, MembersRefusal};
 pub use offer::within_limits as offers_within_limits;
 pub use outcome::{Event, Outcome, Refusal, Reply};
 pub use pause::{Pause as QueuePause, QueueStatus};

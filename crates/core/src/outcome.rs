@@ -9,6 +9,7 @@ use crate::cron::{Cron, Ticked};
 use crate::id::{Epoch, JobId, LeaseId, TokenId, WorkerId};
 use crate::job::Job;
 use crate::lines::Line;
+use crate::members::MembersRefusal;
 use crate::settings::Settings;
 use crate::status::Status;
 use crate::time::Timestamp;
@@ -285,6 +286,9 @@ pub enum Refusal {
          `admin_token_hash` in the configuration of a replica"
     )]
     ClusterIsOpen,
+    /// The membership stays as it is.
+    #[error(transparent)]
+    Members(#[from] MembersRefusal),
 }
 
 /// Something happened. Events carry the record as it is afterwards.

@@ -12,6 +12,7 @@ use crate::index::Index;
 use crate::invariant::{self, Violation};
 use crate::job::Job;
 use crate::limits;
+use crate::members::{self, Invitation, Members};
 use crate::outcome::{Event, Outcome, Refusal, Reply};
 use crate::pause::Pause;
 use crate::query::ListKey;
@@ -61,6 +62,7 @@ pub struct State {
     pub(crate) tokens: BTreeMap<TokenId, Arc<Token>>,
     /// Whether there has ever been a token.
     pub(crate) is_closed: bool,
+    pub(crate) members: Members,
 }
 
 /// What a checkpoint has to keep of a [`State`]; everything else follows from it.
@@ -98,6 +100,10 @@ pub struct Parts {
     pub tokens: Vec<Arc<Token>>,
     /// [`State::is_closed`].
     pub is_closed: bool,
+    /// [`State::invitations`].
+    pub invitations: Vec<Invitation>,
+    /// The replicas that were removed from the cluster, the oldest first.
+    pub removed: Vec<WorkerId>,
 }
 
 /// What one command does beside its reply.
@@ -167,6 +173,7 @@ impl State {
             Command::ResetAdmin { hash } => token::reset_admin(self, t, hash),
             Command::CreateToken(new) => token::create(self, t, *new),
             Command::RevokeToken { id } => token::revoke(self, t, id),
+            Command::Members(change) => members::apply(self, *change),
         };
         Outcome { reply, events: transition.events }
     }
@@ -212,6 +219,8 @@ impl State {
             settings: self.settings.clone(),
             tokens: self.tokens.values().map(Arc::clone).collect(),
             is_closed: self.is_closed,
+            invitations: self.members.invitations().cloned().collect(),
+            removed: self.members.removed().collect(),
         }
     }
 
@@ -229,6 +238,7 @@ impl State {
             action_configs: by_action(parts.action_configs, |config| &config.action)?,
             settings: parts.settings,
             is_closed: parts.is_closed,
+            members: Members::from_parts(parts.invitations, parts.removed),
             paused: parts.paused.into_iter().collect(),
             ..Self::default()
         };

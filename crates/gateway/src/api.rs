@@ -13,6 +13,7 @@ pub(crate) mod health;
 mod idempotency;
 mod jobs;
 mod logs;
+mod members;
 mod queues;
 pub(crate) mod reason;
 mod selection;
@@ -36,6 +37,7 @@ pub(crate) use events::{Message, Place, Subject, Topics, WatchQuery, WatchReader
 pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use jobs::{JobView, JobsQuery, JobsReader, Submission, latest};
 pub(crate) use logs::{LogQuery, LogReader, Page, source};
+pub(crate) use members::Invited;
 pub(crate) use selection::{Selection, place_behind};
 pub(crate) use settings::SettingsForm;
 pub(crate) use tokens::TokenRequest;

@@ -20,6 +20,7 @@ mod gateway;
 mod grpc;
 mod http;
 mod inbound;
+mod invitation;
 mod limits;
 mod metrics;
 mod operation;
@@ -32,6 +33,7 @@ pub use config::Config;
 pub use cors::{BadOrigin, Origin};
 pub use error::Error;
 pub use gateway::Gateway;
+pub use invitation::Invitation;
 pub use operation::Operation;
 pub use token::Secret;
 

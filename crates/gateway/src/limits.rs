@@ -4,6 +4,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use stint_core::Span;
+
 /// Jobs in one page of a list, whatever a client asks for: usually about a megabyte of JSON.
 pub(crate) const PAGE_MAX: u64 = 1_000;
 
@@ -116,9 +118,9 @@ pub(crate) const FOLLOWERS_MAX: usize = 2_048;
 pub(crate) const FOLLOWERS_PER_ONE_OF_A_CLIENT: usize = 2;
 
 /// Default: changes, and reads of one record, that are carried out at a time: enough that the log
-/// is written in large groups, also where a sync or a network takes 20 ms, and few enough that
+/// is written in large groups, also where a sync or a network takes 10 ms, and few enough that
 /// whoever comes when all are taken does not wait long for the next turn.
-pub(crate) const CALLS_AT_ONCE: usize = 256;
+pub(crate) const CALLS_AT_ONCE: usize = 128;
 
 /// Pages that are read at a time for each processor: they are work for the processor and the disk,
 /// and more of them at once would only slow each other and all else down.
@@ -202,6 +204,9 @@ pub(crate) const METRICS_ACTIONS_MAX: usize = 100;
 
 /// Attempts that a job shows beside the rest of its record. `/jobs/{id}/attempts` has more.
 pub(crate) const ATTEMPTS_SHOWN: usize = 16;
+
+/// How long an invitation is good for if nobody says: long enough to set a machine up.
+pub(crate) const INVITATION_DEFAULT: Span = Span::from_ms(60 * 60 * 1_000);
 
 /// Bytes of a text that is looked for in parameters.
 pub(crate) const TEXT_BYTES_MAX: usize = 256;

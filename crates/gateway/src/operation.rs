@@ -74,6 +74,12 @@ pub enum Operation {
     ChangeSettings,
     /// What a replica knows of its cluster.
     GetClusterStatus,
+    /// Makes an invitation, by which one new replica can join.
+    InviteReplica,
+    /// Removes a replica from the cluster.
+    RemoveReplica,
+    /// Has a replica lead.
+    TransferLeader,
     /// What happens, from an index of the log on.
     Watch,
     /// All tokens, without their secrets.
@@ -91,7 +97,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 42] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -126,6 +132,9 @@ impl Operation {
         Self::GetSettings,
         Self::ChangeSettings,
         Self::GetClusterStatus,
+        Self::InviteReplica,
+        Self::RemoveReplica,
+        Self::TransferLeader,
         Self::Watch,
         Self::ListTokens,
         Self::CreateToken,
@@ -170,6 +179,9 @@ impl Operation {
             Self::GetSettings => (Method::GET, "/meta/settings"),
             Self::ChangeSettings => (Method::POST, "/meta/settings"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
+            Self::InviteReplica => (Method::POST, "/meta/invitations"),
+            Self::RemoveReplica => (Method::DELETE, "/meta/members/{id}"),
+            Self::TransferLeader => (Method::POST, "/meta/members/{id}/lead"),
             Self::Watch => (Method::GET, "/watch"),
             Self::ListTokens => (Method::GET, "/tokens"),
             Self::CreateToken => (Method::POST, "/tokens"),
@@ -215,6 +227,9 @@ impl Operation {
             Self::GetSettings => ("stint.v0.Settings", "GetSettings"),
             Self::ChangeSettings => ("stint.v0.Settings", "ChangeSettings"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
+            Self::InviteReplica => ("stint.v0.Cluster", "InviteReplica"),
+            Self::RemoveReplica => ("stint.v0.Cluster", "RemoveReplica"),
+            Self::TransferLeader => ("stint.v0.Cluster", "TransferLeader"),
             Self::Watch => ("stint.v0.Events", "Watch"),
             Self::ListTokens => ("stint.v0.Tokens", "ListTokens"),
             Self::CreateToken => ("stint.v0.Tokens", "CreateToken"),
@@ -280,6 +295,9 @@ impl Operation {
             | Self::PutActionConfig
             | Self::DeleteActionConfig => Role::Operator,
             Self::ChangeSettings
+            | Self::InviteReplica
+            | Self::RemoveReplica
+            | Self::TransferLeader
             | Self::ListTokens
             | Self::CreateToken
             | Self::RevokeToken

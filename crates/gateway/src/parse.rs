@@ -61,6 +61,11 @@ pub(crate) fn worker_id(text: &str) -> Result<WorkerId, ApiError> {
 }
 
 /// A token's id. What is no id names no token.
+/// The id of a replica, which is its worker's.
+pub(crate) fn member_id(text: &str) -> Result<WorkerId, ApiError> {
+    text.parse().map_err(|_| ApiError::NoSuchMember(shown(text).to_owned()))
+}
+
 pub(crate) fn token_id(text: &str) -> Result<TokenId, ApiError> {
     text.parse().map_err(|_| ApiError::NoSuchToken(shown(text).to_owned()))
 }

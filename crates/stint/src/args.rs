@@ -15,6 +15,7 @@ pub(crate) mod action;
 pub(crate) mod action_config;
 pub(crate) mod audit;
 pub(crate) mod bench;
+pub(crate) mod cluster;
 pub(crate) mod cron;
 pub(crate) mod job;
 pub(crate) mod queue;
@@ -98,6 +99,7 @@ impl Cli {
                 | Command::Init(_)
                 | Command::Dev(_)
                 | Command::Config(_)
+                | Command::Cluster(cluster::Command::Join(_))
                 | Command::Token(token::Command::ResetAdmin(_))
         );
         let Some((verb, matches)) = matches.subcommand().filter(|_| !is_call) else {
@@ -165,9 +167,9 @@ pub(crate) enum Command {
     /// Look at the settings of the cluster, and change them.
     #[command(subcommand)]
     Settings(settings::Command),
-    /// Look at the cluster.
+    /// Look at the cluster, and change who is a member of it.
     #[command(subcommand)]
-    Cluster(Cluster),
+    Cluster(cluster::Command),
     /// Print what happens to jobs, workers and crons, as it happens.
     ///
     /// A line for each event: the index of the log, the time, what happened, and to what. With
@@ -320,13 +322,6 @@ pub(crate) struct Watch {
     /// Of these only: jobs, workers, crons.
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub(crate) kinds: Vec<String>,
-}
-
-/// `stint cluster ...`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Cluster {
-    /// The members, who leads, and who is behind.
-    Status,
 }
 
 /// Reads `NAME=AMOUNT`.

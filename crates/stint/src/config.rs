@@ -54,8 +54,10 @@ pub(crate) struct Config {
     pub(crate) peer_address: SocketAddr,
     /// What encrypts its connections.
     pub(crate) tls: Tls,
-    /// The replicas that found the cluster.
+    /// The replicas that found the cluster; none if this one joins it.
     pub(crate) founders: BTreeMap<WorkerId, Member>,
+    /// Where this replica is reached.
+    pub(crate) member: Member,
     /// The pace of Raft.
     pub(crate) timing: Timing,
     /// Its worker; `None` if it runs no jobs.

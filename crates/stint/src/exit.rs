@@ -77,6 +77,7 @@ impl Exit {
                 | Code::NoSuchWorker
                 | Code::NoSuchAction
                 | Code::NoSuchToken
+                | Code::NoSuchMember
                 | Code::NoSuchCron
                 | Code::NoSuchActionConfig
                 | Code::NotFound => Self::NotFound,

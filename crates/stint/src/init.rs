@@ -12,6 +12,14 @@ use crate::{first_token, print};
 
 pub(crate) fn run(args: &Init) -> anyhow::Result<Exit> {
     let config = Config::load(&args.layered.layers()?)?;
+    if config.founders.is_empty() {
+        bail!(
+            "replica {} has no cluster.members, so it is no founder of a cluster. A new replica of a \
+             cluster that runs joins it with: stint cluster join --config {}",
+            config.id,
+            args.layered.config.display()
+        );
+    }
     prepare(&config)?;
     if let Some(file) = &args.admin_token_file {
         first_token::draw(file, &config.data_dir)?;

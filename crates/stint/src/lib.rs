@@ -14,6 +14,7 @@ mod exit;
 mod first_token;
 mod init;
 mod inspect;
+mod join;
 mod limits;
 mod logging;
 mod print;
@@ -84,6 +85,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Settings(args) => {
             command::runtime()?.block_on(command::settings::run(&caller()?, args))
         }
+        Command::Cluster(args::cluster::Command::Join(args)) => join::run(&args),
         Command::Cluster(args) => {
             command::runtime()?.block_on(command::cluster::run(&caller()?, args))
         }

@@ -128,6 +128,9 @@ fn advice(error: &anyhow::Error) -> Option<&'static str> {
         Error::Refused { code: Code::NoSuchToken, .. } => {
             Some("`stint token list` shows which there are")
         }
+        Error::Refused { code: Code::NoSuchMember, .. } => {
+            Some("`stint cluster status` shows which there are")
+        }
         Error::Refused { .. }
         | Error::OutcomeUnknown { .. }
         | Error::BadEndpoint { .. }
@@ -282,6 +285,27 @@ impl Printer {
                 line(&created.secret)
             }
             Output::Json => json(&json::NewToken::of(created)),
+        }
+    }
+
+    /// An invitation that has just been made, which nobody is told again.
+    pub(crate) fn invitation(
+        self,
+        invited: &stint_client::v0::InviteReplicaResponse,
+    ) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => {
+                note("one new replica can join with this; it is shown this once:");
+                line(&invited.invitation)
+            }
+            Output::Json => json(&json::Invitation::of(invited)),
+        }
+    }
+
+    /// What was done, for people.
+    pub(crate) fn done(self, what: &str) {
+        if let Output::Table = self.0 {
+            note(what);
         }
     }
 

@@ -179,11 +179,16 @@ fn is_prepared(config: &Config, args: &Serve) -> anyhow::Result<()> {
         return Ok(());
     }
     let (id, dir) = (config.id, config.data_dir.display());
+    let (how, of) = if config.founders.is_empty() {
+        ("cluster join", "a cluster that runs, have it join once with")
+    } else {
+        ("init", "a NEW cluster, prepare it once with")
+    };
     bail!(
         "{dir}: there is no data of replica {id}. If replica {id} has run before, its disk is lost \
          or not mounted: bring it back; it must not be prepared anew under its old id, because it \
-         would not know what it has promised to the other replicas. If this is a NEW replica of a \
-         NEW cluster, prepare it once with: stint init --config {}",
+         would not know what it has promised to the other replicas. If this is a NEW replica of \
+         {of}: stint {how} --config {}",
         args.layered.config.display()
     )
 }

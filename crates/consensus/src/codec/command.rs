@@ -17,7 +17,7 @@ use super::offer::{offers, offers_of};
 use super::token::{hash_of, new_token, new_token_of, token_id, token_ref};
 use super::{
     Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, job_id_if_any, lease,
-    missing, worker_id, worker_ref,
+    members, missing, worker_id, worker_ref,
 };
 use crate::audit::Origin;
 use crate::limits::PROPOSAL_BYTES_MAX;
@@ -139,6 +139,7 @@ fn to_wire(command: &Command) -> Wire {
         Command::Close { hash } => Wire::Close(pb::Close { hash: hash.0.to_vec() }),
         Command::CreateToken(new) => Wire::CreateToken(new_token(new)),
         Command::RevokeToken { id } => Wire::RevokeToken(token_ref(*id)),
+        Command::Members(change) => Wire::Members(members::change(change)),
     }
 }
 
@@ -214,6 +215,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         Wire::Close(close) => Command::Close { hash: hash_of(&close.hash)? },
         Wire::CreateToken(new) => Command::CreateToken(Box::new(new_token_of(new)?)),
         Wire::RevokeToken(of) => Command::RevokeToken { id: token_id(&of.token)? },
+        Wire::Members(change) => Command::Members(Box::new(members::change_of(change)?)),
     })
 }
 
@@ -356,7 +358,7 @@ fn compaction_of(step: &pb::Compact) -> Decoded<Compaction> {
 
 fn finished(run: &Finished) -> pb::Finished {
     let (cause, reason) = match &run.exit.cause {
-        ExitCause::Own => (0, ""),
+        ExitCause::Own | ExitCause::AskedToWait(_) => (0, ""),
         ExitCause::Canceled => (1, ""),
         ExitCause::Deadline => (2, ""),
         ExitCause::Shutdown => (3, ""),
@@ -370,6 +372,14 @@ fn finished(run: &Finished) -> pb::Finished {
             code: run.exit.code,
             signal: run.exit.signal,
             reason: reason.to_owned(),
+            wait_ms: match run.exit.cause {
+                ExitCause::AskedToWait(span) => Some(span.as_ms()),
+                ExitCause::Own
+                | ExitCause::Canceled
+                | ExitCause::Deadline
+                | ExitCause::Shutdown
+                | ExitCause::CouldNotStart(_) => None,
+            },
         }),
     }
 }
@@ -377,7 +387,7 @@ fn finished(run: &Finished) -> pb::Finished {
 fn finished_of(run: pb::Finished) -> Decoded<Finished> {
     let exit = run.exit.ok_or_else(|| missing("exit"))?;
     let cause = match exit.cause {
-        0 => ExitCause::Own,
+        0 => exit.wait_ms.map_or(ExitCause::Own, |ms| ExitCause::AskedToWait(Span::from_ms(ms))),
         1 => ExitCause::Canceled,
         2 => ExitCause::Deadline,
         3 => ExitCause::Shutdown,

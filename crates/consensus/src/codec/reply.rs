@@ -9,7 +9,7 @@ use stint_proto::peer::v1::answer::Answer as Wire;
 
 use super::job::{from_wire, to_wire};
 use super::token::token_id;
-use super::{Decoded, Garbled, decode, job_bytes, job_id, lease, missing, worker_id};
+use super::{Decoded, Garbled, decode, job_bytes, job_id, lease, members, missing, worker_id};
 
 pub(crate) fn encode_answer(answer: &Result<Reply, Refusal>) -> Vec<u8> {
     let answer = match answer {
@@ -157,6 +157,7 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         }
         Refusal::NotOver(id) => pb::Refusal { kind: 81, job: job_bytes(*id), ..empty },
         Refusal::TooManyPausedQueues { limit } => limited(82, *limit),
+        Refusal::Members(no) => members::refusal(no),
     }
 }
 
@@ -220,6 +221,7 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
         },
         81 => Refusal::NotOver(job()?),
         82 => Refusal::TooManyPausedQueues { limit: size(no.a) },
+        140..=149 => members::refusal_of(&no)?.into(),
         other => return Err(Garbled::new("refusal", other)),
     })
 }

@@ -2,6 +2,7 @@
 //! one is missed here until it has a sample.
 
 mod configuration;
+mod members;
 mod replies;
 
 use std::sync::Arc;
@@ -10,9 +11,9 @@ use stint_core::{
     ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff, Bulk, CapacityMap, Change, Children,
     Command, Compaction, CronId, CronLink, Declaration, Declarations, Defaults, Draining, Ending,
     Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut, Line,
-    ListKey, NewJob, NewToken, Offer, OnWorkerLoss, Parent, Parts, Policy, Priority, Refusal,
-    Registration, Retention, Role, SettingsChange, Span, Status, Stream, Timeout, Timestamp,
-    TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
+    ListKey, MembersChange, NewJob, NewToken, Offer, OnWorkerLoss, Parent, Parts, Policy, Priority,
+    Refusal, Registration, Retention, Role, SettingsChange, Span, Status, Stream, Timeout,
+    Timestamp, TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
 };
 
 pub(crate) use configuration::cron_policy;
@@ -130,13 +131,19 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::CreateToken(_) => "create_token",
         Command::RevokeToken { .. } => "revoke_token",
         Command::Compact(_) => "compact",
+        Command::Members(change) => match **change {
+            MembersChange::Invite { .. } => "members_invite",
+            MembersChange::Join { .. } => "members_join",
+            MembersChange::Remove { .. } => "members_remove",
+            MembersChange::Lead { .. } => "members_lead",
+        },
     }
 }
 
-pub(crate) const COMMANDS: usize = 36;
+pub(crate) const COMMANDS: usize = 40;
 
 pub(crate) fn commands() -> Vec<Command> {
-    [of_jobs(), of_queues(), of_the_cluster(), of_life()].concat()
+    [of_jobs(), of_queues(), of_the_cluster(), of_life(), members::changes()].concat()
 }
 
 /// The commands of drains and of children.
@@ -273,6 +280,7 @@ fn of_jobs() -> Vec<Command> {
                 exit(ExitCause::Deadline),
                 exit(ExitCause::Shutdown),
                 exit(ExitCause::CouldNotStart("no such file".to_owned())),
+                exit(ExitCause::AskedToWait(Span::from_ms(2_500))),
             ],
         },
         Command::Leave { worker, epoch },
@@ -367,6 +375,8 @@ pub(crate) fn parts() -> Parts {
         due_mark: ListKey { scheduled_at: Timestamp::from_ms(1_700_000_000_000), id: JOB },
         workers: statuses.into_iter().map(worker).map(Arc::new).collect(),
         recently_ended_floor: 4,
+        invitations: members::invitations(),
+        removed: vec![worker_id()],
         ..Parts::default()
     }
 }
@@ -410,14 +420,15 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::ExpiresTooEarly { .. } => 33,
         Refusal::NotOver(_) => 34,
         Refusal::TooManyPausedQueues { .. } => 35,
+        Refusal::Members(no) => 36 + members::refusal_number(no),
     }
 }
 
-pub(crate) const REFUSALS: usize = 36;
+pub(crate) const REFUSALS: usize = 43;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
-    vec![
+    let mut all = vec![
         Refusal::NoSuchJob(job),
         Refusal::NoSuchWorker(worker),
         Refusal::NoSuchAction("encode".to_owned()),
@@ -465,5 +476,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         Refusal::NotOver(job),
         Refusal::TooManyPausedQueues { limit: 6 },
-    ]
+    ];
+    all.extend(members::refusals());
+    all
 }

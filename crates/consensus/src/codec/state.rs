@@ -10,6 +10,7 @@ use stint_proto::log::v1 as pb;
 use super::configuration::{action_config, action_config_of, settings, settings_of};
 use super::cron::{cron, cron_of};
 use super::job::{from_wire, to_wire};
+use super::members::{invitation, invitation_of};
 use super::offer::{offers, offers_of};
 use super::token::{token, token_of};
 use super::{
@@ -37,6 +38,8 @@ pub(crate) fn encode_header(
         last_generation: parts.last_generation.0,
         settings: Some(settings(&parts.settings)),
         is_closed: parts.is_closed,
+        invitations: parts.invitations.iter().map(invitation).collect(),
+        removed: parts.removed.iter().map(|replica| replica.get()).collect(),
     }
     .encode_to_vec()
 }
@@ -65,6 +68,8 @@ pub(crate) fn decode_header(
         last_generation: Generation(header.last_generation),
         settings: settings_of(&header.settings.unwrap_or_default())?,
         is_closed: header.is_closed,
+        invitations: header.invitations.iter().map(invitation_of).collect::<Decoded<_>>()?,
+        removed: header.removed.into_iter().map(worker_id).collect::<Decoded<_>>()?,
         ..Parts::default()
     };
     Ok((Restored { parts }, header.applied, header.membership.unwrap_or_default()))

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::harness::{CLUSTER, id, listen, timing};
+use crate::harness::{CLUSTER, id, listen, timing, until};
 use crate::strangers::raft_messages;
 
 /// The replica that listens; 1 and 3 are its peers.
@@ -67,26 +67,35 @@ async fn client(address: &str, peers: Peers) -> PeerClient<Channel> {
 async fn a_peer_speaks_for_itself_and_only_if_it_is_a_member() {
     let dir = TempDir::new().expect("a temporary directory");
     let authority = authority(dir.path());
-    let listener = listen();
-    let address = listener.local_addr().expect("an address").to_string();
+    let listeners = [(1, listen()), (US, listen())];
+    let addresses = BTreeMap::from(listeners.each_ref().map(|(number, listener)| {
+        (*number, listener.local_addr().expect("an address").to_string())
+    }));
+    let address = addresses[&US].clone();
     let member = |number: u64| Member {
-        // Nobody but us listens anywhere.
-        peer_address: if number == US { address.clone() } else { format!("127.0.0.1:{number}") },
+        // The third one listens nowhere.
+        peer_address: addresses.get(&number).cloned().unwrap_or("127.0.0.1:3".to_owned()),
         client_address: format!("127.0.0.1:1{number}"),
     };
     let founders: BTreeMap<_, _> = [1, US, 3].map(|number| (id(number), member(number))).into();
     let data = TempDir::new().expect("a temporary directory");
-    let store = Store::open(data.path(), Identity { replica: US, cluster: CLUSTER });
-    let config = Config {
-        id: id(US),
-        cluster: CLUSTER,
-        founders,
-        peer_listener: listener,
-        peer_tls: Some(peers(&authority, dir.path(), US)),
-        timing: timing(),
-        keep: Keep::default(),
-    };
-    let replica = Replica::start(config, store.expect("a store")).await.expect("a replica");
+    let mut replicas = Vec::new();
+    for (number, listener) in listeners {
+        let identity = Identity { replica: number, cluster: CLUSTER };
+        let store = Store::open(&data.path().join(number.to_string()), identity);
+        let config = Config {
+            id: id(number),
+            cluster: CLUSTER,
+            founders: founders.clone(),
+            peer_listener: listener,
+            peer_tls: Some(peers(&authority, dir.path(), number)),
+            timing: timing(),
+            keep: Keep::default(),
+        };
+        replicas.push(Replica::start(config, store.expect("a store")).await.expect("a replica"));
+    }
+    let replica = &replicas[1];
+    until("a leader", async || replica.status().leader.is_some()).await;
 
     for (speaker, why) in [(3, "speaks as replica 000000000001"), (9, "is not a member")] {
         let mut client = client(&address, peers(&authority, dir.path(), speaker)).await;
@@ -109,7 +118,9 @@ async fn a_peer_speaks_for_itself_and_only_if_it_is_a_member() {
     let answers = raft_messages(&mut first, CLUSTER, id(US)).await;
     let (what, answer) = answers.get(1).expect("an answer");
     assert!(answer.is_ok(), "{what}: {answer:?}");
-    replica.shutdown().await.expect("a clean end");
+    for replica in &replicas {
+        replica.shutdown().await.expect("a clean end");
+    }
 }
 
 /// Writes a key for its owner alone: replicas take no other.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use stint_core::invariant::Violation;
 use stint_core::{
-    Command, Event, FIRST_USER, NewToken, Parts, Refusal, Reply, Role, State, Timestamp, Token,
-    TokenHash, TokenId, limits,
+    Command, Event, FIRST_USER, MembersChange, MembersRefusal, NewToken, Parts, Refusal, Reply,
+    Role, State, Timestamp, Token, TokenHash, TokenId, WorkerId, limits,
 };
 
 use super::cluster::Cluster;
@@ -184,4 +184,38 @@ fn a_checkpoint_with_tokens_that_cannot_be_is_an_error() {
         let violation = spoil(&mut parts);
         assert_eq!(State::from_parts(parts).err(), Some(violation));
     }
+}
+
+#[test]
+fn as_many_replicas_may_be_invited_at_a_time_as_are_remembered_and_old_ones_make_room() {
+    let mut cluster = Cluster::default();
+    let invite = |number: u64, at: u64| {
+        let expires_at = Timestamp::from_ms(at);
+        Command::Members(Box::new(MembersChange::Invite { hash: hash(number), expires_at }))
+    };
+    let end = cluster.now_ms + 1_000;
+    let limit = limits::INVITATIONS_MAX;
+    for number in 0..u64::try_from(limit).expect("few") {
+        cluster.ok(invite(number, end));
+    }
+    let refused = cluster.apply(invite(1_000, end)).reply;
+    assert_eq!(refused, Err(MembersRefusal::TooManyInvitations { limit }.into()));
+    cluster.check();
+    cluster.now_ms = end;
+    cluster.ok(invite(1_000, end + 1));
+    assert_eq!(cluster.state.invitations().count(), 1, "expired ones make room");
+    cluster.check();
+}
+
+#[test]
+fn of_very_many_removed_replicas_the_latest_are_remembered() {
+    let mut cluster = Cluster::default();
+    let limit = u64::try_from(limits::REPLICAS_REMOVED_MAX).expect("few");
+    for number in 1..=limit + 1 {
+        let replica = WorkerId::new(number).expect("not zero");
+        cluster.ok(Command::Members(Box::new(MembersChange::Remove { replica })));
+    }
+    cluster.check();
+    let is_removed = |number| cluster.state.is_removed(WorkerId::new(number).expect("not zero"));
+    assert!(!is_removed(1) && is_removed(2) && is_removed(limit + 1));
 }

@@ -30,6 +30,7 @@
 //! settings [compaction=on] [keep=5] [age=24h] [cron=5s]
 //! compact WORKER JOB OTHERS [keep=5] [age=24h] [lease=1] [epoch=1]
 //! close N | reset N | token USER ROLE N [expires=5s] [for=backups] | revoke N
+//! invite N 5s | join WORKER N [disk=1] | remove WORKER | lead WORKER
 //! show | why JOB | deadline | parameters JOB | spec JOB     questions
 //! ```
 //!
@@ -57,6 +58,7 @@ use stint_core::{
 use super::print::Names;
 
 mod crons;
+mod members;
 
 use crons::{cron, fire};
 
@@ -237,6 +239,9 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "reset" => Line::Entry(Command::ResetAdmin { hash: hash(&mut words)? }),
         "token" => Line::Entry(token(&mut words, state)?),
         "revoke" => Line::Entry(Command::RevokeToken { id: TokenId::of(hash(&mut words)?) }),
+        "invite" | "join" | "remove" | "lead" => {
+            Line::Entry(members::change(verb, &mut words, state)?)
+        }
         "tick" => Line::Entry(Command::Tick),
         "pause" => Line::Entry(pause(&mut words)?),
         "unpause" => Line::Entry(Command::ResumeQueue { action: words.action()? }),
@@ -481,6 +486,10 @@ fn exit(words: &mut Words<'_>) -> Result<Exit, String> {
     let signal = words.named("signal").map(parsed).transpose()?;
     if code.is_some() || signal.is_some() {
         return Ok(Exit { cause: ExitCause::Own, code: code.unwrap_or(0), signal });
+    }
+    if let Some(ms) = words.named_span("wait")? {
+        let cause = ExitCause::AskedToWait(Span::from_ms(ms));
+        return Ok(Exit { cause, code: 1, signal: None });
     }
     let cause = match words.word("how it ended")? {
         "canceled" => ExitCause::Canceled,

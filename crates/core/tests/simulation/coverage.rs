@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use stint_core::{
-    AttemptEnd, Command, Event, Fate, Job, Outcome, Refusal, Reply, Status, WaitReason,
+    AttemptEnd, Command, Event, ExitCause, Fate, Job, MembersRefusal, Outcome, Refusal, Reply,
+    Status, WaitReason,
 };
 
 use super::table;
@@ -14,8 +15,12 @@ pub(crate) struct Coverage {
     words: BTreeSet<&'static str>,
 }
 
+/// As many attempts as take a worker that is stopped again and again.
+const DOZENS: usize = 64;
+
 /// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
-const REFUSED_IN_BOUNDS: [&str; 9] = [
+const REFUSED_IN_BOUNDS: [&str; 10] = [
+    "TooManyInvitations",
     "TooManyChildren",
     "TooManyPausedQueues",
     "QueueFull",
@@ -27,7 +32,13 @@ const REFUSED_IN_BOUNDS: [&str; 9] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 27] = [
+const REFUSALS: [&str; 33] = [
+    "NoSuchInvitation",
+    "InvitationExpired",
+    "InvitationTaken",
+    "InvitationTime",
+    "OtherInvitation",
+    "ReplicaRemoved",
     "NoMoreChildren",
     "ExpiresTooEarly",
     "NotOver",
@@ -119,7 +130,7 @@ const SKIPS: [&str; 7] =
     ["missed", "paused", "too_many", "overlap", "no_such_action", "replaced", "deleted"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 22] = [
+const PATHS: [&str; 23] = [
     "a parent ended with its last child",
     "a parent failed by a child",
     "a parent was canceled with its last child",
@@ -134,7 +145,8 @@ const PATHS: [&str; 22] = [
     "abandoned",
     "retried",
     "refused while something became due",
-    "forgot an attempt",
+    "had dozens of attempts",
+    "its retry was asked to wait",
     "had a parameter of a config",
     "had all that its action has for it",
     "had a parameter that a config has as well",
@@ -227,8 +239,8 @@ impl Coverage {
                         self.words.insert("had a parameter that a config has as well");
                     }
                 }
-                Event::Claimed(job) if job.attempts.first().is_some_and(|run| run.number > 1) => {
-                    self.words.insert("forgot an attempt");
+                Event::Claimed(job) if job.attempts.len() > DOZENS => {
+                    self.words.insert("had dozens of attempts");
                 }
                 _ => {}
             }
@@ -244,6 +256,14 @@ impl Coverage {
         }
         self.see_policy(job);
         let is_lost = !matches!(command, Command::Finish { .. });
+        if let Command::Finish { runs, .. } = command
+            && runs
+                .iter()
+                .any(|run| run.job == job.id && matches!(run.exit.cause, ExitCause::AskedToWait(_)))
+            && job.retried_by.is_some()
+        {
+            self.words.insert("its retry was asked to wait");
+        }
         match job.status {
             Status::Error if is_lost => self.words.insert("failed by its reclaims"),
             Status::WorkerDead => self.words.insert("abandoned"),
@@ -346,6 +366,13 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::TokenExpiresTooEarly { .. } => "TokenExpiresTooEarly",
         Refusal::BadUser(_) => "BadUser",
         Refusal::ClusterIsOpen => "ClusterIsOpen",
+        Refusal::Members(MembersRefusal::NoSuchInvitation) => "NoSuchInvitation",
+        Refusal::Members(MembersRefusal::InvitationExpired(_)) => "InvitationExpired",
+        Refusal::Members(MembersRefusal::InvitationTaken(_)) => "InvitationTaken",
+        Refusal::Members(MembersRefusal::InvitationTime) => "InvitationTime",
+        Refusal::Members(MembersRefusal::OtherInvitation) => "OtherInvitation",
+        Refusal::Members(MembersRefusal::TooManyInvitations { .. }) => "TooManyInvitations",
+        Refusal::Members(MembersRefusal::ReplicaRemoved(_)) => "ReplicaRemoved",
         Refusal::NoMoreChildren(_) => "NoMoreChildren",
         Refusal::TooManyChildren { .. } => "TooManyChildren",
         Refusal::OtherRetention => "OtherRetention",

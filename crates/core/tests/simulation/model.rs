@@ -19,6 +19,7 @@ mod actions;
 mod claims;
 pub(crate) mod configuration;
 mod family;
+mod members;
 mod policies;
 mod questions;
 mod runs;
@@ -59,6 +60,7 @@ pub(crate) struct Model {
     pub(crate) tokens: Tokens,
     /// The actions whose queues are paused.
     pub(crate) paused: BTreeMap<String, QueuePause>,
+    pub(crate) members: members::Members,
     /// The rows of the table that were taken.
     pub(crate) rows: BTreeSet<(Status, Status)>,
     events: Vec<Event>,
@@ -126,6 +128,7 @@ impl Model {
             Command::ResetAdmin { hash } => self.reset_admin(*hash),
             Command::CreateToken(new) => self.create_token(new),
             Command::RevokeToken { id } => self.revoke_token(*id),
+            Command::Members(change) => self.members(change),
         };
         Outcome { reply, events: std::mem::take(&mut self.events) }
     }

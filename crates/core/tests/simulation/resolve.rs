@@ -13,6 +13,7 @@ use super::script::{First, Lie, Life, Op, Scheduled, Speaker, WORKERS, Whose};
 mod actions;
 mod configuration;
 mod life;
+mod members;
 mod policies;
 mod tokens;
 
@@ -62,12 +63,7 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
             let (worker, epoch) = speaks(speaker);
             Command::Leave { worker, epoch }
         }
-        Op::Expire { speaker, is_renewed } => {
-            let (worker, epoch) = speaks(speaker);
-            let renewal = model.worker(worker).map_or(1, |w| model.workers[w].renewal);
-            let renewal = renewal.saturating_sub(u64::from(*is_renewed));
-            Command::Expire { worker, epoch, renewal }
-        }
+        Op::Expire { speaker, is_renewed } => expire(model, speaks(speaker), *is_renewed),
         Op::PutCron { .. }
         | Op::PutCronAgain { .. }
         | Op::DeleteCron(_)
@@ -79,7 +75,11 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         | Op::PutActionConfigAgain(_)
         | Op::DeleteActionConfig(_)
         | Op::PutSettings(_) => return configuration::resolve(op, model),
-        Op::Close(_)
+        Op::Invite { .. }
+        | Op::Join { .. }
+        | Op::RemoveReplica(_)
+        | Op::Lead(_)
+        | Op::Close(_)
         | Op::ResetAdmin(_)
         | Op::CreateToken { .. }
         | Op::CreateTokenAgain { .. }
@@ -89,6 +89,12 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         }
         Op::Ask { .. } => return None,
     })
+}
+
+fn expire(model: &Model, (worker, epoch): (WorkerId, Epoch), is_renewed: bool) -> Command {
+    let renewal = model.worker(worker).map_or(1, |w| model.workers[w].renewal);
+    let renewal = renewal.saturating_sub(u64::from(is_renewed));
+    Command::Expire { worker, epoch, renewal }
 }
 
 pub(crate) fn worker_id(number: u64) -> WorkerId {
@@ -333,7 +339,11 @@ fn exit(number: u64) -> Exit {
     let not_own = |cause| Exit { cause, code: 0, signal: None };
     match number % 12 {
         0..4 => own(0, None),
-        4 | 5 => own(1, None),
+        4 => own(1, None),
+        5 => {
+            let asked = Span::from_ms(number % 7_000);
+            Exit { cause: ExitCause::AskedToWait(asked), code: 1, signal: None }
+        }
         6 => own(0, Some(9)),
         7 | 8 => not_own(ExitCause::Canceled),
         9 => not_own(ExitCause::Deadline),

@@ -221,6 +221,19 @@ pub(crate) enum Op {
         is_altered: bool,
     },
     RevokeToken(u64),
+    /// Somebody is invited, for a time or for none.
+    Invite {
+        secret: u64,
+        good_for: u64,
+    },
+    /// A replica takes an invitation, by the number of its secret.
+    Join {
+        secret: u64,
+        replica: u64,
+        disk: u64,
+    },
+    RemoveReplica(u64),
+    Lead(u64),
     /// A client asks; nothing is applied.
     Ask {
         action: u64,
@@ -283,7 +296,8 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
         _ => (10, 10, 4),
     };
     let worker = rng.below(WORKERS);
-    let kinds: [(u64, Draw); 28] = [
+    let kinds: [(u64, Draw); 29] = [
+        (2, |rng, _| configuration::members(rng)),
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),

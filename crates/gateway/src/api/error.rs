@@ -1,7 +1,7 @@
 //! Why an operation was not carried out: one variant per thing that a client may do differently.
 
 use stint_consensus::Error;
-use stint_core::{JobId, Refusal, ScheduleError};
+use stint_core::{JobId, MembersRefusal, Refusal, ScheduleError};
 use thiserror::Error as ThisError;
 
 /// An answer that is a "no". How it looks over HTTP and gRPC is in `http/status.rs` and
@@ -28,6 +28,8 @@ pub(crate) enum ApiError {
     NoSuchAction(String),
     #[error("token {0}: no such token")]
     NoSuchToken(String),
+    #[error("replica {0}: no such member of this cluster")]
+    NoSuchMember(String),
     /// Nobody knows who asks.
     #[error("{0}")]
     NotAuthenticated(&'static str),
@@ -90,6 +92,7 @@ impl ApiError {
             Self::NoSuchWorker(_) => "NO_SUCH_WORKER",
             Self::NoSuchAction(_) => "NO_SUCH_ACTION",
             Self::NoSuchToken(_) => "NO_SUCH_TOKEN",
+            Self::NoSuchMember(_) => "NO_SUCH_MEMBER",
             Self::NotAuthenticated(_) => "NOT_AUTHENTICATED",
             Self::NotAuthorized(_) => "NOT_AUTHORIZED",
             Self::NoSuchCron(_) => "NO_SUCH_CRON",
@@ -124,6 +127,7 @@ impl ApiError {
             Self::NoSuchWorker(id) => vec![("workerID", id.clone())],
             Self::Compacted { oldest, .. } => vec![("oldest", oldest.to_string())],
             Self::NoSuchToken(id) => vec![("tokenID", id.clone())],
+            Self::NoSuchMember(id) => vec![("replicaID", id.clone())],
             Self::NoSuchCron(action) | Self::NoSuchActionConfig(action) => {
                 vec![("action", action.clone())]
             }
@@ -213,9 +217,12 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            Error::NoLeader(_) | Error::Unavailable(_) | Error::ShuttingDown => {
-                Self::NoLeader(message)
-            }
+            Error::NoLeader(_)
+            | Error::Unavailable(_)
+            | Error::ShuttingDown
+            | Error::Removed(_) => Self::NoLeader(message),
+            Error::NoSuchMember(id) => Self::NoSuchMember(id.to_string()),
+            Error::MembersStay(_) => Self::Conflict(message),
             Error::Unknown(_) => Self::OutcomeUnknown(message),
             Error::Compacted { oldest, .. } => Self::Compacted { oldest, why: message },
             Error::DiskFull(_) => Self::InsufficientStorage(message),
@@ -253,6 +260,7 @@ impl From<Refusal> for ApiError {
             | Refusal::ClusterIsOpen
             | Refusal::NoMoreChildren(_)
             | Refusal::NotOver(_) => Self::Conflict(message),
+            Refusal::Members(why) => Self::of_members(&why, message),
             Refusal::ExpiresTooEarly { expires_at, due_at, .. } => Self::field(
                 "expiresAt",
                 format!("a time after the job is due, at {} ms since 1970", due_at.as_ms()),
@@ -276,6 +284,18 @@ impl From<Refusal> for ApiError {
 }
 
 impl ApiError {
+    fn of_members(why: &MembersRefusal, message: String) -> Self {
+        match why {
+            MembersRefusal::InvitationTime => Self::InvalidParameters(message),
+            MembersRefusal::TooManyInvitations { .. } => Self::TooManyRequests(message),
+            MembersRefusal::NoSuchInvitation
+            | MembersRefusal::InvitationExpired(_)
+            | MembersRefusal::InvitationTaken(_)
+            | MembersRefusal::OtherInvitation
+            | MembersRefusal::ReplicaRemoved(_) => Self::Conflict(message),
+        }
+    }
+
     /// The replica is at fault. Logged here, because the client sees little of it.
     pub(crate) fn internal(message: &str) -> Self {
         tracing::error!(message, "a request failed by this replica's fault");

@@ -1,4 +1,4 @@
-//! What this replica knows of its cluster.
+//! What this replica knows of its cluster, and who is a member.
 
 use std::sync::Arc;
 
@@ -6,8 +6,9 @@ use stint_proto::v0;
 use stint_proto::v0::cluster_server::Cluster;
 use tonic::{Request, Response, Status};
 
-use super::shape;
+use super::{caller, shape};
 use crate::api::Api;
+use crate::parse;
 
 pub(super) struct Service(pub(super) Arc<Api>);
 
@@ -18,5 +19,35 @@ impl Cluster for Service {
         _request: Request<v0::GetClusterStatusRequest>,
     ) -> Result<Response<v0::GetClusterStatusResponse>, Status> {
         Ok(Response::new(shape::cluster(self.0.cluster_status())))
+    }
+    async fn invite_replica(
+        &self,
+        request: Request<v0::InviteReplicaRequest>,
+    ) -> Result<Response<v0::InviteReplicaResponse>, Status> {
+        let caller = caller(&request)?;
+        let expires_in = parse::timeout("expiresIn", &request.get_ref().expires_in)?;
+        let invited = self.0.invite_replica(&caller, expires_in).await?;
+        Ok(Response::new(v0::InviteReplicaResponse {
+            invitation: invited.invitation.reveal(),
+            expires_at: Some(shape::timestamp(invited.expires_at)),
+        }))
+    }
+
+    async fn remove_replica(
+        &self,
+        request: Request<v0::RemoveReplicaRequest>,
+    ) -> Result<Response<v0::RemoveReplicaResponse>, Status> {
+        let caller = caller(&request)?;
+        self.0.remove_replica(&caller, parse::member_id(&request.get_ref().id)?).await?;
+        Ok(Response::new(v0::RemoveReplicaResponse {}))
+    }
+
+    async fn transfer_leader(
+        &self,
+        request: Request<v0::TransferLeaderRequest>,
+    ) -> Result<Response<v0::TransferLeaderResponse>, Status> {
+        let caller = caller(&request)?;
+        self.0.transfer_leader(&caller, parse::member_id(&request.get_ref().id)?).await?;
+        Ok(Response::new(v0::TransferLeaderResponse {}))
     }
 }

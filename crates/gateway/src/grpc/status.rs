@@ -24,7 +24,8 @@ const fn code(error: &ApiError) -> Code {
         | ApiError::NoSuchAction(_)
         | ApiError::NoSuchCron(_)
         | ApiError::NoSuchActionConfig(_)
-        | ApiError::NoSuchToken(_) => Code::NotFound,
+        | ApiError::NoSuchToken(_)
+        | ApiError::NoSuchMember(_) => Code::NotFound,
         ApiError::NotAuthenticated(_) => Code::Unauthenticated,
         ApiError::NotAuthorized(_) => Code::PermissionDenied,
         ApiError::NotFound(_) | ApiError::NotAllowed(_) => Code::Unimplemented,

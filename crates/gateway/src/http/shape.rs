@@ -6,10 +6,10 @@ mod write;
 
 pub(super) use message::Message;
 pub(super) use read::{
-    Fields, action_config, bulk, capacity, cron, drain_limit, pause_reason, settings, submission,
-    token_request,
+    Fields, action_config, bulk, capacity, cron, drain_limit, invitation_time, pause_reason,
+    settings, submission, token_request,
 };
 pub(super) use write::{
-    Action, ActionConfig, Attempts, Audit, Bulk, Cluster, Cron, CronHistory, Job, LogLine,
+    Action, ActionConfig, Attempts, Audit, Bulk, Cluster, Cron, CronHistory, Invited, Job, LogLine,
     NewToken, Preview, Queue, Queues, Settings, Tokens, Workers,
 };

@@ -18,6 +18,7 @@ const fn status(error: &ApiError) -> StatusCode {
         | ApiError::NoSuchWorker(_)
         | ApiError::NoSuchAction(_)
         | ApiError::NoSuchToken(_)
+        | ApiError::NoSuchMember(_)
         | ApiError::NoSuchCron(_)
         | ApiError::NoSuchActionConfig(_)
         | ApiError::NotFound(_) => StatusCode::NOT_FOUND,

@@ -7,8 +7,9 @@ use futures_util::future::join_all;
 use stint_client::v0::{GetClusterStatusResponse, Worker};
 
 use super::{Caller, client};
-use crate::args::Cluster;
+use crate::args::cluster::Command;
 use crate::exit::Exit;
+use crate::print;
 
 /// How long others have to answer, when one replica has answered already.
 const OTHERS_MAX: Duration = Duration::from_secs(2);
@@ -24,11 +25,32 @@ pub(crate) struct Seen {
     pub(crate) workers: Vec<Worker>,
 }
 
-pub(crate) async fn run(caller: &Caller, command: Cluster) -> anyhow::Result<Exit> {
+pub(crate) async fn run(caller: &Caller, command: Command) -> anyhow::Result<Exit> {
     match command {
-        Cluster::Status => {
-            caller.printer.cluster(&look(caller).await?)?;
-            Ok(Exit::Done)
+        Command::Status => caller.printer.cluster(&look(caller).await?)?,
+        Command::Invite { expires_in } => {
+            caller.printer.invitation(&caller.client.invite_replica(&expires_in).await?)?;
+        }
+        Command::Remove { id } => {
+            caller.client.remove_replica(&id).await?;
+            caller.printer.done(&format!("replica {id} is removed"));
+            note_even(caller).await;
+        }
+        Command::TransferLeader { id } => {
+            caller.client.transfer_leader(&id).await?;
+            caller.printer.done(&format!("replica {id} leads"));
+        }
+        Command::Join(_) => unreachable!("it is no call to a cluster"),
+    }
+    Ok(Exit::Done)
+}
+
+/// Says what is to be said of the number of those that vote now, if it can be known.
+async fn note_even(caller: &Caller) {
+    if let Ok(status) = caller.client.cluster_status().await {
+        let voters = status.members.iter().filter(|member| member.is_voter).count();
+        if let Some(warning) = stint_consensus::even_voters(voters) {
+            print::note(&warning);
         }
     }
 }

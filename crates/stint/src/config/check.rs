@@ -28,13 +28,16 @@ pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
         source.parse()?;
     let id = replica.id.get_ref().0;
     let founders = members(source, &cluster.members)?;
-    is_member(source, &replica, &founders)?;
+    let member = member(source, &replica, &founders)?;
     let tls = tls::tls(source, &replica, tls)?;
     let is_open = is_open(source, &replica, &cluster)?;
     let allowed_origins = allowed_origins(source, replica.allowed_origins.as_ref())?;
     let doors = stint_gateway::Config { is_open, allowed_origins, ..doors(source, &limits)? };
     let data_dir = beside(source.file, replica.data_dir.get_ref());
-    let worker = actions::worker(source, &data_dir, worker, webhook, actions)?;
+    let mut worker = actions::worker(source, &data_dir, worker, webhook, actions)?;
+    if let Some(worker) = &mut worker {
+        worker.ca.clone_from(&tls.client_ca);
+    }
     Ok(Config {
         id,
         cluster: cluster.id.0,
@@ -45,6 +48,7 @@ pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
         peer_address: replica.peer_address.get_ref().0,
         tls,
         founders,
+        member,
         timing: timing(source, &raft)?,
         worker,
         log: self::log(source, log)?,
@@ -93,17 +97,22 @@ fn members(
     Ok(founders)
 }
 
-/// The replica is one of the members, and says of itself what the others are told.
-fn is_member(
+/// Where the replica is reached. A founder is one of the members, and says of itself what the others
+/// are told; one that joins has no list of members, and says it itself.
+fn member(
     source: Source<'_>,
     replica: &file::Replica,
     founders: &BTreeMap<WorkerId, Member>,
-) -> Result<(), Error> {
+) -> Result<Member, Error> {
     let id = replica.id.get_ref().0;
+    if founders.is_empty() {
+        return joining(source, replica);
+    }
     let Some(member) = founders.get(&id) else {
         let message = format!(
             "replica {id} is not among cluster.members; the list has to name every founder of the \
-             cluster, this one too, and be the same on all of them"
+             cluster, this one too, and be the same on all of them. A replica that joins a cluster \
+             later (`stint cluster join`) leaves the list out"
         );
         return Err(source.wrong(&replica.id.span(), &message));
     };
@@ -118,7 +127,25 @@ fn is_member(
         _ => Ok(()),
     };
     same("advertise_client", replica.advertise_client.as_ref(), &member.client_address)?;
-    same("advertise_peer", replica.advertise_peer.as_ref(), &member.peer_address)
+    same("advertise_peer", replica.advertise_peer.as_ref(), &member.peer_address)?;
+    Ok(member.clone())
+}
+
+/// What a replica that joins a cluster says of itself.
+fn joining(source: Source<'_>, replica: &file::Replica) -> Result<Member, Error> {
+    let advertised = |key: &str, address: Option<&Spanned<Address>>| {
+        let message = format!(
+            "{key} is missing, and so is cluster.members. A founder of a cluster has the list of \
+             all founders; a replica that joins a cluster (`stint cluster join`) says where it is \
+             reached by advertise_client and advertise_peer"
+        );
+        let address = address.map(|address| address.get_ref().0.clone());
+        address.ok_or_else(|| source.wrong(&replica.id.span(), &message))
+    };
+    Ok(Member {
+        client_address: advertised("advertise_client", replica.advertise_client.as_ref())?,
+        peer_address: advertised("advertise_peer", replica.advertise_peer.as_ref())?,
+    })
 }
 
 /// Whether callers need no token. That the cluster is open, and who may manage its tokens, cannot

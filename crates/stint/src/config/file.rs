@@ -69,6 +69,7 @@ pub(super) struct Replica {
 pub(super) struct Tls {
     pub(super) client_certificate: Option<PathBuf>,
     pub(super) client_key: Option<PathBuf>,
+    pub(super) client_ca: Option<PathBuf>,
     pub(super) peer_certificate: Option<PathBuf>,
     pub(super) peer_key: Option<PathBuf>,
     pub(super) peer_ca: Option<PathBuf>,
@@ -79,11 +80,17 @@ fn no_tls() -> Spanned<Tls> {
     Spanned::new(0..0, Tls::default())
 }
 
+/// A replica that joins a cluster is told by it who its members are.
+fn no_members() -> Spanned<Vec<Member>> {
+    Spanned::new(0..0, Vec::new())
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cluster {
     pub(super) id: ClusterId,
     pub(super) admin_token_hash: Option<AdminTokenHash>,
+    #[serde(default = "no_members")]
     pub(super) members: Spanned<Vec<Member>>,
 }
 

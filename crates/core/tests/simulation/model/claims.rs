@@ -10,6 +10,7 @@ use super::{Answer, Model, need_of};
 
 impl Model {
     pub(super) fn claim(&mut self, id: WorkerId, epoch: Epoch, max: u32) -> Answer {
+        self.check_not_removed(id)?;
         let w = self.living(id, epoch)?;
         if !self.workers[w].is_confirmed {
             return Err(Refusal::NotConfirmed(id));
@@ -33,9 +34,6 @@ impl Model {
                 started_at: Timestamp::from_ms(self.now),
                 end: None,
             });
-            if job.attempts.len() > limits::ATTEMPTS_KEPT {
-                job.attempts.remove(0);
-            }
             self.tell(Event::Claimed, *i);
         }
         Ok(Reply::Claimed { count: u32::try_from(chosen.len()).expect("few") })

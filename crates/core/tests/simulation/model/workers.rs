@@ -40,6 +40,7 @@ impl Model {
     }
 
     pub(super) fn register(&mut self, new: &Registration) -> Answer {
+        self.check_not_removed(new.worker)?;
         let former = self.worker(new.worker).map(|w| self.workers[w].clone());
         if let Some(former) = &former
             && former.status == WorkerStatus::Running
@@ -102,6 +103,7 @@ impl Model {
     }
 
     pub(super) fn heartbeat(&mut self, id: WorkerId, epoch: Epoch) -> Answer {
+        self.check_not_removed(id)?;
         let w = self.living(id, epoch)?;
         let worker = &mut self.workers[w];
         worker.renewal += 1;

@@ -1,4 +1,4 @@
-//! Who may call: the tokens.
+//! Who may call: the tokens; and who is to be a replica.
 
 use stint_core::{Command, NewToken, Role, Timestamp, Token, TokenHash, TokenId};
 
@@ -35,7 +35,7 @@ pub(super) fn resolve(op: &Op, model: &Model) -> Option<Command> {
             let id = known.map_or(TokenId::of(hash(*number)), |token| token.id);
             Command::RevokeToken { id }
         }
-        _ => return None,
+        _ => return super::members::resolve(op, model),
     })
 }
 

@@ -121,6 +121,11 @@ pub(in crate::http) fn drain_limit(mut fields: Fields) -> Result<Option<Timeout>
     parse::timeout("limit", &fields.text("limit")?)
 }
 
+/// How long an invitation is good for, if it is said.
+pub(in crate::http) fn invitation_time(mut fields: Fields) -> Result<Option<Timeout>, ApiError> {
+    parse::timeout("expiresIn", &fields.text("expiresIn")?)
+}
+
 /// Why a queue is paused.
 pub(in crate::http) fn pause_reason(mut fields: Fields) -> Result<String, ApiError> {
     fields.text("reason")

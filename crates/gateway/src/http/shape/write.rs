@@ -264,6 +264,21 @@ impl<'a> NewToken<'a> {
     }
 }
 
+/// An invitation, which is told this once.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::http) struct Invited {
+    invitation: String,
+    expires_at: Rfc3339,
+}
+
+impl Invited {
+    pub(in crate::http) fn of(invited: &crate::api::Invited) -> Self {
+        let expires_at = Rfc3339(invited.expires_at);
+        Self { invitation: invited.invitation.reveal(), expires_at }
+    }
+}
+
 /// A token that does not expire has no field that says when.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

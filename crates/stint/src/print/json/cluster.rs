@@ -35,6 +35,21 @@ struct Disk {
     state_bytes: u64,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::print) struct Invitation<'a> {
+    invitation: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+}
+
+impl<'a> Invitation<'a> {
+    pub(in crate::print) fn of(invited: &'a v0::InviteReplicaResponse) -> Self {
+        let expires_at = invited.expires_at.as_ref().map(super::time);
+        Self { invitation: &invited.invitation, expires_at }
+    }
+}
+
 impl<'a> Cluster<'a> {
     pub(in crate::print) fn of(status: &'a v0::GetClusterStatusResponse) -> Self {
         Self {

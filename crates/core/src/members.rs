@@ -1,0 +1,222 @@
+//! Who may become a replica of the cluster, and who is none any more.
+//!
+//! Raft's membership is not here: it is in the log beside the commands. What is here is what it has to
+//! agree with: invitations, each taken by one disk at most, and the replicas that were removed, whose
+//! ids nobody gets again.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use thiserror::Error;
+
+use crate::id::WorkerId;
+use crate::limits;
+use crate::outcome::{Refusal, Reply};
+use crate::state::State;
+use crate::time::Timestamp;
+use crate::token::TokenHash;
+
+/// What an administrator, or somebody who was invited by one, wants of the membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MembersChange {
+    /// One new replica may join.
+    Invite {
+        /// By which its invitation is known again.
+        hash: TokenHash,
+        /// Until when.
+        expires_at: Timestamp,
+    },
+    /// A new replica takes an invitation.
+    Join {
+        /// By which the invitation is known again.
+        hash: TokenHash,
+        /// The new replica.
+        replica: WorkerId,
+        /// Drawn for its disk: the same replica may ask again, one whose disk is another may not.
+        disk: [u8; 16],
+    },
+    /// A replica is to be none any more: its worker gets no lease from now on.
+    Remove {
+        /// The replica.
+        replica: WorkerId,
+    },
+    /// A replica is to lead. The log only keeps that somebody wanted it.
+    Lead {
+        /// The replica.
+        replica: WorkerId,
+    },
+}
+
+/// The right of one new replica to join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// By which it is known again.
+    pub hash: TokenHash,
+    /// Until when it can be taken.
+    pub expires_at: Timestamp,
+    /// The replica that has taken it, and its disk.
+    pub taken_by: Option<(WorkerId, [u8; 16])>,
+}
+
+/// Why the membership stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum MembersRefusal {
+    /// Nobody was invited with this token, or so long ago that it is forgotten.
+    #[error("this cluster has no such invitation; make a new one with: stint cluster invite")]
+    NoSuchInvitation,
+    /// The invitation has not been taken in time.
+    #[error(
+        "the invitation has expired, at {} ms; make a new one with: stint cluster invite",
+        .0.as_ms()
+    )]
+    InvitationExpired(Timestamp),
+    /// An invitation is for one replica, and for one disk.
+    #[error(
+        "the invitation has been used, by replica {0}; make a new one with: stint cluster invite"
+    )]
+    InvitationTaken(WorkerId),
+    /// Whoever invites has the invitation expire in the past, or far away.
+    #[error(
+        "an invitation is good for at least 1 ms and for at most {} h", limits::INVITATION_MAX.as_ms() / 3_600_000
+    )]
+    InvitationTime,
+    /// The same secret was drawn twice, or sent twice with another time.
+    #[error("there is another invitation with this secret; draw another one")]
+    OtherInvitation,
+    /// Too many replicas are invited.
+    #[error("{limit} invitations are neither used nor expired; wait for some")]
+    TooManyInvitations {
+        /// [`limits::INVITATIONS_MAX`].
+        limit: usize,
+    },
+    /// The replica is none any more, and its id is nobody's.
+    #[error(
+        "replica {0} was removed from the cluster; a new replica needs a new id and a new data directory"
+    )]
+    ReplicaRemoved(WorkerId),
+}
+
+/// The invitations and the removed replicas of a state.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Members {
+    invitations: BTreeMap<[u8; 32], Invitation>,
+    /// The oldest first.
+    removed: VecDeque<WorkerId>,
+}
+
+impl Members {
+    /// As a checkpoint has it.
+    pub(crate) fn from_parts(invitations: Vec<Invitation>, removed: Vec<WorkerId>) -> Self {
+        let invitations = invitations.into_iter().map(|one| (one.hash.0, one)).collect();
+        Self { invitations, removed: removed.into() }
+    }
+
+    pub(crate) fn invitations(&self) -> impl Iterator<Item = &Invitation> {
+        self.invitations.values()
+    }
+
+    pub(crate) fn removed(&self) -> impl Iterator<Item = WorkerId> + '_ {
+        self.removed.iter().copied()
+    }
+
+    pub(crate) fn is_removed(&self, replica: WorkerId) -> bool {
+        self.removed.contains(&replica)
+    }
+
+    pub(crate) fn are_within_limits(&self) -> bool {
+        self.invitations.len() <= limits::INVITATIONS_MAX
+            && self.removed.len() <= limits::REPLICAS_REMOVED_MAX
+    }
+}
+
+impl State {
+    /// All invitations that are remembered, expired and taken ones too.
+    pub fn invitations(&self) -> impl Iterator<Item = &Invitation> {
+        self.members.invitations()
+    }
+
+    /// Whether this disk of this replica has taken the invitation.
+    pub fn has_taken(&self, hash: TokenHash, replica: WorkerId, disk: [u8; 16]) -> bool {
+        let invitation = self.members.invitations.get(&hash.0);
+        invitation.is_some_and(|one| one.taken_by == Some((replica, disk)))
+    }
+
+    /// Whether the replica was removed from the cluster.
+    pub fn is_removed(&self, replica: WorkerId) -> bool {
+        self.members.is_removed(replica)
+    }
+
+    /// A worker of a removed replica gets neither lease nor jobs.
+    pub(crate) fn check_not_removed(&self, worker: WorkerId) -> Result<(), Refusal> {
+        if self.is_removed(worker) {
+            return Err(MembersRefusal::ReplicaRemoved(worker).into());
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn apply(state: &mut State, change: MembersChange) -> Result<Reply, Refusal> {
+    match change {
+        MembersChange::Invite { hash, expires_at } => invite(state, hash, expires_at)?,
+        MembersChange::Join { hash, replica, disk } => join(state, hash, replica, disk)?,
+        MembersChange::Remove { replica } => remove(state, replica),
+        MembersChange::Lead { replica } => state.check_not_removed(replica)?,
+    }
+    Ok(Reply::Ok)
+}
+
+fn invite(state: &mut State, hash: TokenHash, expires_at: Timestamp) -> Result<(), MembersRefusal> {
+    let now = state.now;
+    if let Some(former) = state.members.invitations.get(&hash.0) {
+        let is_same = former.expires_at == expires_at;
+        return if is_same { Ok(()) } else { Err(MembersRefusal::OtherInvitation) };
+    }
+    if expires_at <= now || expires_at > now.plus(limits::INVITATION_MAX) {
+        return Err(MembersRefusal::InvitationTime);
+    }
+    let invitations = &mut state.members.invitations;
+    if invitations.len() >= limits::INVITATIONS_MAX {
+        // What is of no use any more makes room: it only says why it is refused.
+        invitations.retain(|_, one| one.taken_by.is_none() && one.expires_at > now);
+    }
+    if invitations.len() >= limits::INVITATIONS_MAX {
+        return Err(MembersRefusal::TooManyInvitations { limit: limits::INVITATIONS_MAX });
+    }
+    invitations.insert(hash.0, Invitation { hash, expires_at, taken_by: None });
+    Ok(())
+}
+
+fn join(
+    state: &mut State,
+    hash: TokenHash,
+    replica: WorkerId,
+    disk: [u8; 16],
+) -> Result<(), MembersRefusal> {
+    if state.is_removed(replica) {
+        return Err(MembersRefusal::ReplicaRemoved(replica));
+    }
+    let now = state.now;
+    let invitation = state.members.invitations.get_mut(&hash.0);
+    let invitation = invitation.ok_or(MembersRefusal::NoSuchInvitation)?;
+    match invitation.taken_by {
+        Some(by) if by == (replica, disk) => Ok(()),
+        Some((other, _)) => Err(MembersRefusal::InvitationTaken(other)),
+        None if invitation.expires_at <= now => {
+            Err(MembersRefusal::InvitationExpired(invitation.expires_at))
+        }
+        None => {
+            invitation.taken_by = Some((replica, disk));
+            Ok(())
+        }
+    }
+}
+
+fn remove(state: &mut State, replica: WorkerId) {
+    let removed = &mut state.members.removed;
+    if removed.contains(&replica) {
+        return;
+    }
+    if removed.len() >= limits::REPLICAS_REMOVED_MAX {
+        removed.pop_front();
+    }
+    removed.push_back(replica);
+}

@@ -1,0 +1,7 @@
+//! Who is a member of a cluster changes while it works.
+
+mod invitations;
+mod load;
+mod replaced;
+mod resized;
+mod transferred;
