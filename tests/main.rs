@@ -16,6 +16,8 @@ mod bad_input;
 mod cli;
 mod cluster;
 mod crons;
+mod disaster;
+mod disk;
 mod failover;
 mod fencing;
 mod harness;
