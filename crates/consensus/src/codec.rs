@@ -14,7 +14,7 @@ mod members;
 mod offer;
 mod reply;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod state;
 mod token;
 

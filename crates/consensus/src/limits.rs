@@ -49,7 +49,7 @@ pub(crate) const LINES_BYTES_MAX: usize = 512 * 1024;
 
 /// Records of history that one page looks into, where no index tells which match: some
 /// milliseconds. The next page goes on behind them.
-pub(crate) const LIST_RECORDS_MAX: usize = 1_000;
+pub(crate) const LIST_RECORDS_MAX: usize = 500;
 
 /// Bytes of records after which a page looks into no further one: they may be large.
 pub(crate) const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;

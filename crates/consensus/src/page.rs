@@ -228,3 +228,6 @@ fn place_of(key: Key) -> ListKey {
 fn failed(error: &StorageError) -> Error {
     Error::Failed(error.to_string())
 }
+
+#[cfg(test)]
+mod tests;
