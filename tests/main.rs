@@ -18,6 +18,7 @@ mod cluster;
 mod crons;
 mod failover;
 mod fencing;
+mod figures;
 mod harness;
 mod hostile;
 mod life;
