@@ -137,19 +137,22 @@ fn what_crons_cost_that_only_wait() {
     let (count, seconds) = (size("IDLE", 1_000), size("SECONDS", 10));
     let cluster = with_actions(count);
     let time = Duration::from_secs(u64::try_from(seconds).expect("some seconds"));
-    let cost = || {
-        let before = cpu_ms(&cluster);
-        thread::sleep(time);
-        cpu_ms(&cluster) - before
+    // Twice: what has just begun, or was just put, has some work left.
+    let costs = || {
+        [(); 2].map(|()| {
+            let before = cpu_ms(&cluster);
+            thread::sleep(time);
+            cpu_ms(&cluster) - before
+        })
     };
-    let without = cost();
+    let without = costs();
     put(&cluster, count, "0 0 0 1 1 *");
-    let with = cost();
+    let with = costs();
     let crons = cluster.get(0, "/metrics").expect("an answer").body;
     assert!(crons.contains(&format!("stint_crons {count}")), "not all of them are there");
     print(&format!(
-        "CPU time of three idle replicas in {seconds} s: {without} ms, with {count} crons {with} ms, \
-         {} %",
-        with * 100 / without.max(1)
+        "CPU time of three idle replicas in {seconds} s, twice: {without:?} ms, with {count} crons \
+         {with:?} ms; the second to the second {} %",
+        with[1] * 100 / without[1].max(1)
     ));
 }
