@@ -4,11 +4,9 @@
 //! after 5s | back 5s                     the leader's clock moves; nothing is in the log for that
 //! tick
 //! submit JOB ACTION [needs=a:1,b:2] [with=a:x,b:y] [retries=2] [in=5s] [deadline=5s] [stop=5s]
-//!     [of=JOB [lease=1]]
+//!     [of=JOB [lease=1]] [priority=50] [unique=KEY] [expires=5s]
 //! drain WORKER [limit=5s] | resume WORKER
 //! give-token WORKER JOB N [lease=1] [epoch=1]
-//! cancel JOB | delete JOB
-//!     [priority=50] [unique=KEY] [expires=5s]
 //! retry JOB of=JOB [retries=2]        what a client asks for: a new job that runs the other once more
 //! cancel JOB | delete JOB | cancel-all JOB... | delete-all JOB...
 //! pause ACTION [by=USER] [because=REASON] | unpause ACTION
@@ -23,14 +21,13 @@
 //! finish WORKER JOB canceled | deadline | shutdown | not-started [lease=1] [epoch=1]
 //! cron ACTION NEXT [schedule=@hourly] [zone=Europe/Berlin] [retries=2] [id=1]
 //!     [missed=skip|one|all] [window=5s] [overlap=allow|skip|replace] [jitter=5s]
-//! no-cron ACTION | pause-cron ACTION | resume-cron ACTION
-//! run ACTION JOB
+//! no-cron ACTION | pause-cron ACTION | resume-cron ACTION | run ACTION JOB
 //! fire ACTION TICK... [next=20s] [passed=10s:3] [more=yes] [mark=5s] [generation=1]
 //! config ACTION [with=a:x,b:y] [id=1]
 //! no-config ACTION
 //! settings [compaction=on] [keep=5] [age=24h] [cron=5s]
 //! compact WORKER JOB OTHERS [keep=5] [age=24h] [lease=1] [epoch=1]
-//! close N | reset N | token USER ROLE N [expires=5s] [for=backups] | revoke N
+//! close N | reset N | token USER ROLE N [expires=5s] [for=backups] | revoke N | refound
 //! invite N 5s | join WORKER N [disk=1] | remove WORKER | lead WORKER
 //! show | why JOB | deadline | parameters JOB | spec JOB     questions
 //! ```
@@ -240,6 +237,7 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "settings" => Line::Entry(settings(&mut words, state)?),
         "close" => Line::Entry(Command::Close { hash: hash(&mut words)? }),
         "reset" => Line::Entry(Command::ResetAdmin { hash: hash(&mut words)? }),
+        "refound" => Line::Entry(Command::Refound),
         "token" => Line::Entry(token(&mut words, state)?),
         "revoke" => Line::Entry(Command::RevokeToken { id: TokenId::of(hash(&mut words)?) }),
         "invite" | "join" | "remove" | "lead" => {
