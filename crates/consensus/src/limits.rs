@@ -111,8 +111,25 @@ pub(crate) const REASONS_MAX: usize = 8;
 /// an election, so that a cut that loses packets silently is noticed.
 pub(crate) const PING_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long one snapshot frame may take to be accepted.
-pub(crate) const SNAPSHOT_TIMEOUT: Duration = Duration::from_mins(10);
+/// How long a whole snapshot may take: a terabyte. That a peer is gone is noticed much earlier.
+pub(crate) const SNAPSHOT_TIMEOUT: Duration = Duration::from_hours(6);
+
+/// How long one frame of it may take to be accepted.
+pub(crate) const SNAPSHOT_FRAME_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Bytes of snapshots that are sent to one peer in a second, at most: half of what a network of
+/// 1 Gbit/s carries, so that entries and heartbeats have the other half.
+pub(crate) const SNAPSHOT_BYTES_PER_SECOND: u64 = 64 * 1024 * 1024;
+
+/// Bytes of frames that are kept because they may be on their way: more than connection and channel
+/// hold.
+pub(crate) const SNAPSHOT_WINDOW_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long both ends keep a snapshot that was cut off, each with room on its disk.
+pub(crate) const SNAPSHOT_KEPT: Duration = Duration::from_mins(5);
+
+/// How long a snapshot waits for the one before it to let go.
+pub(crate) const SNAPSHOT_TURN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pause between two looks for a leader.
 pub(crate) const LEADER_PAUSE: Duration = Duration::from_millis(20);

@@ -20,6 +20,8 @@ pub(crate) async fn run(inner: Arc<Inner>, keep: Keep) {
     let mut handed_over: Option<Instant> = None;
     loop {
         looks.tick().await;
+        inner.peers.outgoing.expire();
+        inner.incoming.expire();
         let is_recent = handed_over.is_some_and(|at| at.elapsed() < FULL_HANDOVER_INTERVAL);
         if !is_recent && inner.raft.is_leader() && matches!(inner.room(), Err(Error::DiskFull(_))) {
             tracing::warn!("the disk is full: another replica shall lead");
