@@ -3,7 +3,9 @@
 //! and lied to about the time. Then an independent oracle says which ticks there were, and each of
 //! them has to be one job that has left its trace in a file, or one record of why it is none.
 
-mod plan;
+mod clocks;
+pub(crate) mod plan;
+mod probe;
 mod trouble;
 mod verdict;
 mod witness;
@@ -41,8 +43,17 @@ fn check(time: Duration, with_all_troubles: bool) {
     });
     let witness = witness::Witness::watch(&cluster.addresses());
     let put: Vec<_> = crons.into_iter().map(|cron| cron.put(&cluster)).collect();
+    let probe = probe::Probe::start(&cluster);
     trouble::make(&mut cluster, time, with_all_troubles);
-    verdict::reach(&cluster, &put, witness, out.path());
+    let longest_ms = probe.end();
+    let verdict = verdict::reach(&cluster, &put, witness, out.path(), 0);
+    if !with_all_troubles {
+        let late_ms = verdict.late_ms.last().copied().unwrap_or(0);
+        assert!(
+            late_ms <= longest_ms + 1_000,
+            "a tick was decided {late_ms} ms late, and nothing was accepted for {longest_ms} ms at most"
+        );
+    }
     if with_all_troubles {
         let has_seen = |what| (0..3).any(|i| cluster.log(i).contains(what));
         assert!(has_seen("is not that of the others"), "no clock was ever wrong");

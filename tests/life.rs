@@ -3,7 +3,9 @@
 mod capacity;
 mod children;
 mod drain;
+mod encrypted;
 mod ends;
+mod guardian;
 mod races;
 mod token;
 

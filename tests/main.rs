@@ -23,5 +23,6 @@ mod hostile;
 mod life;
 mod members;
 mod operations;
+mod policies;
 mod retention;
 mod tidy;

@@ -1,6 +1,7 @@
 //! The history of jobs is as short as the settings say, on every replica alike, and the rest is gone.
 
 mod alike;
+mod fires;
 mod killed;
 
 use std::path::Path;

@@ -136,6 +136,7 @@ fn actions_can_be_looked_at_and_tell_no_command() {
             {"name": "mode", "description": "", "required": false, "values": ["quick", "thorough"]},
         ],
         "onlyDeclared": true,
+        "children": false,
     });
     assert_eq!(one, expected);
     let all = cluster.get(0, "/api/v0/actions").expect("an answer").json();

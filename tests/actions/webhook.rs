@@ -134,6 +134,32 @@ fn what_is_no_success_is_an_error_with_its_retries_and_redirects_are_not_followe
 }
 
 #[test]
+fn an_answer_that_asks_to_wait_is_not_asked_again_before() {
+    let cluster = cluster("");
+    let busy = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1200\r\nContent-Length: 0\r\n\r\n";
+    let dated = "HTTP/1.1 429 Too Many Requests\r\nDate: Fri, 31 Dec 1999 23:00:00 GMT\r\n\
+                 Retry-After: Fri, 31 Dec 1999 23:30:00 GMT\r\nContent-Length: 0\r\n\r\n";
+    for (answer, seconds) in [(busy, 1_200), (dated, 1_800)] {
+        let (address, requests) = server(answer);
+        let parameters = json!({"url": format!("http://{address}/")});
+        let id = submit(&cluster, &parameters, &json!({"retries": 1}));
+        let failed = cluster.wait_for_status(0, &id, "error");
+        requests.recv_timeout(PATIENCE).expect("a request");
+        let said = output(&cluster, &id);
+        assert!(said.contains(&format!("it asks to wait {seconds} s before a retry")), "{said}");
+        let retry = failed["retriedByID"].as_str().unwrap_or_else(|| panic!("{failed}"));
+        let retry = cluster.job(0, retry);
+        let time = |job: &Value, name: &str| {
+            let text = job[name].as_str().expect("a time");
+            chrono::DateTime::parse_from_rfc3339(text).expect("a time").timestamp_millis()
+        };
+        let wait = time(&retry, "scheduledAt") - time(&failed, "lastUpdated");
+        assert_eq!(wait, seconds * 1_000, "{retry}");
+        assert!(requests.try_recv().is_err(), "it was asked again");
+    }
+}
+
+#[test]
 fn what_is_inside_is_not_reached_unless_it_is_allowed() {
     let cluster = cluster("");
     let (address, requests) = server(OK);

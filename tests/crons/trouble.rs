@@ -60,6 +60,6 @@ pub(crate) fn make(cluster: &mut Cluster, time: Duration, is_all: bool) {
     cluster.wait_until_whole();
 }
 
-fn rest(seconds: u64) {
+pub(crate) fn rest(seconds: u64) {
     std::thread::sleep(Duration::from_secs(seconds));
 }

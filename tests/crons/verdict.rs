@@ -27,8 +27,23 @@ struct Lateness {
     started: Vec<u64>,
 }
 
-/// Waits until all ticks up to now are decided and their jobs are over, and judges.
-pub(crate) fn reach(cluster: &Cluster, crons: &[Put], witness: Witness, out: &Path) {
+/// What the judged ticks became.
+pub(crate) struct Verdict {
+    /// How many became none, by the reason.
+    pub(crate) skipped: BTreeMap<String, u64>,
+    /// How late those were decided that became jobs, in milliseconds.
+    pub(crate) late_ms: Vec<u64>,
+}
+
+/// Waits until all ticks up to now are decided and their jobs are over, and judges. The clocks of
+/// most replicas were ahead of ours by so much at most.
+pub(crate) fn reach(
+    cluster: &Cluster,
+    crons: &[Put],
+    witness: Witness,
+    out: &Path,
+    ahead_ms: u64,
+) -> Verdict {
     let end_ms = now_ms();
     for put in crons {
         let due = put.due(end_ms);
@@ -60,7 +75,7 @@ pub(crate) fn reach(cluster: &Cluster, crons: &[Put], witness: Witness, out: &Pa
             told: told.iter().filter(|told| told.action == put.action).cloned().collect(),
             jobs: jobs_of(cluster, &put.action),
         };
-        case.judge(end_ms, &traces, &mut wrong, &mut late);
+        case.judge((end_ms, ahead_ms), &traces, &mut wrong, &mut late);
         check_next_run(cluster, put, &mut wrong);
         for told in case.told.iter().filter(|told| told.last_ms + put.share_ms <= end_ms) {
             if told.reason.is_empty() {
@@ -84,12 +99,13 @@ pub(crate) fn reach(cluster: &Cluster, crons: &[Put], witness: Witness, out: &Pa
     let shown: Vec<_> = wrong.iter().take(40).map(String::as_str).collect();
     assert!(wrong.is_empty(), "{} ticks are wrong:\n{}", wrong.len(), shown.join("\n"));
     assert!(fired > 0 && due > 0, "nothing was tested");
+    Verdict { skipped, late_ms: late.decided }
 }
 
 impl Case<'_> {
     fn judge(
         &self,
-        end_ms: u64,
+        (end_ms, ahead_ms): (u64, u64),
         traces: &BTreeMap<String, Vec<u64>>,
         wrong: &mut Vec<String>,
         late: &mut Lateness,
@@ -124,7 +140,7 @@ impl Case<'_> {
         for told in &self.told {
             if told.reason.is_empty() {
                 of_ticks.insert(told.job.as_str());
-                self.judge_fired(told, end_ms, traces, wrong, late);
+                self.judge_fired(told, (end_ms, ahead_ms), traces, wrong, late);
             } else {
                 self.judge_skipped(told, wrong);
             }
@@ -151,7 +167,7 @@ impl Case<'_> {
     fn judge_fired(
         &self,
         told: &Told,
-        end_ms: u64,
+        (end_ms, ahead_ms): (u64, u64),
         traces: &BTreeMap<String, Vec<u64>>,
         wrong: &mut Vec<String>,
         late: &mut Lateness,
@@ -179,7 +195,7 @@ impl Case<'_> {
         }
         if let Some(first) = trace.and_then(|trace| trace.iter().min()) {
             // `date` cuts off, and clocks that are within a second of each other are one.
-            if first + 1_000 < due_ms {
+            if first + 1_000 + ahead_ms < due_ms {
                 wrong.push(format!("{told:?}: it ran at {first}, before it was due at {due_ms}"));
             }
             late.started.push(first.saturating_sub(due_ms));

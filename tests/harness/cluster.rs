@@ -391,9 +391,9 @@ fn tls_table(replica: &Replica) -> String {
     let base = replica.data_dir.display();
     let ca = replica.data_dir.with_file_name("peer-ca.pem");
     format!(
-        "\n[tls]\nclient_certificate = \"{base}-client.pem\"\nclient_key = \"{base}-client.key\"\n\
+        "\n[tls]\nclient_certificate = \"{base}-client.pem\"\nclient_key = \"{base}-client.key\"\nclient_ca = \"{0}\"\n\
          peer_certificate = \"{base}-peer.pem\"\npeer_key = \"{base}-peer.key\"\n\
-         peer_ca = \"{}\"\n",
+         peer_ca = \"{0}\"\n",
         ca.display()
     )
 }

@@ -133,7 +133,7 @@ impl Client {
         .await
     }
 
-    /// The runs of a job, oldest first: the latest 64, and how many there were.
+    /// The runs of a job, oldest first, and how many they are.
     ///
     /// ```no_run
     /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {

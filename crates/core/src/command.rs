@@ -325,6 +325,9 @@ pub struct Exit {
 pub enum ExitCause {
     /// It ended by itself: the code or the signal is its own.
     Own,
+    /// The same, and whoever refused what it wanted has asked for so long a wait before the next
+    /// attempt. Its backoff may be longer.
+    AskedToWait(Span),
     /// Its worker ended it because a client asked for that.
     Canceled,
     /// Its worker ended it at its deadline.

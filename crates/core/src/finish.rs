@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::backoff::Backoff;
 use crate::command::{Exit, ExitCause, Finished};
 use crate::family::{self, Ending};
 use crate::id::{Epoch, JobId, WorkerId};
@@ -12,6 +13,7 @@ use crate::outcome::{Refusal, Reply};
 use crate::state::{State, Transition};
 use crate::status::Status;
 use crate::submit;
+use crate::time::Span;
 
 /// Ends runs of a worker, each under its lease; one that is refused does not hinder the others.
 pub(crate) fn finish(
@@ -35,8 +37,11 @@ pub(crate) fn finish(
 
 fn finish_one(state: &mut State, transition: &mut Transition, id: JobId, exit: Exit) {
     let is_canceling = state.expect_job(id).status == Status::CancelRequest;
+    if let ExitCause::AskedToWait(span) = exit.cause {
+        wait_at_least(state, id, span);
+    }
     match exit.cause {
-        ExitCause::Own => {
+        ExitCause::Own | ExitCause::AskedToWait(_) => {
             let end = exit.signal.map_or(AttemptEnd::Exited(exit.code), AttemptEnd::Signaled);
             let is_success = end == AttemptEnd::Exited(0);
             end_run(state, id, end);
@@ -68,6 +73,23 @@ fn finish_one(state: &mut State, transition: &mut Transition, id: JobId, exit: E
     }
 }
 
+/// Has the retry of a running job wait for so long, if it would not in any case. What a retry waits
+/// is among the traits of the run that failed, and remembered with them.
+fn wait_at_least(state: &mut State, id: JobId, span: Span) {
+    state.change(id, |job| {
+        let wait = backoff_of(job).max(span);
+        if let Some(run) = job.attempts.last_mut() {
+            run.traits.backoff = Backoff::constant(wait);
+        }
+    });
+}
+
+/// How long the retry of this job waits.
+fn backoff_of(failed: &Job) -> Span {
+    let backoff = failed.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
+    backoff.wait(failed.retries_total.saturating_sub(failed.retries_left), failed.id)
+}
+
 /// Closes the current attempt of a running job and gives back what it held.
 pub(crate) fn end_run(state: &mut State, id: JobId, end: AttemptEnd) -> Arc<Job> {
     let now = state.now;
@@ -97,7 +119,5 @@ pub(crate) fn retry_of(state: &State, failing: &Job) -> Option<JobId> {
 
 /// Creates the retry of a job that has failed, under this id.
 pub(crate) fn retry(state: &mut State, transition: &mut Transition, failed: &Job, id: JobId) {
-    let backoff = failed.attempts.last().map(|run| run.traits.backoff).unwrap_or_default();
-    let before = failed.retries_total.saturating_sub(failed.retries_left);
-    submit::retry(state, transition, failed, id, backoff.wait(before, failed.id));
+    submit::retry(state, transition, failed, id, backoff_of(failed));
 }

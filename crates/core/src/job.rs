@@ -7,7 +7,6 @@ use crate::capacity::CapacityMap;
 use crate::command::NewJob;
 use crate::family::{Children, Ending};
 use crate::id::{CronId, Epoch, JobId, LeaseId, WorkerId};
-use crate::limits;
 use crate::policy::Policy;
 use crate::status::Status;
 use crate::submit::bytes_of;
@@ -69,9 +68,9 @@ pub struct Job {
     pub retried_by: Option<JobId>,
     /// How often it lost its worker to death.
     pub reclaims: u32,
-    /// How many attempts there were, kept or not.
+    /// How many attempts there were.
     pub attempt_count: u32,
-    /// The last [`limits::ATTEMPTS_KEPT`] attempts, oldest first.
+    /// All of them, oldest first: at most [`ATTEMPTS_MAX`](crate::limits::ATTEMPTS_MAX).
     pub attempts: Vec<Attempt>,
     /// How many output lines it has, of all attempts.
     pub line_count: u64,
@@ -287,8 +286,6 @@ impl Job {
         self.worker = Some(attempt.worker);
         self.attempt_count = attempt.number;
         self.attempts.push(attempt);
-        let surplus = self.attempts.len().saturating_sub(limits::ATTEMPTS_KEPT);
-        self.attempts.drain(..surplus);
     }
 
     pub(crate) fn end_attempt(&mut self, now: Timestamp, end: AttemptEnd) {

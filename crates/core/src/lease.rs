@@ -231,7 +231,9 @@ pub(crate) fn lose(state: &mut State, transition: &mut Transition, id: JobId, lo
         state.end(transition, id, Status::Cancel);
     } else if on_loss == OnWorkerLoss::Abandon {
         state.end(transition, id, status);
-    } else if loss == Loss::Death && job.reclaims >= limits::RECLAIMS_MAX {
+    } else if job.attempt_count >= limits::ATTEMPTS_MAX
+        || loss == Loss::Death && job.reclaims >= limits::RECLAIMS_MAX
+    {
         finish::fail(state, transition, id);
     } else {
         let job = state.change(id, |job| {

@@ -49,10 +49,10 @@ pub const PROMOTIONS_PER_ENTRY_MAX: usize = 4_096;
 /// worker must not go round for ever.
 pub const RECLAIMS_MAX: u32 = 10;
 
-/// Attempts that a job's record keeps; of more, the oldest are dropped. Deaths are bounded by
-/// [`RECLAIMS_MAX`], so only a job that has seen dozens of its workers stopped has as many. Each
-/// takes about a hundred bytes of memory, while the job is live.
-pub const ATTEMPTS_KEPT: usize = 64;
+/// Attempts of one job, all of which its record keeps: one that loses its worker in the last ends as
+/// `error`. Deaths are bounded by [`RECLAIMS_MAX`], so only a job that has seen a thousand stops of
+/// its workers gets there. Each takes about a hundred bytes of memory, while the job is live.
+pub const ATTEMPTS_MAX: u32 = 1_000;
 
 /// Jobs or workers that the reason of a wait names: enough to see what holds a job up.
 pub const WAIT_NAMES_MAX: usize = 8;

@@ -2,6 +2,7 @@
 //! worth something for as long as this run lasts, and not a moment longer.
 
 use std::fmt;
+use std::path::Path;
 
 use rustix::rand::{GetRandomFlags, getrandom};
 use sha2::{Digest as _, Sha256};
@@ -19,6 +20,8 @@ const SECRET_BYTES: usize = 32;
 pub(crate) struct Access {
     addresses: String,
     token: String,
+    /// By what it knows the cluster, if connections are encrypted.
+    ca: Option<String>,
 }
 
 impl fmt::Debug for Access {
@@ -40,9 +43,17 @@ pub(crate) enum Given {
 }
 
 impl Access {
+    /// The same for a cluster that is known by the authority in this file.
+    pub(crate) fn by(self, ca: Option<&Path>) -> Self {
+        Self { ca: ca.map(|file| file.display().to_string()), ..self }
+    }
+
     /// The variables that tell a process.
-    pub(crate) fn variables(self) -> [(String, String); 2] {
-        [("STINT_ADDRESS".to_owned(), self.addresses), ("STINT_TOKEN".to_owned(), self.token)]
+    pub(crate) fn variables(self) -> impl Iterator<Item = (String, String)> {
+        let Self { addresses, token, ca } = self;
+        let told =
+            [("STINT_ADDRESS", Some(addresses)), ("STINT_TOKEN", Some(token)), ("STINT_CA", ca)];
+        told.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)))
     }
 }
 
@@ -88,7 +99,7 @@ pub(crate) async fn give(
             new = orders::next(orders) => return Given::NotWanted(new),
         }
     }
-    Given::Access(Access { addresses: addresses(replica), token })
+    Given::Access(Access { addresses: addresses(replica), token, ca: None })
 }
 
 /// The doors of all replicas, this one's first: a process on the same machine reaches it if any.

@@ -23,9 +23,13 @@ use crate::webhook::Webhooks;
 pub struct Config {
     /// Where the worker notes what it runs, in a subdirectory `runs` that it creates.
     pub data_dir: PathBuf,
-    /// What guardians are: a program that calls [`role`](crate::role) first of all. Each run has
-    /// one more process of it.
-    pub program: PathBuf,
+    /// What guardians are: a program of this build that calls [`role`](crate::role) first of all.
+    /// Each run has one more process of it, so that a small one is best. `None` is the one that has
+    /// this program's path with `-guardian` behind it; this very program if there is none.
+    pub program: Option<PathBuf>,
+    /// The file of the authority by which clients know the replicas, if they speak to them encrypted:
+    /// what processes that may submit jobs get as `STINT_CA`.
+    pub ca: Option<PathBuf>,
     /// What the worker has, unless an operator has set something else through the API.
     pub capacity: CapacityMap,
     /// The actions that it offers by name, beside the built-in ones.
@@ -42,12 +46,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults, with no capacity and only the built-in actions; guardians are this very
-    /// program, though its file be replaced by another.
+    /// The defaults, with no capacity and only the built-in actions.
     pub fn new(data_dir: PathBuf) -> Self {
         Self {
             data_dir,
-            program: PathBuf::from("/proc/self/exe"),
+            program: None,
+            ca: None,
             capacity: CapacityMap::default(),
             actions: BTreeMap::new(),
             webhooks: Arc::default(),

@@ -5,8 +5,8 @@
 //! holds the end of the lease on the boot-time clock, hears of renewals from the worker, and kills
 //! the run at the deadline, at the worker's death, or by its order. It is the session leader of
 //! the run and its subreaper, so that nothing of the run escapes it (`hunt`). It has no part in the
-//! run's output, and is this same program, started as [`GUARDIAN`]; another start of it, as
-//! [`STAGE`], becomes the job's program.
+//! run's output, and is a small program (`program`), started as [`GUARDIAN`]; another start of it,
+//! as [`STAGE`], becomes the job's program.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -30,6 +30,7 @@ use crate::limits::{CGROUP_PAUSE, CGROUP_TRIES, HUNT_PAUSE_MAX, HUNT_PAUSE_MIN};
 
 mod hunt;
 pub(crate) mod launch;
+pub(crate) mod program;
 mod stage;
 pub(crate) mod wire;
 
@@ -54,6 +55,17 @@ pub fn role() -> Option<ExitCode> {
     }
 }
 
+/// All that the small program of guardians does.
+pub fn guardian() -> ExitCode {
+    role().unwrap_or_else(usage)
+}
+
+fn usage() -> ExitCode {
+    let text = b"stint run-guardian: a worker starts this for each of its runs; nobody else\n";
+    rustix::io::write(rustix::stdio::stderr(), text).ok();
+    ExitCode::from(64)
+}
+
 /// The other end of our standard input, which becomes nothing.
 fn control() -> io::Result<OwnedFd> {
     let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
@@ -64,11 +76,14 @@ fn control() -> io::Result<OwnedFd> {
 }
 
 fn guard() -> ExitCode {
-    let Ok(control) = control() else {
-        let text = b"stint run-guardian: a worker starts this for each of its runs; nobody else\n";
-        rustix::io::write(rustix::stdio::stderr(), text).ok();
-        return ExitCode::from(64);
-    };
+    let Ok(control) = control() else { return usage() };
+    if std::env::args_os().nth(2).is_none_or(|form| form != *program::form()) {
+        let reason = "its guardian is of another build than its worker".to_owned();
+        wire::put(&control, &Report::Failed(reason).encode(), false).ok();
+        return ExitCode::from(65);
+    }
+    // What it was started as is a number.
+    rustix::thread::set_name(c"stint-guardian").ok();
     match Run::start(control) {
         Ok(Some(run)) => {
             run.watch();

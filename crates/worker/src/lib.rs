@@ -42,7 +42,7 @@ pub use config::{Action, Config, OutputLimits};
 pub use confinement::Confinement;
 pub use declared::check as check_declarations;
 pub use error::Error;
-pub use guardian::role;
+pub use guardian::{guardian, role};
 pub use preview::Preview;
 pub use webhook::{Allowed, Secret, Webhooks};
 pub use worker::{Reloader, Worker};

@@ -92,6 +92,10 @@ pub(crate) const WEBHOOK_HEADERS_MAX: usize = 32;
 /// Bytes of an answer that become output, and of its head: what a person reads of an error.
 pub(crate) const WEBHOOK_ANSWER_BYTES_MAX: usize = 16 * 1024;
 
+/// The longest wait before a retry that the answer to a webhook can ask for: whoever is asked again
+/// then can say so again, and a wrong clock on the other side costs no more.
+pub(crate) const WEBHOOK_RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
+
 /// How long the built-in action `sleep` sleeps, unless its job says otherwise.
 pub(crate) const SLEEP_DEFAULT: Duration = Duration::from_mins(1);
 

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,8 +12,8 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio::io::unix::AsyncFd;
 
-use crate::guardian::GUARDIAN;
 use crate::guardian::launch::Launch;
+use crate::guardian::program::Program;
 use crate::guardian::wire::{self, End, Order, Report};
 use crate::limits::{GONE_MAX, LAUNCH_MAX, LEFTOVER_PAUSE};
 use crate::orphans::Notes;
@@ -72,15 +70,12 @@ pub(crate) enum Heard {
 
 impl Process {
     /// Starts a guardian, with nothing to guard yet. Needs a runtime around it.
-    pub(crate) fn new(program: &Path) -> io::Result<(Self, Pipes)> {
+    pub(crate) fn new(program: &Program) -> io::Result<(Self, Pipes)> {
         let (ours, theirs) = wire::pair()?;
         set_socket_timeout(&ours, Timeout::Send, Some(LAUNCH_MAX))?;
         let link = Arc::new(Link::new(ours)?);
-        let mut guardian = Command::new(program)
-            .arg0("stint")
-            .arg(GUARDIAN)
-            .env_clear()
-            .current_dir("/")
+        let mut guardian = program
+            .command()
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

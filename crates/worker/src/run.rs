@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 use crate::access::{self, Access, Given};
 use crate::config::Action;
 use crate::guardian::launch::Launch;
+use crate::guardian::program::Program;
 use crate::guardian::wire::{End, Ended};
 use crate::invocation::Invocation;
 use crate::lease::{Guarded, Lease};
@@ -31,7 +32,9 @@ pub(crate) struct Context {
     pub(crate) lease: Arc<Lease>,
     pub(crate) notes: Arc<Notes>,
     /// What guardians are.
-    pub(crate) program: Arc<Path>,
+    pub(crate) program: Arc<Program>,
+    /// By what processes that may submit jobs know the replicas.
+    pub(crate) ca: Option<Arc<Path>>,
 }
 
 /// Runs the command of `action` for `job` under `attempt`, its lease. Returns when the process is
@@ -48,7 +51,7 @@ pub(crate) async fn command(
     let mut access = None;
     if standing == Orders::default() && attempt.traits.has_children {
         match access::give(&context.replica, job.id, &attempt, &mut orders).await {
-            Given::Access(given) => access = Some(given),
+            Given::Access(given) => access = Some(given.by(context.ca.as_deref())),
             Given::Lost => return None,
             Given::NotWanted(new) => standing = new,
             Given::Failed(reason) => return Some(could_not_start(reason)),
@@ -150,7 +153,10 @@ fn start(
         Ok(invocation) => invocation,
         Err(reason) => return Start::Failed(reason),
     };
-    invocation.environment.extend(access.into_iter().flat_map(Access::variables));
+    for (name, value) in access.into_iter().flat_map(Access::variables) {
+        // What an operator has written stays.
+        invocation.environment.entry(name).or_insert(value);
+    }
     let mark = Mark { lease: attempt.lease, job: job.id };
     let Context { lease, notes, .. } = context;
     if !lease.is_valid() {

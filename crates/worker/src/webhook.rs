@@ -9,13 +9,13 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt as _, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use stint_core::{
-    ActionOffer, Attempt, Declaration, Declarations, Exit, ExitCause, Job, Line, Stream,
+    ActionOffer, Attempt, Declaration, Declarations, Exit, ExitCause, Job, Line, Span, Stream,
 };
 use stint_tls::{Outgoing, Outward};
 use tokio::net::TcpStream;
@@ -32,6 +32,7 @@ use crate::run::{self, Context, sleep_until};
 use crate::stop::{Due, Stop};
 
 mod request;
+mod retry_after;
 mod target;
 
 pub use target::Allowed;
@@ -134,10 +135,13 @@ pub(crate) async fn deliver(
         Attempted::Stopped => return Some(Exit { cause: stop.cause(), code: 0, signal: None }),
         Attempted::Lost => return None,
     };
-    let (code, lines) = match answered {
-        Ok(answer) => (i32::from(!answer.is_success), answer.lines),
-        Err(why) => (1, vec![Line { stream: Stream::Err, text: why }]),
+    let (code, wait, lines) = match answered {
+        Ok(answer) => (i32::from(!answer.is_success), answer.wait, answer.lines),
+        Err(why) => (1, None, vec![Line { stream: Stream::Err, text: why }]),
     };
+    let cause = wait.map_or(ExitCause::Own, |wait| {
+        ExitCause::AskedToWait(Span::from_ms(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)))
+    });
     let channel = Channel {
         replica: context.replica,
         worker: attempt.worker,
@@ -151,7 +155,7 @@ pub(crate) async fn deliver(
         tokio::select! {
             appended = &mut appending => {
                 appended.ok()?;
-                return Some(Exit { cause: ExitCause::Own, code, signal: None });
+                return Some(Exit { cause, code, signal: None });
             }
             new = orders::next(&mut orders) => if new.is_lost { return None },
         }
@@ -194,6 +198,8 @@ async fn until_stopped<T>(
 /// What came back.
 struct Answer {
     is_success: bool,
+    /// How long it asks to wait before the next attempt, if it is no success.
+    wait: Option<Duration>,
     lines: Vec<Line>,
 }
 
@@ -224,10 +230,15 @@ async fn exchange(delivery: Delivery, webhooks: Arc<Webhooks>) -> Result<Answer,
         let answer = sender.send_request(delivery.request).await;
         let answer = answer.map_err(|error| format!("no answer: {error}"))?;
         let status = answer.status();
+        let wait = if status.is_success() { None } else { retry_after::of(answer.headers()) };
         // What is beyond the bound is not read; the status has said what there is to say.
         let body = Limited::new(answer.into_body(), WEBHOOK_ANSWER_BYTES_MAX).collect().await;
         let mut lines =
             vec![Line { stream: Stream::Note, text: format!("POST {}: {status}", delivery.shown) }];
+        if let Some(wait) = wait {
+            let text = format!("it asks to wait {} s before a retry", wait.as_secs());
+            lines.push(Line { stream: Stream::Note, text });
+        }
         match body {
             Ok(body) => lines.extend(lines_of(&body.to_bytes(), LINE_BYTES_MAX_DEFAULT)),
             Err(error) => {
@@ -235,7 +246,7 @@ async fn exchange(delivery: Delivery, webhooks: Arc<Webhooks>) -> Result<Answer,
                 lines.push(Line { stream: Stream::Note, text });
             }
         }
-        Ok(Answer { is_success: status.is_success(), lines })
+        Ok(Answer { is_success: status.is_success(), wait, lines })
     };
     tokio::pin!(talk);
     tokio::select! {

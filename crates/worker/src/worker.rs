@@ -11,6 +11,7 @@ use crate::agent::Agent;
 use crate::cgroup::Cgroups;
 use crate::config::{Action, Config};
 use crate::error::Error;
+use crate::guardian::program::Program;
 use crate::lease::Lease;
 use crate::orphans::Notes;
 use crate::run::Context;
@@ -41,8 +42,17 @@ impl Worker {
             path: PathBuf::from("the worker's lease"),
             source,
         })?;
-        let program = Arc::from(config.program.as_path());
-        let context = Context { replica, lease: Arc::new(lease), notes, program };
+        let program = match &config.program {
+            Some(path) => Program::open(path).map_err(|source| Error::Io {
+                what: "start guardians from",
+                path: path.clone(),
+                source,
+            })?,
+            None => Program::find(),
+        };
+        let program = Arc::new(program);
+        let ca = config.ca.as_deref().map(Arc::from);
+        let context = Context { replica, lease: Arc::new(lease), notes, program, ca };
         warn_of_limits(&config, &context.notes.cgroups);
         let (shutdown, asked) = oneshot::channel();
         let (sender, configs) = watch::channel(config);
@@ -91,7 +101,7 @@ pub struct Reloader(watch::Sender<Config>);
 impl Reloader {
     /// Has the worker go on by `config`: it offers those actions and that capacity under the same
     /// lease, and starts by it what it starts from now on. What runs keeps what it began with. The
-    /// directory and the length of the lease are those that it was started with.
+    /// directory, the length of the lease and the authority are those that it was started with.
     ///
     /// # Errors
     /// [`Error::Config`] if it cannot work by that; nothing has changed then.
@@ -100,7 +110,8 @@ impl Reloader {
         self.0.send_modify(|current| {
             let data_dir = std::mem::take(&mut current.data_dir);
             let program = std::mem::take(&mut current.program);
-            *current = Config { data_dir, program, ttl: current.ttl, ..config };
+            let ca = std::mem::take(&mut current.ca);
+            *current = Config { data_dir, program, ca, ttl: current.ttl, ..config };
         });
         Ok(())
     }

@@ -358,7 +358,7 @@ fn compaction_of(step: &pb::Compact) -> Decoded<Compaction> {
 
 fn finished(run: &Finished) -> pb::Finished {
     let (cause, reason) = match &run.exit.cause {
-        ExitCause::Own => (0, ""),
+        ExitCause::Own | ExitCause::AskedToWait(_) => (0, ""),
         ExitCause::Canceled => (1, ""),
         ExitCause::Deadline => (2, ""),
         ExitCause::Shutdown => (3, ""),
@@ -372,6 +372,14 @@ fn finished(run: &Finished) -> pb::Finished {
             code: run.exit.code,
             signal: run.exit.signal,
             reason: reason.to_owned(),
+            wait_ms: match run.exit.cause {
+                ExitCause::AskedToWait(span) => Some(span.as_ms()),
+                ExitCause::Own
+                | ExitCause::Canceled
+                | ExitCause::Deadline
+                | ExitCause::Shutdown
+                | ExitCause::CouldNotStart(_) => None,
+            },
         }),
     }
 }
@@ -379,7 +387,7 @@ fn finished(run: &Finished) -> pb::Finished {
 fn finished_of(run: pb::Finished) -> Decoded<Finished> {
     let exit = run.exit.ok_or_else(|| missing("exit"))?;
     let cause = match exit.cause {
-        0 => ExitCause::Own,
+        0 => exit.wait_ms.map_or(ExitCause::Own, |ms| ExitCause::AskedToWait(Span::from_ms(ms))),
         1 => ExitCause::Canceled,
         2 => ExitCause::Deadline,
         3 => ExitCause::Shutdown,

@@ -280,6 +280,7 @@ fn of_jobs() -> Vec<Command> {
                 exit(ExitCause::Deadline),
                 exit(ExitCause::Shutdown),
                 exit(ExitCause::CouldNotStart("no such file".to_owned())),
+                exit(ExitCause::AskedToWait(Span::from_ms(2_500))),
             ],
         },
         Command::Leave { worker, epoch },

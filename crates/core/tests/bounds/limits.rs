@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use stint_core::{
-    ActionOffer, CapacityMap, Command, Epoch, Incarnation, Job, JobSpec, LeaseId, Line, NewJob,
-    Parameters, Parts, Refusal, Registration, Reply, Span, State, Stream, Timestamp, limits,
+    ActionOffer, CapacityMap, Command, Epoch, Event, Exit, ExitCause, Incarnation, Job, JobSpec,
+    LeaseId, Line, NewJob, Parameters, Parts, Refusal, Registration, Reply, Span, State, Status,
+    Stream, Timestamp, limits,
 };
 
 use super::cluster::{
@@ -30,6 +31,29 @@ fn many_parameters(count: usize) -> Parameters {
 
 fn many_names(count: usize) -> CapacityMap {
     (0..count).map(|n| (n.to_string(), 0)).collect()
+}
+
+#[test]
+fn a_job_whose_workers_stop_for_ever_keeps_all_its_attempts_and_ends() {
+    let mut cluster = Cluster::with_worker(&[]);
+    let id = cluster.submit(new_job(1)).id;
+    let stopped = Exit { cause: ExitCause::Shutdown, code: 0, signal: None };
+    for number in 1..=limits::ATTEMPTS_MAX {
+        let claimed = cluster.claim(1);
+        assert_eq!(claimed.len(), 1, "attempt {number}");
+        let events = cluster.finish(&claimed[0], stopped.clone());
+        let ended = events.iter().find_map(|event| {
+            if let Event::Ended(job) = event { (job.id == id).then_some(job) } else { None }
+        });
+        let is_last = number == limits::ATTEMPTS_MAX;
+        assert_eq!(ended.map(|job| job.status), is_last.then_some(Status::Error), "{number}");
+        if let Some(job) = ended {
+            let numbers: Vec<_> = job.attempts.iter().map(|attempt| attempt.number).collect();
+            assert_eq!(numbers, (1..=limits::ATTEMPTS_MAX).collect::<Vec<_>>());
+        }
+    }
+    assert!(cluster.claim(1).is_empty());
+    cluster.check();
 }
 
 #[test]

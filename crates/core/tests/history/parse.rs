@@ -487,6 +487,10 @@ fn exit(words: &mut Words<'_>) -> Result<Exit, String> {
     if code.is_some() || signal.is_some() {
         return Ok(Exit { cause: ExitCause::Own, code: code.unwrap_or(0), signal });
     }
+    if let Some(ms) = words.named_span("wait")? {
+        let cause = ExitCause::AskedToWait(Span::from_ms(ms));
+        return Ok(Exit { cause, code: 1, signal: None });
+    }
     let cause = match words.word("how it ended")? {
         "canceled" => ExitCause::Canceled,
         "deadline" => ExitCause::Deadline,

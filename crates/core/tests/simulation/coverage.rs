@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use stint_core::{
-    AttemptEnd, Command, Event, Fate, Job, MembersRefusal, Outcome, Refusal, Reply, Status,
-    WaitReason,
+    AttemptEnd, Command, Event, ExitCause, Fate, Job, MembersRefusal, Outcome, Refusal, Reply,
+    Status, WaitReason,
 };
 
 use super::table;
@@ -14,6 +14,9 @@ pub(crate) struct Coverage {
     rows: BTreeSet<(Status, Status)>,
     words: BTreeSet<&'static str>,
 }
+
+/// As many attempts as take a worker that is stopped again and again.
+const DOZENS: usize = 64;
 
 /// Refusals that take more jobs, workers or lines than a simulation has; `bounds.rs` has them.
 const REFUSED_IN_BOUNDS: [&str; 10] = [
@@ -127,7 +130,7 @@ const SKIPS: [&str; 7] =
     ["missed", "paused", "too_many", "overlap", "no_such_action", "replaced", "deleted"];
 
 /// Paths that no other word names.
-const PATHS: [&str; 22] = [
+const PATHS: [&str; 23] = [
     "a parent ended with its last child",
     "a parent failed by a child",
     "a parent was canceled with its last child",
@@ -142,7 +145,8 @@ const PATHS: [&str; 22] = [
     "abandoned",
     "retried",
     "refused while something became due",
-    "forgot an attempt",
+    "had dozens of attempts",
+    "its retry was asked to wait",
     "had a parameter of a config",
     "had all that its action has for it",
     "had a parameter that a config has as well",
@@ -235,8 +239,8 @@ impl Coverage {
                         self.words.insert("had a parameter that a config has as well");
                     }
                 }
-                Event::Claimed(job) if job.attempts.first().is_some_and(|run| run.number > 1) => {
-                    self.words.insert("forgot an attempt");
+                Event::Claimed(job) if job.attempts.len() > DOZENS => {
+                    self.words.insert("had dozens of attempts");
                 }
                 _ => {}
             }
@@ -252,6 +256,14 @@ impl Coverage {
         }
         self.see_policy(job);
         let is_lost = !matches!(command, Command::Finish { .. });
+        if let Command::Finish { runs, .. } = command
+            && runs
+                .iter()
+                .any(|run| run.job == job.id && matches!(run.exit.cause, ExitCause::AskedToWait(_)))
+            && job.retried_by.is_some()
+        {
+            self.words.insert("its retry was asked to wait");
+        }
         match job.status {
             Status::Error if is_lost => self.words.insert("failed by its reclaims"),
             Status::WorkerDead => self.words.insert("abandoned"),

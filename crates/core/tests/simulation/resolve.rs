@@ -339,7 +339,11 @@ fn exit(number: u64) -> Exit {
     let not_own = |cause| Exit { cause, code: 0, signal: None };
     match number % 12 {
         0..4 => own(0, None),
-        4 | 5 => own(1, None),
+        4 => own(1, None),
+        5 => {
+            let asked = Span::from_ms(number % 7_000);
+            Exit { cause: ExitCause::AskedToWait(asked), code: 1, signal: None }
+        }
         6 => own(0, Some(9)),
         7 | 8 => not_own(ExitCause::Canceled),
         9 => not_own(ExitCause::Deadline),

@@ -34,7 +34,10 @@ pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
     let allowed_origins = allowed_origins(source, replica.allowed_origins.as_ref())?;
     let doors = stint_gateway::Config { is_open, allowed_origins, ..doors(source, &limits)? };
     let data_dir = beside(source.file, replica.data_dir.get_ref());
-    let worker = actions::worker(source, &data_dir, worker, webhook, actions)?;
+    let mut worker = actions::worker(source, &data_dir, worker, webhook, actions)?;
+    if let Some(worker) = &mut worker {
+        worker.ca.clone_from(&tls.client_ca);
+    }
     Ok(Config {
         id,
         cluster: cluster.id.0,

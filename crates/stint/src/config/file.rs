@@ -69,6 +69,7 @@ pub(super) struct Replica {
 pub(super) struct Tls {
     pub(super) client_certificate: Option<PathBuf>,
     pub(super) client_key: Option<PathBuf>,
+    pub(super) client_ca: Option<PathBuf>,
     pub(super) peer_certificate: Option<PathBuf>,
     pub(super) peer_key: Option<PathBuf>,
     pub(super) peer_ca: Option<PathBuf>,

@@ -44,6 +44,7 @@ pub(super) const KEYS: &[Key] = &[
     toml("replica.allowed_origins"),
     text("tls.client_certificate"),
     text("tls.client_key"),
+    text("tls.client_ca"),
     text("tls.peer_certificate"),
     text("tls.peer_key"),
     text("tls.peer_ca"),

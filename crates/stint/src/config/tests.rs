@@ -289,6 +289,16 @@ fn certificates_take_the_place_of_the_word_each_for_its_side() {
 }
 
 #[test]
+fn the_authority_for_the_processes_of_jobs_goes_with_certificates() {
+    let with = |files: &str| parse(&format!("{GOOD}\n[tls]\n{files}client_ca = \"ca.pem\"\n"));
+    let config = with(CLIENT_FILES).unwrap();
+    let ca = config.worker.unwrap().ca;
+    assert_eq!(ca.as_deref(), Some(Path::new("/etc/stint/ca.pem")), "relative to the file");
+    let error = with("").unwrap_err().to_string();
+    assert!(error.contains("client_ca without client_certificate"), "{error}");
+}
+
+#[test]
 fn half_a_side_of_certificates_is_refused() {
     for (all, lines) in [(CLIENT_FILES, 2), (PEER_FILES, 3)] {
         for without in 0..lines {

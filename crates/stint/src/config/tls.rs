@@ -1,5 +1,7 @@
 //! Which connections are encrypted, and which may not be.
 
+use std::path::PathBuf;
+
 use stint_tls::{Files, PeerFiles};
 use toml::Spanned;
 
@@ -15,6 +17,8 @@ pub(crate) struct Tls {
     pub(crate) clients: Option<Files>,
     /// For its peers; likewise.
     pub(crate) peers: Option<PeerFiles>,
+    /// The authority by which clients know the replicas, for the processes of jobs.
+    pub(crate) client_ca: Option<PathBuf>,
 }
 
 /// Checks that each side has all of its files or none, and that nothing but loopback is in plain
@@ -25,9 +29,15 @@ pub(super) fn tls(
     tls: Spanned<file::Tls>,
 ) -> Result<Tls, Error> {
     let place = tls.span();
-    let file::Tls { client_certificate, client_key, peer_certificate, peer_key, peer_ca } =
-        tls.into_inner();
-    let beside = |path: std::path::PathBuf| beside(source.file, &path);
+    let file::Tls {
+        client_certificate,
+        client_key,
+        client_ca,
+        peer_certificate,
+        peer_key,
+        peer_ca,
+    } = tls.into_inner();
+    let beside = |path: PathBuf| beside(source.file, &path);
     let incomplete = |side: &str| {
         let message = format!("tls: {side} have to be there together, or none of them");
         Err(source.wrong(&place, &message))
@@ -47,6 +57,11 @@ pub(super) fn tls(
         (None, None, None) => None,
         _ => return incomplete("peer_certificate, peer_key and peer_ca"),
     };
+    if client_ca.is_some() && clients.is_none() {
+        let message = "tls: client_ca without client_certificate and client_key: processes of jobs \
+                       would look for encrypted connections";
+        return Err(source.wrong(&place, message));
+    }
     let is_plain_allowed = replica.insecure_plain_text;
     let may_listen = |key: &str, address: &Spanned<Listen>, is_encrypted: bool, keys: &str| {
         let ip = address.get_ref().0.ip();
@@ -65,5 +80,5 @@ pub(super) fn tls(
     may_listen("client_address", &replica.client_address, clients.is_some(), client_keys)?;
     let peer_keys = "peer_certificate, peer_key and peer_ca";
     may_listen("peer_address", &replica.peer_address, peers.is_some(), peer_keys)?;
-    Ok(Tls { clients, peers })
+    Ok(Tls { clients, peers, client_ca: client_ca.map(beside) })
 }

@@ -1,6 +1,5 @@
 //! What an agent makes of what it hears, one thing at a time.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::clock::Boottime;
+use crate::guardian::program::Program;
 use crate::guardian::wire::Order;
 use crate::lease::Lease;
 use crate::limits::{DRAIN_GRACE, FAREWELL_MAX};
@@ -31,8 +31,8 @@ async fn bench() -> Bench {
     let (dir, replica) = replica().await;
     let notes = Arc::new(Notes::open(dir.path()).unwrap());
     let lease = Arc::new(Lease::new().unwrap());
-    let program = Arc::from(Path::new("/nonexistent"));
-    let context = Context { replica, lease, notes, program };
+    let program = Arc::new(Program::find());
+    let context = Context { replica, lease, notes, program, ca: None };
     let (shutdown, asked) = oneshot::channel();
     let mut config = Config::new(dir.path().to_owned());
     config.ttl = LONG;

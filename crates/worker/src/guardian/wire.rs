@@ -1,6 +1,6 @@
 //! What a worker and the guardian of a run say to each other: packets between two sockets.
 //!
-//! Both are the same program, so that the form of the packets needs no version.
+//! Both are of the same build (`program`), so that packets need no version.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -257,3 +257,22 @@ async fn a_run_has_a_cgroup_of_its_own_and_its_guardian_another() {
     let left = std::path::Path::new(root).join(key.trim_start_matches('/'));
     assert!(!left.join(lease.to_string()).exists(), "{left:?} is left");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guardian_has_less_than_three_mebibytes() {
+    let (bench, worker) =
+        Bench::with(&[("look", "grep -E 'VmHWM|VmRSS' /proc/$PPID/status")]).await;
+    for _ in 0..3 {
+        let job = submit(&bench.replica, spec("look"), 0).await;
+        let job = over(&bench.replica, job).await;
+        let texts = texts(&bench.replica, &job).await;
+        let kilobytes = |line: &String| -> u64 {
+            let words: Vec<_> = line.split_ascii_whitespace().collect();
+            words[1].parse().expect("a number")
+        };
+        let sizes: Vec<_> = texts.iter().map(kilobytes).collect();
+        assert_eq!(sizes.len(), 2, "{texts:?}");
+        assert!(sizes.iter().all(|size| *size < 3 * 1024), "{texts:?}");
+    }
+    stop(worker).await;
+}

@@ -97,7 +97,7 @@ impl Site {
     /// stalls: a test that wants one to run out asks for a short one.
     pub(crate) fn config(&self, scripts: &[(&str, &str)]) -> Config {
         let mut config = Config::new(self.worker_dir());
-        config.program = env!("CARGO_BIN_EXE_stint-guardian-under-test").into();
+        config.program = Some(env!("CARGO_BIN_EXE_stint-guardian-under-test").into());
         config.drain_limit = PATIENCE;
         for (name, script) in scripts {
             config.actions.insert((*name).to_owned(), shell(script));
@@ -278,6 +278,17 @@ pub(crate) fn runs(pid: Pid) -> bool {
 pub(crate) async fn gone(pid: Pid) {
     let what = format!("process {} is gone", pid.as_raw_nonzero());
     eventually(&what, || async { (!runs(pid)).then_some(()) }).await;
+}
+
+/// For how long somebody on this machine has waited for a processor or for a disk since it runs: a
+/// span of time less what this grew by meanwhile is what it would have taken at most on a machine of
+/// one's own. Nothing where the kernel does not count it.
+pub(crate) fn stalls() -> Duration {
+    let waited = |resource: &str| -> Option<u64> {
+        let text = std::fs::read_to_string(format!("/proc/pressure/{resource}")).ok()?;
+        text.lines().next()?.rsplit_once("total=")?.1.parse().ok()
+    };
+    Duration::from_micros(["cpu", "io"].into_iter().filter_map(waited).sum())
 }
 
 /// The files of the worker's notes.

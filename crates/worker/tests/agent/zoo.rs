@@ -9,7 +9,7 @@ use stint_core::{AttemptEnd, Command, JobId, JobSpec, Status};
 use stint_worker::{Action, Confinement};
 
 use crate::harness::{
-    Bench, end, eventually, job_when, over, shell, spec, stop, submit, texts, timeout,
+    Bench, end, eventually, job_when, over, shell, spec, stalls, stop, submit, texts, timeout,
 };
 
 /// How a run of the zoo is brought to its end.
@@ -90,6 +90,9 @@ const ZOO: &[(&str, Ends, &str)] = &[
 
 const STOP_TIMEOUT: &str = "500ms";
 
+/// No orphan survives the stop timeout by more than this.
+const GRACE: Duration = Duration::from_secs(2);
+
 fn marked(mark: &str) -> BTreeSet<String> {
     let carries = |pid: &str, file: &str| {
         fs::read(Path::new("/proc").join(pid).join(file)).is_ok_and(|bytes| {
@@ -126,11 +129,13 @@ async fn nothing_of_a_hostile_job_outlives_it() {
         config.actions.insert((*name).to_owned(), animal(script, &mark(name)));
     }
     let worker = bench.work(config);
+    let stop_timeout = timeout(STOP_TIMEOUT).expect("a duration").span();
+    let stop_timeout = Duration::from_millis(stop_timeout.as_ms());
     for (name, ends, _) in ZOO {
         let job = submit(&bench.replica, spec(name), 0).await;
         job_when(&bench.replica, job, |job| job.line_count > 0 || job.status == Status::Error)
             .await;
-        let asked = Instant::now();
+        let (asked, stalled) = (Instant::now(), stalls());
         if *ends == Ends::Canceled {
             cancel(&bench, job).await;
         }
@@ -141,6 +146,8 @@ async fn nothing_of_a_hostile_job_outlives_it() {
             "{name}: it is over, and {left:?} run after {:?}",
             asked.elapsed()
         );
+        let took = asked.elapsed().saturating_sub(stalls().saturating_sub(stalled));
+        assert!(took <= stop_timeout + GRACE, "{name}: something of it ran for {took:?} more");
         match ends {
             Ends::With(code) => assert_eq!(end(&job), AttemptEnd::Exited(*code), "{name}"),
             Ends::Canceled => assert_eq!(end(&job), AttemptEnd::Canceled, "{name}"),

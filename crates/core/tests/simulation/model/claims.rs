@@ -34,9 +34,6 @@ impl Model {
                 started_at: Timestamp::from_ms(self.now),
                 end: None,
             });
-            if job.attempts.len() > limits::ATTEMPTS_KEPT {
-                job.attempts.remove(0);
-            }
             self.tell(Event::Claimed, *i);
         }
         Ok(Reply::Claimed { count: u32::try_from(chosen.len()).expect("few") })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stint_core::{
-    AttemptEnd, Ending, Epoch, Event, Exit, ExitCause, Finished, JobId, LeaseId, Line,
+    AttemptEnd, Backoff, Ending, Epoch, Event, Exit, ExitCause, Finished, JobId, LeaseId, Line,
     OnWorkerLoss, Refusal, Reply, Status, Timestamp, WorkerId, limits,
 };
 
@@ -80,8 +80,14 @@ impl Model {
 
     fn finish_one(&mut self, i: usize, exit: &Exit) {
         let was_asked_to_stop = self.jobs[i].job.status == Status::CancelRequest;
+        if let ExitCause::AskedToWait(span) = exit.cause {
+            let job = &mut self.jobs[i].job;
+            let run = job.attempts.last_mut().expect("it runs");
+            let own = run.traits.backoff.wait(job.retries_total - job.retries_left, job.id);
+            run.traits.backoff = Backoff::constant(if own > span { own } else { span });
+        }
         match &exit.cause {
-            ExitCause::Own => {
+            ExitCause::Own | ExitCause::AskedToWait(_) => {
                 let end = match exit.signal {
                     Some(signal) => AttemptEnd::Signaled(signal),
                     None => AttemptEnd::Exited(exit.code),
@@ -131,7 +137,9 @@ impl Model {
             self.end(i, Status::Cancel);
         } else if run.traits.on_worker_loss == OnWorkerLoss::Abandon {
             self.end(i, how);
-        } else if is_death && job.reclaims == limits::RECLAIMS_MAX {
+        } else if job.attempt_count >= limits::ATTEMPTS_MAX
+            || is_death && job.reclaims == limits::RECLAIMS_MAX
+        {
             self.fail(i);
         } else {
             self.set_status(i, how);

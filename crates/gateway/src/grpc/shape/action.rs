@@ -30,6 +30,7 @@ pub(in crate::grpc) fn action(view: ActionView) -> v0::Action {
         capacity_map: offer.defaults.capacity_map.as_ref().map(amounts),
         parameters: offer.declarations.parameters.into_iter().map(parameter).collect(),
         only_declared: offer.declarations.is_closed,
+        children: offer.traits.has_children,
     }
 }
 

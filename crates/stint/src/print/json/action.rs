@@ -32,6 +32,7 @@ pub(in crate::print) struct Action<'a> {
     capacity_map: Option<&'a BTreeMap<String, i64>>,
     parameters: Vec<Parameter<'a>>,
     only_declared: bool,
+    children: bool,
 }
 
 #[derive(Serialize)]
@@ -83,6 +84,7 @@ impl<'a> Action<'a> {
             capacity_map: action.capacity_map.as_ref().map(|map| &map.entries),
             parameters: action.parameters.iter().map(Parameter::of).collect(),
             only_declared: action.only_declared,
+            children: action.children,
         }
     }
 }

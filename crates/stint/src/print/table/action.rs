@@ -36,6 +36,9 @@ pub(in crate::print) fn action(action: &v0::Action) -> String {
     row("retries", action.retries.to_string());
     let capacity = action.capacity_map.as_ref().map(|map| amounts(&map.entries));
     row("capacity", capacity.unwrap_or_default());
+    if action.children {
+        row("children", "its jobs may submit others".to_owned());
+    }
     if action.only_declared {
         row("parameters", "none but these".to_owned());
     }

@@ -22,6 +22,7 @@ pub(in crate::http) struct Action<'a> {
     capacity_map: Option<Amounts<'a>>,
     parameters: Vec<Parameter<'a>>,
     only_declared: bool,
+    children: bool,
 }
 
 #[derive(Serialize)]
@@ -78,6 +79,7 @@ impl<'a> Action<'a> {
             capacity_map: defaults.capacity_map.as_ref().map(|map: &CapacityMap| Amounts(map)),
             parameters: view.offer.declarations.parameters.iter().map(Parameter::of).collect(),
             only_declared: view.offer.declarations.is_closed,
+            children: traits.has_children,
         }
     }
 }
