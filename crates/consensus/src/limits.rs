@@ -10,8 +10,9 @@ pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
 /// written, and do not ask the disk for it.
 pub(crate) const CACHE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Bytes of entries that are read for one message to a follower.
-pub(crate) const READ_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of entries that are read for one message to a follower, which takes in up to 64 of them
+/// before the first is on its disk.
+pub(crate) const READ_BYTES_MAX: usize = 256 * 1024;
 
 /// Entries in one message to a follower.
 pub(crate) const ENTRIES_PER_MESSAGE_MAX: u64 = 1_024;
@@ -21,6 +22,9 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 20 * 1024 * 1024;
 
 /// Entries that are applied under one lock, and whose history is written in one transaction.
 pub(crate) const APPLY_BATCH_MAX: usize = 256;
+
+/// Bytes of them, beyond which no further entry is taken: each is in memory several times meanwhile.
+pub(crate) const APPLY_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// Happenings that a subscriber may be behind before it misses some.
 pub(crate) const EVENTS_MAX: usize = 1_024;
