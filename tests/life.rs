@@ -5,6 +5,7 @@ mod children;
 mod drain;
 mod encrypted;
 mod ends;
+mod flood;
 mod guardian;
 mod races;
 mod token;

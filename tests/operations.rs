@@ -8,3 +8,4 @@ mod metrics;
 mod names;
 mod status;
 mod supervisor;
+mod traces;

@@ -17,6 +17,11 @@ const HOUSE: &[Room] = &[
     Room { dir: "proto", ours: &[], alone: &["protox", "tonic-prost-build"] },
     Room { dir: "measure", ours: &[], alone: &[] },
     Room { dir: "storage", ours: &["core", "measure"], alone: &["redb", "sled"] },
+    Room {
+        dir: "trace",
+        ours: &["core"],
+        alone: &["opentelemetry", "opentelemetry_sdk", "opentelemetry-otlp"],
+    },
     Room { dir: "tls", ours: &[], alone: &["rustls", "tokio-rustls", "webpki"] },
     Room {
         dir: "consensus",
@@ -26,13 +31,13 @@ const HOUSE: &[Room] = &[
     Room { dir: "worker", ours: &["core", "consensus", "tls"], alone: &["nix"] },
     Room {
         dir: "gateway",
-        ours: &["core", "measure", "proto", "consensus", "tls"],
+        ours: &["core", "measure", "proto", "consensus", "tls", "trace"],
         alone: &["axum", "prometheus-client"],
     },
     Room { dir: "client", ours: &["proto"], alone: &[] },
     Room {
         dir: "stint",
-        ours: &["core", "storage", "tls", "consensus", "worker", "gateway", "client"],
+        ours: &["core", "storage", "tls", "trace", "consensus", "worker", "gateway", "client"],
         alone: &["clap", "anyhow"],
     },
 ];

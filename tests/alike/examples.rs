@@ -235,7 +235,9 @@ fn of_members(operation: &str) -> Vec<Example> {
 fn of_crons_and_configs(operation: &str, cluster: &Cluster) -> Vec<Example> {
     match operation {
         "PutCron" => put_cron(),
-        "ListCrons" | "ListActionConfigs" | "ListActions" => vec![same(plain())],
+        "ListCrons" | "ListActionConfigs" | "ListActions" => {
+            vec![same(plain()), same(query([("after", "o")]))]
+        }
         "GetAction" => vec![same(about("say")), same(about("x")).refused("NO_SUCH_ACTION")],
         "DeleteCron" => {
             for action in ["noop", "say"] {

@@ -65,7 +65,8 @@ fn checkpoint(cluster: &Cluster, i: usize) -> u64 {
     let page = cluster.get(i, "/metrics").expect("an answer").body;
     let line = page.lines().find(|line| line.starts_with("stint_log_checkpoint_index "));
     let number = line.and_then(|line| line.split(' ').nth(1)).expect("a metric");
-    number.parse().expect("a number")
+    // Numbers of metrics may have a fraction.
+    number.trim_end_matches(".0").parse().unwrap_or_else(|error| panic!("{number}: {error}"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

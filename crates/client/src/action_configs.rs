@@ -20,13 +20,21 @@ impl Client {
     /// # }
     /// ```
     pub async fn list_action_configs(&self) -> Result<Vec<v0::ActionConfig>, Error> {
-        let list = self
-            .call(Repeat::Harmless, |channel| async {
-                let request = v0::ListActionConfigsRequest {};
-                client::action_configs(channel).list_action_configs(request).await
-            })
-            .await?;
-        Ok(list.action_configs)
+        let mut list = Vec::new();
+        let mut request = v0::ListActionConfigsRequest::default();
+        loop {
+            let which = &request;
+            let part = self
+                .call(Repeat::Harmless, |channel| async {
+                    client::action_configs(channel).list_action_configs(which.clone()).await
+                })
+                .await?;
+            list.extend(part.action_configs);
+            if part.next.is_empty() {
+                return Ok(list);
+            }
+            request.after = part.next;
+        }
     }
 
     /// The config of an action.

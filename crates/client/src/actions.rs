@@ -18,12 +18,21 @@ impl Client {
     /// # }
     /// ```
     pub async fn list_actions(&self) -> Result<Vec<v0::Action>, Error> {
-        let list = self
-            .call(Repeat::Harmless, |channel| async {
-                client::actions(channel).list_actions(v0::ListActionsRequest {}).await
-            })
-            .await?;
-        Ok(list.actions)
+        let mut list = Vec::new();
+        let mut request = v0::ListActionsRequest::default();
+        loop {
+            let which = &request;
+            let part = self
+                .call(Repeat::Harmless, |channel| async {
+                    client::actions(channel).list_actions(which.clone()).await
+                })
+                .await?;
+            list.extend(part.actions);
+            if part.next.is_empty() {
+                return Ok(list);
+            }
+            request.after = part.next;
+        }
     }
 
     /// One action: what its parameters may be, and what a job has that does not say.

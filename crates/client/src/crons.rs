@@ -18,12 +18,21 @@ impl Client {
     /// # }
     /// ```
     pub async fn list_crons(&self) -> Result<Vec<v0::Cron>, Error> {
-        let list = self
-            .call(Repeat::Harmless, |channel| async {
-                client::crons(channel).list_crons(v0::ListCronsRequest {}).await
-            })
-            .await?;
-        Ok(list.crons)
+        let mut list = Vec::new();
+        let mut request = v0::ListCronsRequest::default();
+        loop {
+            let which = &request;
+            let part = self
+                .call(Repeat::Harmless, |channel| async {
+                    client::crons(channel).list_crons(which.clone()).await
+                })
+                .await?;
+            list.extend(part.crons);
+            if part.next.is_empty() {
+                return Ok(list);
+            }
+            request.after = part.next;
+        }
     }
 
     /// The cron of an action.

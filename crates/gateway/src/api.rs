@@ -38,7 +38,7 @@ pub(crate) use idempotency::IdempotencyKey;
 pub(crate) use jobs::{JobView, JobsQuery, JobsReader, Submission, latest};
 pub(crate) use logs::{LogQuery, LogReader, Page, source};
 pub(crate) use members::Invited;
-pub(crate) use selection::Selection;
+pub(crate) use selection::{Selection, place_behind};
 pub(crate) use settings::SettingsForm;
 pub(crate) use tokens::TokenRequest;
 

@@ -4,12 +4,14 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use stint_trace::Traces;
+
 use crate::cors::Origin;
 use crate::limits;
 
 /// The bounds that fit a machine rather than the API, whose defaults are meant to stay, and
 /// whether strangers are let in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// How long the handshake of TLS may take.
     pub handshake_timeout: Duration,
@@ -45,6 +47,8 @@ pub struct Config {
     pub is_open: bool,
     /// The origins whose pages may read answers in a browser; none by default.
     pub allowed_origins: Arc<[Origin]>,
+    /// Where requests are told; nowhere by default.
+    pub traces: Traces,
 }
 
 impl Default for Config {
@@ -65,6 +69,7 @@ impl Default for Config {
             requests_at_once: limits::REQUESTS_AT_ONCE,
             is_open: false,
             allowed_origins: Arc::default(),
+            traces: Traces::default(),
         }
     }
 }

@@ -42,6 +42,10 @@ pub(crate) const JSON_DEPTH_MAX: usize = 64;
 /// Bytes of one gRPC message, compressed or not: the default of most gRPC implementations.
 pub(crate) const GRPC_MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Bytes of what one answer lists over gRPC; the rest is left for the next one. What stands beside the
+/// list takes less than what is missing to [`GRPC_MESSAGE_BYTES_MAX`].
+pub(crate) const GRPC_LIST_BYTES_MAX: usize = GRPC_MESSAGE_BYTES_MAX - 1024;
+
 /// Bytes of all names and texts of one submission. The state allows about half of it; what is
 /// larger would be refused after it had been written to the log of every replica.
 pub(crate) const SUBMISSION_BYTES_MAX: usize = 512 * 1024;
@@ -114,9 +118,9 @@ pub(crate) const FOLLOWERS_MAX: usize = 2_048;
 pub(crate) const FOLLOWERS_PER_ONE_OF_A_CLIENT: usize = 2;
 
 /// Default: changes, and reads of one record, that are carried out at a time: enough that the log
-/// is written in large groups, also where a sync or a network takes 20 ms, and few enough that
+/// is written in large groups, also where a sync or a network takes 10 ms, and few enough that
 /// whoever comes when all are taken does not wait long for the next turn.
-pub(crate) const CALLS_AT_ONCE: usize = 256;
+pub(crate) const CALLS_AT_ONCE: usize = 128;
 
 /// Pages that are read at a time for each processor: they are work for the processor and the disk,
 /// and more of them at once would only slow each other and all else down.

@@ -3,10 +3,10 @@
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use stint_trace::TraceParent;
 use tokio::sync::Semaphore;
 use tower::Service as _;
 use tracing::Instrument as _;
@@ -34,6 +35,9 @@ use crate::{grpc, http as rest, limits};
 
 /// Names a request in answers and in logs.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Where a request stands in the trace of its client.
+const TRACE_PARENT: &str = "traceparent";
 
 /// Both doors, and what is shared by all requests.
 pub(crate) struct Outside {
@@ -90,23 +94,42 @@ impl Outside {
         let permit = Arc::clone(&self.requests).try_acquire_owned().ok();
         let has_place = permit.is_some() || request.uri().path() == ALIVE_PATH;
         let in_flight = activity.begin(permit);
-        let span = tracing::debug_span!(
+        let subject = Arc::<OnceLock<_>>::default();
+        let span = tracing::info_span!(
             "request",
             id = id.to_str().unwrap_or_default(),
+            job = tracing::field::Empty,
             method = %request.method(),
             path = request.uri().path(),
         );
+        let parent = request.headers().get(TRACE_PARENT).and_then(|header| header.to_str().ok());
+        let parent = parent.filter(|_| self.config.traces.is_on()).and_then(TraceParent::parse);
         let readable = self.cors.readable_by(request.headers()).filter(|_| door == Door::Http);
         let mut response = if has_place {
             let request_id = id.to_str().unwrap_or_default().to_owned();
-            let whence = Whence { remote: activity.peer(), request_id };
+            let subject = Arc::clone(&subject);
+            let whence = Whence { remote: activity.peer(), request_id, subject };
             self.carry_out(door, whence, request, &in_flight).instrument(span).await
         } else {
             let message = "too many requests are under way; try again, or ask another replica";
             door.refusal(&ApiError::TooManyRequests(message.to_owned()))
         };
         let (route, code) = door.sort(&path, &response);
-        self.api.metrics.requests.note(route, code, began.elapsed());
+        let time = began.elapsed();
+        self.api.metrics.requests.note(route, code, time);
+        if self.config.traces.is_on() && route != Route::Probe {
+            let now = SystemTime::now();
+            self.config.traces.answered(&stint_trace::Request {
+                parent,
+                operation: route.name(),
+                id: id.to_str().unwrap_or_default(),
+                code: code.text(),
+                is_failure: code.is_failure(),
+                job: subject.get().copied(),
+                start: now.checked_sub(time).unwrap_or(now),
+                end: now,
+            });
+        }
         response.headers_mut().insert(REQUEST_ID, id);
         if let Some(readable) = readable {
             readable.mark(response.headers_mut());

@@ -15,6 +15,7 @@ mod place;
 mod show;
 mod text;
 mod tls;
+mod traces;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -64,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) worker: Option<stint_worker::Config>,
     /// How it logs.
     pub(crate) log: Log,
+    /// Where its traces go; `None` if it tells none.
+    pub(crate) traces: Option<stint_trace::Config>,
 }
 
 /// How a replica logs.

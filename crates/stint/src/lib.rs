@@ -23,6 +23,7 @@ mod reset_admin;
 mod serve;
 mod stops;
 mod supervisor;
+mod traces;
 
 use std::process::ExitCode;
 

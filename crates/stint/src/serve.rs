@@ -10,6 +10,7 @@ use stint_consensus::Replica;
 use stint_core::TokenHash;
 use stint_gateway::Gateway;
 use stint_storage::Store;
+use stint_trace::Traces;
 use stint_worker::Worker;
 
 use crate::args::Serve;
@@ -80,6 +81,7 @@ struct Parts {
     replica: Replica,
     gateway: Gateway,
     worker: Option<Worker>,
+    traces: Traces,
     /// The hash of the first token, if this replica brings it.
     first_token: Option<TokenHash>,
     /// The hash of a token that was drawn here because all others are lost.
@@ -99,6 +101,7 @@ impl Parts {
         tokio::select! {
             error = self.replica.failed() => error.into(),
             error = worker => error.into(),
+            error = crate::traces::tell(&self.replica, &self.traces) => error.into(),
             error = first_token::close(&self.replica, self.first_token) => error,
             outcome = reset_admin::carry_out(&self.replica, &self.data_dir, self.reset_token) => {
                 match outcome {
@@ -140,10 +143,11 @@ async fn start(
     if !is_open && first_token.is_none() {
         tracing::info!("callers need a token; this replica does not bring the first one");
     }
-    let doors = stint_gateway::Config { is_open, ..config.doors };
+    let traces = config.traces.as_ref().map(Traces::start).transpose()?.unwrap_or_default();
+    let doors = stint_gateway::Config { is_open, traces: traces.clone(), ..config.doors };
     let gateway = Gateway::start(clients, replica.clone(), doors, certificates.clients)?;
     let worker = config.worker.map(|worker| Worker::start(replica.clone(), worker)).transpose()?;
-    Ok(Parts { replica, gateway, worker, first_token, reset_token, data_dir })
+    Ok(Parts { replica, gateway, worker, traces, first_token, reset_token, data_dir })
 }
 
 /// Runs until something says stop, and then stops, unless it is told so a second time.
@@ -162,12 +166,13 @@ async fn until_stopped(parts: Parts, mut reasons: Reasons) -> anyhow::Result<Exi
 
 /// The worker first, while it can still say goodbye through the log; then the doors; then the log.
 async fn stop(parts: Parts) -> anyhow::Result<Exit> {
-    let Parts { replica, gateway, worker, .. } = parts;
+    let Parts { replica, gateway, worker, traces, .. } = parts;
     if let Some(worker) = worker {
         worker.shutdown().await;
     }
     gateway.shutdown().await;
     replica.shutdown().await?;
+    tokio::task::spawn_blocking(move || traces.shutdown()).await?;
     tracing::info!("stopped");
     Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use stint_consensus::Origin;
 use stint_core::limits::GENERATIONS_MAX;
@@ -35,6 +35,8 @@ pub(crate) struct Whence {
     pub(crate) remote: SocketAddr,
     /// The id of the request.
     pub(crate) request_id: String,
+    /// The job that it is about, once that is known.
+    pub(crate) subject: Arc<OnceLock<JobId>>,
 }
 
 /// Somebody who calls, as far as the cluster knows.
@@ -65,6 +67,13 @@ struct Run {
 }
 
 impl Caller {
+    /// Notes which job the request is about, for the log and for its trace. The first one counts.
+    pub(super) fn asks_about(&self, job: JobId) {
+        if self.whence.subject.set(job).is_ok() {
+            tracing::Span::current().record("job", tracing::field::display(job));
+        }
+    }
+
     /// What the audit log keeps.
     pub(crate) fn origin(&self) -> Origin {
         Origin {

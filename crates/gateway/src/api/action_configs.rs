@@ -19,10 +19,19 @@ pub(crate) struct ActionConfigForm {
 }
 
 impl Api {
-    /// All action configs, in the order of their actions.
-    pub(crate) async fn list_action_configs(&self) -> Result<Vec<Arc<ActionConfig>>, ApiError> {
+    /// All action configs of actions behind this name, in their order.
+    pub(crate) async fn list_action_configs(
+        &self,
+        after: &str,
+    ) -> Result<Vec<Arc<ActionConfig>>, ApiError> {
         self.barrier().await?;
-        Ok(self.replica.with_state(|state| state.action_configs().map(Arc::clone).collect()))
+        Ok(self.replica.with_state(|state| {
+            state
+                .action_configs()
+                .filter(|config| *config.action > *after)
+                .map(Arc::clone)
+                .collect()
+        }))
     }
 
     /// The config of an action.

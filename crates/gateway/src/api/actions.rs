@@ -41,12 +41,15 @@ impl ActionView {
 }
 
 impl Api {
-    /// All actions that any worker offers or offered last, in the order of their names.
-    pub(crate) async fn list_actions(&self) -> Result<Vec<ActionView>, ApiError> {
+    /// All actions behind this name that any worker offers or offered last, in the order of their names.
+    pub(crate) async fn list_actions(&self, after: &str) -> Result<Vec<ActionView>, ApiError> {
         self.barrier().await?;
         Ok(self.replica.with_state(|state| {
             let workers = state.workers();
-            let names: BTreeSet<_> = workers.flat_map(|worker| worker.actions.keys()).collect();
+            let names: BTreeSet<_> = workers
+                .flat_map(|worker| worker.actions.keys())
+                .filter(|name| ***name > *after)
+                .collect();
             names.into_iter().filter_map(|name| ActionView::of(state, name)).collect()
         }))
     }

@@ -104,10 +104,12 @@ impl<'a> From<&'a NewCron> for CronView<'a> {
 }
 
 impl Api {
-    /// All crons, in the order of their actions.
-    pub(crate) async fn list_crons(&self) -> Result<Vec<Arc<Cron>>, ApiError> {
+    /// All crons of actions behind this name, in their order.
+    pub(crate) async fn list_crons(&self, after: &str) -> Result<Vec<Arc<Cron>>, ApiError> {
         self.barrier().await?;
-        Ok(self.replica.with_state(|state| state.crons().map(Arc::clone).collect()))
+        Ok(self.replica.with_state(|state| {
+            state.crons().filter(|cron| *cron.spec.action > *after).map(Arc::clone).collect()
+        }))
     }
 
     /// The cron of an action.

@@ -164,6 +164,7 @@ impl Api {
         let reply = self.propose(caller, command).await.map_err(of_submission)?;
         let reply = reply.map_err(of_child)?;
         if let Reply::Submitted(job) = reply {
+            caller.asks_about(job.id);
             Ok(JobView { is_existing: job.id != id, ..self.view(job) })
         } else if let Reply::SubmittedBefore(id) = reply {
             self.get_job(caller, id).await.map_err(|error| ApiError::SubmissionUnknown {
@@ -177,6 +178,7 @@ impl Api {
 
     /// The job, live or over; a deleted one as its tombstone.
     pub(crate) async fn get_job(&self, caller: &Caller, id: JobId) -> Result<JobView, ApiError> {
+        caller.asks_about(id);
         self.within_reach(caller, id, Reach::Itself).await?;
         let _turn = self.turn_to_call(caller).await?;
         self.existing(id).await.map(|job| self.view(job))
@@ -184,6 +186,7 @@ impl Api {
 
     /// Cancels a job that is not over. Asking twice is asking once.
     pub(crate) async fn cancel_job(&self, caller: &Caller, id: JobId) -> Result<(), ApiError> {
+        caller.asks_about(id);
         self.within_reach(caller, id, Reach::Descendants).await?;
         match self.propose(caller, Command::Cancel { job: id }).await? {
             Ok(reply) => done("a cancellation", &reply),
@@ -199,6 +202,7 @@ impl Api {
 
     /// Cancels a job if need be, and removes it with its output. Asking twice is asking once.
     pub(crate) async fn delete_job(&self, caller: &Caller, id: JobId) -> Result<(), ApiError> {
+        caller.asks_about(id);
         if self.existing(id).await?.status == Status::Deleted {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use stint_consensus::Place;
-use stint_core::{CronId, Filter, JobId, ListKey, Status, Timestamp};
+use stint_core::{CronId, Filter, Job, JobId, ListKey, Status, Timestamp};
 
 use super::ApiError;
 use crate::limits;
@@ -97,6 +97,11 @@ pub(crate) fn place(place: Place) -> String {
     let Some(key) = place.after else { return String::new() };
     let skip = if place.skip == 0 { String::new() } else { format!(".{}", place.skip) };
     format!("{}.{}{skip}", key.scheduled_at.as_ms(), key.id)
+}
+
+/// The place behind a job.
+pub(crate) fn place_behind(job: &Job) -> String {
+    place(Place { after: Some(ListKey::of(job)), skip: 0 })
 }
 
 /// The place that a client hands back; empty is the beginning.

@@ -15,13 +15,12 @@ pub(super) struct Service(pub(super) Arc<Api>);
 impl ActionConfigs for Service {
     async fn list_action_configs(
         &self,
-        _request: Request<v0::ListActionConfigsRequest>,
+        request: Request<v0::ListActionConfigsRequest>,
     ) -> Result<Response<v0::ListActionConfigsResponse>, Status> {
-        let configs = self.0.list_action_configs().await?;
+        let configs = self.0.list_action_configs(&request.get_ref().after).await?;
         let configs = configs.iter().map(|config| shape::action_config(config));
-        let what = "the list of action configs, each of which can be read by itself,";
-        let action_configs = shape::list(what, configs)?;
-        Ok(Response::new(v0::ListActionConfigsResponse { action_configs }))
+        let (action_configs, next) = shape::part(configs, |config| &config.action);
+        Ok(Response::new(v0::ListActionConfigsResponse { action_configs, next }))
     }
 
     async fn put_action_config(

@@ -15,12 +15,12 @@ pub(super) struct Service(pub(super) Arc<Api>);
 impl Actions for Service {
     async fn list_actions(
         &self,
-        _request: Request<v0::ListActionsRequest>,
+        request: Request<v0::ListActionsRequest>,
     ) -> Result<Response<v0::ListActionsResponse>, Status> {
-        let actions = self.0.list_actions().await?;
-        let what = "the list of actions, each of which can be read by itself,";
-        let actions = shape::list(what, actions.into_iter().map(shape::action))?;
-        Ok(Response::new(v0::ListActionsResponse { actions }))
+        let actions = self.0.list_actions(&request.get_ref().after).await?;
+        let actions = actions.into_iter().map(shape::action);
+        let (actions, next) = shape::part(actions, |action| &action.name);
+        Ok(Response::new(v0::ListActionsResponse { actions, next }))
     }
 
     async fn get_action(

@@ -15,12 +15,12 @@ pub(super) struct Service(pub(super) Arc<Api>);
 impl Crons for Service {
     async fn list_crons(
         &self,
-        _request: Request<v0::ListCronsRequest>,
+        request: Request<v0::ListCronsRequest>,
     ) -> Result<Response<v0::ListCronsResponse>, Status> {
-        let crons = self.0.list_crons().await?;
+        let crons = self.0.list_crons(&request.get_ref().after).await?;
         let crons = crons.iter().map(|cron| shape::cron((&**cron).into()));
-        let crons = shape::list("the list of crons, each of which can be read by itself,", crons)?;
-        Ok(Response::new(v0::ListCronsResponse { crons }))
+        let (crons, next) = shape::part(crons, |cron| &cron.action);
+        Ok(Response::new(v0::ListCronsResponse { crons, next }))
     }
 
     async fn put_cron(

@@ -31,7 +31,9 @@ impl Jobs for Service {
         let mut reader = self.0.list_jobs(&caller, query).await?;
         let mut page = shape::JobsPage::default();
         while !reader.is_at_end() {
-            page.add(&reader.next().await?)?;
+            if !page.add(&reader.next().await?) {
+                return Ok(Response::new(page.cut()));
+            }
         }
         Ok(Response::new(page.end(reader.rest())))
     }

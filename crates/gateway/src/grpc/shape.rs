@@ -19,7 +19,7 @@ pub(super) use policies::{bulk, bulk_form, queue, selection_of_list};
 use crate::VERSION;
 use crate::api::{
     self, ApiError, CronView, IdempotencyKey, JobView, Page, Subject, Submission, TokenRequest,
-    health, latest, reason, result, source,
+    health, latest, place_behind, reason, result, source,
 };
 use crate::limits;
 use crate::parse::{self, shown};
@@ -206,51 +206,60 @@ fn wait_detail(why: &WaitReason) -> v0::WaitDetail {
     }
 }
 
-/// A page of jobs, unless it is larger than clients take: a smaller page fits.
+/// A page of jobs, as far as it fits into a message that clients take.
 #[derive(Default)]
 pub(super) struct JobsPage {
     jobs: Vec<v0::Job>,
     bytes: usize,
+    /// Where the list goes on behind the last of them.
+    behind: Option<String>,
 }
 
 impl JobsPage {
-    pub(super) fn add(&mut self, views: &[JobView]) -> Result<(), ApiError> {
-        let limit = limits::GRPC_MESSAGE_BYTES_MAX;
-        for job in views.iter().map(job) {
+    /// Adds jobs; false says that some found no room.
+    pub(super) fn add(&mut self, views: &[JobView]) -> bool {
+        for view in views {
+            let job = job(view);
             self.bytes += job.encoded_len() + FIELD_BYTES_MAX;
-            if self.bytes > limit {
-                let what = "the page of jobs, which a smaller limit makes smaller,";
-                return Err(ApiError::TooLarge { what, limit });
+            if self.bytes > limits::GRPC_LIST_BYTES_MAX && !self.jobs.is_empty() {
+                return false;
             }
             self.jobs.push(job);
+            self.behind = Some(place_behind(&view.job));
         }
-        Ok(())
+        true
     }
-}
 
-impl JobsPage {
     /// The answer, with where the list goes on.
     pub(super) fn end(self, next: Option<String>) -> v0::ListJobsResponse {
         v0::ListJobsResponse { jobs: self.jobs, next: next.unwrap_or_default() }
     }
+
+    /// The answer of a page that is cut off.
+    pub(super) fn cut(mut self) -> v0::ListJobsResponse {
+        let behind = self.behind.take();
+        self.end(behind)
+    }
 }
 
-/// All of them, unless together they are larger than a message that clients take.
-pub(super) fn list<T: Message>(
-    what: &'static str,
+/// As many as fit into a message that clients take, and the name of the last of them if any are left.
+pub(super) fn part<T: Message>(
     items: impl Iterator<Item = T>,
-) -> Result<Vec<T>, ApiError> {
-    let limit = limits::GRPC_MESSAGE_BYTES_MAX;
+    name: impl Fn(&T) -> &String,
+) -> (Vec<T>, String) {
     let mut bytes = 0;
-    let mut list = Vec::new();
+    let mut part: Vec<T> = Vec::new();
     for item in items {
         bytes += item.encoded_len() + FIELD_BYTES_MAX;
-        if bytes > limit {
-            return Err(ApiError::TooLarge { what, limit });
+        if bytes > limits::GRPC_LIST_BYTES_MAX
+            && let Some(last) = part.last().map(&name)
+        {
+            let next = last.clone();
+            return (part, next);
         }
-        list.push(item);
+        part.push(item);
     }
-    Ok(list)
+    (part, String::new())
 }
 
 fn attempt(attempt: &Attempt) -> v0::Attempt {

@@ -4,12 +4,13 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
 
+use super::query::Query;
 use super::shape::{self, Fields};
 use super::{answer, body, list};
 use crate::api::{Api, ApiError, Caller};
 
-pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
-    let configs = api.list_action_configs().await?;
+pub(super) async fn list(api: &Api, query: &str) -> Result<Response, ApiError> {
+    let configs = api.list_action_configs(Query::parse(query)?.text("after")).await?;
     let configs = list::body("actionConfigs", configs, |piece, config| {
         serde_json::to_writer(piece, &shape::ActionConfig::of(config))
     });

@@ -3,11 +3,12 @@
 use axum::response::Response;
 use http::StatusCode;
 
+use super::query::Query;
 use super::{answer, list, shape};
 use crate::api::{Api, ApiError};
 
-pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
-    let actions = api.list_actions().await?;
+pub(super) async fn list(api: &Api, query: &str) -> Result<Response, ApiError> {
+    let actions = api.list_actions(Query::parse(query)?.text("after")).await?;
     let actions = list::body("actions", actions, |piece, action| {
         serde_json::to_writer(piece, &shape::Action::of(action))
     });

@@ -9,10 +9,12 @@ use super::shape::{self, Fields};
 use super::{answer, body, list};
 use crate::api::{Api, ApiError, Caller, PreviewQuery};
 
-pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
-    let crons = list::body("crons", api.list_crons().await?, |piece, cron| {
-        serde_json::to_writer(piece, &shape::Cron::of((&**cron).into()))
-    });
+pub(super) async fn list(api: &Api, query: &str) -> Result<Response, ApiError> {
+    let crons = list::body(
+        "crons",
+        api.list_crons(Query::parse(query)?.text("after")).await?,
+        |piece, cron| serde_json::to_writer(piece, &shape::Cron::of((&**cron).into())),
+    );
     Ok(answer::json_bytes(StatusCode::OK, crons))
 }
 

@@ -112,8 +112,32 @@ impl Requests {
     }
 }
 
+impl Code {
+    /// As it is known: `202`, `NOT_FOUND`.
+    pub(crate) fn text(self) -> String {
+        match self {
+            Self::Http(status) => status.to_string(),
+            Self::Grpc(code) => {
+                let place = usize::try_from(i32::from(code)).ok();
+                place.and_then(|n| CODES.get(n)).copied().unwrap_or("UNKNOWN").to_owned()
+            }
+        }
+    }
+
+    /// Whether it says that this replica could not do what it should have done.
+    pub(crate) fn is_failure(self) -> bool {
+        match self {
+            Self::Http(status) => status >= 500,
+            Self::Grpc(code) => {
+                use tonic::Code;
+                matches!(code, Code::Unknown | Code::Internal | Code::Unavailable | Code::DataLoss)
+            }
+        }
+    }
+}
+
 impl Route {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             // The name of the method is that of the operation.
             Self::Operation(operation) => operation.grpc().1,

@@ -96,7 +96,7 @@ async fn an_action_config_that_came_by_one_door_reads_alike_by_both() {
     assert_eq!((put.action.as_str(), put.parameters.clone()), ("sleep", Some(parameters)));
     let get = v0::GetActionConfigRequest { action: "sleep".to_owned() };
     assert_eq!(configs.get_action_config(get.clone()).await.expect("a config").into_inner(), put);
-    let list = configs.list_action_configs(v0::ListActionConfigsRequest {}).await;
+    let list = configs.list_action_configs(v0::ListActionConfigsRequest::default()).await;
     let list = list.expect("a list").into_inner().action_configs;
     assert_eq!(list, std::slice::from_ref(&put));
     let json = house.get(&format!("{PATH}/sleep")).await.json();

@@ -276,3 +276,29 @@ async fn both_versions_of_reflection_name_all_services() {
     assert!(text.contains("FileDescriptorResponse"), "{text}");
     house.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_is_too_large_for_one_message_goes_on_where_it_was_cut() {
+    let house = House::start().await;
+    Puppet::register(&house, &[]).await;
+    let text = "x".repeat(250 << 10);
+    let body = json!({"action": "say", "parameters": {"text": text}}).to_string();
+    let mut expected = Vec::new();
+    for _ in 0..20 {
+        expected.insert(0, house.submit(&body).await.to_string());
+    }
+    let mut jobs = JobsClient::new(channel(&house).await);
+    let mut which = v0::ListJobsRequest { limit: Some(0), ..Default::default() };
+    let (mut ids, mut messages) = (Vec::new(), 0);
+    loop {
+        let page = jobs.list_jobs(which.clone()).await.expect("a page").into_inner();
+        messages += 1;
+        ids.extend(page.jobs.into_iter().map(|job| job.id));
+        if page.next.is_empty() {
+            break;
+        }
+        which.after = page.next;
+    }
+    assert_eq!((ids, messages), (expected, 2));
+    house.stop().await;
+}

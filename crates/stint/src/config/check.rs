@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 use super::file::{self, File};
 use super::place::{Error, Source};
 use super::text::{Address, AllowedOrigin, Length};
-use super::{Config, Log, actions, tls};
+use super::{Config, Log, actions, tls, traces};
 use crate::limits;
 
 /// The level of the log if nobody says: what an operator has to know, and no more.
@@ -24,7 +24,7 @@ pub(super) const LEVEL: &str = "info,openraft=error";
 
 /// Reads and checks a whole configuration.
 pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
-    let File { replica, cluster, tls, limits, raft, worker, log, webhook, actions } =
+    let File { replica, cluster, tls, limits, raft, worker, log, traces, webhook, actions } =
         source.parse()?;
     let id = replica.id.get_ref().0;
     let founders = members(source, &cluster.members)?;
@@ -52,6 +52,7 @@ pub(super) fn config(source: Source<'_>) -> Result<Config, Error> {
         timing: timing(source, &raft)?,
         worker,
         log: self::log(source, log)?,
+        traces: traces::traces(source, id, traces)?,
     })
 }
 

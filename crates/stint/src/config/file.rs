@@ -33,6 +33,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) log: Log,
     #[serde(default)]
+    pub(super) traces: Traces,
+    #[serde(default)]
     pub(super) webhook: Webhook,
     #[serde(default)]
     pub(super) actions: BTreeMap<Spanned<String>, Spanned<Action>>,
@@ -147,6 +149,14 @@ pub(super) struct Log {
     #[serde(default)]
     pub(super) format: LogFormat,
     pub(super) level: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Traces {
+    pub(super) endpoint: Option<Spanned<String>>,
+    pub(super) ca: Option<Spanned<PathBuf>>,
+    pub(super) share: Option<Spanned<f64>>,
 }
 
 /// In which form a replica logs.

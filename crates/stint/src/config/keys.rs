@@ -67,6 +67,9 @@ pub(super) const KEYS: &[Key] = &[
     toml("webhook.secret_files"),
     text("log.format"),
     text("log.level"),
+    text("traces.endpoint"),
+    text("traces.ca"),
+    toml("traces.share"),
 ];
 
 /// The keys that have a value where nobody gives one.
