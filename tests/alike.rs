@@ -41,6 +41,10 @@ fn every_operation_answers_alike_by_both_doors() {
     let mut wrong = Vec::new();
     for operation in &document.operations {
         let method = &methods.by_name[&operation.name];
+        // No two of them are the same; `disaster` restores from one of each door.
+        if operation.name == "Backup" {
+            continue;
+        }
         for example in examples::of(&operation.name, &cluster) {
             let by_http = ask::by_http(&cluster, operation, &example);
             let by_grpc = ask::by_grpc(&methods, method, &example);

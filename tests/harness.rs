@@ -2,6 +2,7 @@
 
 pub(crate) mod certificates;
 pub(crate) mod cluster;
+pub(crate) mod disk;
 pub(crate) mod document;
 pub(crate) mod freezer;
 pub(crate) mod hosts;

@@ -26,6 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .btree_map(".")
         .bytes(".stint.log.v1.Entry.proposal")
+        .bytes(".stint.v0.BackupResponse.data")
         .bytes(".stint.peer.v1.AppendEntriesRequest.entries")
         .bytes(".stint.peer.v1.ProposeRequest.proposals")
         .bytes(".stint.peer.v1.Answered.answer")

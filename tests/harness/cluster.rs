@@ -29,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) tls: bool,
     /// Whether callers need a token; the first one is the cluster's own in all that it asks.
     pub(crate) is_closed: bool,
+    /// The backup that the replicas are restored from, as a cluster of another id.
+    pub(crate) backup: Option<PathBuf>,
     /// Whether each replica is on a machine of its own, with a network and a clock. Needs root.
     pub(crate) has_hosts: bool,
 }
@@ -42,6 +44,7 @@ impl Default for Options {
             lease_ttl: "2s",
             tls: false,
             is_closed: false,
+            backup: None,
             has_hosts: false,
         }
     }
@@ -69,6 +72,9 @@ pub(crate) struct Cluster {
     hosts: Option<Hosts>,
     pub(super) dir: TempDir,
 }
+
+/// The id of a cluster that is restored.
+const RESTORED: &str = "f0e0d0c0b0a090807060504030201000";
 
 /// Counts the clusters of this test process, so that each has addresses of its own.
 static CLUSTERS: AtomicU8 = AtomicU8::new(1);
@@ -117,8 +123,11 @@ impl Cluster {
             if let Some(authority) = &authority {
                 certify(replica, authority, dir.path());
             }
-            let mut args = vec!["init", "--config", path(&replica.config)];
-            if options.is_closed && replica.id == replicas[0].id {
+            let mut args = match &options.backup {
+                None => vec!["init", "--config", path(&replica.config)],
+                Some(file) => vec!["restore", "--config", path(&replica.config), path(file)],
+            };
+            if options.is_closed && options.backup.is_none() && replica.id == replicas[0].id {
                 args.extend(["--admin-token-file", "-"]);
             }
             let run = super::program::stint(&args);
@@ -266,6 +275,17 @@ impl Cluster {
         child.wait().expect("a killed process ends");
     }
 
+    /// Waits until a replica has ended by itself, and gives the exit code.
+    pub(crate) fn wait_for_end(&mut self, i: usize) -> Option<i32> {
+        let child = self.replicas[i].child.as_mut().expect("the replica runs");
+        let status = wait_for("the replica to end", || match child.try_wait() {
+            Ok(Some(status)) => Ok(status),
+            other => Err(other),
+        });
+        self.replicas[i].child = None;
+        status.code()
+    }
+
     /// SIGTERM, and the exit code.
     pub(crate) fn stop(&mut self, i: usize) -> Option<i32> {
         let mut child = self.replicas[i].child.take().expect("the replica runs");
@@ -349,13 +369,14 @@ pub(super) fn config(replica: &Replica, all: &[Replica], options: &Options) -> S
     };
     let mut text = format!(
         "[replica]\nid = \"{}\"\ndata_dir = \"{}\"\nclient_address = \"{}\"\n\
-         peer_address = \"{}:7500\"\ninsecure_open = {}\ninsecure_plain_text = {}\n\n[cluster]\nid = \"000102030405060708090a0b0c0d0e0f\"\n",
+         peer_address = \"{}:7500\"\ninsecure_open = {}\ninsecure_plain_text = {}\n\n[cluster]\nid = \"{}\"\n",
         replica.id,
         replica.data_dir.display(),
         replica.address,
         host(replica),
         !options.is_closed,
         options.has_hosts && !options.tls,
+        if options.backup.is_none() { "000102030405060708090a0b0c0d0e0f" } else { RESTORED },
     );
     if !all.iter().any(|founder| founder.id == replica.id) {
         let advertised = format!(

@@ -164,3 +164,18 @@ pub(crate) fn submit_once(address: &str, key: &str, body: &str) -> Result<Answer
 pub(crate) fn post(address: &str, path: &str, body: &str) -> Result<Answer, String> {
     ask(address, "POST", path, None, Some(body))
 }
+
+/// GET of a file: its content type and its bytes.
+pub(crate) fn file(
+    address: &str,
+    path: &str,
+    authorization: &str,
+) -> Result<(String, Vec<u8>), String> {
+    let mut answer = send(address, "GET", path, Some(authorization), None)?;
+    let kind = answer.headers().get("content-type").cloned();
+    let kind = kind.and_then(|kind| kind.to_str().map(str::to_owned).ok()).unwrap_or_default();
+    let mut bytes = Vec::new();
+    let reader = answer.body_mut().as_reader();
+    reader.take(64 * 1024 * 1024).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok((kind, bytes))
+}

@@ -13,6 +13,21 @@ pub(crate) struct Run {
     pub(crate) err: String,
 }
 
+/// Runs `stint ARGS...` to its end, with this on its standard input.
+pub(crate) fn stint_told(args: &[&str], told: &str) -> Run {
+    use std::io::Write as _;
+    let mut child = Command::new(STINT)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program under test starts");
+    // It may have ended without reading it.
+    drop(child.stdin.take().expect("a pipe").write_all(told.as_bytes()));
+    run(&child.wait_with_output().expect("it ends"))
+}
+
 /// Runs `stint ARGS...` to its end.
 pub(crate) fn stint(args: &[&str]) -> Run {
     let output = Command::new(STINT)

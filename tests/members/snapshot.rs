@@ -14,7 +14,7 @@ const ABOVE_IDLE_MIB: u64 = 150;
 const JOB_KIB: usize = 32;
 
 /// How long a new replica may take for each 100 MiB, on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[test]
 #[ignore = "it writes gigabytes: minutes, and five times as much disk; tests/README.md has the command"]

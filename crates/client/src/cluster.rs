@@ -1,9 +1,13 @@
 //! The cluster calls.
 
+use bytes::Bytes;
 use stint_proto::v0;
+use tokio::time::timeout;
+use tonic::Streaming;
 
 use crate::client::{self, Client};
 use crate::error::Error;
+use crate::limits;
 use crate::retry::Repeat;
 
 impl Client {
@@ -84,5 +88,52 @@ impl Client {
         })
         .await?;
         Ok(())
+    }
+
+    /// All that the cluster keeps, as the bytes of a file for `stint restore`. It takes the role `admin`.
+    ///
+    /// Should the replica fail in between, that is an error: another one would make another backup.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::io::Write as _;
+    ///
+    /// let mut file = std::fs::File::create_new("stint.backup")?;
+    /// let mut backup = client.backup().await?;
+    /// while let Some(piece) = backup.next().await? {
+    ///     file.write_all(&piece)?;
+    /// }
+    /// file.sync_all()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn backup(&self) -> Result<Backup, Error> {
+        let pieces = self.call(Repeat::Harmless, |channel| async {
+            client::cluster(channel).backup(v0::BackupRequest {}).await
+        });
+        Ok(Backup { pieces: pieces.await? })
+    }
+}
+
+/// A backup on its way.
+#[derive(Debug)]
+pub struct Backup {
+    pieces: Streaming<v0::BackupResponse>,
+}
+
+impl Backup {
+    /// The next bytes of the file; `None` once all of them have come.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if no more will come: what there is so far is no backup.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let broken = |reason: String| Error::Interrupted { reason };
+        match timeout(limits::BACKUP_SILENCE_MAX, self.pieces.message()).await {
+            Ok(Ok(piece)) => Ok(piece.map(|piece| piece.data)),
+            Ok(Err(status)) => Err(broken(status.message().to_owned())),
+            Err(_) => {
+                Err(broken(format!("nothing came for {} s", limits::BACKUP_SILENCE_MAX.as_secs())))
+            }
+        }
     }
 }

@@ -42,6 +42,12 @@ pub enum Error {
         /// Why there is no answer.
         reason: String,
     },
+    /// What was being sent broke off. What has come so far is of no use; it may be asked for again.
+    #[error("the answer broke off: {reason}")]
+    Interrupted {
+        /// Why no more came.
+        reason: String,
+    },
     /// The job was not over in time.
     #[error("job {id}: still {status} after {:.1} s", waited.as_secs_f32())]
     StillWaiting {
@@ -89,6 +95,7 @@ impl Error {
             Self::Refused { code, .. } => Some(code),
             Self::Unreachable { .. }
             | Self::OutcomeUnknown { .. }
+            | Self::Interrupted { .. }
             | Self::StillWaiting { .. }
             | Self::BadEndpoint { .. }
             | Self::BadCertificate { .. }
@@ -103,6 +110,7 @@ impl Error {
             | Self::OutcomeUnknown { endpoint, .. }
             | Self::BadEndpoint { endpoint, .. } => Some(endpoint),
             Self::Unreachable { .. }
+            | Self::Interrupted { .. }
             | Self::StillWaiting { .. }
             | Self::BadCertificate { .. }
             | Self::BadToken => None,

@@ -48,6 +48,7 @@ mod workers;
 
 pub use builder::Builder;
 pub use client::Client;
+pub use cluster::Backup;
 pub use error::{Code, Error, Failure};
 pub use logs::{LogRange, Logs};
 /// An instant as the messages have it; it prints and parses as RFC 3339.

@@ -45,6 +45,10 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Endpoints that one client can have: a cluster has a handful of replicas.
 pub(crate) const ENDPOINTS_MAX: usize = 64;
 
+/// How long nothing may come of a backup: each missing piece of output is looked for at all peers
+/// first, which takes them some seconds if they are down.
+pub(crate) const BACKUP_SILENCE_MAX: Duration = Duration::from_mins(2);
+
 /// How many jobs a list has if nobody says how many.
 pub(crate) const PAGE_DEFAULT: u32 = 10;
 

@@ -145,6 +145,7 @@ fn subject(command: &Command) -> (&'static str, String) {
         Command::Compact(step) => ("Compact", step.job.to_string()),
         Command::Close { hash } => ("Close", TokenId::of(*hash).to_string()),
         Command::ResetAdmin { hash } => ("ResetAdmin", TokenId::of(*hash).to_string()),
+        Command::Refound => ("Refound", String::new()),
         Command::CreateToken(new) => ("CreateToken", TokenId::of(new.hash).to_string()),
         Command::RevokeToken { id } => ("RevokeToken", id.to_string()),
         Command::Members(change) => match &**change {

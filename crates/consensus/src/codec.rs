@@ -29,7 +29,7 @@ pub(crate) use command::{check_unstamped, decode_audited, encode_command, stamp}
 pub(crate) use job::{decode_job, decode_lines, encode_job, encode_lines};
 pub(crate) use members::disk_of;
 pub(crate) use reply::{decode_answer, encode_answer};
-pub(crate) use state::{decode_header, encode_chunks, encode_header};
+pub(crate) use state::{decode_header, encode_chunks, encode_header, move_header};
 
 /// Bytes that are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -3,6 +3,8 @@
 use stint_core::WorkerId;
 use thiserror::Error;
 
+use crate::codec::Garbled;
+
 /// The world failed. A refusal is not here: it is an answer.
 #[derive(Debug, Clone, Error)]
 pub enum Error {
@@ -30,6 +32,12 @@ pub enum Error {
         /// The index from which on nothing is missing.
         oldest: u64,
     },
+    /// What is to be restored or repaired is not fit for that, and why. Nothing was changed.
+    #[error("{0}")]
+    Unfit(String),
+    /// The disk failed under a tool that works on a replica that is stopped.
+    #[error(transparent)]
+    Storage(#[from] stint_storage::Error),
     /// The cluster has no such replica.
     #[error("replica {0}: no such member of this cluster")]
     NoSuchMember(WorkerId),
@@ -48,4 +56,10 @@ pub enum Error {
     /// This replica's disk or Raft has failed; it stops.
     #[error("this replica has failed: {0}; its log says more")]
     Failed(String),
+}
+
+impl From<Garbled> for Error {
+    fn from(garbled: Garbled) -> Self {
+        Self::Unfit(format!("what is on the disk cannot be read: {garbled}"))
+    }
 }

@@ -9,7 +9,6 @@ use openraft::Raft;
 use openraft::async_runtime::WatchReceiver as _;
 use stint_core::WorkerId;
 use tokio::sync::{mpsc, watch};
-use tonic::Status;
 
 use crate::clock::Clock;
 use crate::disks::{Disk, Disks};
@@ -37,7 +36,10 @@ pub(crate) struct Heard {
 /// One replica, as its own tasks see it.
 pub(crate) struct Inner {
     pub(crate) id: WorkerId,
+    /// The cluster by which peers know each other: since it was founded, or began anew.
     pub(crate) cluster: Bytes,
+    /// The cluster as its configuration names it: that is all that a new replica knows.
+    pub(crate) cluster_named: [u8; 16],
     pub(crate) timing: Timing,
     pub(crate) clock: Clock,
     pub(crate) raft: Raft<Types, StateMachine>,
@@ -62,6 +64,8 @@ pub(crate) struct Inner {
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) forwards: mpsc::Sender<Forward>,
     pub(crate) barriers: mpsc::Sender<Waiting>,
+    /// When it was last told that a replica of another cluster speaks to this one.
+    pub(crate) stranger_told: Mutex<Option<Instant>>,
     /// What others in this process have to say of its health, by topic.
     pub(crate) notices: Mutex<BTreeMap<&'static str, Vec<String>>>,
 }
@@ -158,22 +162,6 @@ impl Inner {
             .filter(|(id, _)| **id != self.id.get())
             .map(|(id, node)| (*id, node.peer_address.clone()))
             .collect()
-    }
-
-    /// Refuses what could not be written.
-    pub(crate) fn room(&self) -> Result<(), Error> {
-        match self.applied.store().has_room() {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                let dir = self.applied.store().dir().display().to_string();
-                Err(Error::DiskFull(format!("{dir}; free some space, and work goes on by itself")))
-            }
-            Err(error) => Err(Error::Failed(error.to_string())),
-        }
-    }
-
-    pub(crate) fn has_room(&self) -> Result<(), Status> {
-        self.room().map_err(|error| Status::resource_exhausted(error.to_string()))
     }
 
     /// Waits until this replica has applied the entry.

@@ -8,7 +8,7 @@ use stint_proto::log::v1::Node;
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::change_members_request::Change;
 use stint_proto::peer::v1::join_response::Result as Answer;
-use stint_storage::Store;
+use stint_storage::{Lineage, Store};
 
 use crate::audit::Origin;
 use crate::codec::disk_of;
@@ -48,13 +48,16 @@ pub async fn join(joining: Joining, store: &Store) -> Result<u32, Error> {
         whys.clear();
         for (id, address) in &joining.peers {
             match ask(&peers, &joining, disk, (*id, address)).await {
-                Ok(Answer::Joined(members)) => {
+                Ok((Answer::Joined(members), lineage)) => {
+                    if let Some(lineage) = lineage.filter(|id| *id != joining.cluster) {
+                        store.begin_lineage(lineage)?;
+                    }
                     let noted = disks::note_joined(&store.log);
                     noted.map_err(|error| Error::Failed(format!("the log: {error}")))?;
                     return Ok(members);
                 }
-                Ok(Answer::Refused(why)) => return Err(Error::MembersStay(why)),
-                Ok(Answer::Unavailable(why)) => whys.push(format!("{address}: {why}")),
+                Ok((Answer::Refused(why), _)) => return Err(Error::MembersStay(why)),
+                Ok((Answer::Unavailable(why), _)) => whys.push(format!("{address}: {why}")),
                 Err(status) => whys.push(format!("{address}: {}", status.message())),
             }
         }
@@ -71,7 +74,7 @@ async fn ask(
     joining: &Joining,
     disk: disks::Disk,
     (id, address): (WorkerId, &String),
-) -> Result<Answer, tonic::Status> {
+) -> Result<(Answer, Option<Lineage>), tonic::Status> {
     let mut client = peers.client(id.get(), address, Lane::Request)?;
     let mut request = tonic::Request::new(pb::JoinRequest {
         cluster: joining.cluster.to_vec(),
@@ -83,7 +86,9 @@ async fn ask(
     });
     request.set_timeout(JOIN_TIMEOUT);
     let answer = client.join(request).await?.into_inner();
-    answer.result.ok_or_else(|| tonic::Status::data_loss("the answer is empty"))
+    let lineage = Lineage::try_from(answer.lineage).ok();
+    let result = answer.result.ok_or_else(|| tonic::Status::data_loss("the answer is empty"))?;
+    Ok((result, lineage))
 }
 
 /// A replica with an invitation wants to be a member.

@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 
 mod audit;
+mod backup;
 mod clock;
 mod codec;
 mod compaction;
@@ -29,7 +30,10 @@ mod raft;
 mod read;
 mod recent;
 mod refill;
+mod repair;
 mod replica;
+mod restore;
+mod room;
 mod snapshot;
 mod state_machine;
 mod status;
@@ -41,6 +45,7 @@ mod upkeep;
 mod watch;
 
 pub use audit::{AuditFilter, AuditRecord, Origin};
+pub use backup::Backup;
 pub use compaction::Outdated;
 pub use error::Error;
 pub use join::{Joining, join};
@@ -48,6 +53,8 @@ pub use measures::Measures;
 pub use members::even_voters;
 pub use page::{JobPage, List, Place};
 pub use recent::Occurrence;
+pub use repair::{Survivor, examine, repair};
 pub use replica::{Config, Events, Happening, Keep, Member, Replica, Timing};
+pub use restore::{BackupInfo, read_backup, restore};
 pub use status::{ClusterStatus, MemberStatus};
 pub use watch::Watcher;

@@ -243,3 +243,29 @@ pub(crate) const TICKS_LOOKED_AT_MAX: usize = 20_000;
 
 /// How long a cron is left alone whose schedule means nothing to this replica.
 pub(crate) const SCHEDULE_PAUSE: Duration = Duration::from_mins(1);
+
+/// Bytes of output, about, in one block of a backup.
+pub(crate) const BACKUP_STEP_BYTES: usize = 256 * 1024;
+
+/// Blocks of a backup that are ready before whoever takes them has room.
+pub(crate) const BACKUP_AHEAD: usize = 2;
+
+/// How long the taker of a backup may take for one block: it pins the disk space of what is removed
+/// meanwhile.
+pub(crate) const BACKUP_PATIENCE: Duration = Duration::from_mins(2);
+
+/// How often peers are asked in vain for missing output before a backup goes on without it: with
+/// peers that are down each try takes the time of a request.
+pub(crate) const BACKUP_FETCHES_FAILED_MAX: usize = 16;
+
+/// Indexes of the log that are left out when a cluster begins anew from a backup, as
+/// [`stint_core::limits::NUMBERS_PASSED_OVER`]: whoever watched the former one from an index on, and
+/// goes on here, is told that it is not kept any more, and sees no other events in its place.
+pub(crate) const INDEXES_PASSED_OVER: u64 = stint_core::limits::NUMBERS_PASSED_OVER;
+
+/// Bytes of entries that are read at a time from a log that is looked through.
+pub(crate) const EXAMINE_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long an append may wait for the disk before a leader gives way to another replica: far longer
+/// than a busy disk takes, and short enough that clients find the next leader with the same call.
+pub(crate) const DISK_SLOW: Duration = Duration::from_secs(2);

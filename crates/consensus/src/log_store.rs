@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use openraft::entry::RaftEntry as _;
@@ -22,14 +23,16 @@ use crate::types::{
     vote_to_wire,
 };
 
-const VOTE: &str = "vote";
-const COMMITTED: &str = "committed";
+pub(crate) const VOTE: &str = "vote";
+pub(crate) const COMMITTED: &str = "committed";
 
 /// The log, with its last entries in memory. Clones share both.
 #[derive(Clone)]
 pub(crate) struct LogStore {
     log: Log,
     cache: Arc<Mutex<Cache>>,
+    /// Since when each append waits for the disk, in their order.
+    waiting: Arc<Mutex<VecDeque<Instant>>>,
     failure: Failure,
 }
 
@@ -81,12 +84,18 @@ impl Cache {
 
 impl LogStore {
     pub(crate) fn new(log: Log, failure: Failure) -> Self {
-        Self { log, cache: Arc::default(), failure }
+        Self { log, cache: Arc::default(), waiting: Arc::default(), failure }
     }
 
     /// How long commits took.
     pub(crate) fn commits(&self) -> stint_measure::Distribution {
         self.log.commits()
+    }
+
+    /// How long the disk has not taken what was written first of what it has not taken yet.
+    pub(crate) fn waits_for(&self) -> Duration {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.front().map_or(Duration::ZERO, Instant::elapsed)
     }
 
     /// Whether this is the only clone.
@@ -232,8 +241,11 @@ impl RaftLogStorage<Types> for LogStore {
                 cache.push(entry, size);
             }
         }
-        let failure = self.failure.clone();
+        let (failure, waiting) = (self.failure.clone(), Arc::clone(&self.waiting));
+        waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(Instant::now());
         self.log.append(encoded, move |outcome| {
+            // They are answered in the order in which they were queued.
+            waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             callback.io_completed(outcome.map_err(|error| failure.report("the log", &error)));
         });
         Ok(())

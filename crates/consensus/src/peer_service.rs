@@ -1,7 +1,8 @@
 //! Calls of peers, answered by this replica.
 
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -18,6 +19,7 @@ use crate::codec::Garbled;
 use crate::error::Error;
 use crate::inbound::Sender;
 use crate::inner::Inner;
+use crate::limits::REFUSAL_LOG_INTERVAL;
 use crate::snapshot::SnapshotData;
 use crate::types::{
     Types, decode_entry, log_id_of, log_id_to_wire, stored_membership_of, vote_of, vote_to_wire,
@@ -67,7 +69,9 @@ pub(crate) fn is_same_cluster(inner: &Inner, cluster: &[u8]) -> Result<(), Statu
     if cluster == inner.cluster.as_ref() {
         return Ok(());
     }
-    Err(Status::failed_precondition("this replica belongs to another cluster"))
+    let why = "this replica belongs to another cluster, or to what was restored or repaired of it";
+    note_stranger(inner, why);
+    Err(Status::failed_precondition(why))
 }
 
 /// A message is not obeyed either before this replica may speak under its id.
@@ -107,9 +111,18 @@ fn refused(message: String) -> Status {
     Status::permission_denied(message)
 }
 
+/// A replica of another cluster knocks many times a second, for as long as it runs.
+fn note_stranger(inner: &Inner, why: &str) {
+    let mut told = inner.stranger_told.lock().unwrap_or_else(PoisonError::into_inner);
+    if told.is_none_or(|at| at.elapsed() >= REFUSAL_LOG_INTERVAL) {
+        tracing::warn!(why, "messages of a stranger are refused");
+        *told = Some(Instant::now());
+    }
+}
+
 /// Says that entries were refused, unless it has been said.
 fn note_refused_entries(status: &Status) {
-    if status.code() != Code::PermissionDenied {
+    if !matches!(status.code(), Code::PermissionDenied | Code::FailedPrecondition) {
         tracing::warn!(%status, "entries of a peer were refused");
     }
 }
@@ -179,7 +192,7 @@ impl Peer for PeerService {
             let message = message.ok()?;
             let append = is_for_us(&asked, sender, &message.cluster, message.target)
                 .and_then(|()| is_of_sender(sender, message.vote.as_ref()))
-                .and_then(|()| asked.has_room())
+                .and_then(|()| asked.has_reserve())
                 .and_then(|()| append_of(message));
             append.inspect_err(note_refused_entries).ok()
         });
@@ -279,7 +292,9 @@ impl Peer for PeerService {
     async fn join(&self, request: Request<pb::JoinRequest>) -> Answered<pb::JoinResponse> {
         let (sender, request) = (Sender::of(&request), request.into_inner());
         let inner = self.inner()?;
-        is_same_cluster(&inner, &request.cluster)?;
+        if request.cluster != inner.cluster_named {
+            return Err(Status::failed_precondition("this replica belongs to another cluster"));
+        }
         if sender.0.is_some_and(|sender| sender != request.replica) {
             return Err(refused(format!(
                 "replica {:012x} wants to join, with the certificate of another one",
@@ -287,7 +302,8 @@ impl Peer for PeerService {
             )));
         }
         let result = crate::join::accept(&inner, request).await;
-        Ok(Response::new(pb::JoinResponse { result: Some(result) }))
+        let lineage = inner.cluster.to_vec();
+        Ok(Response::new(pb::JoinResponse { result: Some(result), lineage }))
     }
 
     async fn change_members(

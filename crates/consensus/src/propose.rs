@@ -20,6 +20,7 @@ use crate::limits::{
     FORWARD_BATCH_MAX, FORWARD_BYTES_MAX, FORWARD_IN_FLIGHT_MAX, LEADER_PAUSE, PROPOSAL_BYTES_MAX,
 };
 use crate::peers::Lane;
+use crate::room::Need;
 use crate::types::Payload;
 
 /// What became of one proposal.
@@ -81,7 +82,8 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::PutSettings(_)
         | Command::Members(_)
         | Command::Close { .. }
-        | Command::ResetAdmin { .. } => true,
+        | Command::ResetAdmin { .. }
+        | Command::Refound => true,
     }
 }
 
@@ -107,7 +109,8 @@ impl Inner {
         command: Command,
         origin: Option<&Origin>,
     ) -> Result<Result<Reply, Refusal>, Error> {
-        self.room()?;
+        let need = Need::of(&command, &self.applied.read().state);
+        self.room_for(need)?;
         let repeatable = may_be_repeated(&command);
         let mut command = encode_command(&command);
         if let Some(origin) = origin {
@@ -169,8 +172,9 @@ impl Inner {
     /// Proposes what a peer has sent. Nothing that could not be applied may get into the log: it
     /// would stop every replica.
     pub(crate) async fn propose_for_peer(&self, commands: Vec<Bytes>) -> Vec<Proposed> {
-        match commands.iter().try_for_each(|command| check_unstamped(command)) {
-            Ok(()) => self.propose_here(commands).await,
+        let decoded = commands.iter().map(|bytes| check_unstamped(bytes));
+        match decoded.collect::<Result<Vec<_>, _>>() {
+            Ok(decoded) => self.propose_with_room(commands, &decoded).await,
             Err(garbled) => {
                 tracing::warn!(%garbled, "a peer's proposals were refused");
                 vec![Proposed::Refused(Error::Unavailable(garbled.to_string())); commands.len()]
@@ -178,10 +182,30 @@ impl Inner {
         }
     }
 
+    /// Proposes those for which there is room here.
+    async fn propose_with_room(&self, commands: Vec<Bytes>, decoded: &[Command]) -> Vec<Proposed> {
+        let Err(error) = self.room() else { return self.propose_here(commands).await };
+        let needs: Vec<_> = {
+            let view = self.applied.read();
+            decoded.iter().map(|command| Need::of(command, &view.state)).collect()
+        };
+        let is_upkeep = |(_, need): &(Bytes, &Need)| **need == Need::Upkeep;
+        let fit = commands.into_iter().zip(&needs).filter(is_upkeep).map(|(bytes, _)| bytes);
+        let mut answers = self.propose_here(fit.collect()).await.into_iter();
+        let answer = |need: &Need| match need {
+            Need::Work => Proposed::Refused(error.clone()),
+            Need::Upkeep => answers.next().unwrap_or(Proposed::NotLeader),
+        };
+        needs.iter().map(answer).collect()
+    }
+
     /// Proposes as the leader, in one message to Raft, and waits for all the answers.
     pub(crate) async fn propose_here(&self, commands: Vec<Bytes>) -> Vec<Proposed> {
         let count = commands.len();
-        if let Err(error) = self.room() {
+        if count == 0 {
+            return Vec::new();
+        }
+        if let Err(error) = self.room_for(Need::Upkeep) {
             return vec![Proposed::Refused(error); count];
         }
         let Some(at) = self.clock.wait(self.timing.request).await else {

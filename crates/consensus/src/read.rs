@@ -37,6 +37,8 @@ impl Inner {
             | Error::Unavailable(_)
             | Error::DiskFull(_)
             | Error::Compacted { .. }
+            | Error::Unfit(_)
+            | Error::Storage(_)
             | Error::ShuttingDown
             | Error::Failed(_)
             | Error::NoSuchMember(_)

@@ -15,6 +15,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::audit::{AuditFilter, AuditRecord, Origin};
+use crate::backup::Backup;
 use crate::clock::Clock;
 use crate::compaction::Outdated;
 use crate::disks;
@@ -179,7 +180,8 @@ impl Replica {
     pub async fn start(config: Config, store: Store) -> Result<Self, Error> {
         let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
         let failure = Failure::new();
-        let cluster = Bytes::copy_from_slice(&config.cluster);
+        let lineage = store.lineage().map_err(|error| failed(&error))?;
+        let cluster = Bytes::copy_from_slice(&lineage.unwrap_or(config.cluster));
         let log = LogStore::new(store.log.clone(), failure.clone());
         let stopping = watch::Sender::new(false);
         let store_log = store.log.clone();
@@ -212,6 +214,7 @@ impl Replica {
         let inner = Arc::new(Inner {
             id: config.id,
             cluster,
+            cluster_named: config.cluster,
             timing: config.timing,
             clock: Clock::new(),
             raft,
@@ -229,6 +232,7 @@ impl Replica {
             stopping,
             forwards,
             barriers,
+            stranger_told: Mutex::default(),
             notices: Mutex::default(),
         });
         let doors = (config.peer_listener, config.peer_tls);
@@ -330,6 +334,13 @@ impl Replica {
         lines_max: usize,
     ) -> Result<Vec<(u64, Line)>, Error> {
         self.0.inner.lines(job, first, lines_max).await
+    }
+
+    /// All that the cluster keeps, as of one entry of the log that is no older than the call: what is
+    /// not over, the history, the audit log and the output. Work goes on meanwhile, and memory stays
+    /// flat; the disk space of what is removed meanwhile comes back when the stream has ended.
+    pub async fn backup(&self) -> Result<Backup, Error> {
+        Inner::backup(&self.0.inner).await
     }
 
     /// Follows what this replica applies from now on.

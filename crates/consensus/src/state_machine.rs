@@ -123,7 +123,7 @@ impl Applied {
         self.bytes().saturating_sub(checkpointed)
     }
 
-    fn whole(&self) -> MutexGuard<'_, ()> {
+    pub(crate) fn whole(&self) -> MutexGuard<'_, ()> {
         self.whole.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -416,7 +416,7 @@ impl RaftSnapshotBuilder<Types> for Checkpointer {
             // which takes along the history before it.
             applied.insist("output", || applied.store.output.sync())?;
             applied.insist("the checkpoint", || {
-                applied.store.state.write_checkpoint(index, &header, encode_chunks(&parts))
+                applied.store.state.write_checkpoint(index, &header, encode_chunks(parts.clone()))
             })?;
             applied.bytes_checkpointed.store(bytes, Ordering::Relaxed);
             current(&applied)?.ok_or_else(|| io::Error::other("the checkpoint is gone"))

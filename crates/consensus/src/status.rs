@@ -82,6 +82,7 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
         .collect();
     let mut warnings: Vec<String> = inner.failure.seen().iter().map(ToString::to_string).collect();
     warnings.extend(inner.room().err().map(|error| error.to_string()));
+    warnings.extend(crate::upkeep::slowness(inner));
     for loss in inner.applied.store().output.losses() {
         warnings.push(format!("output of day {} was lost: {}", loss.period, loss.reason));
     }

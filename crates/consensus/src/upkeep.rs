@@ -9,7 +9,7 @@ use openraft::async_runtime::WatchReceiver as _;
 
 use crate::error::Error;
 use crate::inner::Inner;
-use crate::limits::{BYTES_KEPT_STEPS, FULL_HANDOVER_INTERVAL, UPKEEP_INTERVAL};
+use crate::limits::{BYTES_KEPT_STEPS, DISK_SLOW, FULL_HANDOVER_INTERVAL, UPKEEP_INTERVAL};
 use crate::replica::Keep;
 
 /// Runs until it is aborted.
@@ -23,8 +23,15 @@ pub(crate) async fn run(inner: Arc<Inner>, keep: Keep) {
         inner.peers.outgoing.expire();
         inner.incoming.expire();
         let is_recent = handed_over.is_some_and(|at| at.elapsed() < FULL_HANDOVER_INTERVAL);
-        if !is_recent && inner.raft.is_leader() && matches!(inner.room(), Err(Error::DiskFull(_))) {
-            tracing::warn!("the disk is full: another replica shall lead");
+        let is_full = matches!(inner.room(), Err(Error::DiskFull(_)));
+        let is_slow = slowness(&inner);
+        if let Some(slow) = &is_slow
+            && !is_recent
+        {
+            tracing::warn!(slow, "what is written waits");
+        }
+        if !is_recent && inner.raft.is_leader() && (is_full || is_slow.is_some()) {
+            tracing::warn!(is_full, "the disk does not keep up: another replica shall lead");
             inner.hand_over().await;
             handed_over = Some(Instant::now());
         }
@@ -35,6 +42,19 @@ pub(crate) async fn run(inner: Arc<Inner>, keep: Keep) {
         }
         shorten(&inner, &mut cut).await;
     }
+}
+
+/// What to say of a disk that hangs, or takes very long.
+pub(crate) fn slowness(inner: &Inner) -> Option<String> {
+    let waits = inner.log.waits_for();
+    let dir = inner.applied.store().dir().display();
+    (waits >= DISK_SLOW).then(|| {
+        format!(
+            "{dir}: the disk has not taken what was written {} s ago; it hangs or is overloaded. If that \
+             stays so, stop this replica: the others go on without it",
+            waits.as_secs()
+        )
+    })
 }
 
 /// Has Raft forget the entries before the cut that a checkpoint contains.

@@ -206,6 +206,10 @@ pub enum Command {
         /// The hash of the token.
         hash: TokenHash,
     },
+    /// The cluster begins anew, from a backup or with the replicas that are left of it: nobody who
+    /// held anything in its former life holds it any more. Comes from the tools that do that, as the
+    /// first entry of the new life.
+    Refound,
     /// An administrator gives somebody a token.
     CreateToken(Box<NewToken>),
     /// An administrator takes a token back.

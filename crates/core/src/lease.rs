@@ -202,6 +202,14 @@ pub(crate) fn resume(
     Ok(Reply::Ok)
 }
 
+/// Ends the life of every worker: whatever they run is out of the reach of this cluster.
+pub(crate) fn end_all(state: &mut State, transition: &mut Transition) {
+    let live = state.workers.values().filter(|worker| worker.status == WorkerStatus::Running);
+    for id in live.map(|worker| worker.id).collect::<Vec<_>>() {
+        end_life(state, transition, id, WorkerStatus::Dead);
+    }
+}
+
 fn end_life(state: &mut State, transition: &mut Transition, id: WorkerId, status: WorkerStatus) {
     let loss = match status {
         WorkerStatus::Shutdown => Loss::Shutdown,

@@ -66,6 +66,7 @@ mod policy;
 mod query;
 mod queue;
 mod recent;
+mod refound;
 mod schedule;
 mod settings;
 mod state;

@@ -25,7 +25,7 @@ use crate::token::Token;
 use crate::worker::Worker;
 use crate::{
     action_config, bulk, cancel, claim, compaction, cron, family, finish, lease, lines, offer,
-    pause, settings, submit, token,
+    pause, refound, settings, submit, token,
 };
 
 /// Everything that the cluster agrees on and that is not over yet.
@@ -171,6 +171,7 @@ impl State {
             Command::Compact(step) => compaction::compact(self, t, *step),
             Command::Close { hash } => Ok(token::close(self, t, hash)),
             Command::ResetAdmin { hash } => token::reset_admin(self, t, hash),
+            Command::Refound => Ok(refound::refound(self, t)),
             Command::CreateToken(new) => token::create(self, t, *new),
             Command::RevokeToken { id } => token::revoke(self, t, id),
             Command::Members(change) => members::apply(self, *change),

@@ -39,7 +39,7 @@ use simulation::table;
 use stint_core::Status;
 
 /// Enough to take every path in a few seconds.
-const SEEDS: u64 = 420;
+const SEEDS: u64 = 600;
 
 /// Of them so many are played from an aged state too, which costs more.
 const AGED_SEEDS: u64 = 4;

@@ -4,6 +4,7 @@ mod access;
 mod action_configs;
 mod actions;
 mod audit;
+mod backup;
 mod bulk;
 mod crons;
 mod error;
@@ -24,12 +25,13 @@ mod workers;
 use std::sync::Arc;
 
 use stint_consensus::{ClusterStatus, Replica};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 pub(crate) use access::{Caller, Whence};
 pub(crate) use action_configs::ActionConfigForm;
 pub(crate) use actions::ActionView;
 pub(crate) use audit::{AuditQuery, result};
+pub(crate) use backup::BackupReader;
 pub(crate) use bulk::{BulkForm, BulkView};
 pub(crate) use crons::{CronForm, CronView, PreviewQuery, missed_window};
 pub(crate) use error::ApiError;
@@ -58,6 +60,7 @@ pub(crate) struct Api {
     followers: Arc<Shares>,
     calls: Arc<Turns>,
     pages: Arc<Turns>,
+    backups: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -69,9 +72,10 @@ impl Api {
         let followers = Arc::new(Shares::new(config.followers_max, followers_each));
         let calls = Arc::new(Turns::new(config.calls_at_once));
         let pages = Arc::new(Turns::new(config.pages_at_once));
+        let backups = Arc::new(Semaphore::new(limits::BACKUPS_MAX));
         let metrics = Metrics::new(replica.clone());
         let is_open = config.is_open;
-        Self { replica, metrics, is_open, hub, followers, calls, pages, stopping }
+        Self { replica, metrics, is_open, hub, followers, calls, pages, backups, stopping }
     }
 
     /// Tells followers what happens to their jobs, until the gateway stops. Runs once.

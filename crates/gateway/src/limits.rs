@@ -205,6 +205,10 @@ pub(crate) const METRICS_ACTIONS_MAX: usize = 100;
 /// Attempts that a job shows beside the rest of its record. `/jobs/{id}/attempts` has more.
 pub(crate) const ATTEMPTS_SHOWN: usize = 16;
 
+/// Backups that a replica gives at a time: each reads all of its disk, and keeps the room of what is
+/// removed meanwhile.
+pub(crate) const BACKUPS_MAX: usize = 1;
+
 /// How long an invitation is good for if nobody says: long enough to set a machine up.
 pub(crate) const INVITATION_DEFAULT: Span = Span::from_ms(60 * 60 * 1_000);
 

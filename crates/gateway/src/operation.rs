@@ -74,6 +74,8 @@ pub enum Operation {
     ChangeSettings,
     /// What a replica knows of its cluster.
     GetClusterStatus,
+    /// All that the cluster keeps, as one file.
+    Backup,
     /// Makes an invitation, by which one new replica can join.
     InviteReplica,
     /// Removes a replica from the cluster.
@@ -97,7 +99,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -132,6 +134,7 @@ impl Operation {
         Self::GetSettings,
         Self::ChangeSettings,
         Self::GetClusterStatus,
+        Self::Backup,
         Self::InviteReplica,
         Self::RemoveReplica,
         Self::TransferLeader,
@@ -179,6 +182,7 @@ impl Operation {
             Self::GetSettings => (Method::GET, "/meta/settings"),
             Self::ChangeSettings => (Method::POST, "/meta/settings"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
+            Self::Backup => (Method::GET, "/meta/backup"),
             Self::InviteReplica => (Method::POST, "/meta/invitations"),
             Self::RemoveReplica => (Method::DELETE, "/meta/members/{id}"),
             Self::TransferLeader => (Method::POST, "/meta/members/{id}/lead"),
@@ -227,6 +231,7 @@ impl Operation {
             Self::GetSettings => ("stint.v0.Settings", "GetSettings"),
             Self::ChangeSettings => ("stint.v0.Settings", "ChangeSettings"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
+            Self::Backup => ("stint.v0.Cluster", "Backup"),
             Self::InviteReplica => ("stint.v0.Cluster", "InviteReplica"),
             Self::RemoveReplica => ("stint.v0.Cluster", "RemoveReplica"),
             Self::TransferLeader => ("stint.v0.Cluster", "TransferLeader"),
@@ -295,6 +300,7 @@ impl Operation {
             | Self::PutActionConfig
             | Self::DeleteActionConfig => Role::Operator,
             Self::ChangeSettings
+            | Self::Backup
             | Self::InviteReplica
             | Self::RemoveReplica
             | Self::TransferLeader

@@ -17,6 +17,7 @@ pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod cluster;
 pub(crate) mod cron;
+pub(crate) mod disaster;
 pub(crate) mod job;
 pub(crate) mod queue;
 pub(crate) mod settings;
@@ -99,6 +100,8 @@ impl Cli {
                 | Command::Init(_)
                 | Command::Dev(_)
                 | Command::Config(_)
+                | Command::Restore(_)
+                | Command::Repair(_)
                 | Command::Cluster(cluster::Command::Join(_))
                 | Command::Token(token::Command::ResetAdmin(_))
         );
@@ -180,6 +183,21 @@ pub(crate) enum Command {
     Token(token::Command),
     /// Print who changed what, the newest first. It takes an administrator's token.
     Audit(audit::Audit),
+    /// Write all that the cluster keeps into a file, while it works. It takes an administrator's token.
+    ///
+    /// Jobs, history, audit log and output as of one entry of the log; tokens only as hashes. The file
+    /// is checked to its end before it gets its name. `stint restore` makes a new cluster of it.
+    Backup(disaster::Backup),
+    /// Prepare the data directory of a replica of a NEW cluster from a backup, in place of `stint init`.
+    ///
+    /// Done on each of the founders, with the same file and the same configuration, which needs a new
+    /// cluster id. Jobs that ran when the backup was taken have lost their workers, and run again.
+    Restore(disaster::Restore),
+    /// After the loss of a majority for good: let one replica that is left go on alone.
+    ///
+    /// It says what there is, and what may be lost, and asks before it changes anything. It works on
+    /// the data directory of a replica that does not run, and keeps a copy of it.
+    Repair(disaster::Repair),
     /// Measure a cluster that runs. It makes many jobs there.
     #[command(subcommand)]
     Bench(bench::Command),

@@ -92,7 +92,9 @@ impl Exit {
                 | Code::NoLeader
                 | Code::Other(_) => Self::Failed,
             },
-            Error::Unreachable { .. } | Error::OutcomeUnknown { .. } => Self::Unreachable,
+            Error::Unreachable { .. }
+            | Error::Interrupted { .. }
+            | Error::OutcomeUnknown { .. } => Self::Unreachable,
             Error::StillWaiting { .. } => Self::TimedOut,
             Error::BadEndpoint { .. } | Error::BadCertificate { .. } | Error::BadToken => {
                 Self::Usage

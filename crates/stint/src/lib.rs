@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 
 mod args;
+mod backup;
 mod bench;
 mod certificates;
 mod command;
@@ -19,7 +20,9 @@ mod limits;
 mod logging;
 mod print;
 mod reload;
+mod repair;
 mod reset_admin;
+mod restore;
 mod serve;
 mod stops;
 mod supervisor;
@@ -94,6 +97,10 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Token(token::Command::ResetAdmin(args)) => reset_admin::run(&args),
         Command::Token(args) => command::runtime()?.block_on(command::token::run(&caller()?, args)),
         Command::Audit(args) => command::runtime()?.block_on(command::audit::run(&caller()?, args)),
+        Command::Backup(args) if args.check => backup::check(&args, global.output),
+        Command::Backup(args) => command::runtime()?.block_on(backup::run(&caller()?, &args)),
+        Command::Restore(args) => restore::run(&args),
+        Command::Repair(args) => repair::run(&args),
         Command::Bench(args) => bench::run(&global, args),
     }
 }

@@ -132,6 +132,7 @@ fn advice(error: &anyhow::Error) -> Option<&'static str> {
             Some("`stint cluster status` shows which there are")
         }
         Error::Refused { .. }
+        | Error::Interrupted { .. }
         | Error::OutcomeUnknown { .. }
         | Error::BadEndpoint { .. }
         | Error::BadCertificate { .. }

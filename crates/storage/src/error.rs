@@ -121,6 +121,35 @@ pub enum Error {
         /// What is wrong with it.
         detail: String,
     },
+    /// A backup is damaged, cut short, or none at all.
+    #[error("the backup is refused: {detail}")]
+    BadBackup {
+        /// What is wrong with it, and where.
+        detail: String,
+    },
+    /// A later version of the program made the backup.
+    #[error(
+        "the backup has format {found}, newer than {known}, the newest this version reads; \
+         restore it with the version that made it"
+    )]
+    NewerBackup {
+        /// The format of the backup.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// A directory that was to be filled is somebody's, or has something in it.
+    #[error(
+        "{}: it is not empty: {found} is in it; nothing was changed. Move what is there away, or \
+         name another data directory",
+        dir.display()
+    )]
+    NotEmpty {
+        /// The directory.
+        dir: PathBuf,
+        /// The first name in it.
+        found: String,
+    },
     /// The disk is full. Nothing was changed; the call may be repeated when there is room.
     #[error("{}: no space left on the disk", path.display())]
     DiskFull {

@@ -15,6 +15,10 @@ const FORMAT: u32 = 1;
 
 const NAME: &str = "format.toml";
 
+/// A cluster that begins anew, from a backup or with the replicas that are left, is another one than
+/// before, though it keeps its name: replicas of different lineages must not talk to each other.
+pub type Lineage = [u8; 16];
+
 /// Whose data a directory holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
@@ -49,14 +53,27 @@ impl Identity {
         Ok(Some(Self { replica, cluster }))
     }
 
-    pub(crate) fn write(self, dir: &Path) -> Result<(), Error> {
+    pub(crate) fn write(self, dir: &Path, lineage: Option<Lineage>) -> Result<(), Error> {
+        let lineage = lineage.map(|id| format!("lineage = \"{}\"\n", digits(id)));
         let text = format!(
-            "# Whose data this directory holds. Written once; do not edit.\n\
-             format = {FORMAT}\nreplica = \"{:012x}\"\ncluster = \"{:032x}\"\n",
+            "# Whose data this directory holds. Do not edit.\n\
+             format = {FORMAT}\nreplica = \"{:012x}\"\ncluster = \"{}\"\n{}",
             self.replica,
-            u128::from_be_bytes(self.cluster),
+            digits(self.cluster),
+            lineage.unwrap_or_default(),
         );
         write_file(&dir.join(NAME), text.as_bytes())
+    }
+
+    /// From which founding on the replicas of this cluster belong together, if it has begun anew.
+    pub(crate) fn lineage(dir: &Path) -> Result<Option<Lineage>, Error> {
+        let path = Self::path(dir);
+        let text = fs::read_to_string(&path).map_err(|error| io_error("read", &path, error))?;
+        if field(&text, "lineage").is_none() {
+            return Ok(None);
+        }
+        let detail = "the lineage is not 32 hexadecimal digits".into();
+        hex_field::<16>(&text, "lineage").map(Some).ok_or(Error::BadIdentity { path, detail })
     }
 
     /// Refuses a directory of somebody else.
@@ -72,6 +89,10 @@ impl Identity {
         }
         Ok(())
     }
+}
+
+fn digits(id: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(id))
 }
 
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {

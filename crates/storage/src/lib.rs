@@ -18,6 +18,7 @@
 //! not: nothing was changed, and the same call succeeds once there is room again. Ask
 //! [`Store::has_room`] before taking new work; it says no while the log still has a reserve.
 
+mod backup;
 mod checked;
 mod database;
 mod directory;
@@ -33,11 +34,12 @@ mod store;
 #[cfg(test)]
 mod testing;
 
+pub use backup::{BackupEncoder, BackupReader};
 pub use error::Error;
-pub use identity::Identity;
+pub use identity::{Identity, Lineage};
 pub use limits::{
-    ACTION_BYTES_MAX, AUDIT_BYTES_MAX, BATCH_BYTES_MAX, CHUNK_BYTES_MAX, ENTRY_BYTES_MAX,
-    FRAME_BYTES_MAX, HEADER_BYTES_MAX, RECORD_BYTES_MAX, VALUE_BYTES_MAX,
+    ACTION_BYTES_MAX, AUDIT_BYTES_MAX, BATCH_BYTES_MAX, BLOCK_BYTES_MAX, CHUNK_BYTES_MAX,
+    ENTRY_BYTES_MAX, FRAME_BYTES_MAX, HEADER_BYTES_MAX, RECORD_BYTES_MAX, VALUE_BYTES_MAX,
 };
 pub use log::{Durable, Log};
 pub use output::{Batch, Loss, Output, Swept};

@@ -25,6 +25,10 @@ pub const HEADER_BYTES_MAX: usize = MIB;
 /// Bytes of one frame of a snapshot stream, small enough for any message size limit.
 pub const FRAME_BYTES_MAX: usize = 256 * KIB;
 
+/// Bytes of one block of a backup: a batch of output with its labels, twice, and small enough for a
+/// message of gRPC (4 MiB).
+pub const BLOCK_BYTES_MAX: usize = 3 * MIB;
+
 /// Bytes of one batch of job output.
 pub const BATCH_BYTES_MAX: usize = MIB;
 
@@ -84,6 +88,10 @@ pub(crate) const RESERVE_BYTES: u64 = 16 << 20;
 /// Free bytes below which the replica should take no new work. Above [`RESERVE_BYTES`], so that
 /// what was taken can still be written.
 pub(crate) const ROOM_BYTES: u64 = 64 << 20;
+
+/// Free bytes below which nothing more should come at all. Well above [`RESERVE_BYTES`]: what others
+/// write meanwhile must not make an append fail that was let in.
+pub(crate) const CARRY_ON_BYTES: u64 = 32 << 20;
 
 /// Bytes of one stored piece of output: sled moves larger values to files of their own, which it
 /// syncs even less than its log.

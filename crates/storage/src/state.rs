@@ -281,6 +281,16 @@ impl StateStore {
         SnapshotReader::new(&self.database())
     }
 
+    /// The same view of all records as they are now, with a checkpoint that the caller has made of
+    /// the same moment.
+    pub fn snapshot_with(
+        &self,
+        header: CheckpointHeader,
+        chunks: impl Iterator<Item = Vec<u8>> + Send + 'static,
+    ) -> Result<SnapshotReader, Error> {
+        SnapshotReader::given(&self.database(), header, Box::new(chunks))
+    }
+
     /// Starts to receive a snapshot, beside the state and without touching it. What is dropped
     /// before [`StateStore::install`] is removed, at the latest by the next open.
     pub fn receive(&self) -> Result<SnapshotWriter, Error> {

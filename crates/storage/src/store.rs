@@ -7,8 +7,11 @@ use std::{
 };
 
 use crate::{
-    Error, Identity, Log, Output, StateStore,
-    directory::{DirLock, beside, create_dir, has_room, io_error, remove_file, rename, room},
+    Error, Identity, Lineage, Log, Output, StateStore,
+    directory::{
+        DirLock, beside, create_dir, has_reserve, has_room, io_error, names, remove_file, rename,
+        room,
+    },
 };
 
 /// A replica's data directory. The directory stays locked until the store and all clones of its
@@ -35,10 +38,41 @@ impl Store {
         create_dir(dir)?;
         let lock = DirLock::take(dir)?;
         let found = Identity::read(dir)?;
-        match found {
-            Some(found) => found.check(dir, identity)?,
-            None => create(dir, identity)?,
+        if let Some(found) = found {
+            found.check(dir, identity)?;
+        } else {
+            create(dir)?;
+            identity.write(dir, None)?;
         }
+        Self::open_parts(dir, lock, found.is_none())
+    }
+
+    /// Creates a directory that is this replica's once `fill` has put into it what it begins with,
+    /// which gives the lineage of it. If it fails, or the process ends before, what is there is
+    /// nobody's, and refused by all who find it.
+    ///
+    /// # Errors
+    /// [`Error::NotEmpty`] if there is anything in it.
+    pub fn create_filled<E: From<Error>>(
+        dir: &Path,
+        identity: Identity,
+        fill: impl FnOnce(&Self) -> Result<Lineage, E>,
+    ) -> Result<(), E> {
+        create_dir(dir)?;
+        // A disk of its own has a directory of the file system.
+        if let Some(found) = names(dir)?.into_iter().find(|name| name != "lost+found") {
+            return Err(Error::NotEmpty { dir: dir.to_owned(), found }.into());
+        }
+        let lock = DirLock::take(dir)?;
+        create(dir)?;
+        let store = Self::open_parts(dir, lock, true)?;
+        let lineage = fill(&store)?;
+        store.output.sync()?;
+        store.state.make_durable()?;
+        Ok(identity.write(dir, Some(lineage))?)
+    }
+
+    fn open_parts(dir: &Path, lock: Arc<DirLock>, is_new: bool) -> Result<Self, Error> {
         for name in [LOG, STATE] {
             let path = dir.join(name);
             if !path.is_file() {
@@ -50,8 +84,21 @@ impl Store {
             state: StateStore::open(&dir.join(STATE), Arc::clone(&lock), None)?,
             output: Output::open(dir, lock)?,
             dir: dir.to_owned(),
-            is_new: found.is_none(),
+            is_new,
         })
+    }
+
+    /// From which founding on the replicas of this cluster belong together; `None` if it is the first.
+    pub fn lineage(&self) -> Result<Option<Lineage>, Error> {
+        Identity::lineage(&self.dir)
+    }
+
+    /// Makes the cluster begin anew here. The replicas of the former lineage are strangers from the
+    /// next open on.
+    pub fn begin_lineage(&self, lineage: Lineage) -> Result<(), Error> {
+        let path = Identity::path(&self.dir);
+        let identity = Identity::read(&self.dir)?.ok_or(Error::Missing { path })?;
+        identity.write(&self.dir, Some(lineage))
     }
 
     /// Whose directory this is; `None` if nobody has finished creating it. Takes no lock.
@@ -68,6 +115,12 @@ impl Store {
     /// be written, for a while.
     pub fn has_room(&self) -> Result<bool, Error> {
         has_room(&self.dir)
+    }
+
+    /// Whether there is room to carry on with what was taken, and to free space. When not, nothing is
+    /// to be written but votes, and what cuts the log.
+    pub fn has_reserve(&self) -> Result<bool, Error> {
+        has_reserve(&self.dir)
     }
 
     /// How much room there is, and what takes it.
@@ -103,10 +156,10 @@ pub struct Usage {
 const LOG: &str = "log.redb";
 const STATE: &str = "state.redb";
 
-/// Creates what a directory holds; the identity comes last and says that all is there. Files that
+/// Creates what a directory holds, but for the identity, which comes last and says that all is there. Files that
 /// are there already are what a former creation left, or belong to a directory that has lost its
 /// identity: only if they are blank is it the former.
-fn create(dir: &Path, identity: Identity) -> Result<(), Error> {
+fn create(dir: &Path) -> Result<(), Error> {
     let (log, state) = (dir.join(LOG), dir.join(STATE));
     let is_blank = (!log.is_file() || Log::is_blank(&log)?)
         && (!state.is_file() || StateStore::is_blank(&state)?)
@@ -116,8 +169,7 @@ fn create(dir: &Path, identity: Identity) -> Result<(), Error> {
     }
     create_file(&log, Log::create)?;
     create_file(&state, StateStore::create)?;
-    Output::create(dir)?;
-    identity.write(dir)
+    Output::create(dir)
 }
 
 /// Creates a file under another name, so that under its own it is always whole.

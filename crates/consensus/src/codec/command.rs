@@ -40,19 +40,19 @@ pub(crate) fn stamp(at: Timestamp, command: &Bytes) -> Bytes {
 }
 
 /// Whether the bytes of a peer are a command that every replica can apply, within bounds and
-/// without a time of its own: the time is the leader's to say.
-pub(crate) fn check_unstamped(bytes: &[u8]) -> Decoded<()> {
+/// without a time of its own: the time is the leader's to say. Answers the command.
+pub(crate) fn check_unstamped(bytes: &[u8]) -> Decoded<Command> {
     let size = bytes.len();
     if size > PROPOSAL_BYTES_MAX {
         let why = format!("{size} bytes, more than {PROPOSAL_BYTES_MAX}");
         return Err(Garbled::new("proposal", why));
     }
-    let (brought, _, _) = decode_audited(bytes)?;
+    let (brought, command, _) = decode_audited(bytes)?;
     // A time that is spelled out as zero would win over the one that stands before it.
     let leaders = Timestamp::from_ms(u64::MAX);
     let (kept, _, _) = decode_audited(&stamp(leaders, &Bytes::copy_from_slice(bytes)))?;
     if brought == Timestamp::from_ms(0) && kept == leaders {
-        return Ok(());
+        return Ok(command);
     }
     Err(Garbled::new("proposal", "it brings a time of its own"))
 }
@@ -135,6 +135,7 @@ fn to_wire(command: &Command) -> Wire {
         Command::DeleteActionConfig { action } => Wire::DeleteActionConfig(action_ref(action)),
         Command::PutSettings(settings) => Wire::PutSettings(change(settings)),
         Command::ResetAdmin { hash } => Wire::ResetAdmin(pb::ResetAdmin { hash: hash.0.to_vec() }),
+        Command::Refound => Wire::Refound(pb::Refound {}),
         Command::Compact(step) => Wire::Compact(compaction(step)),
         Command::Close { hash } => Wire::Close(pb::Close { hash: hash.0.to_vec() }),
         Command::CreateToken(new) => Wire::CreateToken(new_token(new)),
@@ -211,6 +212,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         Wire::DeleteActionConfig(of) => Command::DeleteActionConfig { action: of.action },
         Wire::PutSettings(settings) => Command::PutSettings(change_of(settings)?),
         Wire::ResetAdmin(reset) => Command::ResetAdmin { hash: hash_of(&reset.hash)? },
+        Wire::Refound(_) => Command::Refound,
         Wire::Compact(step) => Command::Compact(Box::new(compaction_of(&step)?)),
         Wire::Close(close) => Command::Close { hash: hash_of(&close.hash)? },
         Wire::CreateToken(new) => Command::CreateToken(Box::new(new_token_of(new)?)),

@@ -128,6 +128,7 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::PutSettings(_) => "put_settings",
         Command::Close { .. } => "close",
         Command::ResetAdmin { .. } => "reset_admin",
+        Command::Refound => "refound",
         Command::CreateToken(_) => "create_token",
         Command::RevokeToken { .. } => "revoke_token",
         Command::Compact(_) => "compact",
@@ -140,7 +141,7 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
     }
 }
 
-pub(crate) const COMMANDS: usize = 40;
+pub(crate) const COMMANDS: usize = 41;
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_queues(), of_the_cluster(), of_life(), members::changes()].concat()
@@ -172,6 +173,7 @@ fn of_the_cluster() -> Vec<Command> {
         }),
         Command::Close { hash: TokenHash([4; 32]) },
         Command::ResetAdmin { hash: TokenHash([7; 32]) },
+        Command::Refound,
         Command::CreateToken(Box::new(NewToken {
             user: "ann".to_owned(),
             role: Role::Operator,

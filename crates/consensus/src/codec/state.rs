@@ -75,6 +75,17 @@ pub(crate) fn decode_header(
     Ok((Restored { parts }, header.applied, header.membership.unwrap_or_default()))
 }
 
+/// The same header for a checkpoint that stands elsewhere in a log, under another membership.
+pub(crate) fn move_header(
+    bytes: &[u8],
+    applied: pb::LogId,
+    membership: pb::StoredMembership,
+) -> Decoded<Vec<u8>> {
+    let header: pb::Checkpoint = decode("checkpoint header", bytes)?;
+    let (applied, membership) = (Some(applied), Some(membership));
+    Ok(pb::Checkpoint { applied, membership, ..header }.encode_to_vec())
+}
+
 /// A state that is being put together from the chunks of its checkpoint.
 #[derive(Debug)]
 pub(crate) struct Restored {
@@ -82,6 +93,11 @@ pub(crate) struct Restored {
 }
 
 impl Restored {
+    /// The time of the state.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.parts.now
+    }
+
     /// Takes in the next chunk.
     pub(crate) fn add(&mut self, chunk: &[u8]) -> Decoded<()> {
         let chunk: pb::CheckpointChunk = decode("checkpoint chunk", chunk)?;
@@ -119,21 +135,21 @@ impl Restored {
 }
 
 /// The chunks of a checkpoint, encoded one by one as they are asked for.
-pub(crate) fn encode_chunks(parts: &Parts) -> impl Iterator<Item = Vec<u8>> {
-    let mut jobs = parts.jobs.iter().map(|job| to_wire(job));
+pub(crate) fn encode_chunks(parts: Parts) -> impl Iterator<Item = Vec<u8>> + Send {
+    let mut jobs = parts.jobs.into_iter().map(|job| to_wire(&job));
     let mut ended = parts
         .recently_ended
-        .iter()
-        .map(|(sequence, id)| pb::EndedJob { sequence: *sequence, job: job_bytes(*id) });
-    let mut paused = parts.paused.iter().map(|(action, pause)| pb::PausedQueue {
-        action: action.clone(),
+        .into_iter()
+        .map(|(sequence, id)| pb::EndedJob { sequence, job: job_bytes(id) });
+    let mut paused = parts.paused.into_iter().map(|(action, pause)| pb::PausedQueue {
+        action,
         at_ms: pause.at.as_ms(),
-        by: pause.by.clone(),
-        reason: pause.reason.clone(),
+        by: pause.by,
+        reason: pause.reason,
     });
-    let mut tokens = parts.tokens.iter().map(|record| token(record));
-    let mut crons = parts.crons.iter().map(|record| cron(record));
-    let mut configs = parts.action_configs.iter().map(|record| action_config(record));
+    let mut tokens = parts.tokens.into_iter().map(|record| token(&record));
+    let mut crons = parts.crons.into_iter().map(|record| cron(&record));
+    let mut configs = parts.action_configs.into_iter().map(|record| action_config(&record));
     std::iter::from_fn(move || {
         let mut chunk = pb::CheckpointChunk::default();
         let mut room = Room::default();

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use stint_core::limits::{FIRINGS_PER_ENTRY_MAX, TICKS_CAUGHT_UP_MAX, TICKS_PER_ENTRY_MAX};
 use stint_core::{
-    Command, Cron, Firing, Generation, JobSpec, Passed, Schedule, ScheduleError, Timestamp,
+    COMPACTION_ACTION, Command, Cron, Firing, Generation, JobSpec, Passed, Schedule, ScheduleError,
+    Timestamp,
 };
 
 use crate::inner::Inner;
@@ -22,10 +23,13 @@ pub(super) type Strange = BTreeMap<(String, Generation), Instant>;
 /// Proposes ticks that are due, those of some crons at a time; says how long to look away.
 pub(super) async fn fire(inner: &Inner, strange: &mut Strange, now: Timestamp) -> Duration {
     strange.retain(|_, until| *until > Instant::now());
+    // On a full disk only what makes room is let in.
+    let has_room = inner.room().is_ok();
     let due: Vec<_> = {
         let view = inner.applied.read();
         let due = view.state.crons_due(now);
         let known = due.filter(|cron| !strange.contains_key(&name(cron)));
+        let known = known.filter(|cron| has_room || cron.spec.action == COMPACTION_ACTION);
         known.take(FIRINGS_PER_ENTRY_MAX).map(Arc::clone).collect()
     };
     if due.is_empty() {

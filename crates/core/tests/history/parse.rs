@@ -4,11 +4,9 @@
 //! after 5s | back 5s                     the leader's clock moves; nothing is in the log for that
 //! tick
 //! submit JOB ACTION [needs=a:1,b:2] [with=a:x,b:y] [retries=2] [in=5s] [deadline=5s] [stop=5s]
-//!     [of=JOB [lease=1]]
+//!     [of=JOB [lease=1]] [priority=50] [unique=KEY] [expires=5s]
 //! drain WORKER [limit=5s] | resume WORKER
 //! give-token WORKER JOB N [lease=1] [epoch=1]
-//! cancel JOB | delete JOB
-//!     [priority=50] [unique=KEY] [expires=5s]
 //! retry JOB of=JOB [retries=2]        what a client asks for: a new job that runs the other once more
 //! cancel JOB | delete JOB | cancel-all JOB... | delete-all JOB...
 //! pause ACTION [by=USER] [because=REASON] | unpause ACTION
@@ -19,17 +17,17 @@
 //! claim WORKER [max=1] [epoch=1]
 //! capacity WORKER [a:1,b:2]
 //! lines WORKER JOB FIRST COUNT [lease=1] [epoch=1]
-//! finish WORKER JOB exit=0 | signal=9 | canceled | deadline | shutdown | not-started [lease=1] [epoch=1]
+//! finish WORKER JOB exit=0 | signal=9 | wait=5s [lease=1] [epoch=1]
+//! finish WORKER JOB canceled | deadline | shutdown | not-started [lease=1] [epoch=1]
 //! cron ACTION NEXT [schedule=@hourly] [zone=Europe/Berlin] [retries=2] [id=1]
 //!     [missed=skip|one|all] [window=5s] [overlap=allow|skip|replace] [jitter=5s]
-//! no-cron ACTION | pause-cron ACTION | resume-cron ACTION
-//! run ACTION JOB
+//! no-cron ACTION | pause-cron ACTION | resume-cron ACTION | run ACTION JOB
 //! fire ACTION TICK... [next=20s] [passed=10s:3] [more=yes] [mark=5s] [generation=1]
 //! config ACTION [with=a:x,b:y] [id=1]
 //! no-config ACTION
 //! settings [compaction=on] [keep=5] [age=24h] [cron=5s]
 //! compact WORKER JOB OTHERS [keep=5] [age=24h] [lease=1] [epoch=1]
-//! close N | reset N | token USER ROLE N [expires=5s] [for=backups] | revoke N
+//! close N | reset N | token USER ROLE N [expires=5s] [for=backups] | revoke N | refound
 //! invite N 5s | join WORKER N [disk=1] | remove WORKER | lead WORKER
 //! show | why JOB | deadline | parameters JOB | spec JOB     questions
 //! ```
@@ -49,18 +47,20 @@ use std::collections::BTreeMap;
 
 use stint_core::{
     ActionConfig, ActionConfigId, ActionOffer, Bulk, COMPACTION_ACTION, CapacityMap, Change,
-    Command, Compaction, CronId, CronPolicy, Declaration, Epoch, Exit, ExitCause, Finished,
-    Incarnation, JobId, JobSpec, LeaseId, NewCron, NewJob, NewToken, Offer, OnWorkerLoss,
-    Parameters, Parent, Policy, Priority, Registration, Retention, Role, SettingsChange, Span,
-    State, Stream, Timeout, Timestamp, TokenHash, TokenId, WorkerId,
+    Command, Compaction, CronId, CronPolicy, Declaration, Epoch, Finished, Incarnation, JobId,
+    JobSpec, LeaseId, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parameters, Parent, Policy,
+    Priority, Registration, Retention, Role, SettingsChange, Span, State, Stream, Timeout,
+    Timestamp, TokenHash, TokenId, WorkerId,
 };
 
 use super::print::Names;
 
 mod crons;
 mod members;
+mod runs;
 
 use crons::{cron, fire};
+use runs::{exit, run};
 
 /// What a line of a story asks for.
 #[expect(clippy::large_enum_variant, reason = "there is one line at a time")]
@@ -237,6 +237,7 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "settings" => Line::Entry(settings(&mut words, state)?),
         "close" => Line::Entry(Command::Close { hash: hash(&mut words)? }),
         "reset" => Line::Entry(Command::ResetAdmin { hash: hash(&mut words)? }),
+        "refound" => Line::Entry(Command::Refound),
         "token" => Line::Entry(token(&mut words, state)?),
         "revoke" => Line::Entry(Command::RevokeToken { id: TokenId::of(hash(&mut words)?) }),
         "invite" | "join" | "remove" | "lead" => {
@@ -467,36 +468,4 @@ fn of_worker(
         }
         _ => return Err(format!("{verb} is no command")),
     })
-}
-
-/// A job and the lease that is said, or the current one.
-fn run(
-    words: &mut Words<'_>,
-    state: &State,
-    names: &mut Names,
-) -> Result<(JobId, LeaseId), String> {
-    let job = words.job(names)?;
-    let current = state.job(job).and_then(|job| job.lease()).unwrap_or_default();
-    Ok((job, LeaseId(words.named_number("lease", current.0)?)))
-}
-
-fn exit(words: &mut Words<'_>) -> Result<Exit, String> {
-    let parsed = |text: &str| text.parse::<i32>().map_err(|_| format!("{text} is no number"));
-    let code = words.named("exit").map(parsed).transpose()?;
-    let signal = words.named("signal").map(parsed).transpose()?;
-    if code.is_some() || signal.is_some() {
-        return Ok(Exit { cause: ExitCause::Own, code: code.unwrap_or(0), signal });
-    }
-    if let Some(ms) = words.named_span("wait")? {
-        let cause = ExitCause::AskedToWait(Span::from_ms(ms));
-        return Ok(Exit { cause, code: 1, signal: None });
-    }
-    let cause = match words.word("how it ended")? {
-        "canceled" => ExitCause::Canceled,
-        "deadline" => ExitCause::Deadline,
-        "shutdown" => ExitCause::Shutdown,
-        "not-started" => ExitCause::CouldNotStart("no such program".to_owned()),
-        other => return Err(format!("{other} is no end of a run")),
-    };
-    Ok(Exit { cause, code: 0, signal: None })
 }

@@ -126,6 +126,7 @@ impl Model {
             Command::Compact(step) => self.compact(step),
             Command::Close { hash } => Ok(self.close_cluster(*hash)),
             Command::ResetAdmin { hash } => self.reset_admin(*hash),
+            Command::Refound => Ok(self.refound()),
             Command::CreateToken(new) => self.create_token(new),
             Command::RevokeToken { id } => self.revoke_token(*id),
             Command::Members(change) => self.members(change),

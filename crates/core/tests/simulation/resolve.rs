@@ -22,6 +22,7 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
     let speaks = |speaker: &Speaker| (worker_id(speaker.worker), epoch(model, speaker));
     Some(match op {
         Op::Tick => Command::Tick,
+        Op::Refound => Command::Refound,
         Op::Submit { .. } => Command::Submit(submission(op, model)?),
         Op::Resubmit { whose, is_altered } => Command::Submit(again(model, *whose, *is_altered)),
         Op::Cancel(whose) => Command::Cancel { job: job_id(model, *whose) },

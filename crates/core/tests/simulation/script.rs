@@ -81,6 +81,8 @@ pub(crate) enum First {
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
     Tick,
+    /// The cluster begins anew.
+    Refound,
     Submit {
         id: u64,
         kind: u64,
@@ -297,7 +299,7 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
     };
     let worker = rng.below(WORKERS);
     let kinds: [(u64, Draw); 29] = [
-        (2, |rng, _| configuration::members(rng)),
+        (3, |rng, _| configuration::members(rng)),
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),
@@ -433,7 +435,7 @@ fn whose(rng: &mut Rng) -> Whose {
         (6, Whose::Live(number)),
         (6, Whose::In(Running, number)),
         (3, Whose::In(CancelRequest, number)),
-        (6, Whose::In(WorkerDead, number)),
+        (8, Whose::In(WorkerDead, number)),
         (3, Whose::In(WorkerShutdown, number)),
         (4, Whose::In(WorkerResurrection, number)),
         (3, Whose::Over(number)),

@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use stint_consensus::{List, Place};
 use stint_core::{
-    Bulk, Command, Filter, Job, JobId, JobSpec, NewJob, Policy, Reply, Status, Timestamp,
-    limits::BULK_MAX,
+    Bulk, Command, Filter, Job, JobId, JobSpec, NewJob, Policy, Reply, Status, limits::BULK_MAX,
 };
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -206,7 +205,8 @@ impl Api {
                 BulkOperation::Delete => Bulk::Delete(ids()),
                 BulkOperation::Retry => {
                     let id = |job: &Job| {
-                        job.id.derive(Timestamp::ZERO, &format!("bulk {}", cursor.id.simple()))
+                        // A job that is over was last updated when it ended.
+                        job.id.derive(job.last_updated, &format!("bulk {}", cursor.id.simple()))
                     };
                     let now = now.iter().map(|job| self.again(job, id(job), drawn));
                     Bulk::Retry(now.collect())

@@ -226,7 +226,7 @@ impl From<Error> for ApiError {
             Error::Unknown(_) => Self::OutcomeUnknown(message),
             Error::Compacted { oldest, .. } => Self::Compacted { oldest, why: message },
             Error::DiskFull(_) => Self::InsufficientStorage(message),
-            Error::Failed(_) => Self::internal(&message),
+            Error::Failed(_) | Error::Unfit(_) | Error::Storage(_) => Self::internal(&message),
         }
     }
 }

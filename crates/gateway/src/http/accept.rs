@@ -8,7 +8,7 @@ use crate::operation::Operation;
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// JSON; of what has no end, one object a line.
+    /// JSON; of what has no end, one object a line; of a backup, its bytes.
     Json,
     /// Events as browsers read them (HTML standard, 9.2).
     Events,
@@ -16,12 +16,16 @@ pub(super) enum Kind {
 
 /// The kind of answer that a client wants of an operation.
 pub(super) fn kind(headers: &HeaderMap, operation: Operation) -> Result<Kind, ApiError> {
+    if operation == Operation::Backup {
+        check(headers, "application/octet-stream")?;
+        return Ok(Kind::Json);
+    }
     let is_stream = matches!(operation, Operation::GetJobLogs | Operation::Watch);
     if is_stream && names(headers, "text/event-stream") {
         return Ok(Kind::Events);
     }
     if !(is_stream && names(headers, "application/x-ndjson")) {
-        check(headers)?;
+        check(headers, "application/json")?;
     }
     Ok(Kind::Json)
 }
@@ -37,12 +41,13 @@ fn names(headers: &HeaderMap, wanted: &str) -> bool {
     })
 }
 
-/// Refuses a request whose `Accept` headers exclude JSON. What cannot be read excludes nothing.
-fn check(headers: &HeaderMap) -> Result<(), ApiError> {
+/// Refuses a request whose `Accept` headers exclude this `application/` type. What cannot be read
+/// excludes nothing.
+fn check(headers: &HeaderMap, wanted: &str) -> Result<(), ApiError> {
     let mut best = None;
     for value in headers.get_all(header::ACCEPT) {
         for range in value.to_str().unwrap_or_default().split(',') {
-            best = best.max(judge(range));
+            best = best.max(judge(range, wanted));
         }
     }
     match best {
@@ -51,14 +56,14 @@ fn check(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-/// How exactly a media range speaks of JSON (not at all is 0), and whether it takes it. The most
-/// exact range decides (RFC 9110, 12.5.1).
-fn judge(range: &str) -> Option<(u8, bool)> {
+/// How exactly a media range speaks of what is wanted (not at all is 0), and whether it takes it. The
+/// most exact range decides (RFC 9110, 12.5.1).
+fn judge(range: &str, wanted: &str) -> Option<(u8, bool)> {
     let mut parts = range.split(';').map(str::trim);
     let kind = parts.next().filter(|kind| kind.contains('/'))?.to_ascii_lowercase();
     let weighs_nothing = weighs_nothing(parts);
     let exactness = match kind.as_str() {
-        "application/json" => 3,
+        kind if kind == wanted => 3,
         "application/*" => 2,
         "*/*" => 1,
         _ => 0,
@@ -85,7 +90,7 @@ mod tests {
         for value in accept {
             headers.append(header::ACCEPT, value.parse().unwrap());
         }
-        check(&headers).is_ok()
+        check(&headers, "application/json").is_ok()
     }
 
     #[test]
@@ -96,6 +101,9 @@ mod tests {
             ("text/event-stream;q=0, */*", Operation::Watch, Ok(Kind::Json)),
             ("application/x-ndjson", Operation::Watch, Ok(Kind::Json)),
             ("*/*", Operation::Watch, Ok(Kind::Json)),
+            ("application/octet-stream", Operation::Backup, Ok(Kind::Json)),
+            ("*/*", Operation::Backup, Ok(Kind::Json)),
+            ("application/json", Operation::Backup, Err(ApiError::NotAcceptable)),
             ("text/event-stream", Operation::ListJobs, Err(ApiError::NotAcceptable)),
             ("application/x-ndjson", Operation::ListJobs, Err(ApiError::NotAcceptable)),
         ] {

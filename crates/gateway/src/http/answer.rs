@@ -32,6 +32,16 @@ pub(super) fn events(body: Body) -> Response {
     stream("text/event-stream", body)
 }
 
+/// An answer that is a file of this name.
+pub(super) fn file(body: Body, name: &'static str) -> Response {
+    let mut response = stream("application/octet-stream", body);
+    let disposition = format!("attachment; filename=\"{name}\"");
+    if let Ok(value) = HeaderValue::try_from(disposition) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+    }
+    response
+}
+
 fn stream(kind: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();

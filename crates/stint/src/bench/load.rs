@@ -100,6 +100,7 @@ fn kind(error: &Error) -> String {
         Error::OutcomeUnknown { reason, .. } => format!("outcome unknown: {reason}"),
         Error::Unreachable { .. } => "no replica answered in time".to_owned(),
         Error::StillWaiting { .. }
+        | Error::Interrupted { .. }
         | Error::BadEndpoint { .. }
         | Error::BadCertificate { .. }
         | Error::BadToken => error.to_string(),

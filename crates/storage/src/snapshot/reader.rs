@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    CheckpointHeader, Error,
+    CheckpointHeader, Error, Record,
     checked::put_bytes,
     database::{Database, Pinned},
     limits::FRAME_BYTES_MAX,
@@ -16,12 +16,20 @@ use super::{AUDITED, CHUNK, END, FRAME_HEAD_BYTES, HEAD, RECORD, Tally, VERSION}
 /// keeps the disk space of its view until it is dropped.
 pub struct SnapshotReader {
     pinned: Pinned,
-    stored: Stored,
+    source: Source,
     at: At,
     tally: Tally,
     /// Bytes of the stream that are not in a frame yet.
     buffer: Vec<u8>,
     frames: u32,
+}
+
+/// Where the checkpoint comes from; records and the audit log are those of the view.
+enum Source {
+    /// The one that lies in the file.
+    Stored(Stored),
+    /// One that fits the view better: of the moment at which it was pinned.
+    Given(CheckpointHeader, Box<dyn Iterator<Item = Vec<u8>> + Send>),
 }
 
 /// What comes next in the stream.
@@ -38,19 +46,34 @@ impl SnapshotReader {
     pub(crate) fn new(database: &Arc<Database>) -> Result<Option<Self>, Error> {
         let pinned = database.pin()?;
         let Some(stored) = pinned.read(stored)? else { return Ok(None) };
-        Ok(Some(Self {
-            pinned,
-            stored,
-            at: At::Head,
-            tally: Tally::default(),
-            buffer: Vec::new(),
-            frames: 0,
-        }))
+        Ok(Some(Self::of(pinned, Source::Stored(stored))))
+    }
+
+    pub(crate) fn given(
+        database: &Arc<Database>,
+        header: CheckpointHeader,
+        chunks: Box<dyn Iterator<Item = Vec<u8>> + Send>,
+    ) -> Result<Self, Error> {
+        Ok(Self::of(database.pin()?, Source::Given(header, chunks)))
+    }
+
+    fn of(pinned: Pinned, source: Source) -> Self {
+        let (tally, buffer) = (Tally::default(), Vec::new());
+        Self { pinned, source, at: At::Head, tally, buffer, frames: 0 }
     }
 
     /// The checkpoint that this snapshot holds.
     pub fn checkpoint(&self) -> &CheckpointHeader {
-        &self.stored.header
+        match &self.source {
+            Source::Stored(stored) => &stored.header,
+            Source::Given(header, _) => header,
+        }
+    }
+
+    /// Records of the same view in the order of their ids, from behind `after` on: about as many as
+    /// a frame has room for, and none at the end.
+    pub fn records(&self, after: Option<[u8; 16]>) -> Result<Vec<Record>, Error> {
+        self.pinned.read(|txn| page(txn, after, FRAME_BYTES_MAX))
     }
 
     /// The next frame, at most [`FRAME_BYTES_MAX`] long; `None` after the last one.
@@ -74,17 +97,19 @@ impl SnapshotReader {
         self.at = match self.at {
             At::Head => {
                 let mut head = VERSION.to_le_bytes().to_vec();
-                head.extend_from_slice(&self.stored.header.index.to_le_bytes());
-                head.extend_from_slice(&self.stored.header.header);
+                let CheckpointHeader { index, header } = self.checkpoint();
+                head.extend_from_slice(&index.to_le_bytes());
+                head.extend_from_slice(header);
                 self.put(HEAD, &head);
                 At::Chunk(0)
             }
-            At::Chunk(number) if number < self.stored.chunks => {
-                let chunk = self.pinned.read(|txn| chunk(txn, &self.stored, number))?;
-                self.put(CHUNK, &chunk);
-                At::Chunk(number + 1)
-            }
-            At::Chunk(_) => At::Records { after: None },
+            At::Chunk(number) => match self.next_chunk(number)? {
+                Some(chunk) => {
+                    self.put(CHUNK, &chunk);
+                    At::Chunk(number + 1)
+                }
+                None => At::Records { after: None },
+            },
             At::Records { after } => {
                 let records = self.pinned.read(|txn| page(txn, after, FRAME_BYTES_MAX))?;
                 for record in &records {
@@ -114,6 +139,16 @@ impl SnapshotReader {
             At::Over => At::Over,
         };
         Ok(())
+    }
+
+    fn next_chunk(&mut self, number: u32) -> Result<Option<Vec<u8>>, Error> {
+        match &mut self.source {
+            Source::Stored(stored) if number < stored.chunks => {
+                self.pinned.read(|txn| chunk(txn, stored, number)).map(Some)
+            }
+            Source::Stored(_) => Ok(None),
+            Source::Given(_, chunks) => Ok(chunks.next()),
+        }
     }
 
     fn put(&mut self, kind: u8, content: &[u8]) {

@@ -138,12 +138,20 @@ impl SnapshotWriter {
     ///
     /// # Errors
     /// [`Error::BadSnapshot`] if the stream is cut short.
-    pub fn finish(mut self) -> Result<Received, Error> {
+    pub fn finish(self) -> Result<Received, Error> {
+        self.finish_as(Ok)
+    }
+
+    /// The same, with another header in the place of the one that came.
+    pub fn finish_as(
+        mut self,
+        other: impl FnOnce(CheckpointHeader) -> Result<CheckpointHeader, Error>,
+    ) -> Result<Received, Error> {
         if self.is_broken {
             return Err(bad("an earlier frame was refused"));
         }
         let header = self.header.take().filter(|_| self.is_ended && self.buffer.is_empty());
-        let header = header.ok_or_else(|| bad("the stream is cut short"))?;
+        let header = other(header.ok_or_else(|| bad("the stream is cut short"))?)?;
         self.flush()?;
         self.incoming.database().write(Commit::Checkpoint, |txn| {
             Slot::FIRST.finish(txn, self.tally.chunks, header.index, &header.header)

@@ -175,7 +175,7 @@ fn a_checkpoint_brings_back_all_that_was_set() {
     assert_eq!(submitted.from_config.len(), 1);
 
     let header = encode_header(&parts, None, pb::StoredMembership::default());
-    let state = restored(&header, encode_chunks(&parts)).unwrap();
+    let state = restored(&header, encode_chunks(parts.clone())).unwrap();
 
     assert_eq!(state.parts(), parts);
 }
@@ -202,7 +202,7 @@ fn large_crons_are_spread_over_chunks() {
         std::sync::Arc::make_mut(cron).spec.parameters =
             Some(Parameters::from([(name.to_owned(), value)]));
     }
-    let chunks: Vec<_> = encode_chunks(&parts).collect();
+    let chunks: Vec<_> = encode_chunks(parts.clone()).collect();
     assert_eq!(chunks.len(), 3, "the first cron beside the job, the second, the config");
     let header = encode_header(&parts, None, pb::StoredMembership::default());
     assert_eq!(restored(&header, chunks.into_iter()).unwrap().parts(), parts);

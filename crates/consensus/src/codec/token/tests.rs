@@ -67,7 +67,7 @@ fn a_checkpoint_brings_back_all_tokens_and_that_the_cluster_is_closed() {
     let parts = state.parts();
     let header = encode_header(&parts, None, pb::StoredMembership::default());
     let (mut restored, _, _) = decode_header(&header).unwrap();
-    for chunk in encode_chunks(&parts) {
+    for chunk in encode_chunks(parts.clone()) {
         restored.add(&chunk).unwrap();
     }
     assert_eq!(restored.finish().unwrap().parts(), parts);

@@ -19,7 +19,7 @@ pub(crate) struct Configuration {
     /// All ticks that were ever decided, one by one.
     pub(crate) ticks: BTreeMap<Generation, Vec<TickRecord>>,
     /// How many crons there ever were.
-    cron_count: u64,
+    pub(super) cron_count: u64,
 }
 
 impl Configuration {

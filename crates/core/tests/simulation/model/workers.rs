@@ -126,6 +126,23 @@ impl Model {
         Ok(Reply::Ok)
     }
 
+    /// Everybody dies, and numbers are left out.
+    pub(super) fn refound(&mut self) -> Reply {
+        let mut alive: Vec<_> = self.workers.iter().map(|worker| worker.id).collect();
+        alive.sort_unstable();
+        for id in alive {
+            let w = self.worker(id).expect("it was there");
+            if self.workers[w].status == WorkerStatus::Running {
+                self.bury(w, WorkerStatus::Dead, Status::WorkerDead);
+            }
+        }
+        for number in [&mut self.last_lease, &mut self.configuration.cron_count] {
+            *number += limits::NUMBERS_PASSED_OVER;
+        }
+        self.members = super::members::Members::default();
+        Reply::Ok
+    }
+
     fn bury(&mut self, w: usize, as_what: WorkerStatus, jobs_as: Status) {
         let id = self.workers[w].id;
         self.lose_all(id, jobs_as);

@@ -25,12 +25,13 @@ pub(super) fn action_config(rng: &mut Rng) -> Op {
 
 /// Secrets of few numbers, so that some are met again. The removed replicas are no workers but one.
 pub(super) fn members(rng: &mut Rng) -> Op {
-    let (secret, replica) = (rng.below(5), rng.below(6));
-    match rng.below(9) {
-        0..3 => Op::Invite { secret, good_for: rng.below(4_000) },
-        3..7 => Op::Join { secret, replica, disk: rng.below(2) },
-        7 => Op::RemoveReplica(rng.below(60)),
-        _ => Op::Lead(replica),
+    let (secret, replica) = (rng.below(2), rng.below(6));
+    match rng.below(12) {
+        0..4 => Op::Invite { secret, good_for: rng.below(4_000) },
+        4..9 => Op::Join { secret, replica, disk: rng.below(2) },
+        9 => Op::RemoveReplica(rng.below(60)),
+        10 => Op::Lead(replica),
+        _ => Op::Refound,
     }
 }
 

@@ -1,0 +1,117 @@
+//! A small file system of its own, in a file, for the data of one replica: to be filled, to hang, to
+//! fail, to be read only. It takes root and loop devices.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// More than a replica wants to be free, and soon filled.
+const BYTES: u64 = 256 << 20;
+
+/// An ext4 file system, mounted.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    pub(crate) mount: PathBuf,
+    image: PathBuf,
+    is_frozen: bool,
+    dir: TempDir,
+}
+
+impl Disk {
+    pub(crate) fn new() -> Self {
+        let dir = TempDir::new().expect("a temporary directory");
+        let (image, mount) = (dir.path().join("image"), dir.path().join("mount"));
+        File::create(&image).and_then(|file| file.set_len(BYTES)).expect("an image");
+        fs::create_dir(&mount).expect("a directory");
+        run(Command::new("mkfs.ext4").args(["-q", "-m", "0"]).arg(&image));
+        let disk = Self { mount, image, is_frozen: false, dir };
+        disk.mount();
+        disk
+    }
+
+    pub(crate) fn mount(&self) {
+        run(Command::new("mount").args(["-o", "loop"]).arg(&self.image).arg(&self.mount));
+    }
+
+    pub(crate) fn unmount(&self) {
+        run(Command::new("umount").arg(&self.mount));
+    }
+
+    /// Nothing can be written to it any more.
+    pub(crate) fn make_read_only(&self) {
+        run(Command::new("mount").args(["-o", "remount,ro"]).arg(&self.mount));
+    }
+
+    /// From here on nothing reaches the disk, and whoever syncs is told so.
+    pub(crate) fn fail(&self) {
+        // EXT4_IOC_SHUTDOWN with EXT4_GOING_FLAGS_NOLOGFLUSH. Perl has the ioctl that we may not call.
+        let script = "open(my $d, '<', $ARGV[0]) or die $!; my $how = pack('L', 2); \
+                      ioctl($d, 0x8004587d, $how) or die \"shutdown: $!\"";
+        run(Command::new("perl").args(["-e", script]).arg(&self.mount));
+    }
+
+    /// Whoever writes to it waits.
+    pub(crate) fn freeze(&mut self) {
+        run(Command::new("fsfreeze").arg("-f").arg(&self.mount));
+        self.is_frozen = true;
+    }
+
+    pub(crate) fn thaw(&mut self) {
+        run(Command::new("fsfreeze").arg("-u").arg(&self.mount));
+        self.is_frozen = false;
+    }
+
+    /// Fills it until no more than `left` bytes are free.
+    pub(crate) fn fill(&self, left: u64) {
+        let path = self.ballast();
+        let file = File::options().create(true).append(true).open(&path);
+        let mut file = file.expect("a file on the disk");
+        while self.free() > left {
+            // At the very end a write is cut short or refused, and that is what is wanted.
+            if file.write(&vec![7; 1 << 18]).and_then(|_| file.sync_all()).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Makes the room again that `fill` took.
+    pub(crate) fn clear(&self) {
+        fs::remove_file(self.ballast()).expect("it was filled");
+    }
+
+    fn free(&self) -> u64 {
+        let stat = rustix::fs::statvfs(&self.mount).expect("a file system");
+        stat.f_bavail * stat.f_frsize
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.mount.join("ballast")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if self.is_frozen {
+            self.thaw();
+        }
+        // After a failed assertion something may still hold it; it may be unmounted already.
+        let mut unmount = Command::new("umount");
+        let _best_effort = unmount.arg("--lazy").arg(self.dir.path().join("mount")).output();
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {errors}");
+}
+
+/// Moves what is in a directory to a place on a disk.
+pub(crate) fn move_to(from: &Path, to: &Path) {
+    run(Command::new("cp").arg("-a").arg(from).arg(to));
+    run(Command::new("sync").arg("-f").arg(to));
+    fs::remove_dir_all(from).expect("the directory");
+}
