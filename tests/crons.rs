@@ -8,7 +8,7 @@ pub(crate) mod plan;
 mod probe;
 mod trouble;
 mod verdict;
-mod witness;
+pub(crate) mod witness;
 
 use std::time::Duration;
 

@@ -20,6 +20,7 @@ const GROWTH_KIB_MAX: u64 = 48 * 1024;
 const CASES_MIN: usize = 300;
 
 #[test]
+#[expect(clippy::print_stdout, reason = "how many there are is worth knowing")]
 fn every_bad_request_gets_the_answer_of_the_contract_by_both_doors() {
     let cluster = Cluster::start(&Options { replicas: 1, ..Options::default() });
     let address = &cluster.replicas[0].address;
@@ -31,6 +32,7 @@ fn every_bad_request_gets_the_answer_of_the_contract_by_both_doors() {
     assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
     let count = cases.len() + calls.len();
     assert!(count >= CASES_MIN, "{count} cases are too few");
+    println!("{count} cases");
 
     let before = memory_kib(&cluster);
     for case in &cases {
@@ -43,6 +45,7 @@ fn every_bad_request_gets_the_answer_of_the_contract_by_both_doors() {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "how many there are is worth knowing")]
 fn wrong_and_weak_credentials_open_neither_door_to_any_operation() {
     let options = Options { replicas: 1, is_closed: true, ..Options::default() };
     let cluster = Cluster::start(&options);
@@ -54,6 +57,7 @@ fn wrong_and_weak_credentials_open_neither_door_to_any_operation() {
     assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
     let count = 2 * operations.len() * everybody.len();
     assert!(count >= 2 * CASES_MIN, "{count} cases are too few");
+    println!("{count} cases");
     let log = cluster.log(0);
     assert!(!log.contains("panicked"), "{}", cluster.log_tail(0));
     assert!(!everybody.iter().any(|somebody| somebody.is_named_in(&log)), "a token in the log");

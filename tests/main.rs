@@ -20,6 +20,7 @@ mod disaster;
 mod disk;
 mod failover;
 mod fencing;
+mod figures;
 mod harness;
 mod hostile;
 mod life;

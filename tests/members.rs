@@ -4,4 +4,5 @@ mod invitations;
 mod load;
 mod replaced;
 mod resized;
+mod snapshot;
 mod transferred;

@@ -3,6 +3,7 @@
 mod alike;
 mod fires;
 mod killed;
+mod wiped;
 
 use std::path::Path;
 

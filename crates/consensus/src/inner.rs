@@ -21,6 +21,7 @@ use crate::peers::Peers;
 use crate::propose::Forward;
 use crate::read::Waiting;
 use crate::replica::Timing;
+use crate::snapshot::Incoming;
 use crate::state_machine::{Applied, StateMachine};
 use crate::types::Types;
 
@@ -45,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) applied: Arc<Applied>,
     pub(crate) log: LogStore,
     pub(crate) peers: Arc<Peers>,
+    /// Snapshots that come in.
+    pub(crate) incoming: Incoming,
     /// The number of this replica's disk.
     pub(crate) disk: Disk,
     pub(crate) disks: Disks,

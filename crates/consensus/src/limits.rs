@@ -10,8 +10,9 @@ pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
 /// written, and do not ask the disk for it.
 pub(crate) const CACHE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Bytes of entries that are read for one message to a follower.
-pub(crate) const READ_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of entries that are read for one message to a follower, which takes in up to 64 of them
+/// before the first is on its disk.
+pub(crate) const READ_BYTES_MAX: usize = 256 * 1024;
 
 /// Entries in one message to a follower.
 pub(crate) const ENTRIES_PER_MESSAGE_MAX: u64 = 1_024;
@@ -21,6 +22,9 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 20 * 1024 * 1024;
 
 /// Entries that are applied under one lock, and whose history is written in one transaction.
 pub(crate) const APPLY_BATCH_MAX: usize = 256;
+
+/// Bytes of them, beyond which no further entry is taken: each is in memory several times meanwhile.
+pub(crate) const APPLY_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// Happenings that a subscriber may be behind before it misses some.
 pub(crate) const EVENTS_MAX: usize = 1_024;
@@ -111,8 +115,25 @@ pub(crate) const REASONS_MAX: usize = 8;
 /// an election, so that a cut that loses packets silently is noticed.
 pub(crate) const PING_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long one snapshot frame may take to be accepted.
-pub(crate) const SNAPSHOT_TIMEOUT: Duration = Duration::from_mins(10);
+/// How long a whole snapshot may take: a terabyte. That a peer is gone is noticed much earlier.
+pub(crate) const SNAPSHOT_TIMEOUT: Duration = Duration::from_hours(6);
+
+/// How long one frame of it may take to be accepted.
+pub(crate) const SNAPSHOT_FRAME_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Bytes of snapshots that are sent to one peer in a second, at most: half of what a network of
+/// 1 Gbit/s carries, so that entries and heartbeats have the other half.
+pub(crate) const SNAPSHOT_BYTES_PER_SECOND: u64 = 64 * 1024 * 1024;
+
+/// Bytes of frames that are kept because they may be on their way: more than connection and channel
+/// hold.
+pub(crate) const SNAPSHOT_WINDOW_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long both ends keep a snapshot that was cut off, each with room on its disk.
+pub(crate) const SNAPSHOT_KEPT: Duration = Duration::from_mins(5);
+
+/// How long a snapshot waits for the one before it to let go.
+pub(crate) const SNAPSHOT_TURN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pause between two looks for a leader.
 pub(crate) const LEADER_PAUSE: Duration = Duration::from_millis(20);

@@ -15,11 +15,12 @@ use openraft::raft::{
 };
 use openraft::type_config::alias::SnapshotOf;
 use stint_proto::peer::v1 as pb;
+use stint_storage::StateStore;
 use tonic::{Request, Status};
 
-use crate::limits::SNAPSHOT_TIMEOUT;
+use crate::limits::{SNAPSHOT_TIMEOUT, SNAPSHOT_TURN_TIMEOUT};
 use crate::peers::{Client, Lane, Peers};
-use crate::snapshot::{self, SnapshotData};
+use crate::snapshot::{self, Sending, SnapshotData};
 use crate::types::{
     Node, Types, Vote, encode_entry, log_id_of, log_id_to_wire, stored_membership_to_wire, vote_of,
     vote_to_wire,
@@ -95,6 +96,44 @@ impl Way {
             Err(status) => self.peers.troubles.note(self.target, status),
         }
         answer.map_err(|status| unreachable(&status))
+    }
+
+    /// The snapshot at this index, and the frame with which it begins: where it was cut off, if both
+    /// ends still have what is needed for that.
+    async fn sending(&self, store: StateStore, index: u64) -> Rpc<(Sending, u32)> {
+        if let Some(sending) = self.peers.outgoing.take(self.target, index) {
+            let request = within(
+                pb::SnapshotPlaceRequest {
+                    cluster: self.cluster.to_vec(),
+                    target: self.target,
+                    transfer: sending.transfer,
+                },
+                SNAPSHOT_TURN_TIMEOUT * 2,
+            );
+            match self.client(Lane::Bulk)?.snapshot_place(request).await {
+                Ok(place) if sending.has(place.get_ref().next_frame) => {
+                    let from = place.get_ref().next_frame;
+                    let peer = format!("{:012x}", self.target);
+                    tracing::info!(peer, from, "a snapshot goes on where it was cut off");
+                    return Ok((sending, from));
+                }
+                Ok(_) => {}
+                Err(status) => {
+                    self.peers.outgoing.keep(self.target, sending);
+                    return Err(unreachable(&status));
+                }
+            }
+        }
+        let mut transfer = [0; 8];
+        let drawn = getrandom::fill(&mut transfer);
+        let transfer = u64::from_ne_bytes(transfer);
+        let begun = tokio::task::spawn_blocking(move || Sending::begin(&store, transfer)).await;
+        let failed = |error: &dyn std::fmt::Display| {
+            unreachable(&Status::internal(format!("the snapshot: {error}")))
+        };
+        drawn.map_err(|error| failed(&error))?;
+        let sending = begun.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        Ok((sending.ok_or_else(|| failed(&"there is none"))?, 0))
     }
 
     fn vote_request(&self, rpc: &VoteRequest<Types>) -> pb::VoteRequest {
@@ -235,14 +274,19 @@ impl RaftNetworkV2<Types> for Way {
             vote: Some(vote_to_wire(&vote)),
             last_log_id: snapshot.meta.last_log_id.as_ref().map(log_id_to_wire),
             last_membership: Some(stored_membership_to_wire(&snapshot.meta.last_membership)),
+            ..pb::SnapshotHeader::default()
         };
-        let frames = snapshot::frames(store, header);
+        let index = snapshot.meta.last_log_id.as_ref().map_or(0, |id| id.index);
+        let (sending, from) = self.sending(store, index).await?;
+        let outgoing = Arc::clone(&self.peers.outgoing);
+        let frames = snapshot::frames(sending, (self.target, from), header, outgoing);
         let mut client = self.client(Lane::Bulk)?;
         let send = client.install_snapshot(within(frames, SNAPSHOT_TIMEOUT));
         tokio::select! {
             closed = cancel => Err(StreamingError::Closed(closed)),
             answer = send => match answer {
                 Ok(answer) => {
+                    self.peers.outgoing.forget(self.target);
                     let vote = required_vote(answer.get_ref().vote.as_ref())?;
                     Ok(SnapshotResponse::new(vote))
                 }

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::inbound::Sender;
 use crate::inner::Inner;
 use crate::limits::REFUSAL_LOG_INTERVAL;
-use crate::snapshot::{self, SnapshotData};
+use crate::snapshot::SnapshotData;
 use crate::types::{
     Types, decode_entry, log_id_of, log_id_to_wire, stored_membership_of, vote_of, vote_to_wire,
 };
@@ -232,6 +232,7 @@ impl Peer for PeerService {
         let header = first.header.ok_or_else(|| missing("header"))?;
         let inner = self.if_for_us(sender, &header.cluster, header.target)?;
         is_of_sender(sender, header.vote.as_ref())?;
+        let place = (header.transfer, header.from_frame);
         let vote = vote_of(&header.vote.ok_or_else(|| missing("vote"))?);
         let membership = stored_membership_of(header.last_membership.unwrap_or_default());
         let meta = SnapshotMetaOf::<Types> {
@@ -239,7 +240,7 @@ impl Peer for PeerService {
             last_membership: membership.map_err(|garbled| bad(&garbled))?,
         };
         let received = tokio::select! {
-            received = snapshot::receive(&inner.applied.store().state, &mut frames) => received?,
+            received = inner.incoming.receive(&inner.applied.store().state, place, frames) => received?,
             () = inner.stopped() => return Err(failed(Error::ShuttingDown)),
         };
         let index = meta.last_log_id.as_ref().map_or(0, |id| id.index);
@@ -251,6 +252,16 @@ impl Peer for PeerService {
         let snapshot = SnapshotOf::<Types, SnapshotData> { meta, snapshot };
         let answer = inner.raft.install_full_snapshot(vote, snapshot).await.map_err(failed)?;
         Ok(Response::new(pb::SnapshotResponse { vote: Some(vote_to_wire(&answer.vote)) }))
+    }
+
+    async fn snapshot_place(
+        &self,
+        request: Request<pb::SnapshotPlaceRequest>,
+    ) -> Answered<pb::SnapshotPlaceResponse> {
+        let (sender, request) = (Sender::of(&request), request.into_inner());
+        let inner = self.if_for_us(sender, &request.cluster, request.target)?;
+        let next_frame = inner.incoming.place(request.transfer).await?;
+        Ok(Response::new(pb::SnapshotPlaceResponse { next_frame }))
     }
 
     async fn transfer_leader(

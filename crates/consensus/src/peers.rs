@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper_util::rt::TokioIo;
 use stint_proto::peer::v1::peer_client::PeerClient;
@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::limits::{CONNECT_TIMEOUT, MESSAGE_BYTES_MAX, PING_INTERVAL};
+use crate::snapshot::Outgoing;
 use crate::troubles::Troubles;
 
 pub(crate) type Client = PeerClient<Channel>;
@@ -33,12 +34,19 @@ pub(crate) struct Peers {
     tls: Option<stint_tls::Peers>,
     known: Mutex<BTreeMap<(u64, String, Lane), Client>>,
     pub(crate) troubles: Troubles,
+    /// Snapshots whose way was cut.
+    pub(crate) outgoing: Arc<Outgoing>,
 }
 
 impl Peers {
     /// Connections in plain text if there is no `tls`.
     pub(crate) fn new(tls: Option<stint_tls::Peers>) -> Self {
-        Self { tls, known: Mutex::default(), troubles: Troubles::default() }
+        Self {
+            tls,
+            known: Mutex::default(),
+            troubles: Troubles::default(),
+            outgoing: Arc::default(),
+        }
     }
 
     /// The connection; it is made, and made anew, by itself when it is used.

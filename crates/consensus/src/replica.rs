@@ -28,6 +28,7 @@ use crate::network::Network;
 use crate::page::{JobPage, List, Place};
 use crate::peer_service::PeerService;
 use crate::peers::Peers;
+use crate::snapshot::Incoming;
 use crate::state_machine::{Applied, StateMachine};
 use crate::status::ClusterStatus;
 use crate::watch::Watcher;
@@ -220,6 +221,7 @@ impl Replica {
             applied,
             log,
             peers,
+            incoming: Incoming::new(),
             disk: disks::own(&store_log)?,
             disks: disks::Disks::read(&store_log)?,
             admitted: watch::Sender::new(!is_new || has_joined),

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
@@ -19,7 +19,7 @@ use crate::audit::AuditRecord;
 use crate::codec::{decode_audited, decode_header, encode_chunks, encode_header};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::limits::{APPLY_BATCH_MAX, DISK_FULL_PAUSE, EVENTS_MAX};
+use crate::limits::{APPLY_BATCH_BYTES, APPLY_BATCH_MAX, DISK_FULL_PAUSE, EVENTS_MAX};
 use crate::recent::Mark;
 use crate::replica::Happening;
 use crate::snapshot::SnapshotData;
@@ -305,12 +305,21 @@ impl RaftStateMachine<Types> for StateMachine {
         Ok((view.applied, view.membership.clone()))
     }
 
-    async fn apply<S>(&mut self, entries: S) -> Result<(), io::Error>
+    async fn apply<S>(&mut self, mut entries: S) -> Result<(), io::Error>
     where
         S: Stream<Item = Result<EntryResponder<Types>, io::Error>> + Unpin + OptionalSend,
     {
-        let mut batches = entries.ready_chunks(APPLY_BATCH_MAX);
-        while let Some(batch) = batches.next().await {
+        while let Some(first) = entries.next().await {
+            let mut bytes = size(&first);
+            let mut batch = vec![first];
+            // What is there already comes along, within bounds.
+            while batch.len() < APPLY_BATCH_MAX
+                && bytes < APPLY_BATCH_BYTES
+                && let Some(Some(next)) = entries.next().now_or_never()
+            {
+                bytes += size(&next);
+                batch.push(next);
+            }
             // Writing history and output may wait for the disk.
             tokio::task::block_in_place(|| self.apply_batch(batch))?;
         }
@@ -356,6 +365,17 @@ impl RaftStateMachine<Types> for StateMachine {
         &mut self,
     ) -> Result<Option<SnapshotOf<Types, SnapshotData>>, io::Error> {
         current(&self.0)
+    }
+}
+
+/// Bytes of what an entry says.
+fn size(entry: &Result<EntryResponder<Types>, io::Error>) -> usize {
+    match entry {
+        Ok((entry, _)) => match &entry.payload {
+            EntryPayload::Normal(payload) => payload.0.len(),
+            EntryPayload::Blank | EntryPayload::Membership(_) => 0,
+        },
+        Err(_) => 0,
     }
 }
 

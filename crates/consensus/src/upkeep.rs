@@ -20,6 +20,8 @@ pub(crate) async fn run(inner: Arc<Inner>, keep: Keep) {
     let mut handed_over: Option<Instant> = None;
     loop {
         looks.tick().await;
+        inner.peers.outgoing.expire();
+        inner.incoming.expire();
         let is_recent = handed_over.is_some_and(|at| at.elapsed() < FULL_HANDOVER_INTERVAL);
         let is_full = matches!(inner.room(), Err(Error::DiskFull(_)));
         let is_slow = slowness(&inner);

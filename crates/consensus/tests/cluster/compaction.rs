@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stint_consensus::{Keep, List, Replica};
-use stint_core::{Change, Command, Compaction, Job, JobId, LeaseId, SettingsChange, limits};
+use stint_core::{Change, Command, Compaction, Job, JobId, LeaseId, SettingsChange, State, limits};
 use stint_storage::StateStore;
 
 use crate::harness::{Cluster, SHORT, timing, until};
@@ -84,6 +84,15 @@ async fn are_alike(cluster: &Cluster, what: &str) {
     for number in 1..3 {
         assert_eq!(history(&cluster.node(number).state), expected, "{what}: replica {number}");
     }
+    let applied = |number| {
+        let replica: &Replica = cluster.replica(number);
+        (replica.status().applied_index, replica.with_state(State::parts))
+    };
+    until(&format!("{what}: one state on all replicas"), async || {
+        let first = applied(0);
+        applied(1) == first && applied(2) == first
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

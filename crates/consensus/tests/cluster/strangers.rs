@@ -64,6 +64,7 @@ pub(crate) async fn raft_messages(
         vote: Some(high_vote()),
         last_log_id: None,
         last_membership: None,
+        ..pb::SnapshotHeader::default()
     };
     let frame = pb::SnapshotFrame { header: Some(header), data: Vec::new().into() };
     let transfer = pb::TransferLeaderRequest {

@@ -17,7 +17,8 @@
 //! claim WORKER [max=1] [epoch=1]
 //! capacity WORKER [a:1,b:2]
 //! lines WORKER JOB FIRST COUNT [lease=1] [epoch=1]
-//! finish WORKER JOB exit=0 | signal=9 | canceled | deadline | shutdown | not-started [lease=1] [epoch=1]
+//! finish WORKER JOB exit=0 | signal=9 | wait=5s [lease=1] [epoch=1]
+//! finish WORKER JOB canceled | deadline | shutdown | not-started [lease=1] [epoch=1]
 //! cron ACTION NEXT [schedule=@hourly] [zone=Europe/Berlin] [retries=2] [id=1]
 //!     [missed=skip|one|all] [window=5s] [overlap=allow|skip|replace] [jitter=5s]
 //! no-cron ACTION | pause-cron ACTION | resume-cron ACTION | run ACTION JOB
@@ -46,18 +47,20 @@ use std::collections::BTreeMap;
 
 use stint_core::{
     ActionConfig, ActionConfigId, ActionOffer, Bulk, COMPACTION_ACTION, CapacityMap, Change,
-    Command, Compaction, CronId, CronPolicy, Declaration, Epoch, Exit, ExitCause, Finished,
-    Incarnation, JobId, JobSpec, LeaseId, NewCron, NewJob, NewToken, Offer, OnWorkerLoss,
-    Parameters, Parent, Policy, Priority, Registration, Retention, Role, SettingsChange, Span,
-    State, Stream, Timeout, Timestamp, TokenHash, TokenId, WorkerId,
+    Command, Compaction, CronId, CronPolicy, Declaration, Epoch, Finished, Incarnation, JobId,
+    JobSpec, LeaseId, NewCron, NewJob, NewToken, Offer, OnWorkerLoss, Parameters, Parent, Policy,
+    Priority, Registration, Retention, Role, SettingsChange, Span, State, Stream, Timeout,
+    Timestamp, TokenHash, TokenId, WorkerId,
 };
 
 use super::print::Names;
 
 mod crons;
 mod members;
+mod runs;
 
 use crons::{cron, fire};
+use runs::{exit, run};
 
 /// What a line of a story asks for.
 #[expect(clippy::large_enum_variant, reason = "there is one line at a time")]
@@ -465,36 +468,4 @@ fn of_worker(
         }
         _ => return Err(format!("{verb} is no command")),
     })
-}
-
-/// A job and the lease that is said, or the current one.
-fn run(
-    words: &mut Words<'_>,
-    state: &State,
-    names: &mut Names,
-) -> Result<(JobId, LeaseId), String> {
-    let job = words.job(names)?;
-    let current = state.job(job).and_then(|job| job.lease()).unwrap_or_default();
-    Ok((job, LeaseId(words.named_number("lease", current.0)?)))
-}
-
-fn exit(words: &mut Words<'_>) -> Result<Exit, String> {
-    let parsed = |text: &str| text.parse::<i32>().map_err(|_| format!("{text} is no number"));
-    let code = words.named("exit").map(parsed).transpose()?;
-    let signal = words.named("signal").map(parsed).transpose()?;
-    if code.is_some() || signal.is_some() {
-        return Ok(Exit { cause: ExitCause::Own, code: code.unwrap_or(0), signal });
-    }
-    if let Some(ms) = words.named_span("wait")? {
-        let cause = ExitCause::AskedToWait(Span::from_ms(ms));
-        return Ok(Exit { cause, code: 1, signal: None });
-    }
-    let cause = match words.word("how it ended")? {
-        "canceled" => ExitCause::Canceled,
-        "deadline" => ExitCause::Deadline,
-        "shutdown" => ExitCause::Shutdown,
-        "not-started" => ExitCause::CouldNotStart("no such program".to_owned()),
-        other => return Err(format!("{other} is no end of a run")),
-    };
-    Ok(Exit { cause, code: 0, signal: None })
 }

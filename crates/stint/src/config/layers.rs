@@ -90,7 +90,8 @@ impl Part {
         let key = format!("{}=", Self::KEY);
         // One more, so that no two parts touch.
         let start = after + 1 + key.len();
-        let text = format!("{key:>start$}{value}");
+        // Not by a width: that of a format has 16 bits, and a file with very many actions is longer.
+        let text = " ".repeat(after + 1) + &key + value;
         Self { origin, path, place: start..text.len(), text }
     }
 

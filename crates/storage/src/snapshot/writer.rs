@@ -124,6 +124,16 @@ impl SnapshotWriter {
         result
     }
 
+    /// How many frames it has taken: the number of the next one.
+    pub fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    /// Whether the last frame has come.
+    pub fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
     /// Checks that all has come, and syncs it.
     ///
     /// # Errors

@@ -34,9 +34,18 @@ environment = { TOKEN = "hunter2" }
 
 /// The configuration of FILE under these variables and flags, and as it is shown.
 fn load(variables: &[(&str, &str)], set: &[(&str, &str)]) -> Result<(Config, String), Error> {
+    load_text(FILE, variables, set)
+}
+
+/// The same of another text.
+fn load_text(
+    said: &str,
+    variables: &[(&str, &str)],
+    set: &[(&str, &str)],
+) -> Result<(Config, String), Error> {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("stint.toml");
-    std::fs::write(&file, FILE).expect("a file");
+    std::fs::write(&file, said).expect("a file");
     let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
     let set: Vec<_> =
         set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -214,4 +223,15 @@ fn what_the_table_of_keys_says_of_defaults_is_what_holds() {
         };
         assert_eq!(of(&said), of(&unsaid), "{key}");
     }
+}
+
+#[test]
+fn a_file_of_very_many_actions_may_have_something_over_it() {
+    let many = (0..4_000).map(|n| format!("[actions.a{n}]\ncommand = [\"true\"]\n"));
+    let said = FILE.to_owned() + &many.collect::<String>();
+    assert!(said.len() > 100_000);
+    let set = [("raft.heartbeat", "70ms")];
+    let (config, shown) = load_text(&said, &[("STINT_LOG", "debug")], &set).expect("it is right");
+    assert_eq!(config.worker.expect("a worker").actions.len(), 4_001);
+    assert!(line(&shown, "heartbeat").ends_with("# --set raft.heartbeat"), "{shown}");
 }

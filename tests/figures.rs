@@ -1,0 +1,45 @@
+//! Figures of crons and of retention, measured on real replicas and printed. Small as a test; with
+//! the environment as large as the documentation tells, on the release build: see `README.md`.
+//!
+//! What is asserted is what may never be otherwise; how fast it is depends on the machine.
+
+mod crons;
+mod retention;
+
+use std::fs;
+
+use crate::harness::Cluster;
+
+/// A size: what the environment says, or what is quick.
+fn size(name: &str, usual: usize) -> usize {
+    let name = format!("STINT_FIGURES_{name}");
+    match std::env::var(&name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is a number: {text}")),
+        Err(_) => usual,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "figures are for whoever measures")]
+fn print(text: &str) {
+    eprintln!("{text}");
+}
+
+/// The CPU time that all replicas have taken, in milliseconds.
+fn cpu_ms(cluster: &Cluster) -> u64 {
+    let ticks_a_second = rustix::param::clock_ticks_per_second();
+    let of = |i: usize| {
+        let path = format!("/proc/{}/stat", cluster.pid(i));
+        let stat = fs::read_to_string(path).expect("the replica runs");
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        // The manual counts from 1, and the first after the name is the third.
+        let times = fields.skip(14 - 3).take(2).map(|time| time.parse::<u64>().expect("a number"));
+        times.sum::<u64>() * 1_000 / ticks_a_second
+    };
+    (0..cluster.replicas.len()).map(of).sum()
+}
+
+/// The value at this share of all, which are in order.
+fn at(sorted: &[u64], percent: usize) -> u64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((sorted.len() * percent / 100).min(last)).copied().unwrap_or(0)
+}
