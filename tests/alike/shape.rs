@@ -145,7 +145,8 @@ fn of_value(value: &Value) -> Json {
 }
 
 /// JSON in the one form in which both doors can be compared: a field that has its default is as good
-/// as none, an instant has one spelling, and of what cannot be the same twice only that it is there.
+/// as none, an instant has one spelling, and of what cannot be the same twice only that it is there,
+/// or not even that, where it may be its default: `name?`.
 pub(super) fn compared(json: Json, differs: &[&str]) -> Json {
     match json {
         Json::Object(fields) => {
@@ -154,7 +155,8 @@ pub(super) fn compared(json: Json, differs: &[&str]) -> Json {
                 let is_masked = differs.contains(&name.as_str()) && !is_default(&field);
                 (name, if is_masked { Json::from("there") } else { field })
             });
-            fields.filter(|(_, field)| !is_default(field)).collect()
+            let may_lack = |name: &str| differs.contains(&format!("{name}?").as_str());
+            fields.filter(|(name, field)| !is_default(field) && !may_lack(name)).collect()
         }
         Json::Array(items) => items.into_iter().map(|item| compared(item, differs)).collect(),
         Json::String(text) => match text.parse::<Timestamp>() {
