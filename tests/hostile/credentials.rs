@@ -108,6 +108,21 @@ impl Somebody {
     }
 }
 
+/// The weakest role that an operation may want, said here and not by the program: who calls, who has
+/// called and what the cluster is are the administrators'; to look at the rest takes no more than eyes,
+/// and to change it an operator.
+fn rightful(operation: &Described) -> &'static str {
+    let path = operation.path.as_str();
+    let is_look = operation.method == "GET";
+    let is_for_all = ["/meta/settings", "/meta/cluster_status"].contains(&path) && is_look;
+    let is_inner = ["/tokens", "/audit", "/meta"].iter().any(|inner| path.starts_with(inner));
+    match (is_inner && !is_for_all, is_look) {
+        (true, _) => "admin",
+        (false, true) => "viewer",
+        (false, false) => "operator",
+    }
+}
+
 /// What becomes of somebody at a door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Admission {
@@ -126,6 +141,10 @@ pub(crate) fn check(
 ) -> Vec<String> {
     let mut wrong = Vec::new();
     for operation in operations {
+        let (role, rightful) = (operation.role.as_str(), rightful(operation));
+        if role != rightful {
+            wrong.push(format!("{} is for {role}, and not for {rightful}", operation.name));
+        }
         let by_grpc = runtime().block_on(by_grpc(address, &paths[&operation.name], all));
         for (somebody, by_grpc) in all.iter().zip(by_grpc) {
             let by_http = by_http(address, operation, somebody);
