@@ -42,7 +42,7 @@ fn a_new_directory_is_created_once_and_then_opened() {
     assert!(!Store::open(&dir, IDENTITY).unwrap().is_new());
     assert_eq!(
         fs::read_to_string(dir.join("format.toml")).unwrap(),
-        "# Whose data this directory holds. Written once; do not edit.\n\
+        "# Whose data this directory holds. Do not edit.\n\
          format = 1\n\
          replica = \"00abcdef0123\"\n\
          cluster = \"5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a\"\n"
