@@ -75,7 +75,14 @@ pub(crate) fn put(socket: impl AsFd, packet: &[u8], waits: bool) -> io::Result<(
 pub(crate) fn take(socket: impl AsFd, waits: bool) -> io::Result<Option<Vec<u8>>> {
     let wait = if waits { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
     let mut buffer = vec![0; PACKET_BYTES_MAX];
-    match retry_on_intr(|| recv(&socket, &mut *buffer, wait)) {
+    let mut receive = || retry_on_intr(|| recv(&socket, &mut *buffer, wait));
+    let received = match receive() {
+        // The other end has closed with something unread. The kernel says so once, and before it gives
+        // out what had been sent from there.
+        Err(rustix::io::Errno::CONNRESET) => receive(),
+        other => other,
+    };
+    match received {
         Ok((_, 0)) | Err(rustix::io::Errno::CONNRESET) => Ok(None),
         Ok((_, count)) => {
             buffer.truncate(count);
@@ -163,6 +170,18 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn what_was_said_is_heard_though_its_sender_ended_with_something_unread() {
+        let (worker, guardian) = pair().unwrap();
+        let renewal = Order::Renew(Boottime::now());
+        put(&worker, &renewal.encode(), false).unwrap();
+        put(&guardian, &Report::Gone.encode(), false).unwrap();
+        drop(guardian);
+        let heard = take(&worker, false).unwrap();
+        assert_eq!(heard.as_deref().and_then(Report::decode), Some(Report::Gone));
+        assert_eq!(take(&worker, false).unwrap(), None);
+    }
 
     #[test]
     fn what_is_said_is_what_is_heard() {
