@@ -73,7 +73,7 @@ impl Traces {
     /// within the runtime that is to carry its connection.
     ///
     /// # Errors
-    /// [`Error`] if the endpoint is none, or the authorities are no certificates.
+    /// [`struct@Error`] if the endpoint is none, or the authorities are no certificates.
     pub fn start(config: &Config) -> Result<Self, Error> {
         let failed = |reason: String| Error { endpoint: config.endpoint.clone(), reason };
         let mut exporter = SpanExporter::builder()
