@@ -12,7 +12,7 @@ use stint_proto::v0;
 use tonic::{Code as Grpc, Status};
 
 use crate::{Client, Code, Error, LogRange};
-use fake::{Answer, Call, Fake, job, lines, no, nobody};
+use fake::{Answer, Call, Fake, Nobody, job, lines, no};
 
 /// Longer than any of these tests takes, shorter than anybody waits.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,7 +45,8 @@ const FOLLOW: LogRange = LogRange { follow: true, offset: 0, limit: 0 };
 #[tokio::test]
 async fn a_call_goes_on_to_the_next_replica_when_nobody_listens() {
     let fake = Fake::start(|_| job("waiting"));
-    let client = client(&[nobody(), nobody(), fake.address]);
+    let (first, second) = (Nobody::take(), Nobody::take());
+    let client = client(&[first.address, second.address, fake.address]);
     assert_eq!(client.submit_job(sleep()).await.unwrap().id, "a");
     assert_eq!(client.get_job("a").await.unwrap().id, "a");
 }
@@ -143,11 +144,11 @@ async fn a_refusal_has_its_code_its_message_and_its_endpoint() {
 #[tokio::test]
 async fn a_cluster_that_never_answers_is_unreachable_after_the_deadline() {
     let fake = Fake::start(|_| no_leader());
-    let dead = nobody();
-    let error = impatient(&[dead, fake.address]).get_job("a").await.unwrap_err();
+    let dead = Nobody::take();
+    let error = impatient(&[dead.address, fake.address]).get_job("a").await.unwrap_err();
     let Error::Unreachable { failures, .. } = &error else { panic!("{error:?}") };
     let shown: Vec<_> = failures.iter().map(|failure| failure.endpoint.clone()).collect();
-    assert_eq!(shown, [format!("http://{dead}"), format!("http://{}", fake.address)]);
+    assert_eq!(shown, [format!("http://{}", dead.address), format!("http://{}", fake.address)]);
     let text = error.to_string();
     assert!(text.contains("refused") && text.contains("no leader"), "{text}");
 }

@@ -3,7 +3,7 @@
 mod configuration;
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use stint_proto::v0::crons_server::CronsServer;
 use stint_proto::v0::events_server::{Events, EventsServer};
 use stint_proto::v0::jobs_server::{Jobs, JobsServer};
 use stint_proto::v0::settings_server::SettingsServer;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Code, Request, Response, Status};
@@ -96,10 +96,19 @@ impl Drop for Fake {
     }
 }
 
-/// An address where nobody listens.
-pub(super) fn nobody() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address")
+/// A port that is taken but where nobody listens, and nobody else can while this lives: tests run
+/// beside each other, and a port that is free again is soon the port of another test's fake.
+pub(super) struct Nobody {
+    pub(super) address: SocketAddr,
+    _taken: TcpSocket,
+}
+
+impl Nobody {
+    pub(super) fn take() -> Self {
+        let taken = TcpSocket::new_v4().expect("a socket");
+        taken.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
+        Self { address: taken.local_addr().expect("an address"), _taken: taken }
+    }
 }
 
 /// A "no" as replicas say it.

@@ -4,7 +4,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use stint_proto::v0;
 use tonic::{Code as Grpc, Status};
 
-use super::fake::{Answer, Call, Fake, no, nobody};
+use super::fake::{Answer, Call, Fake, Nobody, no};
 use super::{client, impatient, no_leader};
 use crate::{Code, Error, WatchRange};
 
@@ -83,7 +83,8 @@ async fn what_one_replica_does_not_keep_any_more_comes_from_another() {
     assert_eq!(watch.next().await.unwrap_err().code(), Some(&Code::Compacted));
     assert_eq!(both.each_ref().map(|fake| fake.calls("watch")), [1, 1]);
 
-    let error = impatient(&[fresh.address, nobody()]).watch(range).next().await.unwrap_err();
+    let dead = Nobody::take();
+    let error = impatient(&[fresh.address, dead.address]).watch(range).next().await.unwrap_err();
     assert_eq!(error.code(), Some(&Code::Compacted), "whoever answers says so");
 }
 
