@@ -217,6 +217,7 @@ fn of_members(operation: &str) -> Vec<Example> {
                 "freeBytes",
                 "logBytes",
                 "stateBytes",
+                "outputBytes",
                 "lag?",
             ])]
         }

@@ -99,7 +99,7 @@ pub use offer::within_limits as offers_within_limits;
 pub use outcome::{Event, Outcome, Refusal, Reply};
 pub use pause::{Pause as QueuePause, QueueStatus};
 pub use policy::{Policy, Priority};
-pub use query::{Filter, ListKey, Scan, WaitReason, Waits};
+pub use query::{Filter, ListKey, Scan, Stuck, WaitReason, Waits};
 pub use schedule::{Field as ScheduleField, FieldProblem, Schedule, ScheduleError};
 pub use settings::{Change, Settings, SettingsChange};
 pub use state::{Parts, State};

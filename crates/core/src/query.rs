@@ -440,7 +440,37 @@ impl<'a> Waits<'a> {
     }
 }
 
+/// Jobs of one action that are due and that no worker which lives could run, even if it had nothing
+/// else to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stuck {
+    /// Their action.
+    pub action: String,
+    /// How many there are.
+    pub count: usize,
+    /// Why some of them fit nowhere.
+    pub reason: WaitReason,
+}
+
 impl State {
+    /// The jobs that fit nowhere, by their actions; of no more than `shapes_max` kinds of jobs. What it
+    /// costs does not depend on how many jobs wait.
+    pub fn stuck(&self, shapes_max: usize) -> Vec<Stuck> {
+        let mut all: Vec<Stuck> = Vec::new();
+        let shapes = self.queue.shapes().filter(|(action, ..)| !self.paused.contains_key(*action));
+        for (action, need, count) in shapes.take(shapes_max) {
+            let reason = self.why_due(action, need);
+            if !matches!(reason, WaitReason::NoWorkerOffers(_) | WaitReason::NoWorkerHas(_)) {
+                continue;
+            }
+            match all.last_mut().filter(|last| last.action == action) {
+                Some(last) => last.count += count,
+                None => all.push(Stuck { action: action.to_owned(), count, reason }),
+            }
+        }
+        all
+    }
+
     /// Why a job of this action and this need waits although it is due.
     fn why_due(&self, action: &str, need: &CapacityMap) -> WaitReason {
         let offering: Vec<_> = self

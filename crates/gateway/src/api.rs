@@ -20,6 +20,7 @@ pub(crate) mod reason;
 mod selection;
 mod settings;
 mod tokens;
+mod warnings;
 mod workers;
 
 use std::sync::Arc;
@@ -49,6 +50,13 @@ use crate::config::Config;
 use crate::limits;
 use crate::metrics::Metrics;
 use follow::Hub;
+
+/// A cluster as one replica knows it.
+pub(crate) struct ClusterView {
+    pub(crate) status: ClusterStatus,
+    /// What is to be said of the cluster, in words.
+    pub(crate) warnings: Vec<String>,
+}
 
 /// All that can be asked of this replica.
 pub(crate) struct Api {
@@ -114,8 +122,10 @@ impl Api {
     }
 
     /// What this replica knows of its cluster, leader or not.
-    pub(crate) fn cluster_status(&self) -> ClusterStatus {
-        self.replica.status()
+    pub(crate) fn cluster_status(&self) -> ClusterView {
+        let status = self.replica.status();
+        let warnings = self.replica.with_state(|state| warnings::of(&status, state));
+        ClusterView { status, warnings }
     }
 
     /// Whether a leader is known, as far as this replica has heard.

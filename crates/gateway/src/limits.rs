@@ -226,3 +226,16 @@ pub(crate) const BULK_JOB_BYTES: usize = 512;
 
 /// Ids of jobs that the answer to a bulk shows.
 pub(crate) const BULK_IDS_SHOWN: usize = 20;
+
+/// Entries that a follower may lack before that is told: what a leader has sent and not heard of yet
+/// is far less under any load, and more than this is kept in no log for long.
+pub(crate) const LAG_WARNED: u64 = 10_000;
+
+/// How long a member may follow without a vote before that is told: a small cluster's takes seconds.
+pub(crate) const LEARNER_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Warnings of one kind; how many others there are is told.
+pub(crate) const WARNINGS_EACH_MAX: usize = 8;
+
+/// Kinds of waiting jobs that are looked at for those that fit nowhere: milliseconds with many workers.
+pub(crate) const SHAPES_LOOKED_AT: usize = 1_000;

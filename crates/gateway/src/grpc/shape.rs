@@ -6,7 +6,7 @@ mod policies;
 
 use prost::Message;
 use prost_types::Timestamp as ProtoTimestamp;
-use stint_consensus::{AuditRecord, ClusterStatus};
+use stint_consensus::AuditRecord;
 use stint_core::{
     Attempt, CapacityMap, Job, JobSpec, Policy, Timeout, Timestamp, Token, WaitReason, Worker,
 };
@@ -18,8 +18,8 @@ pub(super) use policies::{bulk, bulk_form, queue, selection_of_list};
 
 use crate::VERSION;
 use crate::api::{
-    self, ApiError, CronView, IdempotencyKey, JobView, Page, Subject, Submission, TokenRequest,
-    health, latest, place_behind, reason, result, source,
+    self, ApiError, ClusterView, CronView, IdempotencyKey, JobView, Page, Subject, Submission,
+    TokenRequest, health, latest, place_behind, reason, result, source,
 };
 use crate::limits;
 use crate::parse::{self, shown};
@@ -324,7 +324,8 @@ pub(super) fn message(message: &api::Message) -> v0::WatchResponse {
     }
 }
 
-pub(super) fn cluster(status: ClusterStatus) -> v0::GetClusterStatusResponse {
+pub(super) fn cluster(view: ClusterView) -> v0::GetClusterStatusResponse {
+    let ClusterView { status, warnings: cluster_warnings } = view;
     v0::GetClusterStatusResponse {
         replica_health: health::of_all(&status),
         replica: status.id.to_string(),
@@ -339,8 +340,10 @@ pub(super) fn cluster(status: ClusterStatus) -> v0::GetClusterStatusResponse {
             total_bytes: disk.total_bytes,
             log_bytes: disk.log_bytes,
             state_bytes: disk.state_bytes,
+            output_bytes: disk.output_bytes,
         }),
         warnings: status.warnings,
+        cluster_warnings,
         members: status
             .members
             .into_iter()

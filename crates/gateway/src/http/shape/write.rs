@@ -11,7 +11,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
-use stint_consensus::{ClusterStatus, MemberStatus};
+use stint_consensus::MemberStatus;
 use stint_core::{
     Attempt as CoreAttempt, AttemptEnd, CapacityMap, CronId, JobId, Line, Parameters, Timeout,
     TokenId, WorkerId,
@@ -24,7 +24,7 @@ pub(in crate::http) use policies::{Bulk, Queue, Queues};
 use self::wait::WaitDetail;
 use super::super::time::Rfc3339;
 use crate::VERSION;
-use crate::api::{JobView, health, latest, reason, result, source};
+use crate::api::{ClusterView, JobView, health, latest, reason, result, source};
 use crate::token::Secret;
 
 /// What has one spelling, as that text.
@@ -367,6 +367,7 @@ pub(in crate::http) struct Cluster<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     disk: Option<Disk>,
     warnings: &'a [String],
+    cluster_warnings: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -377,10 +378,12 @@ struct Disk {
     total_bytes: u64,
     log_bytes: u64,
     state_bytes: u64,
+    output_bytes: u64,
 }
 
 impl<'a> Cluster<'a> {
-    pub(in crate::http) fn of(status: &'a ClusterStatus) -> Self {
+    pub(in crate::http) fn of(view: &'a ClusterView) -> Self {
+        let status = &view.status;
         Self {
             replica_health: health::of_all(status),
             replica_id: Text(status.id),
@@ -400,8 +403,10 @@ impl<'a> Cluster<'a> {
                 total_bytes: disk.total_bytes,
                 log_bytes: disk.log_bytes,
                 state_bytes: disk.state_bytes,
+                output_bytes: disk.output_bytes,
             }),
             warnings: &status.warnings,
+            cluster_warnings: &view.warnings,
         }
     }
 }
