@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod bulk;
 mod crons;
+mod diagnostics;
 mod error;
 mod events;
 mod follow;
@@ -35,6 +36,7 @@ pub(crate) use audit::{AuditQuery, result};
 pub(crate) use backup::BackupReader;
 pub(crate) use bulk::{BulkForm, BulkView};
 pub(crate) use crons::{CronForm, CronView, PreviewQuery, missed_window};
+pub(crate) use diagnostics::Diagnostics;
 pub(crate) use error::ApiError;
 pub(crate) use events::{Message, Place, Subject, Topics, WatchQuery, WatchReader};
 pub(crate) use idempotency::IdempotencyKey;
@@ -47,6 +49,7 @@ pub(crate) use tokens::TokenRequest;
 
 use crate::clients::{Share, Shares, Taken, Turn, Turns};
 use crate::config::Config;
+use crate::inside::Inside;
 use crate::limits;
 use crate::metrics::Metrics;
 use follow::Hub;
@@ -64,6 +67,8 @@ pub(crate) struct Api {
     pub(crate) metrics: Metrics,
     /// Whether callers need no token while the cluster has none.
     is_open: bool,
+    /// What this process knows of itself.
+    inside: Arc<Inside>,
     hub: Arc<Hub>,
     followers: Arc<Shares>,
     calls: Arc<Turns>,
@@ -83,7 +88,8 @@ impl Api {
         let backups = Arc::new(Semaphore::new(limits::BACKUPS_MAX));
         let metrics = Metrics::new(replica.clone());
         let is_open = config.is_open;
-        Self { replica, metrics, is_open, hub, followers, calls, pages, backups, stopping }
+        let inside = Arc::clone(&config.inside);
+        Self { replica, metrics, is_open, inside, hub, followers, calls, pages, backups, stopping }
     }
 
     /// Tells followers what happens to their jobs, until the gateway stops. Runs once.

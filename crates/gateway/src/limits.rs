@@ -239,3 +239,22 @@ pub(crate) const WARNINGS_EACH_MAX: usize = 8;
 
 /// Kinds of waiting jobs that are looked at for those that fit nowhere: milliseconds with many workers.
 pub(crate) const SHAPES_LOOKED_AT: usize = 1_000;
+
+/// Lines of its log that a replica remembers, and their bytes: what happened lately, and less than a
+/// message can have.
+pub(crate) const LOG_LINES_KEPT: usize = 2_000;
+/// See [`LOG_LINES_KEPT`].
+pub(crate) const LOG_BYTES_KEPT: usize = 512 * 1024;
+
+/// Bytes of one such line.
+pub(crate) const LOG_LINE_BYTES_MAX: usize = 4 * 1024;
+
+/// Bytes of a text in what a replica says of itself: the page of metrics has half of this if all
+/// actions that are told apart have something to tell.
+pub(crate) const PAGE_TEXT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes that are read of one file about the machine.
+pub(crate) const MACHINE_BYTES_MAX: u64 = 16 * 1024;
+
+/// Threads that are described.
+pub(crate) const THREADS_SHOWN: usize = 256;

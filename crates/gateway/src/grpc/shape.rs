@@ -18,8 +18,8 @@ pub(super) use policies::{bulk, bulk_form, queue, selection_of_list};
 
 use crate::VERSION;
 use crate::api::{
-    self, ApiError, ClusterView, CronView, IdempotencyKey, JobView, Page, Subject, Submission,
-    TokenRequest, health, latest, place_behind, reason, result, source,
+    self, ApiError, ClusterView, CronView, Diagnostics, IdempotencyKey, JobView, Page, Subject,
+    Submission, TokenRequest, health, latest, place_behind, reason, result, source,
 };
 use crate::limits;
 use crate::parse::{self, shown};
@@ -321,6 +321,20 @@ pub(super) fn message(message: &api::Message) -> v0::WatchResponse {
         worker: of_worker,
         cron: of_cron,
         tick: of_tick,
+    }
+}
+
+pub(super) fn diagnostics(found: Diagnostics) -> v0::DiagnosticsResponse {
+    v0::DiagnosticsResponse {
+        replica: found.replica.to_string(),
+        version: found.version.to_owned(),
+        at: Some(timestamp(found.at)),
+        readiness: found.readiness,
+        configuration: found.configuration,
+        log: found.log,
+        log_lines_before: found.log_lines_before,
+        metrics: found.metrics,
+        machine: found.machine,
     }
 }
 

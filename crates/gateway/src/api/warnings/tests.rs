@@ -8,6 +8,8 @@ use stint_core::{
 
 use super::*;
 
+const NOTHING: [&str; 0] = [];
+
 fn id(number: u64) -> WorkerId {
     WorkerId::new(number).unwrap()
 }
@@ -58,22 +60,22 @@ fn once(change: impl FnOnce(&mut ClusterStatus)) -> String {
 
 #[test]
 fn nothing_is_said_of_a_cluster_that_is_well() {
-    assert_eq!(said(&cluster(3)), [] as [&str; 0]);
-    assert_eq!(said(&cluster(5)), [] as [&str; 0]);
+    assert_eq!(said(&cluster(3)), NOTHING);
+    assert_eq!(said(&cluster(5)), NOTHING);
     // Who follows does not know who is heard of.
     let mut follower = ClusterStatus { id: id(2), ..cluster(3) };
     for member in &mut follower.members {
         (member.lag, member.heard_ago) = (None, None);
         member.is_reachable = (member.id == id(2)).then_some(true);
     }
-    assert_eq!(said(&follower), [] as [&str; 0]);
+    assert_eq!(said(&follower), NOTHING);
 }
 
 #[test]
 fn a_member_that_is_silent_is_told_with_since_when_and_what_that_means() {
     let mut cluster = cluster(3);
     cluster.members[2].is_reachable = Some(false);
-    cluster.members[2].heard_ago = Some(Duration::from_secs(300));
+    cluster.members[2].heard_ago = Some(Duration::from_mins(5));
     let all = said(&cluster);
     assert_eq!(
         all[0],
@@ -124,7 +126,7 @@ fn a_learner_has_a_minute_before_it_is_told() {
         learner_for: since(59),
         ..member(4)
     });
-    assert_eq!(said(&cluster), [] as [&str; 0]);
+    assert_eq!(said(&cluster), NOTHING);
     cluster.members[3].learner_for = since(180);
     let all = said(&cluster);
     let words = "replica 000000000004 follows without a vote for 3 min and has not caught up: it is \
@@ -179,7 +181,7 @@ fn jobs_that_fit_nowhere_are_counted_and_those_that_only_wait_are_not() {
     for number in 1..4 {
         submit(&mut state, number, ("scan", 1));
     }
-    assert_eq!(of(&cluster(3), &state), [] as [&str; 0]);
+    assert_eq!(of(&cluster(3), &state), NOTHING);
     submit(&mut state, 4, ("gpu", 1));
     submit(&mut state, 5, ("gpu", 1));
     submit(&mut state, 6, ("gpu", 2));
@@ -211,7 +213,7 @@ fn workers_that_take_nothing_are_told() {
     // Of one whose replica is none any more nobody wants to hear.
     let others = ClusterStatus { members: (2..=4).map(member).collect(), ..cluster(3) };
     let others = ClusterStatus { id: id(2), leader: Some(id(2)), ..others };
-    assert_eq!(of(&others, &state), [] as [&str; 0]);
+    assert_eq!(of(&others, &state), NOTHING);
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(in crate::http) use policies::{Bulk, Queue, Queues};
 use self::wait::WaitDetail;
 use super::super::time::Rfc3339;
 use crate::VERSION;
-use crate::api::{ClusterView, JobView, health, latest, reason, result, source};
+use crate::api::{ClusterView, Diagnostics, JobView, health, latest, reason, result, source};
 use crate::token::Secret;
 
 /// What has one spelling, as that text.
@@ -351,6 +351,38 @@ impl<'a> Worker<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+pub(in crate::http) struct Diagnosed<'a> {
+    #[serde(rename = "replicaID")]
+    replica_id: Text<WorkerId>,
+    version: &'a str,
+    at: Rfc3339,
+    readiness: &'a str,
+    configuration: &'a str,
+    log: &'a [String],
+    log_lines_before: u64,
+    metrics: &'a str,
+    machine: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Diagnosed<'a> {
+    pub(in crate::http) fn of(found: &'a Diagnostics) -> Self {
+        Self {
+            replica_id: Text(found.replica),
+            version: found.version,
+            at: Rfc3339(found.at),
+            readiness: &found.readiness,
+            configuration: &found.configuration,
+            log: &found.log,
+            log_lines_before: found.log_lines_before,
+            metrics: &found.metrics,
+            machine: &found.machine,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are those of the API")]
 pub(in crate::http) struct Cluster<'a> {
     #[serde(rename = "replica_health")]
     replica_health: BTreeMap<String, String>,

@@ -7,6 +7,7 @@ use stint_client::v0;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are those of the API")]
 pub(in crate::print) struct Cluster<'a> {
     #[serde(rename = "replica_health")]
     replica_health: &'a BTreeMap<String, String>,
