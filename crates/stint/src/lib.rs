@@ -36,6 +36,7 @@ use tikv_jemallocator::Jemalloc;
 
 /// A replica allocates on many threads for months: this one gives freed pages back to the system
 /// while it is idle, so that memory follows what is in use and not the busiest minute.
+/// `.cargo/config.toml` says how soon, and how many arenas it has.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
