@@ -18,8 +18,8 @@ fn narrow() -> Config {
     Config {
         connections_per_address: NonZeroU32::new(EACH).expect("some"),
         // Nobody is cut off for something else.
-        handshake_timeout: Duration::from_secs(600),
-        idle_timeout: Duration::from_secs(600),
+        handshake_timeout: Duration::from_mins(10),
+        idle_timeout: Duration::from_mins(10),
         ..Config::default()
     }
 }
