@@ -49,6 +49,7 @@ pub(crate) use tokens::TokenRequest;
 
 use crate::clients::{Share, Shares, Taken, Turn, Turns};
 use crate::config::Config;
+use crate::connections::Connections;
 use crate::inside::Inside;
 use crate::limits;
 use crate::metrics::Metrics;
@@ -86,7 +87,7 @@ impl Api {
         let calls = Arc::new(Turns::new(config.calls_at_once));
         let pages = Arc::new(Turns::new(config.pages_at_once));
         let backups = Arc::new(Semaphore::new(limits::BACKUPS_MAX));
-        let metrics = Metrics::new(replica.clone());
+        let metrics = Metrics::new(replica.clone(), Arc::new(Connections::new(config)));
         let is_open = config.is_open;
         let inside = Arc::clone(&config.inside);
         Self { replica, metrics, is_open, inside, hub, followers, calls, pages, backups, stopping }

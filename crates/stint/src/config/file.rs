@@ -109,6 +109,7 @@ pub(super) struct Member {
 pub(super) struct Limits {
     pub(super) requests_per_second: Option<Spanned<u32>>,
     pub(super) requests_at_once: Option<Spanned<u32>>,
+    pub(super) connections_per_address: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -118,6 +119,7 @@ pub(super) struct Raft {
     pub(super) election_min: Option<Spanned<Length>>,
     pub(super) election_max: Option<Spanned<Length>>,
     pub(super) request_timeout: Option<Spanned<Length>>,
+    pub(super) snapshot_bytes_per_second: Option<Spanned<Size>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

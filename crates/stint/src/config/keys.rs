@@ -53,10 +53,12 @@ pub(super) const KEYS: &[Key] = &[
     toml("cluster.members"),
     toml("limits.requests_per_second"),
     toml("limits.requests_at_once"),
+    toml("limits.connections_per_address"),
     text("raft.heartbeat"),
     text("raft.election_min"),
     text("raft.election_max"),
     text("raft.request_timeout"),
+    text("raft.snapshot_bytes_per_second"),
     toml("worker.enabled"),
     text("worker.lease_ttl"),
     toml("worker.runs_max"),
@@ -84,10 +86,12 @@ pub(super) fn defaults() -> Vec<(&'static str, Value)> {
         ("replica.allowed_origins", Value::Array(Vec::new())),
         ("limits.requests_per_second", i64::from(doors.requests_per_second.get()).into()),
         ("limits.requests_at_once", i64::from(doors.requests_at_once.get()).into()),
+        ("limits.connections_per_address", i64::from(doors.connections_per_address.get()).into()),
         ("raft.heartbeat", length(timing.heartbeat)),
         ("raft.election_min", length(timing.election_min)),
         ("raft.election_max", length(timing.election_max)),
         ("raft.request_timeout", length(timing.request)),
+        ("raft.snapshot_bytes_per_second", size(timing.snapshot_bytes_per_second)),
         ("worker.enabled", true.into()),
         ("worker.lease_ttl", length(worker.ttl)),
         ("worker.runs_max", runs_max.into()),
@@ -95,6 +99,11 @@ pub(super) fn defaults() -> Vec<(&'static str, Value)> {
         ("log.format", "text".into()),
         ("log.level", LEVEL.into()),
     ]
+}
+
+/// An amount of bytes as it is written.
+fn size(bytes: u64) -> Value {
+    Value::from(format!("{}MiB", bytes >> 20))
 }
 
 /// A length of time as it is written.

@@ -77,6 +77,14 @@ fn a_good_configuration_means_what_it_says() {
 }
 
 #[test]
+fn how_fast_snapshots_go_is_the_operators_to_say() {
+    assert_eq!(parse(GOOD).unwrap().timing.snapshot_bytes_per_second, 64 << 20);
+    let slower = "heartbeat = \"50ms\"\nsnapshot_bytes_per_second = \"8MiB\"";
+    let config = parse(&GOOD.replace("heartbeat = \"50ms\"", slower)).unwrap();
+    assert_eq!(config.timing.snapshot_bytes_per_second, 8 << 20);
+}
+
+#[test]
 fn a_cluster_is_open_or_has_a_first_token_and_never_both() {
     let open = GOOD.replacen("[cluster]", "insecure_open = true\n\n[cluster]", 1);
     assert!(parse(&open).unwrap().doors.is_open);
@@ -118,14 +126,17 @@ fn the_bounds_of_a_client_are_what_is_written_or_the_defaults() {
     let unsaid = parse(GOOD).unwrap().doors;
     assert_eq!(unsaid.requests_per_second, default.requests_per_second);
     assert_eq!(unsaid.requests_at_once, default.requests_at_once);
-    let limits = "[limits]\nrequests_per_second = 7\n\n[raft]";
+    assert_eq!(unsaid.connections_per_address, default.connections_per_address);
+    let limits = "[limits]\nrequests_per_second = 7\nconnections_per_address = 8\n\n[raft]";
     let doors = parse(&GOOD.replacen("[raft]", limits, 1)).unwrap().doors;
     assert_eq!(doors.requests_per_second.get(), 7);
+    assert_eq!(doors.connections_per_address.get(), 8);
     assert_eq!(doors.requests_at_once, default.requests_at_once);
     for (key, value, expected) in [
         ("requests_per_second", "0", "at least 1"),
         ("requests_at_once", "0", "at least 1"),
         ("requests_at_once", "-1", "-1"),
+        ("connections_per_address", "0", "at least 1"),
         ("requests_per_minute", "1", "unknown key \"requests_per_minute\""),
     ] {
         let limits = format!("[limits]\n{key} = {value}\n\n[raft]");
@@ -168,6 +179,11 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
     ),
     ("heartbeat = \"50ms\"", "request_timeout = \"100ms\"", &["request_timeout", "election_max"]),
     ("heartbeat = \"50ms\"", "request_timeout = \"1h\"", &["raft", "60s"]),
+    (
+        "heartbeat = \"50ms\"",
+        "snapshot_bytes_per_second = \"512KiB\"",
+        &["raft.snapshot_bytes_per_second", "1MiB"],
+    ),
     ("lease_ttl = \"2s\"", "lease_ttl = \"100ms\"", &["worker.lease_ttl", "500 ms"]),
     ("lease_ttl = \"2s\"", "lease_ttl = \"1h\"", &["worker.lease_ttl", "600000 ms"]),
     ("lease_ttl = \"2s\"", "runs_max = 0", &["worker.runs_max", "1 to"]),
