@@ -1,5 +1,5 @@
-//! Figures of what is promised or documented, measured on real replicas and printed. Small as a test; with
-//! the environment as large as the documentation tells, on the release build: see `README.md`.
+//! Figures of what is promised or documented, measured on real replicas and printed. Small as a test;
+//! with the environment as large as the documentation tells, on the release build: see `README.md`.
 //!
 //! What is asserted is what may never be otherwise; how fast it is depends on the machine, and only
 //! a release build is held to what is promised of that.
