@@ -12,7 +12,7 @@ use std::time::Instant;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError};
 use openraft::{ChangeMembers, Instant as _};
-use stint_core::{Command, MembersChange, WorkerId};
+use stint_core::{Command, Level, MembersChange, WorkerId};
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::change_members_request::Change as WireChange;
 use tonic::Status;
@@ -23,6 +23,7 @@ use crate::disks::Disk;
 use crate::error::Error;
 use crate::inbound::Sender;
 use crate::inner::{Heard, Inner};
+use crate::level::VERSION;
 use crate::limits::{CHANGE_TIMEOUT, LEADER_PAUSE, MEMBERS_LOOK, PROMOTION_LAG_MAX, REMOVED_GRACE};
 use crate::peer_service::{is_addressed, is_same_cluster};
 use crate::peers::Lane;
@@ -401,6 +402,9 @@ pub(crate) async fn answer_clock(
         is_removed,
         members,
         membership_index,
+        newest_level: Level::NEWEST.get(),
+        version: VERSION.to_owned(),
+        cluster_level: inner.applied.read().state.level().get(),
     })
 }
 

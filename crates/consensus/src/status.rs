@@ -4,9 +4,10 @@ use std::sync::PoisonError;
 
 use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver as _;
-use stint_core::WorkerId;
+use stint_core::{Level, WorkerId};
 
 use crate::inner::Inner;
+use crate::level::{Build, Known};
 use crate::replica::Member;
 
 /// What a replica knows of its cluster.
@@ -18,6 +19,8 @@ pub struct ClusterStatus {
     pub leader: Option<WorkerId>,
     /// The Raft term.
     pub term: u64,
+    /// The feature level of the cluster, as far as it has applied the log.
+    pub level: Level,
     /// The last entry of its log.
     pub last_log_index: u64,
     /// The last entry that it knows to be committed.
@@ -46,6 +49,15 @@ pub struct MemberStatus {
     /// Whether it has been heard of lately: on the leader by its acknowledgements, elsewhere by
     /// the answering replica's own connections; `None` where that is not known.
     pub is_reachable: Option<bool>,
+    /// What it runs, if it has said so to the answering replica since that started.
+    pub build: Option<Build>,
+}
+
+impl MemberStatus {
+    fn known(&self) -> Known {
+        let is_away = self.is_reachable == Some(false);
+        Known { id: self.id, build: self.build.clone(), is_away }
+    }
 }
 
 /// What this one knows.
@@ -77,15 +89,19 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
                 is_voter: voters.contains(id),
                 lag,
                 is_reachable,
+                build: if is_us { Some(Build::own()) } else { inner.builds.of(*id) },
             })
         })
-        .collect();
+        .collect::<Vec<_>>();
+    let level = inner.applied.read().state.level();
     let mut warnings: Vec<String> = inner.failure.seen().iter().map(ToString::to_string).collect();
     warnings.extend(inner.room().err().map(|error| error.to_string()));
     warnings.extend(crate::upkeep::slowness(inner));
     for loss in inner.applied.store().output.losses() {
         warnings.push(format!("output of day {} was lost: {}", loss.period, loss.reason));
     }
+    let known: Vec<_> = members.iter().map(MemberStatus::known).collect();
+    warnings.extend(crate::level::warnings(level, &known));
     let notices = inner.notices.lock().unwrap_or_else(PoisonError::into_inner);
     warnings.extend(notices.values().flatten().cloned());
     drop(notices);
@@ -93,6 +109,7 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
         id: inner.id,
         leader: metrics.current_leader.and_then(WorkerId::new),
         term: metrics.current_term,
+        level,
         last_log_index,
         committed_index: index(metrics.local_committed.as_ref().map(|id| id.index)),
         applied_index: index(metrics.last_applied.as_ref().map(|id| id.index)),

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use prost::Message as _;
 use stint_core::{
-    Bulk, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, NewJob, Offer,
-    Parent, Registration, Retention, Span, Timestamp,
+    Bulk, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, Level, NewJob,
+    Offer, Parent, Registration, Retention, Span, Timestamp,
 };
 use stint_proto::log::v1 as pb;
 use stint_proto::log::v1::proposal::Command as Wire;
@@ -16,17 +16,32 @@ use super::job::{line, line_of, policy, policy_of, spec, spec_of};
 use super::offer::{offers, offers_of};
 use super::token::{hash_of, new_token, new_token_of, token_id, token_ref};
 use super::{
-    Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, job_id_if_any, lease,
-    members, missing, worker_id, worker_ref,
+    Decoded, Garbled, at, capacity, capacity_of, decode, decode_whole, job_bytes, job_id,
+    job_id_if_any, lease, members, missing, wire_level, worker_id, worker_ref,
 };
 use crate::audit::Origin;
 use crate::limits::PROPOSAL_BYTES_MAX;
 
 /// A command without its time, which only the leader knows.
 pub(crate) fn encode_command(command: &Command) -> Bytes {
-    pb::Proposal { command: Some(to_wire(command)), ..pb::Proposal::default() }
+    let level = wire_level(needed_to_keep(command));
+    pb::Proposal { command: Some(to_wire(command)), level, ..pb::Proposal::default() }
         .encode_to_vec()
         .into()
+}
+
+/// The level that a replica has to know to have this command in its log.
+fn needed_to_keep(command: &Command) -> Level {
+    match command {
+        Command::RaiseLevel { to } => *to,
+        other => other.needs_level(),
+    }
+}
+
+/// The level that a replica has to know to have this entry in its log, of which it reads no more.
+pub(crate) fn level_of(proposal: &[u8]) -> Decoded<Level> {
+    let proposal: pb::ProposalLevel = decode("proposal", proposal)?;
+    Ok(Level::new(proposal.level))
 }
 
 /// Puts the time before an encoded command. Messages of protobuf that stand one after the other
@@ -59,7 +74,7 @@ pub(crate) fn check_unstamped(bytes: &[u8]) -> Decoded<Command> {
 
 /// When, what, and who asked for it.
 pub(crate) fn decode_audited(bytes: &[u8]) -> Decoded<(Timestamp, Command, Option<Origin>)> {
-    let proposal: pb::Proposal = decode("proposal", bytes)?;
+    let proposal = decode_whole("proposal", bytes, |proposal: &pb::Proposal| proposal.level)?;
     let command = proposal.command.ok_or_else(|| missing("command"))?;
     let origin = proposal.origin.map(origin_of).transpose()?;
     Ok((at(proposal.at_ms), from_wire(command)?, origin))
@@ -141,6 +156,9 @@ fn to_wire(command: &Command) -> Wire {
         Command::CreateToken(new) => Wire::CreateToken(new_token(new)),
         Command::RevokeToken { id } => Wire::RevokeToken(token_ref(*id)),
         Command::Members(change) => Wire::Members(members::change(change)),
+        Command::RaiseLevel { to } => Wire::RaiseLevel(pb::RaiseLevel { to: to.get() }),
+        #[cfg(feature = "next-level")]
+        Command::Notch => Wire::Notch(pb::Tick {}),
     }
 }
 
@@ -218,6 +236,9 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         Wire::CreateToken(new) => Command::CreateToken(Box::new(new_token_of(new)?)),
         Wire::RevokeToken(of) => Command::RevokeToken { id: token_id(&of.token)? },
         Wire::Members(change) => Command::Members(Box::new(members::change_of(change)?)),
+        Wire::RaiseLevel(raise) => Command::RaiseLevel { to: Level::new(raise.to) },
+        #[cfg(feature = "next-level")]
+        Wire::Notch(_) => Command::Notch,
     })
 }
 

@@ -61,6 +61,8 @@ pub(crate) struct Model {
     /// The actions whose queues are paused.
     pub(crate) paused: BTreeMap<String, QueuePause>,
     pub(crate) members: members::Members,
+    /// How far the feature level was raised; 0 if it never was.
+    pub(crate) level: u32,
     /// The rows of the table that were taken.
     pub(crate) rows: BTreeSet<(Status, Status)>,
     events: Vec<Event>,
@@ -130,6 +132,10 @@ impl Model {
             Command::CreateToken(new) => self.create_token(new),
             Command::RevokeToken { id } => self.revoke_token(*id),
             Command::Members(change) => self.members(change),
+            Command::RaiseLevel { to } => {
+                self.level = self.level.max(to.get());
+                Ok(Reply::Ok)
+            }
         };
         Outcome { reply, events: std::mem::take(&mut self.events) }
     }

@@ -33,7 +33,7 @@ fn of_member(member: &MemberStatus) -> String {
 #[cfg(test)]
 mod tests {
     use stint_consensus::Member;
-    use stint_core::WorkerId;
+    use stint_core::{Level, WorkerId};
 
     use super::*;
 
@@ -45,11 +45,13 @@ mod tests {
             is_voter: true,
             lag: None,
             is_reachable,
+            build: None,
         };
         ClusterStatus {
             id: id(1),
             leader: leader.map(id),
             term: 3,
+            level: Level::FIRST,
             last_log_index: 7,
             committed_index: 7,
             applied_index: 7,
