@@ -216,6 +216,11 @@ impl Model {
         let (spec, retries, from_config, left_out) = if new.retry_from.is_none() {
             self.whole(new)?
         } else {
+            // It is as its action declares it now.
+            if let Some(offer) = self.offered(&new.spec.action) {
+                let parameters = new.spec.parameters.clone().unwrap_or_default();
+                Self::as_declared(&new.spec.action, &offer, &parameters)?;
+            }
             (new.spec.clone(), new.retries.unwrap_or(0), BTreeSet::new(), BTreeSet::new())
         };
         let retry_from = new.retry_from.unwrap_or(new.id);
