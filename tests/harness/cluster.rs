@@ -431,6 +431,6 @@ pub(super) fn certify(replica: &Replica, authority: &Authority, dir: &Path) {
     fs::copy(&authority.certificate, dir.join("peer-ca.pem")).expect("a file");
 }
 
-pub(super) fn path(path: &Path) -> &str {
+pub(crate) fn path(path: &Path) -> &str {
     path.to_str().expect("temporary directories have names in UTF-8")
 }

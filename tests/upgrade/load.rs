@@ -41,8 +41,9 @@ pub(super) struct Seen {
 
 /// Figures of a load that has ended well.
 #[derive(Debug)]
+#[expect(dead_code, reason = "they are for people, who see them printed")]
 pub(super) struct Figures {
-    pub(super) accepted: usize,
+    accepted: usize,
     pub(super) longest_gap: Duration,
 }
 
@@ -167,7 +168,7 @@ async fn wait((client, seen, is_over): Shared) {
         job.parameters = Some(v0::StringMap { entries: seconds.into() });
         let done = async {
             let job = client.submit_job(job).await?;
-            note(&seen, |seen| drop(seen.others.insert(job.id.clone())));
+            note(&seen, |seen| seen.others.extend([job.id.clone()]));
             client.wait_job(&job.id, None).await
         };
         match done.await {
@@ -183,7 +184,7 @@ async fn follow((client, seen, is_over): Shared) {
     while !is_over.load(Ordering::Relaxed) {
         let followed = async {
             let job = client.submit_job(new("talk", None)).await?;
-            note(&seen, |seen| drop(seen.others.insert(job.id.clone())));
+            note(&seen, |seen| seen.others.extend([job.id.clone()]));
             let range = LogRange { follow: true, ..LogRange::default() };
             let mut lines = client.job_logs(&job.id, range);
             let mut count = 0;
