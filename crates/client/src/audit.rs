@@ -4,6 +4,7 @@ use stint_proto::v0;
 
 use crate::client::{self, Client};
 use crate::error::Error;
+use crate::limits;
 use crate::retry::Repeat;
 
 impl Client {
@@ -21,18 +22,35 @@ impl Client {
     /// # }
     /// ```
     ///
+    /// Gives as many as `limit` says, if there are so many, from as many pages as that takes.
+    ///
     /// # Errors
     /// [`NotAuthorized`](crate::Code::NotAuthorized) unless the token is an administrator's.
     pub async fn list_audit(
         &self,
         wanted: v0::ListAuditRequest,
     ) -> Result<Vec<v0::AuditRecord>, Error> {
-        let wanted = &wanted;
-        let list = self
-            .call(Repeat::Harmless, |line| async {
-                client::audit(line).list_audit(wanted.clone()).await
-            })
-            .await?;
-        Ok(list.records)
+        let mut which = wanted;
+        let wanted = match which.limit {
+            None => limits::PAGE_DEFAULT,
+            Some(0) => limits::PAGE_MAX,
+            Some(limit) => limit,
+        };
+        let mut records = Vec::new();
+        loop {
+            let asked = &which;
+            let page = self
+                .call(Repeat::Harmless, |line| async {
+                    client::audit(line).list_audit(asked.clone()).await
+                })
+                .await?;
+            records.extend(page.records);
+            let found = u32::try_from(records.len()).unwrap_or(u32::MAX);
+            if page.next.is_empty() || found >= wanted {
+                return Ok(records);
+            }
+            // What was to be left out first has been left out.
+            (which.after, which.start, which.limit) = (page.next, 0, Some(wanted - found));
+        }
     }
 }

@@ -18,12 +18,21 @@ impl Client {
     /// # }
     /// ```
     pub async fn list_queues(&self) -> Result<Vec<v0::Queue>, Error> {
-        let list = self
-            .call(Repeat::Harmless, |channel| async {
-                client::queues(channel).list_queues(v0::ListQueuesRequest {}).await
-            })
-            .await?;
-        Ok(list.queues)
+        let mut list = Vec::new();
+        let mut request = v0::ListQueuesRequest::default();
+        loop {
+            let which = &request;
+            let part = self
+                .call(Repeat::Harmless, |channel| async {
+                    client::queues(channel).list_queues(which.clone()).await
+                })
+                .await?;
+            list.extend(part.queues);
+            if part.next.is_empty() {
+                return Ok(list);
+            }
+            request.after = part.next;
+        }
     }
 
     /// Has no job of an action claimed for now; those that run go on. Those who wonder are told the

@@ -20,12 +20,21 @@ impl Client {
     /// # }
     /// ```
     pub async fn list_workers(&self) -> Result<Vec<v0::Worker>, Error> {
-        let list = self
-            .call(Repeat::Harmless, |channel| async {
-                client::workers(channel).list_workers(v0::ListWorkersRequest {}).await
-            })
-            .await?;
-        Ok(list.workers)
+        let mut list = Vec::new();
+        let mut request = v0::ListWorkersRequest::default();
+        loop {
+            let which = &request;
+            let part = self
+                .call(Repeat::Harmless, |channel| async {
+                    client::workers(channel).list_workers(which.clone()).await
+                })
+                .await?;
+            list.extend(part.workers);
+            if part.next.is_empty() {
+                return Ok(list);
+            }
+            request.after = part.next;
+        }
     }
 
     /// Sets what a worker has, in place of what its configuration says.

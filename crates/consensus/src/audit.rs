@@ -6,7 +6,7 @@ use stint_storage::Audited;
 use crate::codec::{Garbled, decode_audit, encode_audit};
 use crate::error::Error;
 use crate::inner::Inner;
-use crate::limits::AUDIT_PAGE;
+use crate::limits::{AUDIT_BYTES_MAX, AUDIT_PAGE};
 
 /// Who asked for a change, and from where.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,6 +45,17 @@ pub struct AuditFilter {
     pub user: Option<String>,
     /// Those of then and later.
     pub since: Option<Timestamp>,
+    /// Those of entries before this one.
+    pub before: Option<u64>,
+}
+
+/// Some of them, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditPage {
+    /// As many as were asked for, unless they are large, or no more are left.
+    pub records: Vec<AuditRecord>,
+    /// The entry before which there may be more; `None` if there are none.
+    pub rest: Option<u64>,
 }
 
 impl AuditRecord {
@@ -70,33 +81,40 @@ impl Inner {
         filter: &AuditFilter,
         start: usize,
         limit: usize,
-    ) -> Result<Vec<AuditRecord>, Error> {
+    ) -> Result<AuditPage, Error> {
         self.barrier().await?;
-        let mut left = start;
-        let (mut found, mut before) = (Vec::new(), None);
-        while found.len() < limit {
+        let (mut left, mut bytes) = (start, 0);
+        let (mut records, mut before) = (Vec::<AuditRecord>::new(), filter.before);
+        while records.len() < limit {
             let state = self.applied.store().state.clone();
             let page = self.blocking(move || state.audit(before, AUDIT_PAGE)).await?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else { return Ok(AuditPage { records, rest: None }) };
             before = Some(last.index);
             for stored in &page {
                 let record = AuditRecord::restore(stored)
                     .map_err(|garbled| Error::Failed(garbled.to_string()))?;
                 // Time does not go back in the log: what is older comes after.
                 if filter.since.is_some_and(|since| record.at < since) {
-                    return Ok(found);
+                    return Ok(AuditPage { records, rest: None });
                 }
                 if filter.user.as_ref().is_some_and(|user| *user != record.origin.user) {
                     continue;
                 }
-                match left.checked_sub(1) {
-                    Some(less) => left = less,
-                    None if found.len() < limit => found.push(record),
-                    None => return Ok(found),
+                if let Some(less) = left.checked_sub(1) {
+                    left = less;
+                    continue;
                 }
+                bytes += stored.body.len();
+                if let Some(shown) = records.last()
+                    && (records.len() >= limit || bytes > AUDIT_BYTES_MAX)
+                {
+                    let rest = Some(shown.index);
+                    return Ok(AuditPage { records, rest });
+                }
+                records.push(record);
             }
         }
-        Ok(found)
+        Ok(AuditPage { records, rest: before })
     }
 }
 

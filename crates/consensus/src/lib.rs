@@ -45,7 +45,7 @@ mod types;
 mod upkeep;
 mod watch;
 
-pub use audit::{AuditFilter, AuditRecord, Origin};
+pub use audit::{AuditFilter, AuditPage, AuditRecord, Origin};
 pub use backup::Backup;
 pub use compaction::Outdated;
 pub use error::Error;

@@ -171,6 +171,10 @@ pub(crate) const REFILL_INTERVAL_MAX: Duration = Duration::from_mins(10);
 /// Records of the audit log that are read at a time while a page is looked for.
 pub(crate) const AUDIT_PAGE: usize = 1_024;
 
+/// Bytes of the records of one page, as they are stored. A change to 256 jobs at once names them all,
+/// and a page with a thousand of these would be more than one message of gRPC.
+pub(crate) const AUDIT_BYTES_MAX: usize = 2 * 1024 * 1024;
+
 /// How long nothing is compacted before what that has left behind is removed.
 pub(crate) const SWEEP_QUIET: Duration = Duration::from_secs(2);
 

@@ -14,7 +14,7 @@ use stint_storage::Store;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::audit::{AuditFilter, AuditRecord, Origin};
+use crate::audit::{AuditFilter, AuditPage, Origin};
 use crate::backup::Backup;
 use crate::clock::Clock;
 use crate::compaction::Outdated;
@@ -275,7 +275,7 @@ impl Replica {
         filter: &AuditFilter,
         start: usize,
         limit: usize,
-    ) -> Result<Vec<AuditRecord>, Error> {
+    ) -> Result<AuditPage, Error> {
         self.0.inner.audit(filter, start, limit).await
     }
 

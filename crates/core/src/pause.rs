@@ -85,7 +85,8 @@ impl State {
     pub fn queue_of(&self, action: &str) -> QueueStatus {
         let live = self.index.keys(Some(action), None).map_or(0, BTreeSet::len);
         let (due, running) = (self.queue.len_of(action), self.index.running_of(action));
-        let jobs = self.index.keys(Some(action), None).into_iter().flatten();
+        // Where none is due, all that is scheduled would be walked for nothing.
+        let jobs = self.index.keys(Some(action), None).filter(|_| due > 0).into_iter().flatten();
         let oldest = jobs.map(|key| self.expect_job(key.id)).find(|job| job.is_claimable());
         QueueStatus {
             action: action.to_owned(),
@@ -94,7 +95,7 @@ impl State {
             // Beside these there are the jobs that wait for their returned worker, a moment.
             scheduled: live.saturating_sub(due + running),
             running,
-            oldest_due: oldest.map(|job| job.scheduled_at).filter(|_| due > 0),
+            oldest_due: oldest.map(|job| job.scheduled_at),
         }
     }
 }

@@ -48,6 +48,7 @@ pub(crate) use tokens::TokenRequest;
 
 use crate::clients::{Share, Shares, Taken, Turn, Turns};
 use crate::config::Config;
+use crate::connections::Connections;
 use crate::limits;
 use crate::metrics::Metrics;
 use follow::Hub;
@@ -75,7 +76,7 @@ impl Api {
         let calls = Arc::new(Turns::new(config.calls_at_once));
         let pages = Arc::new(Turns::new(config.pages_at_once));
         let backups = Arc::new(Semaphore::new(limits::BACKUPS_MAX));
-        let metrics = Metrics::new(replica.clone());
+        let metrics = Metrics::new(replica.clone(), Arc::new(Connections::new(config)));
         let is_open = config.is_open;
         Self { replica, metrics, is_open, hub, followers, calls, pages, backups, stopping }
     }

@@ -27,6 +27,8 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// Connections at a time; more wait to be accepted.
     pub connections_max: usize,
+    /// Of these one address's; more are closed at once, in plain text with a `TOO_MANY_REQUESTS`.
+    pub connections_per_address: NonZeroU32,
     /// Requests at a time; more are refused with `TOO_MANY_REQUESTS`.
     pub requests_max: usize,
     /// Requests at a time that follow the output of a job; more are refused. One client may have half
@@ -61,6 +63,7 @@ impl Default for Config {
             write_timeout: limits::WRITE_TIMEOUT,
             shutdown_grace: limits::SHUTDOWN_GRACE,
             connections_max: limits::CONNECTIONS_MAX,
+            connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
             requests_max: limits::REQUESTS_MAX,
             followers_max: limits::FOLLOWERS_MAX,
             calls_at_once: limits::CALLS_AT_ONCE,

@@ -8,11 +8,12 @@ use socket2::{SockRef, TcpKeepalive};
 use stint_consensus::Replica;
 use stint_tls::{Server, Stream};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::api::{Api, stopped};
 use crate::config::Config;
+use crate::connections::turn_away;
 use crate::error::Error;
 use crate::outside::Outside;
 use crate::{connection, grpc, http, limits};
@@ -83,28 +84,32 @@ async fn accept(
     mut stopping: watch::Receiver<bool>,
 ) {
     let config = outside.config().clone();
-    let places = Arc::new(Semaphore::new(config.connections_max));
+    let places = outside.connections();
     let mut connections = JoinSet::new();
     loop {
-        let place = tokio::select! {
+        let room = tokio::select! {
             () = stopped(&mut stopping) => break,
-            place = Arc::clone(&places).acquire_owned() => place,
+            room = places.room() => room,
         };
-        let place = place.expect("nobody closes the semaphore");
         let accepted = tokio::select! {
             () = stopped(&mut stopping) => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                tune(&stream);
-                let opened = open(stream, peer, tls.clone(), config.handshake_timeout);
-                let serving = serve(opened, peer, Arc::clone(&outside), stopping.clone());
-                connections.spawn(async move {
-                    serving.await;
-                    drop(place);
-                });
-            }
+            Ok((stream, peer)) => match places.admit(room, peer.ip()) {
+                Ok(place) => {
+                    tune(&stream);
+                    let opened = open(stream, peer, tls.clone(), config.handshake_timeout);
+                    let serving = serve(opened, peer, Arc::clone(&outside), stopping.clone());
+                    connections.spawn(async move {
+                        serving.await;
+                        drop(place);
+                    });
+                }
+                Err(why) if tls.is_none() => turn_away(&stream, &why),
+                // A handshake for nothing is what it wants.
+                Err(_) => {}
+            },
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(limits::ACCEPT_PAUSE).await;

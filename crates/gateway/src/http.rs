@@ -90,33 +90,33 @@ async fn operate(
         Operation::CancelJob => jobs::cancel(api, &caller, &id).await,
         Operation::RetryJob => jobs::retry(api, &caller, &id, request.headers()).await,
         Operation::BulkJobs => jobs::bulk(api, &caller, request).await,
-        Operation::ListQueues => queues::list(api).await,
+        Operation::ListQueues => queues::list(api, &caller, query).await,
         Operation::PauseQueue => queues::pause(api, &caller, &id, request).await,
         Operation::ResumeQueue => queues::resume(api, &caller, &id).await,
         Operation::GetJobLogs => {
             logs::get(api, &caller, &id, kind, (query, request.headers())).await
         }
         Operation::ListJobAttempts => jobs::attempts(api, &caller, &id).await,
-        Operation::ListWorkers => workers::list(api).await,
+        Operation::ListWorkers => workers::list(api, &caller, query).await,
         Operation::SetWorkerCapacity => workers::set_capacity(api, &caller, &id, request).await,
         Operation::DrainWorker => workers::drain(api, &caller, &id, request).await,
         Operation::ResumeWorker => workers::resume(api, &caller, &id).await,
-        Operation::ListCrons => crons::list(api, query).await,
+        Operation::ListCrons => crons::list(api, &caller, query).await,
         Operation::PutCron => crons::put(api, &caller, request).await,
-        Operation::GetCron => crons::get(api, &id).await,
+        Operation::GetCron => crons::get(api, &caller, &id).await,
         Operation::DeleteCron => crons::delete(api, &caller, &id).await,
         Operation::PauseCron => crons::pause(api, &caller, &id).await,
         Operation::ResumeCron => crons::resume(api, &caller, &id).await,
         Operation::RunCron => crons::run(api, &caller, &id).await,
-        Operation::GetCronHistory => crons::history(api, &id).await,
-        Operation::PreviewSchedule => crons::preview(api, query).await,
-        Operation::ListActions => actions::list(api, query).await,
-        Operation::GetAction => actions::get(api, &id).await,
-        Operation::ListActionConfigs => action_configs::list(api, query).await,
+        Operation::GetCronHistory => crons::history(api, &caller, &id).await,
+        Operation::PreviewSchedule => crons::preview(api, &caller, query).await,
+        Operation::ListActions => actions::list(api, &caller, query).await,
+        Operation::GetAction => actions::get(api, &caller, &id).await,
+        Operation::ListActionConfigs => action_configs::list(api, &caller, query).await,
         Operation::PutActionConfig => action_configs::put(api, &caller, request).await,
-        Operation::GetActionConfig => action_configs::get(api, &id).await,
+        Operation::GetActionConfig => action_configs::get(api, &caller, &id).await,
         Operation::DeleteActionConfig => action_configs::delete(api, &caller, &id).await,
-        Operation::GetSettings => settings::get(api).await,
+        Operation::GetSettings => settings::get(api, &caller).await,
         Operation::ChangeSettings => settings::change(api, &caller, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
         Operation::Backup => cluster::backup(api, &caller).await,
@@ -124,7 +124,7 @@ async fn operate(
         Operation::RemoveReplica => cluster::remove(api, &caller, &id).await,
         Operation::TransferLeader => cluster::lead(api, &caller, &id).await,
         Operation::Watch => watch::get(api, &caller, kind, (query, request.headers())).await,
-        Operation::ListTokens => tokens::list(api).await,
+        Operation::ListTokens => tokens::list(api, &caller).await,
         Operation::CreateToken => tokens::create(api, &caller, request).await,
         Operation::RevokeToken => tokens::revoke(api, &caller, &id).await,
         Operation::ListAudit => audit::list(api, &caller, query).await,
@@ -143,6 +143,11 @@ async fn nothing_here(request: Request) -> Response {
 
 async fn not_allowed(request: Request) -> Response {
     status::response(&ApiError::NotAllowed(shown(request.method().as_str()).to_owned()))
+}
+
+/// All bytes of the answer that says this "no", and ends its connection.
+pub(crate) fn last_answer(error: &ApiError) -> Vec<u8> {
+    status::last_answer(error)
 }
 
 /// The answer to a request that is refused before it reaches the router.

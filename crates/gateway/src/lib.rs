@@ -13,6 +13,7 @@ mod api;
 mod clients;
 mod config;
 mod connection;
+mod connections;
 mod cors;
 mod credentials;
 mod error;

@@ -107,6 +107,13 @@ pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
 /// Default: connections at a time; each takes a file descriptor and some kilobytes.
 pub(crate) const CONNECTIONS_MAX: usize = 4_096;
 
+/// Default: of these one address's, or one IPv6 network's of 64 bits: half, so that none takes all, and
+/// as many as a load balancer before the replica needs for what [`REQUESTS_AT_ONCE`] allows.
+pub(crate) const CONNECTIONS_PER_ADDRESS: NonZeroU32 = nonzero(2_048);
+
+/// Of connections that are refused one in this time is told.
+pub(crate) const REFUSAL_LOG_INTERVAL: Duration = Duration::from_mins(1);
+
 /// Default: requests at a time, of all connections.
 pub(crate) const REQUESTS_MAX: usize = 4_096;
 

@@ -10,12 +10,13 @@ mod process;
 mod requests;
 mod scrape;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use stint_consensus::{Error, Replica};
 use tokio::sync::watch;
 
 use crate::api::stopped;
+use crate::connections::Connections;
 pub(crate) use page::CONTENT_TYPE;
 pub(crate) use requests::{Code, Route};
 
@@ -26,13 +27,14 @@ use requests::Requests;
 pub(crate) struct Metrics {
     replica: Replica,
     pub(crate) requests: Requests,
+    pub(crate) connections: Arc<Connections>,
     /// Only who follows the log and who reads the page take it.
     jobs: Mutex<Jobs>,
 }
 
 impl Metrics {
-    pub(crate) fn new(replica: Replica) -> Self {
-        Self { replica, requests: Requests::default(), jobs: Mutex::default() }
+    pub(crate) fn new(replica: Replica, connections: Arc<Connections>) -> Self {
+        Self { replica, requests: Requests::default(), connections, jobs: Mutex::default() }
     }
 
     /// Counts what happens in the log, until the gateway stops. Runs once.

@@ -24,6 +24,7 @@ use crate::api::{Api, ApiError, Caller, Whence};
 use crate::clients::{Client, Clients, Shares};
 use crate::config::Config;
 use crate::connection::{Activity, InFlight};
+use crate::connections::Connections;
 use crate::cors::Cors;
 use crate::credentials::Credentials;
 use crate::grpc::Deadline;
@@ -79,6 +80,11 @@ impl Outside {
 
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The places for connections.
+    pub(crate) fn connections(&self) -> Arc<Connections> {
+        Arc::clone(&self.api.metrics.connections)
     }
 
     /// The answer to a request. There always is one.

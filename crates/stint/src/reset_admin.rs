@@ -111,19 +111,18 @@ pub(crate) async fn carry_out(
 async fn was_brought(replica: &Replica, id: TokenId) -> Result<bool, Error> {
     let id = id.to_string();
     // Nobody asked for it, by name.
-    let filter = AuditFilter { user: Some(String::new()), since: None };
-    let mut start = 0;
+    let mut filter = AuditFilter { user: Some(String::new()), ..AuditFilter::default() };
     loop {
-        let page = replica.audit(&filter, start, AUDIT_PAGE).await?;
-        let mut records = page.iter();
+        let page = replica.audit(&filter, 0, AUDIT_PAGE).await?;
+        let mut records = page.records.iter();
         if records.any(|record| {
             record.operation == OPERATION && record.object == id && record.refusal.is_none()
         }) {
             return Ok(true);
         }
-        if page.len() < AUDIT_PAGE {
+        if page.rest.is_none() {
             return Ok(false);
         }
-        start += page.len();
+        filter.before = page.rest;
     }
 }

@@ -21,7 +21,8 @@ const INADEQUATE_SECURITY: u8 = 12;
 
 /// What HTTP/1.1 is answered: an error in the shape of the API.
 fn http1() -> Vec<u8> {
-    let body = format!(r#"{{"errors":[{{"code":"TLS_REQUIRED","message":"{MESSAGE}"}}]}}"#);
+    let body =
+        format!(r#"{{"errors":[{{"code":"TLS_REQUIRED","message":"{MESSAGE}","detail":null}}]}}"#);
     let length = body.len();
     let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json; charset=utf-8\r\n";
     format!("{head}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}").into_bytes()
@@ -67,4 +68,22 @@ async fn is_http2(stream: &TcpStream) -> bool {
     let mut start = [0; 3];
     // The three bytes are sent together; if they are not, HTTP/1.1 is as good an answer.
     stream.peek(&mut start).await.is_ok_and(|_| &start == b"PRI")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_answered_by_an_error_in_the_shape_of_the_api() {
+        let answer = String::from_utf8(http1()).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
+        let expected = concat!(
+            r#"{"errors":[{"code":"TLS_REQUIRED","message":"this port speaks TLS only: "#,
+            r#"use https:// instead of http://","detail":null}]}"#
+        );
+        assert_eq!(body, expected);
+    }
 }

@@ -22,9 +22,11 @@ impl Api {
     /// All action configs of actions behind this name, in their order.
     pub(crate) async fn list_action_configs(
         &self,
+        caller: &Caller,
         after: &str,
     ) -> Result<Vec<Arc<ActionConfig>>, ApiError> {
         self.barrier().await?;
+        let _turn = self.turn_to_page(caller).await?;
         Ok(self.replica.with_state(|state| {
             state
                 .action_configs()
@@ -37,8 +39,10 @@ impl Api {
     /// The config of an action.
     pub(crate) async fn get_action_config(
         &self,
+        caller: &Caller,
         action: &str,
     ) -> Result<Arc<ActionConfig>, ApiError> {
+        let _turn = self.turn_to_call(caller).await?;
         self.barrier().await?;
         let found = self.replica.with_state(|state| state.action_config(action).map(Arc::clone));
         found.ok_or_else(|| ApiError::NoSuchActionConfig(shown_action(action).to_owned()))

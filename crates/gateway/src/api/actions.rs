@@ -7,7 +7,7 @@ use stint_core::{
     ActionOffer, BUILT_IN_ACTIONS, JobSpec, Span, State, WorkerId, WorkerStatus, limits,
 };
 
-use super::{Api, ApiError};
+use super::{Api, ApiError, Caller};
 use crate::limits::PATTERN_PROGRAM_BYTES_MAX;
 use crate::parse::shown_action;
 
@@ -42,8 +42,13 @@ impl ActionView {
 
 impl Api {
     /// All actions behind this name that any worker offers or offered last, in the order of their names.
-    pub(crate) async fn list_actions(&self, after: &str) -> Result<Vec<ActionView>, ApiError> {
+    pub(crate) async fn list_actions(
+        &self,
+        caller: &Caller,
+        after: &str,
+    ) -> Result<Vec<ActionView>, ApiError> {
         self.barrier().await?;
+        let _turn = self.turn_to_page(caller).await?;
         Ok(self.replica.with_state(|state| {
             let workers = state.workers();
             let names: BTreeSet<_> = workers
@@ -55,7 +60,12 @@ impl Api {
     }
 
     /// One action.
-    pub(crate) async fn get_action(&self, name: &str) -> Result<ActionView, ApiError> {
+    pub(crate) async fn get_action(
+        &self,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<ActionView, ApiError> {
+        let _turn = self.turn_to_call(caller).await?;
         self.barrier().await?;
         let found = self.replica.with_state(|state| ActionView::of(state, name));
         let none = || format!("action \"{}\": no worker offers it", shown_action(name));

@@ -1,11 +1,12 @@
 //! Who changed what.
 
-use stint_consensus::{AuditFilter, AuditRecord};
+use stint_consensus::{AuditFilter, AuditPage, AuditRecord};
 use stint_core::{Command, Refusal, Reply, Timestamp};
 
 use super::jobs::page_limit;
 use super::{Api, ApiError, Caller};
 use crate::limits;
+use crate::parse::quoted;
 
 /// The result of a change that was carried out.
 const CARRIED_OUT: &str = "OK";
@@ -17,6 +18,8 @@ pub(crate) struct AuditQuery {
     pub(crate) user: Option<String>,
     /// Only what was changed then or later.
     pub(crate) since: Option<Timestamp>,
+    /// Where an earlier answer says to go on; empty is the beginning.
+    pub(crate) after: String,
     /// So many are left out first.
     pub(crate) start: u64,
     /// How many are shown, as in a list of jobs.
@@ -29,14 +32,18 @@ impl Api {
         &self,
         caller: &Caller,
         query: AuditQuery,
-    ) -> Result<Vec<AuditRecord>, ApiError> {
+    ) -> Result<AuditPage, ApiError> {
         if query.start > limits::START_MAX {
             let expected = format!("an integer of at most {}", limits::START_MAX);
             return Err(ApiError::field("start", expected, query.start.to_string()));
         }
         let start = usize::try_from(query.start).unwrap_or(usize::MAX);
         let limit = page_limit(query.limit);
-        let filter = AuditFilter { user: query.user, since: query.since };
+        let before = Some(query.after.as_str()).filter(|after| !after.is_empty());
+        let wrong =
+            |after| ApiError::field("after", "the `next` of an earlier answer", quoted(after));
+        let before = before.map(|after| after.parse().map_err(|_| wrong(after))).transpose()?;
+        let filter = AuditFilter { user: query.user, since: query.since, before };
         let _turn = self.turn_to_page(caller).await?;
         let found = self.replica.audit(&filter, start, limit).await;
         found.map_err(ApiError::of_read)

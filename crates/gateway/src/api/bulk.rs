@@ -146,8 +146,10 @@ impl Api {
         let filter = Filter { created_up_to: Some(cursor.up_to), ..filter };
         loop {
             let list = List { filter: filter.clone(), from: cursor.from, limit: BULK_MAX };
-            let page = self.replica.list_jobs(&list).await;
-            let (jobs, rest) = page.map_err(ApiError::of_read)?;
+            let (jobs, rest) = {
+                let _turn = self.turn_to_page(caller).await?;
+                self.replica.list_jobs(&list).await.map_err(ApiError::of_read)?
+            };
             let jobs = jobs.into_iter().filter(|job| operation.concerns(job));
             let jobs: Vec<_> = jobs.collect();
             let mut step = view.clone();

@@ -105,15 +105,25 @@ impl<'a> From<&'a NewCron> for CronView<'a> {
 
 impl Api {
     /// All crons of actions behind this name, in their order.
-    pub(crate) async fn list_crons(&self, after: &str) -> Result<Vec<Arc<Cron>>, ApiError> {
+    pub(crate) async fn list_crons(
+        &self,
+        caller: &Caller,
+        after: &str,
+    ) -> Result<Vec<Arc<Cron>>, ApiError> {
         self.barrier().await?;
+        let _turn = self.turn_to_page(caller).await?;
         Ok(self.replica.with_state(|state| {
             state.crons().filter(|cron| *cron.spec.action > *after).map(Arc::clone).collect()
         }))
     }
 
     /// The cron of an action.
-    pub(crate) async fn get_cron(&self, action: &str) -> Result<Arc<Cron>, ApiError> {
+    pub(crate) async fn get_cron(
+        &self,
+        caller: &Caller,
+        action: &str,
+    ) -> Result<Arc<Cron>, ApiError> {
+        let _turn = self.turn_to_call(caller).await?;
         self.barrier().await?;
         let found = self.replica.with_state(|state| state.cron(action).map(Arc::clone));
         found.ok_or_else(|| ApiError::NoSuchCron(shown_action(action).to_owned()))
@@ -187,7 +197,11 @@ impl Api {
     }
 
     /// The next ticks of a cron or a schedule: when its jobs are due, the soonest first.
-    pub(crate) async fn preview(&self, query: PreviewQuery) -> Result<Vec<Timestamp>, ApiError> {
+    pub(crate) async fn preview(
+        &self,
+        caller: &Caller,
+        query: PreviewQuery,
+    ) -> Result<Vec<Timestamp>, ApiError> {
         let PreviewQuery { action, schedule, time_zone, count } = query;
         let max = limits::PREVIEW_MAX;
         let count = count.unwrap_or(limits::PREVIEW_DEFAULT);
@@ -198,7 +212,7 @@ impl Api {
         let now = self.replica.now();
         let (schedule, anchor, first, policy) = match (action.is_empty(), schedule.is_empty()) {
             (false, true) => {
-                let cron = self.get_cron(&action).await?;
+                let cron = self.get_cron(caller, &action).await?;
                 let schedule = Schedule::parse(&cron.schedule, cron.time_zone.as_deref())?;
                 let passed = |tick: &Timestamp| *tick <= now;
                 let first = match cron.next_run.filter(passed) {
@@ -223,6 +237,7 @@ impl Api {
             None => tick,
         };
         let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let _turn = self.turn_to_page(caller).await?;
         Ok(std::iter::successors(first, next).take(count).map(due).collect())
     }
 

@@ -7,10 +7,16 @@ use super::{Api, ApiError, Caller};
 use crate::parse::shown_action;
 
 impl Api {
-    /// The queues of all actions that are known, in the order of their names.
-    pub(crate) async fn list_queues(&self) -> Result<Vec<QueueStatus>, ApiError> {
+    /// The queues of all actions behind this name that are known, in the order of their names.
+    pub(crate) async fn list_queues(
+        &self,
+        caller: &Caller,
+        after: &str,
+    ) -> Result<Vec<QueueStatus>, ApiError> {
         self.barrier().await?;
-        Ok(self.replica.with_state(stint_core::State::queues))
+        let _turn = self.turn_to_page(caller).await?;
+        let queues = self.replica.with_state(stint_core::State::queues);
+        Ok(queues.into_iter().filter(|queue| *queue.action > *after).collect())
     }
 
     /// Has no job of the action claimed for now. Asking again says anew who and why.
@@ -32,7 +38,7 @@ impl Api {
         caller: &Caller,
         action: &str,
     ) -> Result<QueueStatus, ApiError> {
-        let queues = self.list_queues().await?;
+        let queues = self.list_queues(caller, "").await?;
         if !queues.iter().any(|queue| queue.action == action) {
             let shown = shown_action(action);
             let message = format!("action \"{shown}\": it is unknown, and so is its queue");

@@ -23,7 +23,8 @@ pub(crate) struct SettingsForm {
 
 impl Api {
     /// The settings of the cluster.
-    pub(crate) async fn settings(&self) -> Result<Settings, ApiError> {
+    pub(crate) async fn settings(&self, caller: &Caller) -> Result<Settings, ApiError> {
+        let _turn = self.turn_to_call(caller).await?;
         self.barrier().await?;
         Ok(self.replica.with_state(|state| state.settings().clone()))
     }

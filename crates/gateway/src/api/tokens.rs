@@ -23,8 +23,9 @@ pub(crate) struct TokenRequest {
 
 impl Api {
     /// All tokens, expired ones too, in the order of their creation.
-    pub(crate) async fn list_tokens(&self) -> Result<Vec<Arc<Token>>, ApiError> {
+    pub(crate) async fn list_tokens(&self, caller: &Caller) -> Result<Vec<Arc<Token>>, ApiError> {
         self.barrier().await?;
+        let _turn = self.turn_to_page(caller).await?;
         let mut tokens: Vec<_> =
             self.replica.with_state(|state| state.tokens().map(Arc::clone).collect());
         tokens.sort_by_key(|token| (token.created_at, token.id));

@@ -8,10 +8,19 @@ use super::jobs::{at_most, bytes_of, done};
 use super::{Api, ApiError, Caller};
 
 impl Api {
-    /// All workers that the cluster remembers, in the order of their ids.
-    pub(crate) async fn list_workers(&self) -> Result<Vec<Arc<Worker>>, ApiError> {
+    /// All workers behind this id that the cluster remembers, in the order of their ids.
+    pub(crate) async fn list_workers(
+        &self,
+        caller: &Caller,
+        after: &str,
+    ) -> Result<Vec<Arc<Worker>>, ApiError> {
         self.barrier().await?;
-        Ok(self.replica.with_state(|state| state.workers().map(Arc::clone).collect()))
+        let _turn = self.turn_to_page(caller).await?;
+        // Ids are of one length, so their texts are in their order.
+        let is_behind = |worker: &&Arc<Worker>| after.is_empty() || *worker.id.to_string() > *after;
+        Ok(self
+            .replica
+            .with_state(|state| state.workers().filter(is_behind).map(Arc::clone).collect()))
     }
 
     /// Changes what a worker has; it stays so when the worker starts anew.

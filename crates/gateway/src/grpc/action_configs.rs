@@ -17,7 +17,8 @@ impl ActionConfigs for Service {
         &self,
         request: Request<v0::ListActionConfigsRequest>,
     ) -> Result<Response<v0::ListActionConfigsResponse>, Status> {
-        let configs = self.0.list_action_configs(&request.get_ref().after).await?;
+        let configs =
+            self.0.list_action_configs(&caller(&request)?, &request.get_ref().after).await?;
         let configs = configs.iter().map(|config| shape::action_config(config));
         let (action_configs, next) = shape::part(configs, |config| &config.action);
         Ok(Response::new(v0::ListActionConfigsResponse { action_configs, next }))
@@ -39,7 +40,8 @@ impl ActionConfigs for Service {
         &self,
         request: Request<v0::GetActionConfigRequest>,
     ) -> Result<Response<v0::ActionConfig>, Status> {
-        let config = self.0.get_action_config(&request.get_ref().action).await?;
+        let config =
+            self.0.get_action_config(&caller(&request)?, &request.get_ref().action).await?;
         Ok(Response::new(shape::action_config(&config)))
     }
 

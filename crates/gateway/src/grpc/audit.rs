@@ -18,15 +18,17 @@ impl Audit for Service {
         request: Request<v0::ListAuditRequest>,
     ) -> Result<Response<v0::ListAuditResponse>, Status> {
         let caller = caller(&request)?;
-        let v0::ListAuditRequest { start, limit, user, since } = request.into_inner();
+        let v0::ListAuditRequest { start, limit, user, since, after } = request.into_inner();
         let query = AuditQuery {
             user: Some(user).filter(|user| !user.is_empty()),
-            since: since.map(|at| shape::instant("since", at)).transpose()?,
+            since: shape::instant("since", since)?,
+            after,
             start: u64::from(start),
             limit: limit.map(u64::from),
         };
-        let records = self.0.list_audit(&caller, query).await?;
-        let records = records.into_iter().map(shape::audit).collect();
-        Ok(Response::new(v0::ListAuditResponse { records }))
+        let page = self.0.list_audit(&caller, query).await?;
+        let records = page.records.into_iter().map(shape::audit).collect();
+        let next = page.rest.map_or_else(String::new, |rest| rest.to_string());
+        Ok(Response::new(v0::ListAuditResponse { records, next }))
     }
 }

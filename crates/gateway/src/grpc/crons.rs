@@ -17,7 +17,7 @@ impl Crons for Service {
         &self,
         request: Request<v0::ListCronsRequest>,
     ) -> Result<Response<v0::ListCronsResponse>, Status> {
-        let crons = self.0.list_crons(&request.get_ref().after).await?;
+        let crons = self.0.list_crons(&caller(&request)?, &request.get_ref().after).await?;
         let crons = crons.iter().map(|cron| shape::cron((&**cron).into()));
         let (crons, next) = shape::part(crons, |cron| &cron.action);
         Ok(Response::new(v0::ListCronsResponse { crons, next }))
@@ -36,7 +36,7 @@ impl Crons for Service {
         &self,
         request: Request<v0::GetCronRequest>,
     ) -> Result<Response<v0::Cron>, Status> {
-        let cron = self.0.get_cron(&request.get_ref().action).await?;
+        let cron = self.0.get_cron(&caller(&request)?, &request.get_ref().action).await?;
         Ok(Response::new(shape::cron((&*cron).into())))
     }
 
@@ -80,7 +80,7 @@ impl Crons for Service {
         &self,
         request: Request<v0::GetCronHistoryRequest>,
     ) -> Result<Response<v0::GetCronHistoryResponse>, Status> {
-        let cron = self.0.get_cron(&request.get_ref().action).await?;
+        let cron = self.0.get_cron(&caller(&request)?, &request.get_ref().action).await?;
         let history = cron.history.records.iter().rev().map(shape::tick).collect();
         Ok(Response::new(v0::GetCronHistoryResponse { history }))
     }
@@ -89,10 +89,12 @@ impl Crons for Service {
         &self,
         request: Request<v0::PreviewScheduleRequest>,
     ) -> Result<Response<v0::PreviewScheduleResponse>, Status> {
+        let caller = caller(&request)?;
         let v0::PreviewScheduleRequest { action, schedule, time_zone, count } =
             request.into_inner();
         let query = PreviewQuery { action, schedule, time_zone, count };
-        let ticks = self.0.preview(query).await?.into_iter().map(shape::timestamp).collect();
+        let ticks =
+            self.0.preview(&caller, query).await?.into_iter().map(shape::timestamp).collect();
         Ok(Response::new(v0::PreviewScheduleResponse { ticks }))
     }
 }

@@ -15,11 +15,11 @@ pub(super) struct Service(pub(super) Arc<Api>);
 impl Queues for Service {
     async fn list_queues(
         &self,
-        _request: Request<v0::ListQueuesRequest>,
+        request: Request<v0::ListQueuesRequest>,
     ) -> Result<Response<v0::ListQueuesResponse>, Status> {
-        let queues = self.0.list_queues().await?;
-        let queues = queues.iter().map(shape::queue).collect();
-        Ok(Response::new(v0::ListQueuesResponse { queues }))
+        let queues = self.0.list_queues(&caller(&request)?, &request.get_ref().after).await?;
+        let (queues, next) = shape::part(queues.iter().map(shape::queue), |queue| &queue.action);
+        Ok(Response::new(v0::ListQueuesResponse { queues, next }))
     }
 
     async fn pause_queue(

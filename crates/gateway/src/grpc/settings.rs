@@ -15,9 +15,9 @@ pub(super) struct Service(pub(super) Arc<Api>);
 impl Settings for Service {
     async fn get_settings(
         &self,
-        _request: Request<v0::GetSettingsRequest>,
+        request: Request<v0::GetSettingsRequest>,
     ) -> Result<Response<v0::ClusterSettings>, Status> {
-        Ok(Response::new(shape::settings(&self.0.settings().await?)))
+        Ok(Response::new(shape::settings(&self.0.settings(&caller(&request)?).await?)))
     }
 
     async fn change_settings(

@@ -28,6 +28,9 @@ use crate::parse::{self, shown};
 /// The last second that `google.protobuf.Timestamp` allows: the end of the year 9999.
 const LAST_SECOND: i64 = 253_402_300_799;
 
+/// The beginning of the year 1: the time that nobody set, of clients whose type has no empty value.
+const GO_ZERO: ProtoTimestamp = ProtoTimestamp { seconds: -62_135_596_800, nanos: 0 };
+
 /// What a message takes beside its own bytes where it stands in another: a tag and a length.
 const FIELD_BYTES_MAX: usize = 6;
 
@@ -42,11 +45,11 @@ pub(super) fn submission(request: v0::SubmitJobRequest) -> Result<Submission, Ap
             stop_timeout: parse::timeout("stopTimeout", &request.stop_timeout)?,
         },
         retries: request.retries,
-        scheduled_at: request.scheduled_at.map(|at| instant("scheduledAt", at)).transpose()?,
+        scheduled_at: instant("scheduledAt", request.scheduled_at)?,
         policy: Policy {
             priority: parse::priority(request.priority.map(u64::from))?,
             unique_key: Some(request.unique_key).filter(|key| !key.is_empty()),
-            expires_at: request.expires_at.map(|at| instant("expiresAt", at)).transpose()?,
+            expires_at: instant("expiresAt", request.expires_at)?,
         },
         key: key(&request.idempotency_key)?,
     })
@@ -107,8 +110,12 @@ pub(super) fn capacity(map: Option<v0::CapacityMap>) -> Result<Option<CapacityMa
     amounts.collect::<Result<_, _>>().map(Some)
 }
 
-/// Nanoseconds below a millisecond are cut off.
-pub(super) fn instant(field: &str, at: ProtoTimestamp) -> Result<Timestamp, ApiError> {
+/// Nanoseconds below a millisecond are cut off. What Go makes of a time that nobody set is none.
+pub(super) fn instant(
+    field: &str,
+    at: Option<ProtoTimestamp>,
+) -> Result<Option<Timestamp>, ApiError> {
+    let Some(at) = at.filter(|at| *at != GO_ZERO) else { return Ok(None) };
     let wrong = || {
         let got = format!("{} s and {} ns", at.seconds, at.nanos);
         ApiError::field(field, "a time from 1970 to 9999", got)
@@ -118,7 +125,7 @@ pub(super) fn instant(field: &str, at: ProtoTimestamp) -> Result<Timestamp, ApiE
     if at.seconds > LAST_SECOND || nanos >= 1_000_000_000 {
         return Err(wrong());
     }
-    Ok(Timestamp::from_ms(seconds * 1_000 + nanos / 1_000_000))
+    Ok(Some(Timestamp::from_ms(seconds * 1_000 + nanos / 1_000_000)))
 }
 
 pub(super) fn timestamp(at: Timestamp) -> ProtoTimestamp {
@@ -363,13 +370,17 @@ pub(super) fn cluster(status: ClusterStatus) -> v0::GetClusterStatusResponse {
 
 #[cfg(test)]
 mod tests {
+    use stint_core::limits as core;
+
     use super::*;
 
     #[test]
     fn instants_are_read_from_1970_to_9999() {
-        let at = |seconds, nanos| instant("at", ProtoTimestamp { seconds, nanos });
-        assert_eq!(at(1_487_293_787, 771_999_999), Ok(Timestamp::from_ms(1_487_293_787_771)));
-        assert_eq!(at(LAST_SECOND, 0), Ok(Timestamp::from_ms(253_402_300_799_000)));
+        let at = |seconds, nanos| instant("at", Some(ProtoTimestamp { seconds, nanos }));
+        assert_eq!(at(1_487_293_787, 771_999_999), Ok(Some(Timestamp::from_ms(1_487_293_787_771))));
+        assert_eq!(at(LAST_SECOND, 0), Ok(Some(Timestamp::from_ms(253_402_300_799_000))));
+        assert_eq!(at(GO_ZERO.seconds, 0), Ok(None));
+        assert_eq!(instant("at", None), Ok(None));
         for (seconds, nanos) in [
             (-1, 0),
             (0, -1),
@@ -386,9 +397,41 @@ mod tests {
     fn an_instant_comes_back_as_it_went() {
         for ms in [0, 1_487_293_787_771, 253_402_300_799_999] {
             let at = Timestamp::from_ms(ms);
-            assert_eq!(instant("at", timestamp(at)), Ok(at));
+            assert_eq!(instant("at", Some(timestamp(at))), Ok(Some(at)));
         }
         assert_eq!(timestamp(Timestamp::from_ms(u64::MAX)).seconds, LAST_SECOND);
+    }
+
+    #[test]
+    fn lists_that_are_not_cut_off_fit_into_one_message_at_their_largest() {
+        let text = |bytes: usize| "x".repeat(bytes);
+        let token = v0::Token {
+            id: text(36),
+            user: text(core::NAME_BYTES_MAX),
+            role: text(8),
+            created_at: Some(ProtoTimestamp { seconds: LAST_SECOND, nanos: 999_999_999 }),
+            expires_at: Some(ProtoTimestamp { seconds: LAST_SECOND, nanos: 999_999_999 }),
+            description: text(core::DESCRIPTION_BYTES_MAX),
+        };
+        let attempt = v0::Attempt {
+            number: u32::MAX,
+            worker_id: text(12),
+            lease: u64::MAX,
+            started_at: token.created_at,
+            ended_at: token.created_at,
+            end: text(32),
+            exit_code: Some(-1),
+            signal: Some(-1),
+            reason: text(2 * core::REASON_BYTES_MAX),
+        };
+        let tokens = core::TOKENS_MAX + core::TOKENS_RESERVED;
+        let attempts = usize::try_from(core::ATTEMPTS_MAX).unwrap();
+        for bytes in [
+            (token.encoded_len() + FIELD_BYTES_MAX) * tokens,
+            (attempt.encoded_len() + FIELD_BYTES_MAX) * attempts,
+        ] {
+            assert!(bytes <= limits::GRPC_LIST_BYTES_MAX, "{bytes}");
+        }
     }
 
     #[test]

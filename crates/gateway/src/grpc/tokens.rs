@@ -16,9 +16,9 @@ pub(super) struct Service(pub(super) Arc<Api>);
 impl Tokens for Service {
     async fn list_tokens(
         &self,
-        _request: Request<v0::ListTokensRequest>,
+        request: Request<v0::ListTokensRequest>,
     ) -> Result<Response<v0::ListTokensResponse>, Status> {
-        let tokens = self.0.list_tokens().await?;
+        let tokens = self.0.list_tokens(&caller(&request)?).await?;
         let tokens = tokens.iter().map(|token| shape::token(token)).collect();
         Ok(Response::new(v0::ListTokensResponse { tokens }))
     }

@@ -16,11 +16,12 @@ pub(super) struct Service(pub(super) Arc<Api>);
 impl Workers for Service {
     async fn list_workers(
         &self,
-        _request: Request<v0::ListWorkersRequest>,
+        request: Request<v0::ListWorkersRequest>,
     ) -> Result<Response<v0::ListWorkersResponse>, Status> {
-        let workers = self.0.list_workers().await?;
-        let workers = workers.iter().map(|worker| shape::worker(worker)).collect();
-        Ok(Response::new(v0::ListWorkersResponse { workers }))
+        let workers = self.0.list_workers(&caller(&request)?, &request.get_ref().after).await?;
+        let workers = workers.iter().map(|worker| shape::worker(worker));
+        let (workers, next) = shape::part(workers, |worker| &worker.id);
+        Ok(Response::new(v0::ListWorkersResponse { workers, next }))
     }
 
     async fn set_worker_capacity(

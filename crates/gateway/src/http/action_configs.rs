@@ -9,8 +9,8 @@ use super::shape::{self, Fields};
 use super::{answer, body, list};
 use crate::api::{Api, ApiError, Caller};
 
-pub(super) async fn list(api: &Api, query: &str) -> Result<Response, ApiError> {
-    let configs = api.list_action_configs(Query::parse(query)?.text("after")).await?;
+pub(super) async fn list(api: &Api, caller: &Caller, query: &str) -> Result<Response, ApiError> {
+    let configs = api.list_action_configs(caller, Query::parse(query)?.text("after")).await?;
     let configs = list::body("actionConfigs", configs, |piece, config| {
         serde_json::to_writer(piece, &shape::ActionConfig::of(config))
     });
@@ -28,8 +28,8 @@ pub(super) async fn put(
     Ok(answer::json(StatusCode::ACCEPTED, &shape::ActionConfig::of(&config)))
 }
 
-pub(super) async fn get(api: &Api, action: &str) -> Result<Response, ApiError> {
-    let config = api.get_action_config(action).await?;
+pub(super) async fn get(api: &Api, caller: &Caller, action: &str) -> Result<Response, ApiError> {
+    let config = api.get_action_config(caller, action).await?;
     Ok(answer::json(StatusCode::OK, &shape::ActionConfig::of(&config)))
 }
 

@@ -5,7 +5,8 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+/// What JSON is called.
+pub(super) const JSON: &str = "application/json; charset=utf-8";
 
 /// An answer with a value.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
@@ -18,7 +19,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
 pub(super) fn json_bytes(status: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
     response
 }
 

@@ -12,6 +12,7 @@ pub(super) async fn list(api: &Api, caller: &Caller, query: &str) -> Result<Resp
     let user = Some(query.text("user")).filter(|user| !user.is_empty()).map(str::to_owned);
     let (start, limit) = (query.number("start")?.unwrap_or(0), query.number("limit")?);
     let since = time::parse("since", query.text("since"))?;
-    let records = api.list_audit(caller, AuditQuery { user, since, start, limit }).await?;
-    Ok(answer::json(StatusCode::OK, &shape::Audit::of(&records)))
+    let after = query.text("after").to_owned();
+    let page = api.list_audit(caller, AuditQuery { user, since, after, start, limit }).await?;
+    Ok(answer::json(StatusCode::OK, &shape::Audit::of(&page)))
 }

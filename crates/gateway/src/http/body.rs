@@ -84,8 +84,18 @@ fn refusal(error: &axum::Error) -> ApiError {
     ApiError::InvalidJson(error.to_string())
 }
 
-/// No content type is as good as the right one: old scripts send none.
+/// No content type is as good as the right one: old scripts send none. What is compressed is not read
+/// (RFC 9110, 15.5.16): a megabyte of it could be a gigabyte.
 fn check_kind(headers: &HeaderMap) -> Result<(), ApiError> {
+    let coded = headers.get_all(header::CONTENT_ENCODING).iter().find(|coding| {
+        let coding = coding.as_bytes().trim_ascii();
+        !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
+    });
+    if let Some(coding) = coded {
+        let coding = String::from_utf8_lossy(coding.as_bytes());
+        let kind = format!("in the content encoding {}", quoted(&coding));
+        return Err(ApiError::UnsupportedMediaType(kind));
+    }
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
     let text = String::from_utf8_lossy(value.as_bytes());
     let kind = text.split(';').next().unwrap_or_default().trim();
@@ -100,9 +110,22 @@ mod tests {
     use super::*;
 
     fn kind(value: &str) -> Result<(), ApiError> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, value.parse().unwrap());
-        check_kind(&headers)
+        sent(header::CONTENT_TYPE, value)
+    }
+
+    fn sent(name: header::HeaderName, value: &str) -> Result<(), ApiError> {
+        check_kind(&HeaderMap::from_iter([(name, value.parse().unwrap())]))
+    }
+
+    #[test]
+    fn what_is_compressed_is_of_another_kind() {
+        for coding in ["", "identity", " Identity "] {
+            assert_eq!(sent(header::CONTENT_ENCODING, coding), Ok(()), "{coding}");
+        }
+        for coding in ["gzip", "deflate, identity", "x"] {
+            let refusal = sent(header::CONTENT_ENCODING, coding).unwrap_err();
+            assert_eq!(refusal.code(), "UNSUPPORTED_MEDIA_TYPE", "{coding}");
+        }
     }
 
     #[test]

@@ -9,10 +9,10 @@ use super::shape::{self, Fields};
 use super::{answer, body, list};
 use crate::api::{Api, ApiError, Caller, PreviewQuery};
 
-pub(super) async fn list(api: &Api, query: &str) -> Result<Response, ApiError> {
+pub(super) async fn list(api: &Api, caller: &Caller, query: &str) -> Result<Response, ApiError> {
     let crons = list::body(
         "crons",
-        api.list_crons(Query::parse(query)?.text("after")).await?,
+        api.list_crons(caller, Query::parse(query)?.text("after")).await?,
         |piece, cron| serde_json::to_writer(piece, &shape::Cron::of((&**cron).into())),
     );
     Ok(answer::json_bytes(StatusCode::OK, crons))
@@ -28,8 +28,8 @@ pub(super) async fn put(
     Ok(answer::json(StatusCode::ACCEPTED, &shape::Cron::of((&cron).into())))
 }
 
-pub(super) async fn get(api: &Api, action: &str) -> Result<Response, ApiError> {
-    let cron = api.get_cron(action).await?;
+pub(super) async fn get(api: &Api, caller: &Caller, action: &str) -> Result<Response, ApiError> {
+    let cron = api.get_cron(caller, action).await?;
     Ok(answer::json(StatusCode::OK, &shape::Cron::of((&*cron).into())))
 }
 
@@ -53,12 +53,16 @@ pub(super) async fn run(api: &Api, caller: &Caller, action: &str) -> Result<Resp
     Ok(answer::json(StatusCode::ACCEPTED, &shape::Job::of(&view)))
 }
 
-pub(super) async fn history(api: &Api, action: &str) -> Result<Response, ApiError> {
-    let cron = api.get_cron(action).await?;
+pub(super) async fn history(
+    api: &Api,
+    caller: &Caller,
+    action: &str,
+) -> Result<Response, ApiError> {
+    let cron = api.get_cron(caller, action).await?;
     Ok(answer::json(StatusCode::OK, &shape::CronHistory::of(&cron)))
 }
 
-pub(super) async fn preview(api: &Api, query: &str) -> Result<Response, ApiError> {
+pub(super) async fn preview(api: &Api, caller: &Caller, query: &str) -> Result<Response, ApiError> {
     let query = Query::parse(query)?;
     let wanted = PreviewQuery {
         action: query.text("action").to_owned(),
@@ -66,6 +70,6 @@ pub(super) async fn preview(api: &Api, query: &str) -> Result<Response, ApiError
         time_zone: query.text("timeZone").to_owned(),
         count: query.number("n")?,
     };
-    let ticks = api.preview(wanted).await?;
+    let ticks = api.preview(caller, wanted).await?;
     Ok(answer::json(StatusCode::OK, &shape::Preview::of(&ticks)))
 }

@@ -4,13 +4,17 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
 
+use super::query::Query;
 use super::shape::{self, Fields};
-use super::{answer, body};
+use super::{answer, body, list};
 use crate::api::{Api, ApiError, Caller};
 
-pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
-    let queues = api.list_queues().await?;
-    Ok(answer::json(StatusCode::OK, &shape::Queues::of(&queues)))
+pub(super) async fn list(api: &Api, caller: &Caller, query: &str) -> Result<Response, ApiError> {
+    let queues = api.list_queues(caller, Query::parse(query)?.text("after")).await?;
+    let queues = list::body("queues", queues, |piece, queue| {
+        serde_json::to_writer(piece, &shape::Queue::of(queue))
+    });
+    Ok(answer::json_bytes(StatusCode::OK, queues))
 }
 
 pub(super) async fn pause(

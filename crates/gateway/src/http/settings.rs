@@ -8,8 +8,8 @@ use super::shape::{self, Fields};
 use super::{answer, body};
 use crate::api::{Api, ApiError, Caller};
 
-pub(super) async fn get(api: &Api) -> Result<Response, ApiError> {
-    let settings = api.settings().await?;
+pub(super) async fn get(api: &Api, caller: &Caller) -> Result<Response, ApiError> {
+    let settings = api.settings(caller).await?;
     Ok(answer::json(StatusCode::OK, &shape::Settings::of(&settings)))
 }
 

@@ -4,7 +4,7 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use serde::{Serialize, Serializer};
 
-use super::answer;
+use super::answer::{self, JSON};
 use crate::api::ApiError;
 use crate::limits;
 
@@ -69,6 +69,20 @@ impl Serialize for Detail {
 pub(super) fn shape(error: &ApiError) -> impl Serialize {
     let message = error.to_string();
     Errors { errors: [Shape { code: error.code(), message, detail: Detail(error.detail()) }] }
+}
+
+/// All bytes of the answer that says this "no" to who may have no connection.
+pub(super) fn last_answer(error: &ApiError) -> Vec<u8> {
+    let body = serde_json::to_vec(&shape(error))
+        .expect("the shapes of the API have texts for names, and writing to memory does not fail");
+    let head = format!(
+        "HTTP/1.1 {}\r\ncontent-type: {JSON}\r\nretry-after: {}\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n",
+        status(error),
+        limits::RETRY_AFTER.as_secs(),
+        body.len()
+    );
+    [head.into_bytes(), body].concat()
 }
 
 /// The answer that says this "no".

@@ -38,9 +38,12 @@ impl Serialize for Rfc3339 {
     }
 }
 
+/// The time that nobody set, as strictly typed clients in Go send it: their type has no empty value.
+const GO_ZERO: &str = "0001-01-01T00:00:00Z";
+
 /// An instant with any offset; empty is none. Fractions below a millisecond are cut off.
 pub(super) fn parse(field: &str, text: &str) -> Result<Option<Timestamp>, ApiError> {
-    if text.is_empty() {
+    if text.is_empty() || text == GO_ZERO {
         return Ok(None);
     }
     let wrong = || {
@@ -82,6 +85,11 @@ mod tests {
             assert_eq!(parse("t", text), Ok(Some(Timestamp::from_ms(ms))), "{text}");
         }
         assert_eq!(parse("t", ""), Ok(None));
+        assert_eq!(
+            parse("t", "0001-01-01T00:00:00Z"),
+            Ok(None),
+            "what Go's zero time is written as"
+        );
     }
 
     #[test]
@@ -95,6 +103,7 @@ mod tests {
             "1969-12-31T23:59:59.999Z",
             "1970-01-01T00:00:00+00:01",
             "-0001-01-01T00:00:00Z",
+            "0001-01-01T00:00:01Z",
             "99999-01-01T00:00:00Z",
         ] {
             let error = parse("scheduledAt", text).unwrap_err();

@@ -9,8 +9,8 @@ use super::{answer, body};
 use crate::api::{Api, ApiError, Caller};
 use crate::parse;
 
-pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
-    let tokens = api.list_tokens().await?;
+pub(super) async fn list(api: &Api, caller: &Caller) -> Result<Response, ApiError> {
+    let tokens = api.list_tokens(caller).await?;
     Ok(answer::json(StatusCode::OK, &shape::Tokens::of(&tokens)))
 }
 

@@ -4,14 +4,18 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
 
+use super::query::Query;
 use super::shape::{self, Fields};
-use super::{answer, body};
+use super::{answer, body, list};
 use crate::api::{Api, ApiError, Caller};
 use crate::parse;
 
-pub(super) async fn list(api: &Api) -> Result<Response, ApiError> {
-    let workers = api.list_workers().await?;
-    Ok(answer::json(StatusCode::OK, &shape::Workers::of(&workers)))
+pub(super) async fn list(api: &Api, caller: &Caller, query: &str) -> Result<Response, ApiError> {
+    let workers = api.list_workers(caller, Query::parse(query)?.text("after")).await?;
+    let workers = list::body("workers", workers, |piece, worker| {
+        serde_json::to_writer(piece, &shape::Worker::of(worker))
+    });
+    Ok(answer::json_bytes(StatusCode::OK, workers))
 }
 
 pub(super) async fn set_capacity(

@@ -37,7 +37,7 @@ impl Metrics {
         page::text(all)
     }
 
-    fn requests(&self) -> [Family; 2] {
+    fn requests(&self) -> [Family; 4] {
         let counts = self.requests.counts().into_iter().map(|(route, code, count)| {
             (vec![("route", route.to_owned()), ("code", code)], number(count))
         });
@@ -54,6 +54,16 @@ impl Metrics {
                 "stint_request_seconds",
                 "From the head of a request to that of its answer",
                 times,
+            ),
+            Family::gauge(
+                "stint_connections",
+                "Connections of clients that are open",
+                number(self.connections.open()),
+            ),
+            Family::counter(
+                "stint_connections_refused",
+                "Connections that were closed at once, because their address had too many",
+                number(self.connections.refused()),
             ),
         ]
     }

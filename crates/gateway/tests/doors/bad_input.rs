@@ -71,6 +71,10 @@ async fn each_wrong_submission_has_its_code() {
     let answer = house.ask([head.as_bytes(), b"\r\n\r\n{\"action\":\"\xff\"}"].concat()).await;
     assert_eq!(answer.refusal(), (400, "INVALID_JSON".to_owned()));
     assert!(answer.body.contains("not UTF-8"), "{answer:?}");
+    let head = "POST /api/v0/jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 17";
+    let answer =
+        house.ask(format!("{head}\r\nContent-Encoding: gzip\r\n\r\n{{\"action\":\"noop\"}}")).await;
+    assert_eq!(answer.refusal(), (415, "UNSUPPORTED_MEDIA_TYPE".to_owned()));
     assert_eq!(house.get("/api/v0/jobs?limit=0").await.body, r#"{"jobs":[]}"#);
     house.stop().await;
 }

@@ -26,14 +26,14 @@ const SUBMISSION: &[u8] = b"POST /api/v0/jobs HTTP/1.1\r\nHost: x\r\nConnection:
     Content-Length: 16\r\n\r\n{\"action\":\"say\"}";
 
 /// An encrypted house, and those who believe it.
-struct Encrypted {
-    house: House,
+pub(crate) struct Encrypted {
+    pub(crate) house: House,
     connector: TlsConnector,
     _dir: TempDir,
 }
 
 impl Encrypted {
-    async fn start(config: Config) -> Self {
+    pub(crate) async fn start(config: Config) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
@@ -48,7 +48,7 @@ impl Encrypted {
         Self { house, connector, _dir: dir }
     }
 
-    async fn encrypt(&self, stream: TcpStream) -> TlsStream<TcpStream> {
+    pub(crate) async fn encrypt(&self, stream: TcpStream) -> TlsStream<TcpStream> {
         let name = ServerName::try_from("localhost").expect("a name");
         let connected = self.connector.connect(name, stream);
         soon("a handshake", connected).await.expect("a handshake")

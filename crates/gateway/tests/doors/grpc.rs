@@ -74,7 +74,7 @@ async fn a_job_that_came_by_one_door_reads_alike_by_both() {
     let running = v0::ListJobsRequest { running: "T".to_owned(), ..Default::default() };
     assert!(jobs.list_jobs(running).await.expect("a list").into_inner().jobs.is_empty());
     let workers = WorkersClient::new(channel(&house).await)
-        .list_workers(v0::ListWorkersRequest {})
+        .list_workers(v0::ListWorkersRequest::default())
         .await
         .expect("a list");
     assert_eq!(workers.into_inner().workers[0].actions, ["say"]);

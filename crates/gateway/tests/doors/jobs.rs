@@ -76,8 +76,14 @@ async fn what_real_clients_send_is_enough_and_null_is_as_good_as_nothing() {
         r#"{"action":"noop"}"#,
         r#"{"action":"noop","parameters":null,"retries":null,"capacityMap":null,"deadline":null,
             "stopTimeout":null,"scheduledAt":null}"#,
+        // What a client in Go makes of a form in which nobody has set anything.
+        r#"{"action":"noop","parameters":null,"retries":0,"capacityMap":null,"deadline":"",
+            "stopTimeout":"","scheduledAt":"0001-01-01T00:00:00Z"}"#,
     ] {
-        let job = house.post("/api/v0/jobs", body).await.json();
+        let answer = house.post("/api/v0/jobs", body).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        let job = answer.json();
+        assert_eq!(job["scheduledAt"], job["lastUpdated"], "now");
         for (field, expected) in [
             ("workerID", json!("")),
             ("capacityMap", Value::Null),

@@ -4,6 +4,7 @@
 mod access;
 mod action_configs;
 mod bad_input;
+mod connections;
 mod cors;
 mod crons;
 mod crowd;
@@ -15,6 +16,7 @@ mod harness;
 mod idempotency;
 mod jobs;
 mod logs;
+mod pages;
 mod settings;
 mod shutdown;
 mod slow;

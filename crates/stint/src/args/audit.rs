@@ -21,7 +21,7 @@ pub(crate) struct Audit {
     /// How many of the latest are left out first.
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub(crate) start: u32,
-    /// How many are shown at most; 0, and more than a page of the server has, is a page.
+    /// How many are shown at most; 0 is as many as a page of the server has.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     pub(crate) limit: u32,
 }

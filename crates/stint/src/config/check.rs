@@ -192,7 +192,7 @@ fn doors(source: Source<'_>, limits: &file::Limits) -> Result<stint_gateway::Con
             source.wrong(&given.span(), &message)
         })
     };
-    let file::Limits { requests_per_second, requests_at_once } = limits;
+    let file::Limits { requests_per_second, requests_at_once, connections_per_address } = limits;
     Ok(stint_gateway::Config {
         requests_per_second: or(
             "requests_per_second",
@@ -203,6 +203,11 @@ fn doors(source: Source<'_>, limits: &file::Limits) -> Result<stint_gateway::Con
             "requests_at_once",
             requests_at_once.as_ref(),
             default.requests_at_once,
+        )?,
+        connections_per_address: or(
+            "connections_per_address",
+            connections_per_address.as_ref(),
+            default.connections_per_address,
         )?,
         ..default
     })

@@ -109,6 +109,7 @@ pub(super) struct Member {
 pub(super) struct Limits {
     pub(super) requests_per_second: Option<Spanned<u32>>,
     pub(super) requests_at_once: Option<Spanned<u32>>,
+    pub(super) connections_per_address: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

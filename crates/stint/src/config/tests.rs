@@ -118,14 +118,17 @@ fn the_bounds_of_a_client_are_what_is_written_or_the_defaults() {
     let unsaid = parse(GOOD).unwrap().doors;
     assert_eq!(unsaid.requests_per_second, default.requests_per_second);
     assert_eq!(unsaid.requests_at_once, default.requests_at_once);
-    let limits = "[limits]\nrequests_per_second = 7\n\n[raft]";
+    assert_eq!(unsaid.connections_per_address, default.connections_per_address);
+    let limits = "[limits]\nrequests_per_second = 7\nconnections_per_address = 8\n\n[raft]";
     let doors = parse(&GOOD.replacen("[raft]", limits, 1)).unwrap().doors;
     assert_eq!(doors.requests_per_second.get(), 7);
+    assert_eq!(doors.connections_per_address.get(), 8);
     assert_eq!(doors.requests_at_once, default.requests_at_once);
     for (key, value, expected) in [
         ("requests_per_second", "0", "at least 1"),
         ("requests_at_once", "0", "at least 1"),
         ("requests_at_once", "-1", "-1"),
+        ("connections_per_address", "0", "at least 1"),
         ("requests_per_minute", "1", "unknown key \"requests_per_minute\""),
     ] {
         let limits = format!("[limits]\n{key} = {value}\n\n[raft]");

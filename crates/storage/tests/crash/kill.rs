@@ -6,7 +6,7 @@ use stint_storage::{Durable, Store};
 use tempfile::TempDir;
 
 use crate::{
-    run::{Dice, IDENTITY, Victim, rounds},
+    run::{Dice, IDENTITY, Victim, rounds, wanted},
     verify::Acknowledged,
 };
 
@@ -17,7 +17,7 @@ fn what_was_acknowledged_survives_a_kill_at_any_moment() {
     let mut dice = Dice::new(1);
     for round in 1..=rounds(25) {
         let mut victim = Victim::start("write", dir.path(), round);
-        let mut lines = victim.acknowledged(1 + dice.below(80));
+        let mut lines = victim.acknowledged_until(wanted(round), 1 + dice.below(80));
         lines.extend(victim.kill_after(Duration::from_micros(dice.below(10_000))));
         acknowledged.add(&lines);
         acknowledged.verify(dir.path(), &format!("round {round}"));

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::{
     disk::Disk,
-    run::{Dice, Victim, rounds},
+    run::{Dice, Victim, rounds, wanted},
     verify::Acknowledged,
 };
 
@@ -26,7 +26,7 @@ fn what_was_acknowledged_survives_a_power_cut() {
     let mut dice = Dice::new(3);
     for round in 1..=rounds(15) {
         let mut victim = Victim::start("write", &data, round);
-        let mut lines = victim.acknowledged(1 + dice.below(300));
+        let mut lines = victim.acknowledged_until(wanted(round), 1 + dice.below(300));
         // Nobody lives on after a power cut to be told lies: a sync that is under way when the
         // file system is shut down may return success, though its journal is gone.
         victim.stop_after(Duration::from_micros(dice.below(10_000)));

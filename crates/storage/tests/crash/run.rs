@@ -23,6 +23,16 @@ pub(crate) fn rounds(usual: u64) -> u64 {
     env::var(ROUNDS).map_or(usual, |rounds| rounds.parse().unwrap())
 }
 
+/// What a life has to come to before its end may come, if it is one of every fifth: how far the
+/// others get depends on the machine, and output has to be swept and the state's file written anew.
+pub(crate) fn wanted(round: u64) -> &'static str {
+    match round % 5 {
+        1 => "shrunk",
+        3 => "swept",
+        _ => "",
+    }
+}
+
 pub(crate) const IDENTITY: Identity = Identity { replica: 0x0123_4567_89ab, cluster: [7; 16] };
 
 /// Seeded dice (xorshift64*).
@@ -79,6 +89,17 @@ impl Victim {
             if u64::try_from(found.len()).unwrap() >= count {
                 break;
             }
+        }
+        found
+    }
+
+    /// The next acknowledgements: at least `count`, and on until `wanted` has been among them.
+    pub(crate) fn acknowledged_until(&mut self, wanted: &str, count: u64) -> Vec<String> {
+        let mut found = self.acknowledged(count);
+        while !found.iter().any(|line| line.starts_with(wanted)) {
+            let more = self.acknowledged(1);
+            assert!(!more.is_empty(), "the child has ended before it said {wanted}");
+            found.extend(more);
         }
         found
     }

@@ -32,15 +32,13 @@ pub(in crate::grpc) fn selection_of_list(
 }
 
 fn selection(filter: v0::JobFilter) -> Result<Selection, ApiError> {
-    let at =
-        |name: &str, at: Option<prost_types::Timestamp>| at.map(|at| instant(name, at)).transpose();
     Ok(Selection {
-        since: at("since", filter.since)?,
-        until: at("until", filter.until)?,
-        started_since: at("startedSince", filter.started_since)?,
-        started_until: at("startedUntil", filter.started_until)?,
-        ended_since: at("endedSince", filter.ended_since)?,
-        ended_until: at("endedUntil", filter.ended_until)?,
+        since: instant("since", filter.since)?,
+        until: instant("until", filter.until)?,
+        started_since: instant("startedSince", filter.started_since)?,
+        started_until: instant("startedUntil", filter.started_until)?,
+        ended_since: instant("endedSince", filter.ended_since)?,
+        ended_until: instant("endedUntil", filter.ended_until)?,
         action: filter.action,
         worker: filter.worker,
         running: filter.running,

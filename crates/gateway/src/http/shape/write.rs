@@ -19,7 +19,7 @@ use stint_core::{
 
 pub(in crate::http) use action::Action;
 pub(in crate::http) use configuration::{ActionConfig, Cron, CronHistory, Preview, Settings, Tick};
-pub(in crate::http) use policies::{Bulk, Queue, Queues};
+pub(in crate::http) use policies::{Bulk, Queue};
 
 use self::wait::WaitDetail;
 use super::super::time::Rfc3339;
@@ -200,11 +200,14 @@ impl<'a> Attempt<'a> {
 #[derive(Serialize)]
 pub(in crate::http) struct Audit<'a> {
     records: Vec<AuditRecord<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Text<u64>>,
 }
 
 impl<'a> Audit<'a> {
-    pub(in crate::http) fn of(records: &'a [stint_consensus::AuditRecord]) -> Self {
-        Self { records: records.iter().map(AuditRecord::of).collect() }
+    pub(in crate::http) fn of(page: &'a stint_consensus::AuditPage) -> Self {
+        let records = page.records.iter().map(AuditRecord::of).collect();
+        Self { records, next: page.rest.map(Text) }
     }
 }
 
@@ -306,19 +309,8 @@ impl<'a> Token<'a> {
 }
 
 #[derive(Serialize)]
-pub(in crate::http) struct Workers<'a> {
-    workers: Vec<Worker<'a>>,
-}
-
-impl<'a> Workers<'a> {
-    pub(in crate::http) fn of(workers: &'a [Arc<stint_core::Worker>]) -> Self {
-        Self { workers: workers.iter().map(|worker| Worker::of(worker)).collect() }
-    }
-}
-
-#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Worker<'a> {
+pub(in crate::http) struct Worker<'a> {
     id: Text<WorkerId>,
     status: &'static str,
     capacity_map: Amounts<'a>,
@@ -333,7 +325,7 @@ pub(super) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn of(worker: &'a stint_core::Worker) -> Self {
+    pub(in crate::http) fn of(worker: &'a stint_core::Worker) -> Self {
         Self {
             id: Text(worker.id),
             status: worker.status.name(),

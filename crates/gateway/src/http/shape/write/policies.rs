@@ -8,17 +8,6 @@ use crate::api::BulkView;
 use crate::http::time::Rfc3339;
 
 #[derive(Serialize)]
-pub(in crate::http) struct Queues<'a> {
-    queues: Vec<Queue<'a>>,
-}
-
-impl<'a> Queues<'a> {
-    pub(in crate::http) fn of(queues: &'a [QueueStatus]) -> Self {
-        Self { queues: queues.iter().map(Queue::of).collect() }
-    }
-}
-
-#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::http) struct Queue<'a> {
     action: &'a str,

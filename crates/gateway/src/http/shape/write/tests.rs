@@ -147,11 +147,6 @@ fn every_end_of_an_attempt_has_its_words() {
 }
 
 #[test]
-fn lists_are_never_null() {
-    assert_eq!(serde_json::to_string(&Workers::of(&[])).unwrap(), r#"{"workers":[]}"#);
-}
-
-#[test]
 fn a_line_says_where_it_came_from() {
     for (stream, source) in
         [(Stream::Out, "stdout"), (Stream::Err, "stderr"), (Stream::Note, "stint")]
