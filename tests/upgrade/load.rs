@@ -9,7 +9,7 @@ use stint_client::{Client, LogRange, WatchRange, v0};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
-use crate::harness::Cluster;
+use crate::harness::{Cluster, wait_for};
 
 /// How long a client waits before its next job.
 const PACE: Duration = Duration::from_millis(20);
@@ -71,6 +71,16 @@ impl Load {
         Self { runtime, seen, is_over, clients, client, began: Instant::now() }
     }
 
+    /// Waits until so many more jobs were accepted.
+    pub(super) fn wait_for_more(&self, count: usize) {
+        let accepted = || self.seen.lock().unwrap_or_else(PoisonError::into_inner).accepted.len();
+        let before = accepted();
+        wait_for("more jobs to be accepted", || {
+            let found = accepted() - before;
+            if found >= count { Ok(()) } else { Err(found) }
+        });
+    }
+
     /// Ends it, and makes sure that everything that was accepted has ended once and well, and that
     /// nobody saw an error.
     pub(super) fn end(self) -> Figures {
@@ -122,7 +132,7 @@ async fn all_are_done(client: &Client, seen: &Seen) {
     client.pause_cron("tick").await.expect("an answer");
     let ticks = client.cron_history("tick").await.expect("a history");
     let is_bad = |tick: &&v0::CronTick| !tick.skip_reason.is_empty();
-    assert!(ticks.len() > 3 && !ticks.iter().any(|tick| is_bad(&tick)), "{ticks:#?}");
+    assert!(ticks.len() > 1 && !ticks.iter().any(|tick| is_bad(&tick)), "{ticks:#?}");
     for tick in ticks {
         let job =
             client.wait_job(&tick.job_id, Some(Duration::from_secs(60))).await.expect("a job");
