@@ -38,7 +38,8 @@ use exit::Exit;
 use tikv_jemallocator::Jemalloc;
 
 /// A replica allocates on many threads for months: this one gives freed pages back to the system
-/// while it is idle, so that memory follows what is in use and not the busiest minute.
+/// while it is idle, so that memory follows what is in use and not the busiest minute. How soon, and
+/// how many arenas it has, says `allocator.c`.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
