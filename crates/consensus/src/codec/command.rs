@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use prost::Message as _;
 use stint_core::{
-    Bulk, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, Level, NewJob,
-    Offer, Parent, Registration, Retention, Span, Timestamp,
+    Bulk, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, LeaseId,
+    Level, NewJob, Offer, Parent, Registration, Retention, Span, Timestamp, TokenHash, WorkerId,
 };
 use stint_proto::log::v1 as pb;
 use stint_proto::log::v1::proposal::Command as Wire;
@@ -32,10 +32,7 @@ pub(crate) fn encode_command(command: &Command) -> Bytes {
 
 /// The level that a replica has to know to have this command in its log.
 fn needed_to_keep(command: &Command) -> Level {
-    match command {
-        Command::RaiseLevel { to } => *to,
-        other => other.needs_level(),
-    }
+    if let Command::RaiseLevel { to } = command { *to } else { command.needs_level() }
 }
 
 /// The level that a replica has to know to have this entry in its log, of which it reads no more.
@@ -120,13 +117,9 @@ fn to_wire(command: &Command) -> Wire {
                 lines: lines.iter().map(line).collect(),
             })
         }
-        Command::GiveToken { worker, epoch, job, lease, hash } => Wire::GiveToken(pb::GiveToken {
-            worker: worker.get(),
-            epoch: epoch.0,
-            job: job_bytes(*job),
-            lease: lease.0,
-            hash: hash.0.to_vec(),
-        }),
+        Command::GiveToken { worker, epoch, job, lease, hash } => {
+            give_token((*worker, *epoch), (*job, *lease), *hash)
+        }
         Command::Finish { worker, epoch, runs } => Wire::Finish(pb::Finish {
             worker: worker.get(),
             epoch: epoch.0,
@@ -200,13 +193,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
             max: claim.max,
         },
         Wire::AppendLines(append) => append_lines_of(append)?,
-        Wire::GiveToken(given) => Command::GiveToken {
-            worker: worker_id(given.worker)?,
-            epoch: Epoch(given.epoch),
-            job: job_id(&given.job)?,
-            lease: lease(given.lease),
-            hash: hash_of(&given.hash)?,
-        },
+        Wire::GiveToken(given) => give_token_of(&given)?,
         Wire::Finish(finish) => Command::Finish {
             worker: worker_id(finish.worker)?,
             epoch: Epoch(finish.epoch),
@@ -301,6 +288,30 @@ fn append_lines_of(append: pb::AppendLines) -> Decoded<Command> {
         lease: lease(append.lease),
         first: append.first,
         lines: append.lines.into_iter().map(line_of).collect::<Decoded<_>>()?,
+    })
+}
+
+fn give_token(
+    (worker, epoch): (WorkerId, Epoch),
+    (job, lease): (JobId, LeaseId),
+    hash: TokenHash,
+) -> Wire {
+    Wire::GiveToken(pb::GiveToken {
+        worker: worker.get(),
+        epoch: epoch.0,
+        job: job_bytes(job),
+        lease: lease.0,
+        hash: hash.0.to_vec(),
+    })
+}
+
+fn give_token_of(given: &pb::GiveToken) -> Decoded<Command> {
+    Ok(Command::GiveToken {
+        worker: worker_id(given.worker)?,
+        epoch: Epoch(given.epoch),
+        job: job_id(&given.job)?,
+        lease: lease(given.lease),
+        hash: hash_of(&given.hash)?,
     })
 }
 
