@@ -94,6 +94,18 @@ impl Clock {
         self.now()
     }
 
+    /// By how many milliseconds the wall clocks of others, and that of `own`, are ahead of the
+    /// cluster's time, where that is more than what is tolerated; as they were when last heard of.
+    pub(crate) fn astray(&self, own: u64) -> BTreeMap<u64, i64> {
+        let here = offset_of(wall_clock(), self.started.elapsed());
+        let known = self.known();
+        let Some(agreed) = known.agreed else { return BTreeMap::new() };
+        let all = known.peers.iter().map(|(id, offset)| (*id, *offset)).chain([(own, here)]);
+        all.map(|(id, offset)| (id, offset.saturating_sub(agreed)))
+            .filter(|(_, ahead)| ahead.unsigned_abs() > tolerance())
+            .collect()
+    }
+
     /// Takes in what was heard, of all members but this one; `floor` is the time of the log.
     fn learn(&self, members: &[u64], heard: &[(u64, Offset)], floor: Timestamp) {
         let (wall, steady) = (wall_clock(), self.started.elapsed());
@@ -218,7 +230,6 @@ pub(crate) async fn ask(inner: &Arc<Inner>, peer: u64, address: &str) -> Option<
         inner.note_disk(peer, disk).await;
     }
     let build = Build::of_wire(answer.newest_level, &answer.version);
-    inner.builds.note(peer, build.clone());
     let cluster_level = Level::new(answer.cluster_level);
     if cluster_level > Level::NEWEST {
         // Before an entry comes that means nothing here.

@@ -60,6 +60,8 @@ pub(crate) struct Inner {
     pub(crate) founders: Vec<u64>,
     /// Members that this replica's own log does not name yet, as it was told by others.
     pub(crate) heard: Mutex<Heard>,
+    /// Since when this replica, as the leader, has known members that do not vote.
+    pub(crate) learners: Mutex<BTreeMap<u64, Instant>>,
     pub(crate) failure: Failure,
     /// What it counts while it works.
     pub(crate) counts: Counts,

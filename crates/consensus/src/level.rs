@@ -105,20 +105,9 @@ pub(crate) struct Known {
     pub(crate) is_away: bool,
 }
 
-/// What is to be said of members that do not all run the same.
+/// What is to be said of members that do not all know the same level.
 pub(crate) fn warnings(level: Level, members: &[Known]) -> Vec<String> {
-    let mut versions: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for Known { id, build, .. } in members {
-        if let Some(build) = build {
-            versions.entry(build.version.as_str()).or_default().push(id.to_string());
-        }
-    }
     let mut warnings = Vec::new();
-    if versions.len() > 1 {
-        let all = versions.iter().map(|(version, ids)| format!("{version} ({})", ids.join(", ")));
-        let all = all.collect::<Vec<_>>().join(" and ");
-        warnings.push(format!("replicas run different versions: {all}; finish the upgrade"));
-    }
     let newest = members.iter().filter_map(|member| member.build.as_ref());
     let newest = newest.map(|build| build.newest_level).max().unwrap_or(level);
     let in_the_way: Vec<_> =
@@ -235,12 +224,7 @@ mod tests {
             known(3, 0, "", true),
             known(4, 0, "", false),
         ];
-        let [versions, level] = <[String; 2]>::try_from(warnings(Level::FIRST, &members)).unwrap();
-        assert_eq!(
-            versions,
-            "replicas run different versions: 0.1.0 (000000000002) and 0.2.0 (000000000001); finish \
-             the upgrade"
-        );
+        let [level] = <[String; 1]>::try_from(warnings(Level::FIRST, &members)).unwrap();
         assert_eq!(
             level,
             "the feature level stays at 1, and 2 is known: replica 000000000002 runs version 0.1.0, \
@@ -253,8 +237,8 @@ mod tests {
     fn a_member_whose_program_is_too_old_is_named() {
         let members = [known(1, 2, "0.2.0", false), known(2, 1, "0.1.0", false)];
         let said = warnings(Level::new(2), &members);
-        assert_eq!(said.len(), 2, "{said:?}");
-        assert!(said[1].contains("000000000002 runs version 0.1.0"), "{said:?}");
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains("000000000002 runs version 0.1.0"), "{said:?}");
     }
 
     #[test]

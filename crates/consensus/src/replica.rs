@@ -233,6 +233,7 @@ impl Replica {
             admitted: watch::Sender::new(!is_new || has_joined),
             founders: config.founders.keys().map(|id| id.get()).collect(),
             heard: Mutex::default(),
+            learners: Mutex::default(),
             failure,
             counts: Counts::default(),
             stopping,

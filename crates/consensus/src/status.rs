@@ -1,6 +1,7 @@
 //! What a replica knows of its cluster.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver as _;
@@ -21,6 +22,8 @@ pub struct ClusterStatus {
     pub term: u64,
     /// The feature level of the cluster, as far as it has applied the log.
     pub level: Level,
+    /// What is to be said of members that do not all know the same level, in words.
+    pub level_warnings: Vec<String>,
     /// The last entry of its log.
     pub last_log_index: u64,
     /// The last entry that it knows to be committed.
@@ -49,6 +52,13 @@ pub struct MemberStatus {
     /// Whether it has been heard of lately: on the leader by its acknowledgements, elsewhere by
     /// the answering replica's own connections; `None` where that is not known.
     pub is_reachable: Option<bool>,
+    /// How long ago its last acknowledgement was; known on the leader only, and of those that have
+    /// given one.
+    pub heard_ago: Option<Duration>,
+    /// For how long the leader has known it without a vote; known on the leader only.
+    pub learner_for: Option<Duration>,
+    /// By how many milliseconds its wall clock is ahead of the cluster's time, if that is too much.
+    pub clock_ahead_ms: Option<i64>,
     /// What it runs, if it has said so to the answering replica since that started.
     pub build: Option<Build>,
 }
@@ -68,6 +78,8 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     let last_log_index = index(metrics.last_log_index);
     let membership = metrics.membership_config.membership();
     let voters: Vec<u64> = membership.voter_ids().collect();
+    let astray = inner.clock.astray(inner.id.get());
+    let learners = inner.learners.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let members = membership
         .nodes()
         .filter_map(|(id, node)| {
@@ -89,6 +101,9 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
                 is_voter: voters.contains(id),
                 lag,
                 is_reachable,
+                heard_ago: heard.and_then(Option::as_ref).map(|at| at.elapsed()),
+                learner_for: learners.get(id).map(std::time::Instant::elapsed),
+                clock_ahead_ms: astray.get(id).copied(),
                 build: if is_us { Some(Build::own()) } else { inner.builds.of(*id) },
             })
         })
@@ -96,12 +111,16 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     let level = inner.applied.read().state.level();
     let mut warnings: Vec<String> = inner.failure.seen().iter().map(ToString::to_string).collect();
     warnings.extend(inner.room().err().map(|error| error.to_string()));
+    let disk = inner.applied.store().usage().ok();
     warnings.extend(crate::upkeep::slowness(inner));
+    let is_full = inner.room().is_err();
+    warnings
+        .extend(disk.filter(|_| !is_full).and_then(|disk| crate::upkeep::shortage(inner, disk)));
     for loss in inner.applied.store().output.losses() {
         warnings.push(format!("output of day {} was lost: {}", loss.period, loss.reason));
     }
     let known: Vec<_> = members.iter().map(MemberStatus::known).collect();
-    warnings.extend(crate::level::warnings(level, &known));
+    let level_warnings = crate::level::warnings(level, &known);
     let notices = inner.notices.lock().unwrap_or_else(PoisonError::into_inner);
     warnings.extend(notices.values().flatten().cloned());
     drop(notices);
@@ -110,11 +129,12 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
         leader: metrics.current_leader.and_then(WorkerId::new),
         term: metrics.current_term,
         level,
+        level_warnings,
         last_log_index,
         committed_index: index(metrics.local_committed.as_ref().map(|id| id.index)),
         applied_index: index(metrics.last_applied.as_ref().map(|id| id.index)),
         members,
         warnings,
-        disk: inner.applied.store().usage().ok(),
+        disk,
     }
 }

@@ -45,6 +45,9 @@ mod tests {
             is_voter: true,
             lag: None,
             is_reachable,
+            heard_ago: None,
+            learner_for: None,
+            clock_ahead_ms: None,
             build: None,
         };
         ClusterStatus {
@@ -52,6 +55,7 @@ mod tests {
             leader: leader.map(id),
             term: 3,
             level: Level::FIRST,
+            level_warnings: Vec::new(),
             last_log_index: 7,
             committed_index: 7,
             applied_index: 7,
