@@ -19,7 +19,7 @@ const ACTIONS: &str = "\
 /// next replica only when this one is ready.
 fn restart_as(cluster: &mut Cluster, i: usize, program: &Path) {
     assert_eq!(cluster.stop(i), Some(0), "{}", cluster.log_tail(i));
-    cluster.replicas[i].program = program.to_owned();
+    program.clone_into(&mut cluster.replicas[i].program);
     cluster.spawn(i);
     wait_until_ready(cluster, i);
 }

@@ -118,7 +118,7 @@ async fn put_cron(client: &Client) {
 /// Each job that was accepted is there once, and is done; so is what the cron has made.
 async fn all_are_done(client: &Client, seen: &Seen) {
     for id in seen.noops.iter().chain(&seen.others) {
-        let job = client.wait_job(id, Some(Duration::from_secs(60))).await.expect("an answer");
+        let job = client.wait_job(id, Some(Duration::from_mins(1))).await.expect("an answer");
         assert_eq!(job.status, "done", "{job:?}");
     }
     let list = v0::ListJobsRequest {
@@ -134,8 +134,7 @@ async fn all_are_done(client: &Client, seen: &Seen) {
     let is_bad = |tick: &&v0::CronTick| !tick.skip_reason.is_empty();
     assert!(ticks.len() > 1 && !ticks.iter().any(|tick| is_bad(&tick)), "{ticks:#?}");
     for tick in ticks {
-        let job =
-            client.wait_job(&tick.job_id, Some(Duration::from_secs(60))).await.expect("a job");
+        let job = client.wait_job(&tick.job_id, Some(Duration::from_mins(1))).await.expect("a job");
         assert_eq!(job.status, "done", "{job:?}");
     }
 }

@@ -172,7 +172,7 @@ fn the_older_version_is_refused(
     assert_eq!(cluster.stop(i), Some(0));
     let dir = cluster.replicas[i].data_dir.clone();
     let left = files(&dir);
-    cluster.replicas[i].program = old.to_owned();
+    old.clone_into(&mut cluster.replicas[i].program);
     cluster.spawn(i);
     let code = cluster.wait_for_end(i);
     let log = cluster.log_tail(i);
@@ -191,7 +191,7 @@ fn the_older_version_is_refused(
 
     fs::remove_dir_all(&dir).expect("a directory can be removed");
     fs::rename(&after, &dir).expect("a directory can be moved");
-    cluster.replicas[i].program = new.to_owned();
+    new.clone_into(&mut cluster.replicas[i].program);
     cluster.spawn(i);
     wait_until_ready(cluster, i);
     assert_eq!(notches(cluster, i), 3);
@@ -204,7 +204,7 @@ fn an_older_newcomer_is_refused(
     (old, new): (&Path, &Path),
 ) {
     let newcomer = cluster.newcomer(4, options);
-    cluster.replicas[newcomer].program = old.to_owned();
+    old.clone_into(&mut cluster.replicas[newcomer].program);
     let invitation = cluster.invite(by, "5m");
     let run = cluster.join(newcomer, &invitation);
     assert!(run.code != Some(0) && run.err.contains("the cluster has feature level 2"), "{run:?}");
@@ -214,7 +214,7 @@ fn an_older_newcomer_is_refused(
     assert_eq!(cluster.members(by).expect("members").len(), 3);
 
     // The same invitation serves the newer version.
-    cluster.replicas[newcomer].program = new.to_owned();
+    new.clone_into(&mut cluster.replicas[newcomer].program);
     let run = cluster.join(newcomer, &invitation);
     assert_eq!(run.code, Some(0), "{run:?}");
     cluster.spawn(newcomer);

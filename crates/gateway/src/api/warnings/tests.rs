@@ -14,8 +14,8 @@ fn id(number: u64) -> WorkerId {
     WorkerId::new(number).unwrap()
 }
 
-fn build(version: &str) -> Option<Build> {
-    Some(Build { newest_level: Level::FIRST, version: version.to_owned() })
+fn build(version: &str) -> Build {
+    Build { newest_level: Level::FIRST, version: version.to_owned() }
 }
 
 /// A voter that is well, as its leader knows it.
@@ -29,7 +29,7 @@ fn member(number: u64) -> MemberStatus {
         heard_ago: Some(Duration::from_millis(50)),
         learner_for: None,
         clock_ahead_ms: None,
-        build: build("0.1.0"),
+        build: Some(build("0.1.0")),
     }
 }
 
@@ -112,7 +112,7 @@ fn what_only_members_know_is_said() {
     assert!(words.contains("000000000002 is 25 h behind that of the cluster"), "{words}");
     let words = once(|cluster| cluster.members[1].clock_ahead_ms = Some(1_500));
     assert!(words.contains("is 1 s ahead of that of the cluster"), "{words}");
-    let words = once(|cluster| cluster.members[2].build = build("0.2.0"));
+    let words = once(|cluster| cluster.members[2].build = Some(build("0.2.0")));
     assert!(words.contains("000000000003 runs 0.2.0"), "{words}");
 }
 
