@@ -30,3 +30,4 @@ mod operations;
 mod policies;
 mod retention;
 mod tidy;
+mod upgrade;

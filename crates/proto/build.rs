@@ -1,5 +1,11 @@
 //! Compiles /proto with a compiler written in Rust, so that no system protoc is needed.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Stands before what only builds have that know one level more.
+const NEXT_LEVEL: &str = "//next-level: ";
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=../../proto");
     let files = [
@@ -17,12 +23,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "stint/log/v1/log.proto",
         "stint/peer/v1/peer.proto",
     ];
-    let descriptors = protox::compile(files, ["../../proto"])?;
-    let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let mut root = PathBuf::from("../../proto");
+    if std::env::var_os("CARGO_FEATURE_NEXT_LEVEL").is_some() {
+        root = with_next_level(&root, &out, &files)?;
+    }
+    let descriptors = protox::compile(files, [root])?;
     // What clients may see by reflection: the public packages only.
     let mut public = descriptors.clone();
     public.file.retain(|file| matches!(file.package(), "stint.v0" | "google.protobuf"));
-    std::fs::write(out.join("public.bin"), prost::Message::encode_to_vec(&public))?;
+    fs::write(out.join("public.bin"), prost::Message::encode_to_vec(&public))?;
     tonic_prost_build::configure()
         .btree_map(".")
         .bytes(".stint.log.v1.Entry.proposal")
@@ -34,4 +44,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .bytes(".stint.peer.v1.SnapshotFrame.data")
         .compile_fds(descriptors)?;
     Ok(())
+}
+
+/// Copies the files, and takes the mark away from what the next level has.
+fn with_next_level(from: &Path, out: &Path, files: &[&str]) -> std::io::Result<PathBuf> {
+    let root = out.join("next-level");
+    for file in files {
+        let text = fs::read_to_string(from.join(file))?.replace(NEXT_LEVEL, "");
+        let path = root.join(file);
+        fs::create_dir_all(path.parent().unwrap_or(&root))?;
+        fs::write(path, text)?;
+    }
+    Ok(root)
 }

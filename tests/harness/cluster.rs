@@ -58,6 +58,8 @@ pub(crate) struct Replica {
     pub(crate) address: String,
     pub(crate) config: PathBuf,
     pub(crate) data_dir: PathBuf,
+    /// What it runs.
+    pub(crate) program: PathBuf,
     pub(super) log: PathBuf,
     pub(super) child: Option<Child>,
 }
@@ -112,6 +114,7 @@ impl Cluster {
                     config: base.with_extension("toml"),
                     log: base.with_extension("log"),
                     data_dir: base,
+                    program: STINT.into(),
                     child: None,
                 }
             })
@@ -146,7 +149,7 @@ impl Cluster {
         let log = File::options().create(true).append(true).open(&replica.log).expect("a log file");
         let program = self.hosts.as_ref().map(|hosts| hosts.command(i));
         let child = program
-            .unwrap_or_else(|| Command::new(STINT))
+            .unwrap_or_else(|| Command::new(&replica.program))
             .args(["serve", "--stop-on-stdin-eof", "--config", path(&replica.config)])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -428,6 +431,6 @@ pub(super) fn certify(replica: &Replica, authority: &Authority, dir: &Path) {
     fs::copy(&authority.certificate, dir.join("peer-ca.pem")).expect("a file");
 }
 
-pub(super) fn path(path: &Path) -> &str {
+pub(crate) fn path(path: &Path) -> &str {
     path.to_str().expect("temporary directories have names in UTF-8")
 }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::cluster::{Cluster, Options, Replica, certify, config, path};
-use super::program::{Run, stint};
+use super::program::{Run, STINT, stint_of};
 use super::wait_for;
 
 impl Cluster {
@@ -20,6 +20,7 @@ impl Cluster {
             config: base.with_extension("toml"),
             log: base.with_extension("log"),
             data_dir: base,
+            program: STINT.into(),
             child: None,
         };
         fs::write(&replica.config, config(&replica, &[], options)).expect("a config file");
@@ -41,7 +42,10 @@ impl Cluster {
     /// `stint cluster join` of replica `i`.
     pub(crate) fn join(&self, i: usize, invitation: &str) -> Run {
         let config = path(&self.replicas[i].config);
-        stint(&["cluster", "join", "--config", config, "--invitation", invitation])
+        stint_of(
+            &self.replicas[i].program,
+            &["cluster", "join", "--config", config, "--invitation", invitation],
+        )
     }
 
     /// Has a new replica join by way of replica `by`, starts it, and waits until it votes.

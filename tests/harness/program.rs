@@ -1,5 +1,6 @@
 //! Running the program under test to its end, as a person or a script does.
 
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// The program under test.
@@ -30,7 +31,12 @@ pub(crate) fn stint_told(args: &[&str], told: &str) -> Run {
 
 /// Runs `stint ARGS...` to its end.
 pub(crate) fn stint(args: &[&str]) -> Run {
-    let output = Command::new(STINT)
+    stint_of(Path::new(STINT), args)
+}
+
+/// The same of another build.
+pub(crate) fn stint_of(program: &Path, args: &[&str]) -> Run {
+    let output = Command::new(program)
         .args(args)
         .env_remove("STINT_ADDRESS")
         .env_remove("STINT_CA")

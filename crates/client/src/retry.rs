@@ -49,6 +49,10 @@ impl Attempt {
                     .to_owned(),
             );
         }
+        if info_is_missing && !was_sent(status) {
+            // Such as what still waited for a connection that a replica which stops has closed.
+            return Self::NotCarriedOut(describe(status));
+        }
         if code == Some(Code::NoLeader) || grpc == Grpc::Unavailable {
             let says_so = code == Some(Code::NoLeader) && !is_unknown;
             let reason = describe(status);

@@ -164,6 +164,9 @@ fn subject(command: &Command) -> (&'static str, String) {
         Command::Close { hash } => ("Close", TokenId::of(*hash).to_string()),
         Command::ResetAdmin { hash } => ("ResetAdmin", TokenId::of(*hash).to_string()),
         Command::Refound => ("Refound", String::new()),
+        Command::RaiseLevel { to } => ("RaiseLevel", to.to_string()),
+        #[cfg(feature = "next-level")]
+        Command::Notch => ("Notch", String::new()),
         Command::CreateToken(new) => ("CreateToken", TokenId::of(new.hash).to_string()),
         Command::RevokeToken { id } => ("RevokeToken", id.to_string()),
         Command::Members(change) => match &**change {

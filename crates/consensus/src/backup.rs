@@ -13,9 +13,12 @@ use stint_storage::{BackupEncoder, Batch, CheckpointHeader, SnapshotReader, Stor
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use crate::codec::{decode_job, decode_lines, encode_chunks, encode_header, encode_lines};
+use crate::codec::{
+    decode_job, decode_lines, encode_chunks, encode_header, encode_lines, wire_level,
+};
 use crate::error::Error;
 use crate::inner::Inner;
+use crate::level::VERSION;
 use crate::limits::{
     BACKUP_AHEAD, BACKUP_FETCHES_FAILED_MAX, BACKUP_PATIENCE, BACKUP_STEP_BYTES, LINES_BYTES_MAX,
 };
@@ -107,7 +110,8 @@ impl Moment {
         let about = pb::BackupAbout {
             cluster: cluster.unwrap_or_default().to_vec(),
             replica: inner.id.get(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: VERSION.to_owned(),
+            level: wire_level(parts.level),
             at_ms: parts.now.as_ms(),
             applied: last,
             membership: Some(membership),

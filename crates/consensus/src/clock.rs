@@ -15,13 +15,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
 use openraft::async_runtime::WatchReceiver as _;
-use stint_core::Timestamp;
+use stint_core::{Level, Timestamp};
 use stint_proto::peer::v1 as pb;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::disks::Disk;
+use crate::error::Error;
 use crate::inner::Inner;
+use crate::level::Build;
 use crate::limits::{CLOCK_LOOK, CLOCK_LOOK_FIRST, CLOCK_TIMEOUT, CLOCK_TOLERANCE};
 use crate::peers::Lane;
 
@@ -194,8 +196,8 @@ pub(crate) struct Answer {
     /// The members as the peer knows them, and which entry says so.
     pub(crate) members: Vec<u64>,
     pub(crate) membership_index: u64,
-    /// The version of the program that the peer runs; empty if it does not say.
-    pub(crate) version: String,
+    /// What the peer runs.
+    pub(crate) build: Build,
 }
 
 /// Looks at the clocks of the others until the replica stops.
@@ -204,6 +206,7 @@ pub(crate) async fn run(inner: Arc<Inner>, mut stopping: watch::Receiver<bool>) 
         let others = others(&inner);
         let members: Option<Vec<_>> =
             others.as_ref().map(|others| others.iter().map(|(id, _)| *id).collect());
+        inner.builds.retain(&inner.members().0);
         let heard =
             join_all(others.iter().flatten().map(|(id, address)| ask(&inner, *id, address)));
         let answers: Vec<_> = heard.await.into_iter().flatten().collect();
@@ -260,14 +263,22 @@ pub(crate) async fn ask(inner: &Arc<Inner>, peer: u64, address: &str) -> Option<
     if let Ok(disk) = Disk::try_from(answer.disk) {
         inner.note_disk(peer, disk).await;
     }
+    let build = Build::of_wire(answer.newest_level, &answer.version);
+    let cluster_level = Level::new(answer.cluster_level);
+    if cluster_level > Level::NEWEST {
+        // Before an entry comes that means nothing here.
+        let what =
+            format!("the cluster, as replica {peer:012x} says, which runs {}", build.version);
+        inner.failure.note(Error::TooOld { what, level: cluster_level });
+    }
     Some(Answer {
         peer,
+        build,
         offset: offset_of(Timestamp::from_ms(answer.wall_ms), (asked + answered) / 2),
         your_disk: Disk::try_from(answer.your_disk).ok(),
         is_removed: answer.is_removed,
         members: answer.members,
         membership_index: answer.membership_index,
-        version: answer.version,
     })
 }
 

@@ -1,9 +1,10 @@
 //! What can go wrong between a proposal and its entry, or between a read and its answer.
 
-use stint_core::WorkerId;
+use stint_core::{Level, WorkerId};
 use thiserror::Error;
 
 use crate::codec::Garbled;
+use crate::level::too_new;
 
 /// The world failed. A refusal is not here: it is an answer.
 #[derive(Debug, Clone, Error)]
@@ -44,6 +45,26 @@ pub enum Error {
     /// The membership has to stay as it is.
     #[error("{0}")]
     MembersStay(String),
+    /// The cluster does not have the feature level yet that this needs. Nothing was proposed.
+    #[error(
+        "this needs feature level {needs}, and the cluster has {has}, which rises by itself as soon as \
+         all replicas run a version that knows it; `stint cluster status` says which do not"
+    )]
+    LevelTooLow {
+        /// The level that is needed.
+        needs: Level,
+        /// The level of the cluster.
+        has: Level,
+    },
+    /// The data directory, or the cluster, has a feature level that this version does not know; it
+    /// does not start, or stops.
+    #[error("{what}: {}", too_new(*.level))]
+    TooOld {
+        /// What has the level.
+        what: String,
+        /// The level.
+        level: Level,
+    },
     /// This replica was removed from the cluster; it stops.
     #[error(
         "replica {0} was removed from the cluster, and takes no part in it any more; its data \
@@ -60,6 +81,9 @@ pub enum Error {
 
 impl From<Garbled> for Error {
     fn from(garbled: Garbled) -> Self {
+        if let Garbled::TooNew { what, level } = garbled {
+            return Self::TooOld { what: what.to_owned(), level };
+        }
         Self::Unfit(format!("what is on the disk cannot be read: {garbled}"))
     }
 }

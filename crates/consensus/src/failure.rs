@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::codec::Garbled;
 use crate::error::Error;
 
 /// Where the first fatal error of this replica is kept. Clones share it.
@@ -45,6 +46,13 @@ impl Failure {
     pub(crate) fn report(&self, what: &str, error: &stint_storage::Error) -> io::Error {
         self.note(Error::Failed(format!("{what}: {error}")));
         io::Error::other(error.clone())
+    }
+
+    /// Takes note that what has to be understood cannot be, and gives it on to openraft.
+    pub(crate) fn unreadable(&self, what: &str, garbled: &Garbled) -> io::Error {
+        let why = format!("{what}: {garbled}");
+        self.note(Error::Failed(why.clone()));
+        io::Error::other(why)
     }
 
     /// Only the first is kept: the others follow from it.

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::disks::{Disk, Disks};
 use crate::error::Error;
 use crate::failure::Failure;
+use crate::level::Builds;
 use crate::limits::{GOODBYE_TIMEOUT, LET_GO_LOOK};
 use crate::log_store::LogStore;
 use crate::measures::Counts;
@@ -52,14 +53,14 @@ pub(crate) struct Inner {
     /// The number of this replica's disk.
     pub(crate) disk: Disk,
     pub(crate) disks: Disks,
+    /// What the other members run.
+    pub(crate) builds: Builds,
     /// Becomes true when it is sure that this replica may take part under its id.
     pub(crate) admitted: watch::Sender<bool>,
     /// Who founds the cluster, by its configuration.
     pub(crate) founders: Vec<u64>,
     /// Members that this replica's own log does not name yet, as it was told by others.
     pub(crate) heard: Mutex<Heard>,
-    /// The versions of the programs of peers, as they have said.
-    pub(crate) versions: Mutex<BTreeMap<u64, String>>,
     /// Since when this replica, as the leader, has known members that do not vote.
     pub(crate) learners: Mutex<BTreeMap<u64, Instant>>,
     pub(crate) failure: Failure,
@@ -159,7 +160,16 @@ impl Inner {
         }
     }
 
-    /// Where all other members are reached.
+    /// All other members by the latest membership, and where they are reached.
+    pub(crate) fn other_nodes(&self) -> Vec<(u64, String)> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let nodes = metrics.membership_config.membership().nodes();
+        let others = nodes.filter(|(id, _)| **id != self.id.get());
+        others.map(|(id, node)| (*id, node.peer_address.clone())).collect()
+    }
+
+    /// Where all other members are reached, as far as the log is applied here.
     pub(crate) fn peer_addresses(&self) -> Vec<(u64, String)> {
         let view = self.applied.read();
         let nodes = view.membership.membership().nodes();

@@ -1,7 +1,7 @@
 //! A new replica joins a cluster that runs: with an invitation, which only an administrator can make.
 
 use sha2::{Digest as _, Sha256};
-use stint_core::{Command, MembersChange, TokenHash, TokenId, WorkerId};
+use stint_core::{Command, Level, MembersChange, TokenHash, TokenId, WorkerId};
 use stint_proto::log::v1::Node;
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::change_members_request::Change;
@@ -14,6 +14,7 @@ use crate::codec::disk_of;
 use crate::disks;
 use crate::error::Error;
 use crate::inner::Inner;
+use crate::level::{Build, VERSION};
 use crate::limits::{JOIN_PAUSE, JOIN_TIMEOUT, SNAPSHOT_BYTES_PER_SECOND};
 use crate::peers::{Lane, Peers};
 use crate::replica::Member;
@@ -82,6 +83,8 @@ async fn ask(
         disk: disk.to_vec(),
         peer_address: joining.member.peer_address.clone(),
         client_address: joining.member.client_address.clone(),
+        newest_level: Level::NEWEST.get(),
+        version: VERSION.to_owned(),
     });
     request.set_timeout(JOIN_TIMEOUT);
     let answer = client.join(request).await?.into_inner();
@@ -99,6 +102,17 @@ pub(crate) async fn accept(inner: &Inner, request: pb::JoinRequest) -> Answer {
     let hash = TokenHash(Sha256::digest(&request.secret).into());
     if let Err(error) = inner.barrier().await {
         return Answer::Unavailable(error.to_string());
+    }
+    let build = Build::of_wire(request.newest_level, &request.version);
+    let level = inner.applied.read().state.level();
+    if build.newest_level < level {
+        tracing::warn!(%replica, ?build, level = level.get(), "a new replica runs too old a version");
+        return Answer::Refused(format!(
+            "the cluster has feature level {level}, and replica {replica} runs version {}, which knows \
+             levels up to {}: have it run version {VERSION} or a later one, and join again with the \
+             same invitation",
+            build.version, build.newest_level
+        ));
     }
     let is_again = inner.applied.read().state.has_taken(hash, replica, disk);
     if inner.members().0.contains(&replica.get()) && !is_again {

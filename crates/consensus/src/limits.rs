@@ -239,6 +239,12 @@ pub(crate) const CLOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// than anybody waits for a cron.
 pub(crate) const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
 
+/// How often a leader looks whether all members know a higher feature level.
+pub(crate) const LEVEL_LOOK: Duration = Duration::from_secs(1);
+
+/// Bytes of the version of a program that are kept of what a peer says: it is shown to people.
+pub(crate) const VERSION_BYTES_MAX: usize = 64;
+
 /// Ticks of one cron in one entry, so that others get a turn.
 pub(crate) const FIRING_TICKS_MAX: usize = 128;
 

@@ -10,14 +10,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use openraft::entry::RaftEntry as _;
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
-use openraft::{OptionalSend, RaftLogReader};
+use openraft::{EntryPayload, OptionalSend, RaftLogReader};
 use prost::Message as _;
+use stint_core::Level;
 use stint_proto::log::v1 as pb;
-use stint_storage::{Durable, Log};
+use stint_storage::{Durable, LevelMark, Log};
 use tokio::time::Instant;
 
 use crate::blocking::blocking;
-use crate::codec::Garbled;
+use crate::codec::{Garbled, level_of};
+use crate::error::Error;
 use crate::failure::Failure;
 use crate::limits::{CACHE_BYTES_MAX, READ_BYTES_MAX};
 use crate::types::{
@@ -35,6 +37,7 @@ pub(crate) struct LogStore {
     cache: Arc<Mutex<Cache>>,
     /// Since when each append waits for the disk, in their order.
     waiting: Arc<Mutex<VecDeque<Instant>>>,
+    level: LevelMark,
     failure: Failure,
 }
 
@@ -85,8 +88,30 @@ impl Cache {
 }
 
 impl LogStore {
-    pub(crate) fn new(log: Log, failure: Failure) -> Self {
-        Self { log, cache: Arc::default(), waiting: Arc::default(), failure }
+    pub(crate) fn new(log: Log, level: LevelMark, failure: Failure) -> Self {
+        Self { log, cache: Arc::default(), waiting: Arc::default(), level, failure }
+    }
+
+    /// Makes sure that this program knows what these entries need, and that one that does not is told
+    /// so before it opens the log.
+    async fn mark_level(&self, entries: &[Entry]) -> Result<(), io::Error> {
+        let mut needed = Level::FIRST;
+        for entry in entries {
+            if let EntryPayload::Normal(payload) = &entry.payload {
+                needed = needed.max(level_of(&payload.0)?);
+            }
+        }
+        if needed > Level::NEWEST {
+            let what = "an entry of the log".to_owned();
+            self.failure.note(Error::TooOld { what, level: needed });
+            return Err(io::Error::other(format!("an entry needs feature level {needed}")));
+        }
+        if needed == Level::FIRST || needed.get() <= self.level.get() {
+            return Ok(());
+        }
+        let level = self.level.clone();
+        let raise = tokio::task::spawn_blocking(move || level.raise(needed.get()));
+        raise.await.map_err(io::Error::other)?.map_err(|error| self.fail(&error))
     }
 
     /// How long commits took.
@@ -233,7 +258,9 @@ impl RaftLogStorage<Types> for LogStore {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let mut encoded = Vec::new();
+        let entries: Vec<Entry> = entries.into_iter().collect();
+        self.mark_level(&entries).await?;
+        let mut encoded = Vec::with_capacity(entries.len());
         {
             let mut cache = self.cache();
             for entry in entries {

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError};
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError};
 use openraft::{ChangeMembers, Instant as _};
-use stint_core::{Command, MembersChange, WorkerId};
+use stint_core::{Command, Level, MembersChange, WorkerId};
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::change_members_request::Change as WireChange;
 use tokio::time::Instant;
@@ -23,13 +23,11 @@ use crate::disks::Disk;
 use crate::error::Error;
 use crate::inbound::Sender;
 use crate::inner::{Heard, Inner};
+use crate::level::VERSION;
 use crate::limits::{CHANGE_TIMEOUT, LEADER_PAUSE, MEMBERS_LOOK, PROMOTION_LAG_MAX, REMOVED_GRACE};
 use crate::peer_service::{is_addressed, is_same_cluster};
 use crate::peers::Lane;
 use crate::types::Node;
-
-/// The version of this program.
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What became of a change.
 #[derive(Debug)]
@@ -378,10 +376,7 @@ pub(crate) fn hear(inner: &Arc<Inner>, answer: &Answer) {
         // It ends what this is part of, so that it must not be waited for here.
         drop(tokio::spawn(async move { end(&inner).await }));
     }
-    if !answer.version.is_empty() {
-        let mut versions = inner.versions.lock().unwrap_or_else(PoisonError::into_inner);
-        versions.insert(answer.peer, answer.version.clone());
-    }
+    inner.builds.note(answer.peer, answer.build.clone());
     let mut heard = inner.heard.lock().unwrap_or_else(PoisonError::into_inner);
     if answer.membership_index > heard.index {
         *heard = Heard { index: answer.membership_index, members: answer.members.clone() };
@@ -421,7 +416,9 @@ pub(crate) async fn answer_clock(
         is_removed,
         members,
         membership_index,
+        newest_level: Level::NEWEST.get(),
         version: VERSION.to_owned(),
+        cluster_level: inner.applied.read().state.level().get(),
     })
 }
 

@@ -83,7 +83,10 @@ fn may_be_repeated(command: &Command) -> bool {
         | Command::Members(_)
         | Command::Close { .. }
         | Command::ResetAdmin { .. }
-        | Command::Refound => true,
+        | Command::Refound
+        | Command::RaiseLevel { .. } => true,
+        #[cfg(feature = "next-level")]
+        Command::Notch => false,
     }
 }
 
@@ -111,6 +114,7 @@ impl Inner {
     ) -> Result<Result<Reply, Refusal>, Error> {
         let need = Need::of(&command, &self.applied.read().state);
         self.room_for(need)?;
+        self.is_level_for(&command).await?;
         let repeatable = may_be_repeated(&command);
         let mut command = encode_command(&command);
         if let Some(origin) = origin {
@@ -174,7 +178,14 @@ impl Inner {
     pub(crate) async fn propose_for_peer(&self, commands: Vec<Bytes>) -> Vec<Proposed> {
         let decoded = commands.iter().map(|bytes| check_unstamped(bytes));
         match decoded.collect::<Result<Vec<_>, _>>() {
-            Ok(decoded) => self.propose_with_room(commands, &decoded).await,
+            Ok(decoded) => {
+                if let Some(error) =
+                    decoded.iter().find_map(|command| self.level_for(command).err())
+                {
+                    return vec![Proposed::Refused(error); commands.len()];
+                }
+                self.propose_with_room(commands, &decoded).await
+            }
             Err(garbled) => {
                 tracing::warn!(%garbled, "a peer's proposals were refused");
                 vec![Proposed::Refused(Error::Unavailable(garbled.to_string())); commands.len()]

@@ -44,6 +44,8 @@ impl Inner {
             | Error::Failed(_)
             | Error::NoSuchMember(_)
             | Error::MembersStay(_)
+            | Error::LevelTooLow { .. }
+            | Error::TooOld { .. }
             | Error::Removed(_)) => error,
         })
     }

@@ -18,6 +18,7 @@ use stint_storage::{Identity, Store};
 
 use crate::codec::{decode_audited, decode_header};
 use crate::error::Error;
+use crate::level::check_level;
 use crate::limits::EXAMINE_BYTES;
 use crate::log_store::{COMMITTED, VOTE};
 use crate::replica::Member;
@@ -106,6 +107,7 @@ fn lineage(survivor: &Survivor, now: Timestamp) -> [u8; 16] {
 
 fn open(dir: &Path) -> Result<Store, Error> {
     let identity = Store::identity_of(dir)?;
+    check_level(dir)?;
     let nobodys = || unfit(format!("{}: there is no data of a replica", dir.display()));
     Ok(Store::open(dir, identity.ok_or_else(nobodys)?)?)
 }

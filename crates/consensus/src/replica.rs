@@ -24,6 +24,7 @@ use crate::disks;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::inner::Inner;
+use crate::level::Builds;
 use crate::log_store::LogStore;
 use crate::measures::{Counts, Measures};
 use crate::network::Network;
@@ -189,7 +190,7 @@ impl Replica {
         let failure = Failure::new();
         let lineage = store.lineage().map_err(|error| failed(&error))?;
         let cluster = Bytes::copy_from_slice(&lineage.unwrap_or(config.cluster));
-        let log = LogStore::new(store.log.clone(), failure.clone());
+        let log = LogStore::new(store.log.clone(), store.level().clone(), failure.clone());
         let stopping = watch::Sender::new(false);
         let store_log = store.log.clone();
         let store = Arc::new(store);
@@ -233,10 +234,10 @@ impl Replica {
             incoming: Incoming::new(),
             disk: disks::own(&store_log)?,
             disks: disks::Disks::read(&store_log)?,
+            builds: Builds::default(),
             admitted: watch::Sender::new(!is_new || has_joined),
             founders: config.founders.keys().map(|id| id.get()).collect(),
             heard: Mutex::default(),
-            versions: Mutex::default(),
             learners: Mutex::default(),
             failure,
             counts: Counts::default(),
@@ -478,5 +479,6 @@ fn spawn(
     running.spawn(crate::refill::run(Arc::clone(inner)));
     running.spawn(crate::sweep::run(Arc::clone(inner)));
     running.spawn(crate::members::run(Arc::clone(inner)));
+    running.spawn(crate::level::run(Arc::clone(inner)));
     Tasks { running, peer_service }
 }

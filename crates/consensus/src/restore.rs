@@ -13,7 +13,7 @@ use std::path::Path;
 use openraft::vote::RaftLeaderId as _;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
-use stint_core::{Command, Timestamp, WorkerId};
+use stint_core::{Command, Level, Timestamp, WorkerId};
 use stint_proto::log::v1 as pb;
 use stint_storage::{
     BackupReader, CheckpointHeader, Durable, Identity, Lineage, SnapshotWriter, Store,
@@ -21,7 +21,7 @@ use stint_storage::{
 
 use crate::audit::Origin;
 use crate::backup::{ABOUT, OUTPUT, SNAPSHOT, SUMMARY};
-use crate::codec::{decode_header, encode_command, move_header, stamp, with_origin};
+use crate::codec::{decode_header, encode_command, move_header, stamp, wire_level, with_origin};
 use crate::error::Error;
 use crate::limits::INDEXES_PASSED_OVER;
 use crate::log_store::VOTE;
@@ -40,6 +40,8 @@ pub struct BackupInfo {
     pub replica: u64,
     /// The version of the program that made it.
     pub version: String,
+    /// The feature level of the cluster.
+    pub level: Level,
     /// The cluster's time when it was made.
     pub at: Timestamp,
     /// The last entry that is in it.
@@ -91,6 +93,10 @@ pub fn read_backup(file: &Path) -> Result<BackupInfo, Error> {
     digest.update(bytes.to_le_bytes());
     let (about, summary) =
         about.zip(summary).ok_or_else(|| unfit("it does not say what is in it"))?;
+    let level = Level::new(about.level);
+    if level > Level::NEWEST {
+        return Err(Error::TooOld { what: file.display().to_string(), level });
+    }
     let applied = about.applied.as_ref().map(log_id_of);
     Ok(BackupInfo {
         cluster: about.cluster.try_into().map_err(|_| unfit("it does not name its cluster"))?,
@@ -99,6 +105,7 @@ pub fn read_backup(file: &Path) -> Result<BackupInfo, Error> {
         at: Timestamp::from_ms(about.at_ms),
         index: applied.as_ref().map_or(0, |id| id.index),
         term: applied.as_ref().map_or(0, |id| id.leader_id.term),
+        level,
         jobs_live: about.jobs_live,
         jobs_over: summary.jobs_over,
         lines: summary.lines,
@@ -138,6 +145,7 @@ pub fn restore(
     let lineage = lineage(&info, identity, founders);
     Store::create_filled(dir, identity, |store| {
         let now = fill(store, file, founders)?;
+        store.level().raise(wire_level(info.level))?;
         begin_log(store, &info, now)?;
         Ok::<_, Error>(lineage)
     })?;

@@ -61,7 +61,10 @@ impl Need {
             | Command::ResetAdmin { .. }
             | Command::Refound
             | Command::Members(_)
-            | Command::RevokeToken { .. } => Self::Upkeep,
+            | Command::RevokeToken { .. }
+            | Command::RaiseLevel { .. } => Self::Upkeep,
+            #[cfg(feature = "next-level")]
+            Command::Notch => Self::Work,
         }
     }
 }

@@ -17,7 +17,10 @@ use tokio::sync::{Notify, broadcast, watch};
 
 use crate::audit::AuditRecord;
 use crate::blocking::{blocking, in_place};
-use crate::codec::{decode_audited, decode_header, encode_chunks, encode_header};
+use crate::codec::{
+    Garbled, decode_audited, decode_header, encode_chunks, encode_header, level_of_header,
+    wire_level,
+};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::limits::{APPLY_BATCH_BYTES, APPLY_BATCH_MAX, DISK_FULL_PAUSE, EVENTS_MAX};
@@ -213,7 +216,8 @@ impl StateMachine {
             let command = match &entry.payload {
                 EntryPayload::Normal(payload) => {
                     bytes += payload.0.len();
-                    Some(decode_audited(&payload.0)?)
+                    let decoded = decode_audited(&payload.0);
+                    Some(decoded.map_err(|garbled| self.garbled(&entry, &garbled))?)
                 }
                 EntryPayload::Blank | EntryPayload::Membership(_) => None,
             };
@@ -268,6 +272,11 @@ impl StateMachine {
         self.0.bytes.fetch_add(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
         self.announce(done);
         Ok(())
+    }
+
+    /// What is committed cannot be carried out: this replica would go another way than the others.
+    fn garbled(&self, entry: &Entry, garbled: &Garbled) -> io::Error {
+        self.0.failure.unreadable(&format!("entry {}", entry.log_id.index), garbled)
     }
 
     fn impossible(&self, entry: &Entry, panic: &(dyn std::any::Any + Send)) -> io::Error {
@@ -342,6 +351,11 @@ impl RaftStateMachine<Types> for StateMachine {
                 return Err(io::Error::other("a snapshot of our own is installed already"));
             };
             let _alone = applied.checkpointing();
+            let level = level_of_header(&received.checkpoint().header);
+            let level =
+                level.map_err(|garbled| applied.failure.unreadable("a snapshot", &garbled))?;
+            let raised = applied.store.level().raise(wire_level(level));
+            raised.map_err(|error| applied.fail("the data directory", &error))?;
             let marked = crate::refill::mark(&applied.store.log);
             marked.map_err(|error| applied.fail("the log", &error))?;
             let mut view = applied.write();

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver as _;
-use stint_core::WorkerId;
+use stint_core::{Level, WorkerId};
 
 use crate::inner::Inner;
-use crate::members::VERSION;
+use crate::level::{Build, Known};
 use crate::replica::Member;
 
 /// What a replica knows of its cluster.
@@ -20,6 +20,10 @@ pub struct ClusterStatus {
     pub leader: Option<WorkerId>,
     /// The Raft term.
     pub term: u64,
+    /// The feature level of the cluster, as far as it has applied the log.
+    pub level: Level,
+    /// What is to be said of members that do not all know the same level, in words.
+    pub level_warnings: Vec<String>,
     /// The last entry of its log.
     pub last_log_index: u64,
     /// The last entry that it knows to be committed.
@@ -55,8 +59,15 @@ pub struct MemberStatus {
     pub learner_for: Option<Duration>,
     /// By how many milliseconds its wall clock is ahead of the cluster's time, if that is too much.
     pub clock_ahead_ms: Option<i64>,
-    /// The version of the program that it runs, if it has said so.
-    pub version: Option<String>,
+    /// What it runs, if it has said so to the answering replica since that started.
+    pub build: Option<Build>,
+}
+
+impl MemberStatus {
+    fn known(&self) -> Known {
+        let is_away = self.is_reachable == Some(false);
+        Known { id: self.id, build: self.build.clone(), is_away }
+    }
 }
 
 /// What this one knows.
@@ -68,7 +79,6 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     let membership = metrics.membership_config.membership();
     let voters: Vec<u64> = membership.voter_ids().collect();
     let astray = inner.clock.astray(inner.id.get());
-    let versions = inner.versions.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let learners = inner.learners.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let members = membership
         .nodes()
@@ -94,10 +104,11 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
                 heard_ago: heard.and_then(Option::as_ref).map(|at| at.elapsed()),
                 learner_for: learners.get(id).map(tokio::time::Instant::elapsed),
                 clock_ahead_ms: astray.get(id).copied(),
-                version: if is_us { Some(VERSION.to_owned()) } else { versions.get(id).cloned() },
+                build: if is_us { Some(Build::own()) } else { inner.builds.of(*id) },
             })
         })
-        .collect();
+        .collect::<Vec<_>>();
+    let level = inner.applied.read().state.level();
     let mut warnings: Vec<String> = inner.failure.seen().iter().map(ToString::to_string).collect();
     warnings.extend(inner.room().err().map(|error| error.to_string()));
     let disk = inner.applied.store().usage().ok();
@@ -108,6 +119,8 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     for loss in inner.applied.store().output.losses() {
         warnings.push(format!("output of day {} was lost: {}", loss.period, loss.reason));
     }
+    let known: Vec<_> = members.iter().map(MemberStatus::known).collect();
+    let level_warnings = crate::level::warnings(level, &known);
     let notices = inner.notices.lock().unwrap_or_else(PoisonError::into_inner);
     warnings.extend(notices.values().flatten().cloned());
     drop(notices);
@@ -115,6 +128,8 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
         id: inner.id,
         leader: metrics.current_leader.and_then(WorkerId::new),
         term: metrics.current_term,
+        level,
+        level_warnings,
         last_log_index,
         committed_index: index(metrics.local_committed.as_ref().map(|id| id.index)),
         applied_index: index(metrics.last_applied.as_ref().map(|id| id.index)),

@@ -10,6 +10,7 @@ use crate::cron::{Firing, NewCron};
 use crate::family::Parent;
 use crate::id::{Epoch, Incarnation, JobId, LeaseId, TokenId, WorkerId};
 use crate::job::JobSpec;
+use crate::level::Level;
 use crate::lines::Line;
 use crate::members::MembersChange;
 use crate::policy::Policy;
@@ -219,6 +220,62 @@ pub enum Command {
     },
     /// Who is to be a replica of the cluster, or none any more. In a box, because it is rare.
     Members(Box<MembersChange>),
+    /// All members know this feature level. Proposed by the leader; void if the level is as high.
+    RaiseLevel {
+        /// The new level.
+        to: Level,
+    },
+    /// Cuts one more notch. Only in builds for tests of upgrades.
+    #[cfg(feature = "next-level")]
+    Notch,
+}
+
+impl Command {
+    /// The level that the cluster must have before this may be in its log: a version that knows
+    /// only lower ones would not know it, or would understand it otherwise.
+    pub fn needs_level(&self) -> Level {
+        match self {
+            Self::Tick
+            | Self::Submit(_)
+            | Self::Cancel { .. }
+            | Self::Bulk(_)
+            | Self::PauseQueue { .. }
+            | Self::ResumeQueue { .. }
+            | Self::Delete { .. }
+            | Self::SetCapacity { .. }
+            | Self::Drain { .. }
+            | Self::Resume { .. }
+            | Self::Register(_)
+            | Self::Offer(_)
+            | Self::Confirm { .. }
+            | Self::Heartbeat { .. }
+            | Self::Claim { .. }
+            | Self::AppendLines { .. }
+            | Self::GiveToken { .. }
+            | Self::Finish { .. }
+            | Self::Leave { .. }
+            | Self::Expire { .. }
+            | Self::PutCron(_)
+            | Self::DeleteCron { .. }
+            | Self::Fire(_)
+            | Self::PauseCron { .. }
+            | Self::ResumeCron { .. }
+            | Self::RunCron { .. }
+            | Self::PutActionConfig(_)
+            | Self::DeleteActionConfig { .. }
+            | Self::PutSettings(_)
+            | Self::Compact(_)
+            | Self::Close { .. }
+            | Self::ResetAdmin { .. }
+            | Self::Refound
+            | Self::CreateToken(_)
+            | Self::RevokeToken { .. }
+            | Self::Members(_)
+            | Self::RaiseLevel { .. } => Level::FIRST,
+            #[cfg(feature = "next-level")]
+            Self::Notch => Level::new(2),
+        }
+    }
 }
 
 /// What is done to several jobs in one entry, at most [`crate::limits::BULK_MAX`] of them. One that

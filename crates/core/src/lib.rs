@@ -56,6 +56,7 @@ mod index;
 pub mod invariant;
 mod job;
 mod lease;
+mod level;
 pub mod limits;
 mod lines;
 mod members;
@@ -94,6 +95,7 @@ pub use id::{
     WorkerId,
 };
 pub use job::{Attempt, AttemptEnd, CronLink, Job, JobSpec, LeftOut, Parameters};
+pub use level::{LEVELS, Level};
 pub use lines::{Line, Stream};
 pub use members::{Invitation, MembersChange, MembersRefusal};
 pub use offer::within_limits as offers_within_limits;

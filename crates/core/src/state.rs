@@ -11,6 +11,7 @@ use crate::id::{Epoch, Generation, JobId, LeaseId, TokenId, WorkerId};
 use crate::index::Index;
 use crate::invariant::{self, Violation};
 use crate::job::Job;
+use crate::level::{self, Level};
 use crate::limits;
 use crate::members::{self, Invitation, Members};
 use crate::outcome::{Event, Outcome, Refusal, Reply};
@@ -63,6 +64,9 @@ pub struct State {
     /// Whether there has ever been a token.
     pub(crate) is_closed: bool,
     pub(crate) members: Members,
+    pub(crate) level: Level,
+    #[cfg(feature = "next-level")]
+    pub(crate) notches: u64,
 }
 
 /// What a checkpoint has to keep of a [`State`]; everything else follows from it.
@@ -104,6 +108,11 @@ pub struct Parts {
     pub invitations: Vec<Invitation>,
     /// The replicas that were removed from the cluster, the oldest first.
     pub removed: Vec<WorkerId>,
+    /// [`State::level`].
+    pub level: Level,
+    /// [`State::notches`].
+    #[cfg(feature = "next-level")]
+    pub notches: u64,
 }
 
 /// What one command does beside its reply.
@@ -175,6 +184,9 @@ impl State {
             Command::CreateToken(new) => token::create(self, t, *new),
             Command::RevokeToken { id } => token::revoke(self, t, id),
             Command::Members(change) => members::apply(self, *change),
+            Command::RaiseLevel { to } => Ok(level::raise(self, to)),
+            #[cfg(feature = "next-level")]
+            Command::Notch => Ok(level::notch(self)),
         };
         Outcome { reply, events: transition.events }
     }
@@ -222,6 +234,9 @@ impl State {
             is_closed: self.is_closed,
             invitations: self.members.invitations().cloned().collect(),
             removed: self.members.removed().collect(),
+            level: self.level,
+            #[cfg(feature = "next-level")]
+            notches: self.notches,
         }
     }
 
@@ -241,6 +256,9 @@ impl State {
             is_closed: parts.is_closed,
             members: Members::from_parts(parts.invitations, parts.removed),
             paused: parts.paused.into_iter().collect(),
+            level: parts.level,
+            #[cfg(feature = "next-level")]
+            notches: parts.notches,
             ..Self::default()
         };
         for cron in parts.crons {

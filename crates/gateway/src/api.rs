@@ -16,6 +16,8 @@ mod idempotency;
 mod jobs;
 mod logs;
 mod members;
+#[cfg(feature = "next-level")]
+mod notches;
 mod queues;
 pub(crate) mod reason;
 mod selection;

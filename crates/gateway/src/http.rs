@@ -12,6 +12,8 @@ mod docs;
 mod jobs;
 mod list;
 mod logs;
+#[cfg(feature = "next-level")]
+mod notches;
 pub(crate) mod probes;
 mod query;
 mod queues;
@@ -48,6 +50,10 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
             let handler = move |id: Id, request: Request| answer(api, operation, id, request);
             router = router.route(&path, on(filter, handler));
         }
+    }
+    #[cfg(feature = "next-level")]
+    {
+        router = router.merge(notches::router(api));
     }
     router.fallback(nothing_here).method_not_allowed_fallback(not_allowed)
 }

@@ -41,4 +41,4 @@ pub use operation::Operation;
 pub use token::Secret;
 
 /// The version of this program.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+const VERSION: &str = stint_consensus::VERSION;

@@ -30,7 +30,7 @@ const ADDRESSES: [&str; 4] =
 
 /// A distributed job scheduler: a cluster of replicas that keeps a queue of jobs and runs them.
 #[derive(Debug, Parser)]
-#[command(name = "stint", version, after_help = exit::HELP, max_term_width = 100)]
+#[command(name = "stint", version = stint_consensus::VERSION, after_help = exit::HELP, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -54,9 +54,11 @@ pub(crate) fn prepare(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whose directory this is; `None` if it is nobody's yet.
+/// Whose directory this is; `None` if it is nobody's yet. One that this version cannot read is refused.
 pub(crate) fn owner(dir: &Path) -> anyhow::Result<Option<Identity>> {
-    Ok(Store::identity_of(dir)?)
+    let owner = Store::identity_of(dir)?;
+    stint_consensus::check_level(dir)?;
+    Ok(owner)
 }
 
 /// An id of a cluster as it is written.

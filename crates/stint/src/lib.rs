@@ -4,6 +4,9 @@
 //! together, and prints. Start at [`main`], then `serve`, which is the whole program on one screen.
 #![deny(missing_docs)]
 
+#[cfg(all(feature = "next-level", not(debug_assertions)))]
+compile_error!("next-level is for tests of upgrades: a build that is used must not have it");
+
 mod args;
 mod backup;
 mod bench;

@@ -128,7 +128,7 @@ async fn start(
     let reset_token = reset_admin::waiting(&config.data_dir)?;
     let is_open = config.doors.is_open && first_token.is_none();
     let (id, data_dir) = (config.id, config.data_dir);
-    tracing::info!(replica = %id, data_dir = %data_dir.display(), version = env!("CARGO_PKG_VERSION"), "starting");
+    tracing::info!(replica = %id, data_dir = %data_dir.display(), version = stint_consensus::VERSION, "starting");
     let taking_part = stint_consensus::Config {
         id,
         cluster: config.cluster,

@@ -53,11 +53,17 @@ impl Identity {
         Ok(Some(Self { replica, cluster }))
     }
 
-    pub(crate) fn write(self, dir: &Path, lineage: Option<Lineage>) -> Result<(), Error> {
+    pub(crate) fn write(
+        self,
+        dir: &Path,
+        lineage: Option<Lineage>,
+        level: u32,
+    ) -> Result<(), Error> {
+        let level = if level == 0 { String::new() } else { format!("level = {level}\n") };
         let lineage = lineage.map(|id| format!("lineage = \"{}\"\n", digits(id)));
         let text = format!(
             "# Whose data this directory holds. Do not edit.\n\
-             format = {FORMAT}\nreplica = \"{:012x}\"\ncluster = \"{}\"\n{}",
+             format = {FORMAT}\nreplica = \"{:012x}\"\ncluster = \"{}\"\n{}{level}",
             self.replica,
             digits(self.cluster),
             lineage.unwrap_or_default(),
@@ -74,6 +80,20 @@ impl Identity {
         }
         let detail = "the lineage is not 32 hexadecimal digits".into();
         hex_field::<16>(&text, "lineage").map(Some).ok_or(Error::BadIdentity { path, detail })
+    }
+
+    /// The level that is written in `dir`; 0 if there is none.
+    pub(crate) fn level(dir: &Path) -> Result<u32, Error> {
+        let path = Self::path(dir);
+        let text = match fs::read(&path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(io_error("read", &path, error)),
+        };
+        let detail = || "the level is not a number".into();
+        field(&text, "level").map_or(Ok(0), |level| {
+            level.parse().map_err(|_| Error::BadIdentity { path, detail: detail() })
+        })
     }
 
     /// Refuses a directory of somebody else.

@@ -25,6 +25,7 @@ mod directory;
 mod disk;
 mod error;
 mod identity;
+mod level;
 mod limits;
 mod log;
 mod output;
@@ -38,6 +39,7 @@ pub use backup::{BackupEncoder, BackupReader};
 pub use disk::Tap;
 pub use error::Error;
 pub use identity::{Identity, Lineage};
+pub use level::LevelMark;
 pub use limits::{
     ACTION_BYTES_MAX, AUDIT_BYTES_MAX, BATCH_BYTES_MAX, BLOCK_BYTES_MAX, CHUNK_BYTES_MAX,
     ENTRY_BYTES_MAX, FRAME_BYTES_MAX, HEADER_BYTES_MAX, RECORD_BYTES_MAX, ROOM_BYTES,

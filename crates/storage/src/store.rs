@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Error, Identity, Lineage, Log, Output, Pace, StateStore, Tap,
+    Error, Identity, LevelMark, Lineage, Log, Output, Pace, StateStore, Tap,
     directory::{
         DirLock, beside, create_dir, has_reserve, has_room, io_error, names, remove_file, rename,
         room,
@@ -23,6 +23,7 @@ pub struct Store {
     pub state: StateStore,
     /// Job output.
     pub output: Output,
+    level: LevelMark,
     dir: PathBuf,
     is_new: bool,
 }
@@ -47,7 +48,7 @@ impl Store {
             found.check(dir, identity)?;
         } else {
             create(dir)?;
-            identity.write(dir, None)?;
+            identity.write(dir, None, 0)?;
         }
         Self::open_parts(dir, lock, found.is_none(), disk)
     }
@@ -74,7 +75,7 @@ impl Store {
         let lineage = fill(&store)?;
         store.output.sync()?;
         store.state.make_durable()?;
-        Ok(identity.write(dir, Some(lineage))?)
+        Ok(identity.write(dir, Some(lineage), store.level.get())?)
     }
 
     fn open_parts(
@@ -100,6 +101,7 @@ impl Store {
             log,
             state: StateStore::open(&dir.join(STATE), Arc::clone(&lock), tap())?,
             output: Output::open(dir, lock)?,
+            level: LevelMark::read(dir)?,
             dir: dir.to_owned(),
             is_new,
         })
@@ -115,7 +117,18 @@ impl Store {
     pub fn begin_lineage(&self, lineage: Lineage) -> Result<(), Error> {
         let path = Identity::path(&self.dir);
         let identity = Identity::read(&self.dir)?.ok_or(Error::Missing { path })?;
-        identity.write(&self.dir, Some(lineage))
+        identity.write(&self.dir, Some(lineage), self.level.get())
+    }
+
+    /// The highest level that something here needs.
+    pub fn level(&self) -> &LevelMark {
+        &self.level
+    }
+
+    /// The highest level that something in the directory needs; 0 if that was never written. Takes no
+    /// lock, and opens nothing else.
+    pub fn level_of(dir: &Path) -> Result<u32, Error> {
+        Identity::level(dir)
     }
 
     /// Whose directory this is; `None` if nobody has finished creating it. Takes no lock.

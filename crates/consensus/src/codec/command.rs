@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use prost::Message as _;
 use stint_core::{
-    Bulk, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, NewJob, Offer,
-    Parent, Registration, Retention, Span, Timestamp,
+    Bulk, Command, Compaction, Epoch, Exit, ExitCause, Finished, Incarnation, JobId, LeaseId,
+    Level, NewJob, Offer, Parent, Registration, Retention, Span, Timestamp, TokenHash, WorkerId,
 };
 use stint_proto::log::v1 as pb;
 use stint_proto::log::v1::proposal::Command as Wire;
@@ -16,17 +16,29 @@ use super::job::{line, line_of, policy, policy_of, spec, spec_of};
 use super::offer::{offers, offers_of};
 use super::token::{hash_of, new_token, new_token_of, token_id, token_ref};
 use super::{
-    Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, job_id_if_any, lease,
-    members, missing, worker_id, worker_ref,
+    Decoded, Garbled, at, capacity, capacity_of, decode, decode_whole, job_bytes, job_id,
+    job_id_if_any, lease, members, missing, wire_level, worker_id, worker_ref,
 };
 use crate::audit::Origin;
 use crate::limits::PROPOSAL_BYTES_MAX;
 
 /// A command without its time, which only the leader knows.
 pub(crate) fn encode_command(command: &Command) -> Bytes {
-    pb::Proposal { command: Some(to_wire(command)), ..pb::Proposal::default() }
+    let level = wire_level(needed_to_keep(command));
+    pb::Proposal { command: Some(to_wire(command)), level, ..pb::Proposal::default() }
         .encode_to_vec()
         .into()
+}
+
+/// The level that a replica has to know to have this command in its log.
+fn needed_to_keep(command: &Command) -> Level {
+    if let Command::RaiseLevel { to } = command { *to } else { command.needs_level() }
+}
+
+/// The level that a replica has to know to have this entry in its log, of which it reads no more.
+pub(crate) fn level_of(proposal: &[u8]) -> Decoded<Level> {
+    let proposal: pb::ProposalLevel = decode("proposal", proposal)?;
+    Ok(Level::new(proposal.level))
 }
 
 /// Puts the time before an encoded command. Messages of protobuf that stand one after the other
@@ -59,7 +71,7 @@ pub(crate) fn check_unstamped(bytes: &[u8]) -> Decoded<Command> {
 
 /// When, what, and who asked for it.
 pub(crate) fn decode_audited(bytes: &[u8]) -> Decoded<(Timestamp, Command, Option<Origin>)> {
-    let proposal: pb::Proposal = decode("proposal", bytes)?;
+    let proposal = decode_whole("proposal", bytes, |proposal: &pb::Proposal| proposal.level)?;
     let command = proposal.command.ok_or_else(|| missing("command"))?;
     let origin = proposal.origin.map(origin_of).transpose()?;
     Ok((at(proposal.at_ms), from_wire(command)?, origin))
@@ -105,13 +117,9 @@ fn to_wire(command: &Command) -> Wire {
                 lines: lines.iter().map(line).collect(),
             })
         }
-        Command::GiveToken { worker, epoch, job, lease, hash } => Wire::GiveToken(pb::GiveToken {
-            worker: worker.get(),
-            epoch: epoch.0,
-            job: job_bytes(*job),
-            lease: lease.0,
-            hash: hash.0.to_vec(),
-        }),
+        Command::GiveToken { worker, epoch, job, lease, hash } => {
+            give_token((*worker, *epoch), (*job, *lease), *hash)
+        }
         Command::Finish { worker, epoch, runs } => Wire::Finish(pb::Finish {
             worker: worker.get(),
             epoch: epoch.0,
@@ -141,6 +149,9 @@ fn to_wire(command: &Command) -> Wire {
         Command::CreateToken(new) => Wire::CreateToken(new_token(new)),
         Command::RevokeToken { id } => Wire::RevokeToken(token_ref(*id)),
         Command::Members(change) => Wire::Members(members::change(change)),
+        Command::RaiseLevel { to } => Wire::RaiseLevel(pb::RaiseLevel { to: to.get() }),
+        #[cfg(feature = "next-level")]
+        Command::Notch => Wire::Notch(pb::Tick {}),
     }
 }
 
@@ -182,13 +193,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
             max: claim.max,
         },
         Wire::AppendLines(append) => append_lines_of(append)?,
-        Wire::GiveToken(given) => Command::GiveToken {
-            worker: worker_id(given.worker)?,
-            epoch: Epoch(given.epoch),
-            job: job_id(&given.job)?,
-            lease: lease(given.lease),
-            hash: hash_of(&given.hash)?,
-        },
+        Wire::GiveToken(given) => give_token_of(&given)?,
         Wire::Finish(finish) => Command::Finish {
             worker: worker_id(finish.worker)?,
             epoch: Epoch(finish.epoch),
@@ -218,6 +223,9 @@ fn from_wire(command: Wire) -> Decoded<Command> {
         Wire::CreateToken(new) => Command::CreateToken(Box::new(new_token_of(new)?)),
         Wire::RevokeToken(of) => Command::RevokeToken { id: token_id(&of.token)? },
         Wire::Members(change) => Command::Members(Box::new(members::change_of(change)?)),
+        Wire::RaiseLevel(raise) => Command::RaiseLevel { to: Level::new(raise.to) },
+        #[cfg(feature = "next-level")]
+        Wire::Notch(_) => Command::Notch,
     })
 }
 
@@ -280,6 +288,30 @@ fn append_lines_of(append: pb::AppendLines) -> Decoded<Command> {
         lease: lease(append.lease),
         first: append.first,
         lines: append.lines.into_iter().map(line_of).collect::<Decoded<_>>()?,
+    })
+}
+
+fn give_token(
+    (worker, epoch): (WorkerId, Epoch),
+    (job, lease): (JobId, LeaseId),
+    hash: TokenHash,
+) -> Wire {
+    Wire::GiveToken(pb::GiveToken {
+        worker: worker.get(),
+        epoch: epoch.0,
+        job: job_bytes(job),
+        lease: lease.0,
+        hash: hash.0.to_vec(),
+    })
+}
+
+fn give_token_of(given: &pb::GiveToken) -> Decoded<Command> {
+    Ok(Command::GiveToken {
+        worker: worker_id(given.worker)?,
+        epoch: Epoch(given.epoch),
+        job: job_id(&given.job)?,
+        lease: lease(given.lease),
+        hash: hash_of(&given.hash)?,
     })
 }
 

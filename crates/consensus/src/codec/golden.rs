@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use stint_core::Timestamp;
+use prost::Message as _;
+use stint_core::{Command, Level, Timestamp};
 use stint_proto::log::v1 as pb;
 
 use super::samples;
 use super::{
-    decode_answer, decode_header, decode_job, decode_lines, decode_proposal, encode_answer,
-    encode_command, encode_header, encode_job, stamp,
+    Garbled, decode_answer, decode_header, decode_job, decode_lines, decode_proposal,
+    encode_answer, encode_command, encode_header, encode_job, level_of, stamp,
 };
 
 const COMMANDS: &str = include_str!("../../tests/golden/commands.hex");
@@ -60,6 +61,65 @@ fn every_command_is_encoded_as_the_golden_file_says() {
     for (command, (name, bytes)) in commands.into_iter().zip(encoded) {
         assert_eq!(decode_proposal(&bytes), Ok((at, command)), "{name}");
     }
+}
+
+/// What a later version could have sent: a proposal that needs a level which is not known here.
+fn too_new() -> (Level, Vec<u8>) {
+    let level = Level::new(Level::NEWEST.get() + 1);
+    let raise = pb::proposal::Command::RaiseLevel(pb::RaiseLevel { to: level.get() });
+    let proposal =
+        pb::Proposal { at_ms: 5, command: Some(raise), level: level.get(), origin: None };
+    (level, proposal.encode_to_vec())
+}
+
+#[test]
+fn an_entry_of_a_later_level_is_told_from_damage_and_never_taken_for_another() {
+    let (level, bytes) = too_new();
+    assert_eq!(level_of(&bytes), Ok(level));
+    let refused = decode_proposal(&bytes).unwrap_err();
+    assert_eq!(refused, Garbled::TooNew { what: "proposal", level });
+    assert!(refused.to_string().contains("feature level"), "{refused}");
+    // What raises the level says itself what it needs.
+    let raise = encode_command(&Command::RaiseLevel { to: level });
+    assert_eq!(level_of(&raise), Ok(level));
+    // All of today's commands need no level but the first.
+    for command in samples::commands() {
+        assert_eq!(level_of(&encode_command(&command)), Ok(Level::FIRST));
+        assert_eq!(command.needs_level(), Level::FIRST);
+    }
+}
+
+/// A field of which this version knows nothing, with a byte in it: number 1,000.
+const UNKNOWN_FIELD: [u8; 3] = [0xc0, 0x3e, 1];
+
+#[test]
+fn a_field_that_is_not_known_is_never_passed_over() {
+    for command in samples::commands() {
+        let name = samples::command_name(&command);
+        let whole = stamp(Timestamp::from_ms(5), &encode_command(&command)).to_vec();
+        let bytes = [whole.as_slice(), &UNKNOWN_FIELD].concat();
+        let refused = decode_proposal(&bytes).unwrap_err().to_string();
+        assert!(refused.contains("mean something"), "{name}: {refused}");
+    }
+    // Inside of the command, where an older version is most easily wrong.
+    let job = [pb::JobRef { job: vec![1; 16] }.encode_to_vec(), UNKNOWN_FIELD.to_vec()].concat();
+    let cancel = [&[0x22, u8::try_from(job.len()).expect("short")], job.as_slice()].concat();
+    let refused = decode_proposal(&cancel).unwrap_err().to_string();
+    assert!(refused.contains("mean something"), "{refused}");
+    let (what, known) = ([header(), UNKNOWN_FIELD.to_vec()].concat(), header());
+    assert!(decode_header(&known).is_ok());
+    assert!(decode_header(&what).is_err());
+    let (mut restored, _, _) = decode_header(&known).expect("a header");
+    assert!(restored.add(&UNKNOWN_FIELD).is_err());
+}
+
+#[test]
+fn a_checkpoint_of_a_later_level_is_told_from_damage() {
+    let level = Level::new(Level::NEWEST.get() + 1);
+    let parts = stint_core::Parts { level, ..samples::parts() };
+    let bytes = encode_header(&parts, None, pb::StoredMembership::default());
+    let refused = decode_header(&bytes).unwrap_err();
+    assert_eq!(refused, Garbled::TooNew { what: "checkpoint", level });
 }
 
 #[test]

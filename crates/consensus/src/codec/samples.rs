@@ -10,10 +10,10 @@ use std::sync::Arc;
 use stint_core::{
     ActionOffer, ActionTraits, Attempt, AttemptEnd, Backoff, Bulk, CapacityMap, Change, Children,
     Command, Compaction, CronId, CronLink, Declaration, Declarations, Defaults, Draining, Ending,
-    Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut, Line,
-    ListKey, MembersChange, NewJob, NewToken, Offer, OnWorkerLoss, Parent, Parts, Policy, Priority,
-    Refusal, Registration, Retention, Role, SettingsChange, Span, Status, Stream, Timeout,
-    Timestamp, TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
+    Epoch, Exit, ExitCause, Finished, Incarnation, Job, JobId, JobSpec, LeaseId, LeftOut, Level,
+    Line, ListKey, MembersChange, NewJob, NewToken, Offer, OnWorkerLoss, Parent, Parts, Policy,
+    Priority, Refusal, Registration, Retention, Role, SettingsChange, Span, Status, Stream,
+    Timeout, Timestamp, TokenHash, TokenId, Worker, WorkerId, WorkerStatus,
 };
 
 pub(crate) use configuration::cron_policy;
@@ -129,6 +129,7 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
         Command::Close { .. } => "close",
         Command::ResetAdmin { .. } => "reset_admin",
         Command::Refound => "refound",
+        Command::RaiseLevel { .. } => "raise_level",
         Command::CreateToken(_) => "create_token",
         Command::RevokeToken { .. } => "revoke_token",
         Command::Compact(_) => "compact",
@@ -141,7 +142,7 @@ pub(crate) fn command_name(command: &Command) -> &'static str {
     }
 }
 
-pub(crate) const COMMANDS: usize = 41;
+pub(crate) const COMMANDS: usize = 42;
 
 pub(crate) fn commands() -> Vec<Command> {
     [of_jobs(), of_queues(), of_the_cluster(), of_life(), members::changes()].concat()
@@ -174,6 +175,7 @@ fn of_the_cluster() -> Vec<Command> {
         Command::Close { hash: TokenHash([4; 32]) },
         Command::ResetAdmin { hash: TokenHash([7; 32]) },
         Command::Refound,
+        Command::RaiseLevel { to: Level::FIRST },
         Command::CreateToken(Box::new(NewToken {
             user: "ann".to_owned(),
             role: Role::Operator,

@@ -2,8 +2,8 @@
 
 use prost::Message as _;
 use stint_core::{
-    Draining, Epoch, Generation, Incarnation, LeaseId, ListKey, Parts, QueuePause, Span, State,
-    Timestamp, Worker, WorkerStatus,
+    Draining, Epoch, Generation, Incarnation, LeaseId, Level, ListKey, Parts, QueuePause, Span,
+    State, Timestamp, Worker, WorkerStatus,
 };
 use stint_proto::log::v1 as pb;
 
@@ -14,7 +14,8 @@ use super::members::{invitation, invitation_of};
 use super::offer::{offers, offers_of};
 use super::token::{token, token_of};
 use super::{
-    Decoded, Garbled, at, capacity, capacity_of, decode, job_bytes, job_id, lease, worker_id,
+    Decoded, Garbled, at, capacity, capacity_of, decode_whole, job_bytes, job_id, lease,
+    wire_level, worker_id,
 };
 use crate::limits::CHUNK_BYTES;
 
@@ -40,6 +41,9 @@ pub(crate) fn encode_header(
         is_closed: parts.is_closed,
         invitations: parts.invitations.iter().map(invitation).collect(),
         removed: parts.removed.iter().map(|replica| replica.get()).collect(),
+        level: wire_level(parts.level),
+        #[cfg(feature = "next-level")]
+        notches: parts.notches,
     }
     .encode_to_vec()
 }
@@ -48,7 +52,7 @@ pub(crate) fn encode_header(
 pub(crate) fn decode_header(
     bytes: &[u8],
 ) -> Decoded<(Restored, Option<pb::LogId>, pb::StoredMembership)> {
-    let header: pb::Checkpoint = decode("checkpoint header", bytes)?;
+    let header: pb::Checkpoint = decode_header_whole(bytes)?;
     let workers = header
         .workers
         .into_iter()
@@ -70,9 +74,21 @@ pub(crate) fn decode_header(
         is_closed: header.is_closed,
         invitations: header.invitations.iter().map(invitation_of).collect::<Decoded<_>>()?,
         removed: header.removed.into_iter().map(worker_id).collect::<Decoded<_>>()?,
+        level: Level::new(header.level),
+        #[cfg(feature = "next-level")]
+        notches: header.notches,
         ..Parts::default()
     };
     Ok((Restored { parts }, header.applied, header.membership.unwrap_or_default()))
+}
+
+fn decode_header_whole(bytes: &[u8]) -> Decoded<pb::Checkpoint> {
+    decode_whole("checkpoint", bytes, |header: &pb::Checkpoint| header.level)
+}
+
+/// The level of the state that a checkpoint is of.
+pub(crate) fn level_of_header(bytes: &[u8]) -> Decoded<Level> {
+    decode_header_whole(bytes).map(|header| Level::new(header.level))
 }
 
 /// The same header for a checkpoint that stands elsewhere in a log, under another membership.
@@ -81,7 +97,7 @@ pub(crate) fn move_header(
     applied: pb::LogId,
     membership: pb::StoredMembership,
 ) -> Decoded<Vec<u8>> {
-    let header: pb::Checkpoint = decode("checkpoint header", bytes)?;
+    let header = decode_header_whole(bytes)?;
     let (applied, membership) = (Some(applied), Some(membership));
     Ok(pb::Checkpoint { applied, membership, ..header }.encode_to_vec())
 }
@@ -100,7 +116,7 @@ impl Restored {
 
     /// Takes in the next chunk.
     pub(crate) fn add(&mut self, chunk: &[u8]) -> Decoded<()> {
-        let chunk: pb::CheckpointChunk = decode("checkpoint chunk", chunk)?;
+        let chunk: pb::CheckpointChunk = decode_whole("checkpoint chunk", chunk, |_| 0)?;
         for job in chunk.jobs {
             self.parts.jobs.push(std::sync::Arc::new(from_wire(job)?));
         }

@@ -151,7 +151,7 @@ async fn a_replica_of_another_cluster_finds_no_leader_and_disturbs_nobody() {
 /// Proposals that no replica would send, by what is wrong with them.
 fn bad_proposals() -> Vec<(&'static str, Vec<u8>)> {
     let encoded = |at_ms: u64, command: Option<log::proposal::Command>| {
-        prost::Message::encode_to_vec(&log::Proposal { origin: None, at_ms, command })
+        prost::Message::encode_to_vec(&log::Proposal { origin: None, at_ms, command, level: 0 })
     };
     let tick = || Some(log::proposal::Command::Tick(log::Tick {}));
     let cancel = |job: Vec<u8>| Some(log::proposal::Command::Cancel(log::JobRef { job }));

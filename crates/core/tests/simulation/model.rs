@@ -61,6 +61,8 @@ pub(crate) struct Model {
     /// The actions whose queues are paused.
     pub(crate) paused: BTreeMap<String, QueuePause>,
     pub(crate) members: members::Members,
+    /// How far the feature level was raised; 0 if it never was.
+    pub(crate) level: u32,
     /// The rows of the table that were taken.
     pub(crate) rows: BTreeSet<(Status, Status)>,
     events: Vec<Event>,
@@ -130,6 +132,10 @@ impl Model {
             Command::CreateToken(new) => self.create_token(new),
             Command::RevokeToken { id } => self.revoke_token(*id),
             Command::Members(change) => self.members(change),
+            Command::RaiseLevel { to } => {
+                self.level = self.level.max(to.get());
+                Ok(Reply::Ok)
+            }
         };
         Outcome { reply, events: std::mem::take(&mut self.events) }
     }
@@ -210,6 +216,11 @@ impl Model {
         let (spec, retries, from_config, left_out) = if new.retry_from.is_none() {
             self.whole(new)?
         } else {
+            // It is as its action declares it now.
+            if let Some(offer) = self.offered(&new.spec.action) {
+                let parameters = new.spec.parameters.clone().unwrap_or_default();
+                Self::as_declared(&new.spec.action, &offer, &parameters)?;
+            }
             (new.spec.clone(), new.retries.unwrap_or(0), BTreeSet::new(), BTreeSet::new())
         };
         let retry_from = new.retry_from.unwrap_or(new.id);

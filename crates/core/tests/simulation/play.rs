@@ -184,6 +184,7 @@ impl Play {
         expected.sort_by_key(|token| token.id);
         let tokens: Vec<_> = self.state.tokens().map(|token| Token::clone(token)).collect();
         same("the tokens", &tokens, &expected)?;
+        same("the level", &self.state.level().get(), &self.model.level.max(1))?;
         same("whether it is closed", &self.state.is_closed(), &self.model.tokens.is_closed)?;
         same("the settings", self.state.settings(), &self.model.configuration.settings)
     }

@@ -23,6 +23,7 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
     Some(match op {
         Op::Tick => Command::Tick,
         Op::Refound => Command::Refound,
+        Op::RaiseLevel(to) => Command::RaiseLevel { to: stint_core::Level::new(*to) },
         Op::Submit { .. } => Command::Submit(submission(op, model)?),
         Op::Resubmit { whose, is_altered } => Command::Submit(again(model, *whose, *is_altered)),
         Op::Cancel(whose) => Command::Cancel { job: job_id(model, *whose) },
@@ -35,13 +36,7 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         }
         Op::Register { .. } => Command::Register(registration(op, model)?),
         Op::Offer { speaker, actions, capacity } => {
-            let (worker, epoch) = speaks(speaker);
-            let (actions_number, capacity) = (actions, offer(*capacity));
-            let actions = actions::offered(*actions);
-            let known = model.worker(worker).map_or(0, |w| model.workers[w].offer_number);
-            // Now and then one that comes late.
-            let number = known + u64::from(!actions_number.is_multiple_of(5));
-            Command::Offer(Box::new(stint_core::Offer { worker, epoch, number, capacity, actions }))
+            offers(model, speaks(speaker), *actions, *capacity)
         }
         Op::Confirm(speaker) => {
             let (worker, epoch) = speaks(speaker);
@@ -90,6 +85,19 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         }
         Op::Ask { .. } => return None,
     })
+}
+
+fn offers(
+    model: &Model,
+    (worker, epoch): (WorkerId, Epoch),
+    actions_number: u64,
+    capacity: u64,
+) -> Command {
+    let (actions, capacity) = (actions::offered(actions_number), offer(capacity));
+    let known = model.worker(worker).map_or(0, |w| model.workers[w].offer_number);
+    // Now and then one that comes late.
+    let number = known + u64::from(!actions_number.is_multiple_of(5));
+    Command::Offer(Box::new(stint_core::Offer { worker, epoch, number, capacity, actions }))
 }
 
 fn expire(model: &Model, (worker, epoch): (WorkerId, Epoch), is_renewed: bool) -> Command {

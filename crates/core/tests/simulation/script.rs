@@ -83,6 +83,8 @@ pub(crate) enum Op {
     Tick,
     /// The cluster begins anew.
     Refound,
+    /// All members know this level.
+    RaiseLevel(u32),
     Submit {
         id: u64,
         kind: u64,

@@ -220,6 +220,8 @@ impl From<Error> for ApiError {
             Error::NoLeader(_)
             | Error::Unavailable(_)
             | Error::ShuttingDown
+            | Error::LevelTooLow { .. }
+            | Error::TooOld { .. }
             | Error::Removed(_) => Self::NoLeader(message),
             Error::NoSuchMember(id) => Self::NoSuchMember(id.to_string()),
             Error::MembersStay(_) => Self::Conflict(message),

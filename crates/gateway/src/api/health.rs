@@ -33,7 +33,7 @@ fn of_member(member: &MemberStatus) -> String {
 #[cfg(test)]
 mod tests {
     use stint_consensus::Member;
-    use stint_core::WorkerId;
+    use stint_core::{Level, WorkerId};
 
     use super::*;
 
@@ -48,12 +48,14 @@ mod tests {
             heard_ago: None,
             learner_for: None,
             clock_ahead_ms: None,
-            version: None,
+            build: None,
         };
         ClusterStatus {
             id: id(1),
             leader: leader.map(id),
             term: 3,
+            level: Level::FIRST,
+            level_warnings: Vec::new(),
             last_log_index: 7,
             committed_index: 7,
             applied_index: 7,

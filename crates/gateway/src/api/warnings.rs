@@ -25,6 +25,7 @@ pub(crate) fn of(status: &ClusterStatus, state: &State) -> Vec<String> {
     some(&mut all, status.members.iter().filter_map(|member| silence(status, member)));
     some(&mut all, status.members.iter().filter_map(slowness));
     all.extend(versions(status));
+    some(&mut all, status.level_warnings.iter().cloned());
     some(&mut all, status.members.iter().filter_map(clock));
     all.extend(voters(status));
     some(&mut all, workers(status, state));
@@ -92,7 +93,7 @@ fn slowness(member: &MemberStatus) -> Option<String> {
 }
 
 fn versions(status: &ClusterStatus) -> Option<String> {
-    let of = |member: &MemberStatus| Some((member.version.clone()?, member.id));
+    let of = |member: &MemberStatus| Some((member.build.clone()?.version, member.id));
     let known: Vec<_> = status.members.iter().filter_map(of).collect();
     let different: BTreeSet<_> = known.iter().map(|(version, _)| version).collect();
     (different.len() > 1).then(|| {

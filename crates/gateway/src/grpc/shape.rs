@@ -8,7 +8,8 @@ use prost::Message;
 use prost_types::Timestamp as ProtoTimestamp;
 use stint_consensus::AuditRecord;
 use stint_core::{
-    Attempt, CapacityMap, Job, JobSpec, Policy, Timeout, Timestamp, Token, WaitReason, Worker,
+    Attempt, CapacityMap, Job, JobSpec, Level, Policy, Timeout, Timestamp, Token, WaitReason,
+    Worker,
 };
 use stint_proto::v0;
 
@@ -356,6 +357,8 @@ pub(super) fn cluster(view: ClusterView) -> v0::GetClusterStatusResponse {
         committed_index: status.committed_index,
         applied_index: status.applied_index,
         version: VERSION.to_owned(),
+        feature_level: status.level.get(),
+        newest_feature_level: Level::NEWEST.get(),
         disk: status.disk.map(|disk| v0::Disk {
             free_bytes: disk.free_bytes,
             total_bytes: disk.total_bytes,
@@ -373,6 +376,8 @@ pub(super) fn cluster(view: ClusterView) -> v0::GetClusterStatusResponse {
                 is_voter: member.is_voter,
                 is_leader: status.leader == Some(member.id),
                 lag: member.lag,
+                newest_feature_level: member.build.as_ref().map(|build| build.newest_level.get()),
+                version: member.build.map(|build| build.version),
                 peer_address: member.member.peer_address,
                 client_address: member.member.client_address,
             })

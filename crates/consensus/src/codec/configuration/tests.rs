@@ -210,7 +210,7 @@ fn large_crons_are_spread_over_chunks() {
 
 /// A proposal of this command.
 fn proposal(command: pb::proposal::Command) -> Vec<u8> {
-    pb::Proposal { at_ms: 1, command: Some(command), origin: None }.encode_to_vec()
+    pb::Proposal { at_ms: 1, command: Some(command), origin: None, level: 0 }.encode_to_vec()
 }
 
 #[test]

@@ -85,7 +85,8 @@ fn what_no_encoder_wrote_is_garbled_and_says_where() {
         (Wire::CreateToken(pb::CreateToken { hash: vec![], ..good }), "hash of a token"),
         (Wire::RevokeToken(pb::TokenRef { token: vec![7; 32] }), "token id"),
     ] {
-        let bytes = pb::Proposal { at_ms: 1, command: Some(wire), origin: None }.encode_to_vec();
+        let bytes = pb::Proposal { at_ms: 1, command: Some(wire), ..pb::Proposal::default() }
+            .encode_to_vec();
         let error = decode_proposal(&bytes).unwrap_err().to_string();
         assert!(error.contains(what), "{what}: {error}");
     }

@@ -23,7 +23,7 @@ impl Model {
     }
 
     /// What the worker with the lowest id says of the action; those that live come before others.
-    fn offered(&self, action: &str) -> Option<ActionOffer> {
+    pub(super) fn offered(&self, action: &str) -> Option<ActionOffer> {
         let offering = self.workers.iter().filter(|worker| worker.actions.contains_key(action));
         let best = offering.min_by_key(|w| (w.status != WorkerStatus::Running, w.id));
         best.map(|worker| worker.actions[action].clone())
@@ -74,7 +74,11 @@ impl Model {
     }
 
     /// The rules that the simulation's actions have.
-    fn as_declared(action: &str, offer: &ActionOffer, all: &Parameters) -> Result<(), Refusal> {
+    pub(super) fn as_declared(
+        action: &str,
+        offer: &ActionOffer,
+        all: &Parameters,
+    ) -> Result<(), Refusal> {
         let declared = &offer.declarations;
         let problem = |(name, value): (&String, &String)| match declared.parameters.get(name) {
             Some(rule)

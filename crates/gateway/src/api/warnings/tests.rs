@@ -1,9 +1,9 @@
 //! Each thing that is to be said is said, and nothing is said of a cluster that is well.
 
-use stint_consensus::Member;
+use stint_consensus::{Build, Member};
 use stint_core::{
-    ActionTraits, Command, Epoch, Incarnation, JobId, JobSpec, NewJob, Policy, Registration, Span,
-    Timestamp, WorkerId,
+    ActionTraits, Command, Epoch, Incarnation, JobId, JobSpec, Level, NewJob, Policy, Registration,
+    Span, Timestamp, WorkerId,
 };
 
 use super::*;
@@ -12,6 +12,10 @@ const NOTHING: [&str; 0] = [];
 
 fn id(number: u64) -> WorkerId {
     WorkerId::new(number).unwrap()
+}
+
+fn build(version: &str) -> Build {
+    Build { newest_level: Level::FIRST, version: version.to_owned() }
 }
 
 /// A voter that is well, as its leader knows it.
@@ -25,7 +29,7 @@ fn member(number: u64) -> MemberStatus {
         heard_ago: Some(Duration::from_millis(50)),
         learner_for: None,
         clock_ahead_ms: None,
-        version: Some("0.1.0".to_owned()),
+        build: Some(build("0.1.0")),
     }
 }
 
@@ -35,6 +39,8 @@ fn cluster(voters: u64) -> ClusterStatus {
         id: id(1),
         leader: Some(id(1)),
         term: 3,
+        level: Level::FIRST,
+        level_warnings: Vec::new(),
         last_log_index: 7,
         committed_index: 7,
         applied_index: 7,
@@ -106,7 +112,7 @@ fn what_only_members_know_is_said() {
     assert!(words.contains("000000000002 is 25 h behind that of the cluster"), "{words}");
     let words = once(|cluster| cluster.members[1].clock_ahead_ms = Some(1_500));
     assert!(words.contains("is 1 s ahead of that of the cluster"), "{words}");
-    let words = once(|cluster| cluster.members[2].version = Some("0.2.0".to_owned()));
+    let words = once(|cluster| cluster.members[2].build = Some(build("0.2.0")));
     assert!(words.contains("000000000003 runs 0.2.0"), "{words}");
 }
 

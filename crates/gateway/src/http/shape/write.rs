@@ -13,8 +13,8 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use stint_consensus::MemberStatus;
 use stint_core::{
-    Attempt as CoreAttempt, AttemptEnd, CapacityMap, CronId, JobId, Line, Parameters, Timeout,
-    TokenId, WorkerId,
+    Attempt as CoreAttempt, AttemptEnd, CapacityMap, CronId, JobId, Level, Line, Parameters,
+    Timeout, TokenId, WorkerId,
 };
 
 pub(in crate::http) use action::Action;
@@ -388,6 +388,8 @@ pub(in crate::http) struct Cluster<'a> {
     committed_index: u64,
     applied_index: u64,
     version: &'static str,
+    feature_level: u32,
+    newest_feature_level: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     disk: Option<Disk>,
     warnings: &'a [String],
@@ -422,6 +424,8 @@ impl<'a> Cluster<'a> {
             committed_index: status.committed_index,
             applied_index: status.applied_index,
             version: VERSION,
+            feature_level: status.level.get(),
+            newest_feature_level: Level::NEWEST.get(),
             disk: status.disk.map(|disk| Disk {
                 free_bytes: disk.free_bytes,
                 total_bytes: disk.total_bytes,
@@ -445,6 +449,10 @@ struct Member<'a> {
     is_leader: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     lag: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    newest_feature_level: Option<u32>,
 }
 
 impl<'a> Member<'a> {
@@ -456,6 +464,8 @@ impl<'a> Member<'a> {
             is_voter: member.is_voter,
             is_leader: leader == Some(member.id),
             lag: member.lag,
+            version: member.build.as_ref().map(|build| build.version.as_str()),
+            newest_feature_level: member.build.as_ref().map(|build| build.newest_level.get()),
         }
     }
 }

@@ -21,6 +21,8 @@ pub(in crate::print) struct Cluster<'a> {
     committed_index: u64,
     applied_index: u64,
     version: &'a str,
+    feature_level: u32,
+    newest_feature_level: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     disk: Option<Disk>,
     warnings: &'a [String],
@@ -65,6 +67,8 @@ impl<'a> Cluster<'a> {
             committed_index: status.committed_index,
             applied_index: status.applied_index,
             version: &status.version,
+            feature_level: status.feature_level,
+            newest_feature_level: status.newest_feature_level,
             disk: status.disk.as_ref().map(|disk| Disk {
                 free_bytes: disk.free_bytes,
                 total_bytes: disk.total_bytes,
@@ -88,6 +92,10 @@ struct Member<'a> {
     is_leader: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     lag: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    newest_feature_level: Option<u32>,
 }
 
 impl<'a> Member<'a> {
@@ -99,6 +107,8 @@ impl<'a> Member<'a> {
             is_voter: member.is_voter,
             is_leader: member.is_leader,
             lag: member.lag,
+            version: member.version.as_deref(),
+            newest_feature_level: member.newest_feature_level,
         }
     }
 }

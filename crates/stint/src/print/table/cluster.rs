@@ -14,6 +14,8 @@ pub(in crate::print) fn cluster(seen: &Seen) -> String {
         "role",
         "health",
         "lag",
+        "version",
+        "knows level",
         "disk free",
         "worker",
         "runs",
@@ -35,6 +37,8 @@ pub(in crate::print) fn cluster(seen: &Seen) -> String {
             role(member).to_owned(),
             if health == WELL { WELL } else { "see below" }.to_owned(),
             member.lag.map_or("-".to_owned(), |lag| lag.to_string()),
+            member.version.as_deref().map_or("-".to_owned(), plain),
+            member.newest_feature_level.map_or("-".to_owned(), |level| level.to_string()),
             own.and_then(|own| own.disk.as_ref()).map_or("-".to_owned(), free),
             worker.map_or("-".to_owned(), worker_status),
             worker.map_or("-".to_owned(), |worker| worker.running.to_string()),
@@ -47,10 +51,12 @@ pub(in crate::print) fn cluster(seen: &Seen) -> String {
     wrong.extend(status.cluster_warnings.iter().map(|warning| plain(warning)));
     let wrong: Vec<_> = wrong.iter().map(|line| format!("\n{line}")).collect();
     format!(
-        "leader {}, term {}; replica {} answers (version {}): log up to {}, committed {}, applied {}\n\n\
+        "leader {}, term {}, feature level {}; replica {} answers (version {}): log up to {}, committed {}, \
+         applied {}\n\n\
          {}{}{}",
         plain(leader),
         status.term,
+        status.feature_level,
         plain(&status.replica),
         plain(&status.version),
         status.last_log_index,
@@ -96,6 +102,7 @@ mod tests {
         let gone = "it has not been heard of lately";
         let status = v0::GetClusterStatusResponse {
             leader: two.into(),
+            feature_level: 1,
             members: vec![member(one, false), member(two, true), member(three, false)],
             replica_health: health(&[(one, "OK"), (two, "OK"), (three, gone)]),
             ..Default::default()
@@ -109,7 +116,7 @@ mod tests {
         let worker = v0::Worker { id: two.into(), status: "running".into(), ..Default::default() };
         let own = [(one.to_owned(), own)].into();
         let shown = cluster(&Seen { status, own, workers: vec![worker] });
-        assert!(shown.starts_with("leader 000000000002, term 0"), "{shown}");
+        assert!(shown.starts_with("leader 000000000002, term 0, feature level 1"), "{shown}");
         let row = |id: &str| shown.lines().find(|line| line.starts_with(id)).expect("a row");
         assert!(
             row(one).contains("follower  see below") && row(one).contains("3 GiB (30%)"),
