@@ -25,6 +25,7 @@ mod workers;
 use std::sync::Arc;
 
 use stint_consensus::{ClusterStatus, Replica};
+use stint_core::{Timestamp, WorkerId};
 use tokio::sync::{Semaphore, watch};
 
 pub(crate) use access::{Caller, Whence};
@@ -48,7 +49,7 @@ use crate::clients::{Share, Shares, Taken, Turn, Turns};
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::limits;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Sample};
 use follow::Hub;
 
 /// All that can be asked of this replica.
@@ -117,6 +118,11 @@ impl Api {
     /// What this replica knows of its cluster, leader or not.
     pub(crate) fn cluster_status(&self) -> ClusterStatus {
         self.replica.status()
+    }
+
+    /// What happened lately as this replica has applied it, in the steps that ended after `since`.
+    pub(crate) fn statistics(&self, since: Option<Timestamp>) -> (WorkerId, Vec<Sample>) {
+        (self.replica.id(), self.metrics.samples_since(since))
     }
 
     /// Whether a leader is known, as far as this replica has heard.

@@ -74,6 +74,8 @@ pub enum Operation {
     ChangeSettings,
     /// What a replica knows of its cluster.
     GetClusterStatus,
+    /// What happened lately, step by step.
+    GetStatistics,
     /// All that the cluster keeps, as one file.
     Backup,
     /// Makes an invitation, by which one new replica can join.
@@ -99,7 +101,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -134,6 +136,7 @@ impl Operation {
         Self::GetSettings,
         Self::ChangeSettings,
         Self::GetClusterStatus,
+        Self::GetStatistics,
         Self::Backup,
         Self::InviteReplica,
         Self::RemoveReplica,
@@ -182,6 +185,7 @@ impl Operation {
             Self::GetSettings => (Method::GET, "/meta/settings"),
             Self::ChangeSettings => (Method::POST, "/meta/settings"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
+            Self::GetStatistics => (Method::GET, "/statistics"),
             Self::Backup => (Method::GET, "/meta/backup"),
             Self::InviteReplica => (Method::POST, "/meta/invitations"),
             Self::RemoveReplica => (Method::DELETE, "/meta/members/{id}"),
@@ -231,6 +235,7 @@ impl Operation {
             Self::GetSettings => ("stint.v0.Settings", "GetSettings"),
             Self::ChangeSettings => ("stint.v0.Settings", "ChangeSettings"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
+            Self::GetStatistics => ("stint.v0.Cluster", "GetStatistics"),
             Self::Backup => ("stint.v0.Cluster", "Backup"),
             Self::InviteReplica => ("stint.v0.Cluster", "InviteReplica"),
             Self::RemoveReplica => ("stint.v0.Cluster", "RemoveReplica"),
@@ -281,6 +286,7 @@ impl Operation {
             | Self::GetActionConfig
             | Self::GetSettings
             | Self::GetClusterStatus
+            | Self::GetStatistics
             | Self::Watch => Role::Viewer,
             Self::SubmitJob
             | Self::DeleteJob
