@@ -12,6 +12,7 @@ mod docs;
 mod jobs;
 mod list;
 mod logs;
+pub(crate) mod page;
 pub(crate) mod probes;
 mod query;
 mod queues;
@@ -113,6 +114,7 @@ async fn operate(
         Operation::GetSettings => settings::get(api, &caller).await,
         Operation::ChangeSettings => settings::change(api, &caller, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
+        Operation::GetStatistics => cluster::statistics(api, query),
         Operation::Backup => cluster::backup(api, &caller).await,
         Operation::InviteReplica => cluster::invite(api, &caller, request).await,
         Operation::RemoveReplica => cluster::remove(api, &caller, &id).await,
