@@ -92,6 +92,18 @@ impl Clock {
         self.now()
     }
 
+    /// By how many milliseconds the wall clocks of others, and that of `own`, are ahead of the
+    /// cluster's time, where that is more than what is tolerated; as they were when last heard of.
+    pub(crate) fn astray(&self, own: u64) -> BTreeMap<u64, i64> {
+        let here = offset_of(wall_clock(), self.started.elapsed());
+        let known = self.known();
+        let Some(agreed) = known.agreed else { return BTreeMap::new() };
+        let all = known.peers.iter().map(|(id, offset)| (*id, *offset)).chain([(own, here)]);
+        all.map(|(id, offset)| (id, offset.saturating_sub(agreed)))
+            .filter(|(_, ahead)| ahead.unsigned_abs() > tolerance())
+            .collect()
+    }
+
     /// Takes in what was heard, of all members but this one; `floor` is the time of the log.
     fn learn(&self, members: &[u64], heard: &[(u64, Offset)], floor: Timestamp) {
         let (wall, steady) = (wall_clock(), self.started.elapsed());
@@ -148,6 +160,8 @@ pub(crate) struct Answer {
     /// The members as the peer knows them, and which entry says so.
     pub(crate) members: Vec<u64>,
     pub(crate) membership_index: u64,
+    /// The version of the program that the peer runs; empty if it does not say.
+    pub(crate) version: String,
 }
 
 /// Looks at the clocks of the others until the replica stops.
@@ -219,6 +233,7 @@ pub(crate) async fn ask(inner: &Arc<Inner>, peer: u64, address: &str) -> Option<
         is_removed: answer.is_removed,
         members: answer.members,
         membership_index: answer.membership_index,
+        version: answer.version,
     })
 }
 

@@ -57,6 +57,10 @@ pub(crate) struct Inner {
     pub(crate) founders: Vec<u64>,
     /// Members that this replica's own log does not name yet, as it was told by others.
     pub(crate) heard: Mutex<Heard>,
+    /// The versions of the programs of peers, as they have said.
+    pub(crate) versions: Mutex<BTreeMap<u64, String>>,
+    /// Since when this replica, as the leader, has known members that do not vote.
+    pub(crate) learners: Mutex<BTreeMap<u64, Instant>>,
     pub(crate) failure: Failure,
     /// What it counts while it works.
     pub(crate) counts: Counts,

@@ -15,7 +15,7 @@ use crate::codec::disk_of;
 use crate::disks;
 use crate::error::Error;
 use crate::inner::Inner;
-use crate::limits::{JOIN_PAUSE, JOIN_TIMEOUT};
+use crate::limits::{JOIN_PAUSE, JOIN_TIMEOUT, SNAPSHOT_BYTES_PER_SECOND};
 use crate::peers::{Lane, Peers};
 use crate::replica::Member;
 
@@ -41,7 +41,7 @@ pub struct Joining {
 /// again with the same store: one invitation is for one disk. Gives the number of members.
 pub async fn join(joining: Joining, store: &Store) -> Result<u32, Error> {
     let disk = disks::own(&store.log)?;
-    let peers = Peers::new(joining.peer_tls.clone());
+    let peers = Peers::new(joining.peer_tls.clone(), SNAPSHOT_BYTES_PER_SECOND);
     let end = Instant::now() + JOIN_TIMEOUT;
     let mut whys = Vec::new();
     loop {

@@ -28,6 +28,9 @@ use crate::peer_service::{is_addressed, is_same_cluster};
 use crate::peers::Lane;
 use crate::types::Node;
 
+/// The version of this program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// What became of a change.
 #[derive(Debug)]
 pub(crate) enum Changed {
@@ -296,6 +299,18 @@ impl Inner {
         waiting.find(|(id, _)| membership.get_node(id).is_some()).map(|(id, _)| *id)
     }
 
+    /// Takes note, as the leader, of who follows without a vote, and since when; nobody else knows.
+    fn note_learners(&self) {
+        let is_leader = self.raft.is_leader();
+        let nodes = if is_leader { self.nodes() } else { BTreeMap::new() };
+        let mut since = self.learners.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_learner = |id: &u64| nodes.get(id).is_some_and(|(_, is_voter)| !is_voter);
+        since.retain(|id, _| is_learner(id));
+        for id in nodes.keys().filter(|id| is_learner(id)) {
+            since.entry(*id).or_insert_with(Instant::now);
+        }
+    }
+
     /// A member that was removed by the state, and is in the membership yet.
     fn to_be_removed(&self) -> Option<u64> {
         let members = self.nodes();
@@ -312,6 +327,7 @@ pub(crate) async fn run(inner: Arc<Inner>) {
         if inner.is_removed(inner.id) {
             end(&inner).await;
         }
+        inner.note_learners();
         if !inner.raft.is_leader() {
             continue;
         }
@@ -362,6 +378,10 @@ pub(crate) fn hear(inner: &Arc<Inner>, answer: &Answer) {
         // It ends what this is part of, so that it must not be waited for here.
         drop(tokio::spawn(async move { end(&inner).await }));
     }
+    if !answer.version.is_empty() {
+        let mut versions = inner.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.insert(answer.peer, answer.version.clone());
+    }
     let mut heard = inner.heard.lock().unwrap_or_else(PoisonError::into_inner);
     if answer.membership_index > heard.index {
         *heard = Heard { index: answer.membership_index, members: answer.members.clone() };
@@ -401,6 +421,7 @@ pub(crate) async fn answer_clock(
         is_removed,
         members,
         membership_index,
+        version: VERSION.to_owned(),
     })
 }
 

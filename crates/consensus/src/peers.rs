@@ -34,18 +34,18 @@ pub(crate) struct Peers {
     tls: Option<stint_tls::Peers>,
     known: Mutex<BTreeMap<(u64, String, Lane), Client>>,
     pub(crate) troubles: Troubles,
-    /// Snapshots whose way was cut.
+    /// How snapshots go, and those whose way was cut.
     pub(crate) outgoing: Arc<Outgoing>,
 }
 
 impl Peers {
     /// Connections in plain text if there is no `tls`.
-    pub(crate) fn new(tls: Option<stint_tls::Peers>) -> Self {
+    pub(crate) fn new(tls: Option<stint_tls::Peers>, snapshot_bytes_per_second: u64) -> Self {
         Self {
             tls,
             known: Mutex::default(),
             troubles: Troubles::default(),
-            outgoing: Arc::default(),
+            outgoing: Arc::new(Outgoing::new(snapshot_bytes_per_second)),
         }
     }
 

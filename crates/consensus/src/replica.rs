@@ -103,6 +103,8 @@ pub struct Timing {
     pub request: Duration,
     /// The time that a worker's lease is given beyond its ttl before it is expired.
     pub lease_margin: Duration,
+    /// Bytes of snapshots that are sent to one peer in a second, at most.
+    pub snapshot_bytes_per_second: u64,
 }
 
 impl Default for Timing {
@@ -113,6 +115,7 @@ impl Default for Timing {
             election_max: Duration::from_millis(600),
             request: Duration::from_secs(5),
             lease_margin: Duration::from_secs(1),
+            snapshot_bytes_per_second: limits::SNAPSHOT_BYTES_PER_SECOND,
         }
     }
 }
@@ -192,7 +195,8 @@ impl Replica {
         };
         let applied = restored.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
         let applied = Arc::new(applied);
-        let peers = Arc::new(Peers::new(config.peer_tls.clone()));
+        let pace = config.timing.snapshot_bytes_per_second;
+        let peers = Arc::new(Peers::new(config.peer_tls.clone(), pace));
         let network = Network { cluster: cluster.clone(), peers: Arc::clone(&peers) };
         let raft = Raft::new(
             config.id.get(),
@@ -227,6 +231,8 @@ impl Replica {
             admitted: watch::Sender::new(!is_new || has_joined),
             founders: config.founders.keys().map(|id| id.get()).collect(),
             heard: Mutex::default(),
+            versions: Mutex::default(),
+            learners: Mutex::default(),
             failure,
             counts: Counts::default(),
             stopping,

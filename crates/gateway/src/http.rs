@@ -115,6 +115,7 @@ async fn operate(
         Operation::ChangeSettings => settings::change(api, &caller, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
         Operation::GetStatistics => cluster::statistics(api, query),
+        Operation::GetDiagnostics => cluster::diagnostics(api, &caller).await,
         Operation::Backup => cluster::backup(api, &caller).await,
         Operation::InviteReplica => cluster::invite(api, &caller, request).await,
         Operation::RemoveReplica => cluster::remove(api, &caller, &id).await,

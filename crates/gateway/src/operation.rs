@@ -76,6 +76,8 @@ pub enum Operation {
     GetClusterStatus,
     /// What happened lately, step by step.
     GetStatistics,
+    /// What a replica knows of itself.
+    GetDiagnostics,
     /// All that the cluster keeps, as one file.
     Backup,
     /// Makes an invitation, by which one new replica can join.
@@ -101,7 +103,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -137,6 +139,7 @@ impl Operation {
         Self::ChangeSettings,
         Self::GetClusterStatus,
         Self::GetStatistics,
+        Self::GetDiagnostics,
         Self::Backup,
         Self::InviteReplica,
         Self::RemoveReplica,
@@ -186,6 +189,7 @@ impl Operation {
             Self::ChangeSettings => (Method::POST, "/meta/settings"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
             Self::GetStatistics => (Method::GET, "/statistics"),
+            Self::GetDiagnostics => (Method::GET, "/meta/diagnostics"),
             Self::Backup => (Method::GET, "/meta/backup"),
             Self::InviteReplica => (Method::POST, "/meta/invitations"),
             Self::RemoveReplica => (Method::DELETE, "/meta/members/{id}"),
@@ -236,6 +240,7 @@ impl Operation {
             Self::ChangeSettings => ("stint.v0.Settings", "ChangeSettings"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
             Self::GetStatistics => ("stint.v0.Cluster", "GetStatistics"),
+            Self::GetDiagnostics => ("stint.v0.Cluster", "GetDiagnostics"),
             Self::Backup => ("stint.v0.Cluster", "Backup"),
             Self::InviteReplica => ("stint.v0.Cluster", "InviteReplica"),
             Self::RemoveReplica => ("stint.v0.Cluster", "RemoveReplica"),
@@ -306,6 +311,7 @@ impl Operation {
             | Self::PutActionConfig
             | Self::DeleteActionConfig => Role::Operator,
             Self::ChangeSettings
+            | Self::GetDiagnostics
             | Self::Backup
             | Self::InviteReplica
             | Self::RemoveReplica

@@ -131,7 +131,13 @@ impl Store {
             metadata.map(|found| found.len()).map_err(|error| io_error("look at", &path, error))
         };
         let (free_bytes, total_bytes) = room(&self.dir)?;
-        Ok(Usage { free_bytes, total_bytes, log_bytes: size(LOG)?, state_bytes: size(STATE)? })
+        Ok(Usage {
+            free_bytes,
+            total_bytes,
+            log_bytes: size(LOG)?,
+            state_bytes: size(STATE)?,
+            output_bytes: self.output.bytes(),
+        })
     }
 
     /// The data directory.
@@ -151,6 +157,8 @@ pub struct Usage {
     pub log_bytes: u64,
     /// The file of the state and the history.
     pub state_bytes: u64,
+    /// The files of the output, as they were when they were last measured.
+    pub output_bytes: u64,
 }
 
 const LOG: &str = "log.redb";

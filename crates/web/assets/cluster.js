@@ -44,7 +44,8 @@ function draw() {
   const health = cluster.replica_health ?? {};
   fill(title, h("h1", "Cluster"), h("span.faint", cluster.leaderID ? ["led by ", h("code", cluster.leaderID), `, term ${cluster.term}`] : h("b.warn", "without a leader")),
     h("div.buttons", may("InviteReplica") && act("Invite a replica", {}, invite)));
-  fill(warnings, cluster.warnings.length === 0 ? h("p.pill.good", "Nothing is wrong, as far as this replica knows.") : h("ul.card", cluster.warnings.map((it) => h("li.warn", it))));
+  const wrong = [...cluster.warnings, ...(cluster.clusterWarnings ?? [])];
+  fill(warnings, wrong.length === 0 ? h("p.pill.good", "Nothing is wrong, as far as this replica knows.") : h("ul.card", wrong.map((it) => h("li.warn", it))));
   fill(members, cluster.members.map((member) => row(cluster, member, health[member.id])));
   fill(facts, h("h2", "Replica ", h("code", cluster.replicaID)), h("dl.facts",
     h("dt", "Version"), h("dd", cluster.version),

@@ -15,7 +15,7 @@ bus.addEventListener("problem", (event) => toast(event.detail.message, "bad"));
 function show() {
   if (status.isSignedOut && me.user) return location.reload();
   const { replica, leader, cluster } = status;
-  const warnings = cluster?.warnings ?? [];
+  const warnings = [...(cluster?.warnings ?? []), ...(cluster?.clusterWarnings ?? [])];
   const state = JSON.stringify([replica, leader, status.why, warnings, cluster?.leaderID, replica || cluster?.members]);
   if (state === shown) return;
   shown = state;

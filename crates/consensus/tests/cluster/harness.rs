@@ -34,6 +34,7 @@ pub(crate) fn timing() -> Timing {
         election_max: Duration::from_secs(1),
         request: Duration::from_secs(10),
         lease_margin: Duration::from_millis(500),
+        ..Timing::default()
     }
 }
 
