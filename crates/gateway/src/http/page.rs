@@ -130,7 +130,7 @@ fn show(
         role: caller.role().map_or("", stint_core::Role::name),
         may: &may.join(" "),
         is_open: caller.user().is_none(),
-        replica: &api.cluster_status().id.to_string(),
+        replica: &api.cluster_status().status.id.to_string(),
         version: VERSION,
     };
     html(StatusCode::OK, frame.html())
@@ -178,7 +178,7 @@ fn local(next: &str) -> &str {
 }
 
 fn login(api: &Api, status: StatusCode, problem: &str, next: &str) -> Response {
-    let replica = api.cluster_status().id.to_string();
+    let replica = api.cluster_status().status.id.to_string();
     html(status, Login { problem, next: local(next), replica: &replica }.html())
 }
 
