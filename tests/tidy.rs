@@ -31,9 +31,10 @@ const HOUSE: &[Room] = &[
     Room { dir: "worker", ours: &["core", "consensus", "tls"], alone: &["nix"] },
     Room {
         dir: "gateway",
-        ours: &["core", "measure", "proto", "consensus", "tls", "trace"],
+        ours: &["core", "measure", "proto", "consensus", "tls", "trace", "web"],
         alone: &["axum", "prometheus-client"],
     },
+    Room { dir: "web", ours: &[], alone: &["askama"] },
     Room { dir: "client", ours: &["proto"], alone: &[] },
     Room {
         dir: "stint",

@@ -140,8 +140,8 @@ pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
             vec![same(about(WORKER)), same(about("00000000ffff")).refused("NO_SUCH_WORKER")]
         }
         "Watch" => watch(cluster),
-        "GetClusterStatus" | "GetDiagnostics" | "InviteReplica" | "RemoveReplica"
-        | "TransferLeader" => of_members(operation),
+        "GetClusterStatus" | "GetDiagnostics" | "GetStatistics" | "InviteReplica"
+        | "RemoveReplica" | "TransferLeader" => of_members(operation),
         "GetSettings" => vec![same(plain())],
         "ChangeSettings" => vec![
             same(body(json!({}))),
@@ -207,6 +207,10 @@ fn of_retries_and_queues(operation: &str, cluster: &Cluster) -> Vec<Example> {
 
 fn of_members(operation: &str) -> Vec<Example> {
     match operation {
+        // A step may end in between.
+        "GetStatistics" => {
+            vec![same(plain()).but(&["samples"]), same(query([("since", LATER)]))]
+        }
         "GetClusterStatus" => {
             // Others write to the same disk.
             vec![same(plain()).but(&[

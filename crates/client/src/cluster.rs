@@ -27,6 +27,29 @@ impl Client {
         .await
     }
 
+    /// What happened lately, in steps that ended after `since`, oldest first, as the replica that answers
+    /// has applied it since its start.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// let lately = client.statistics(None).await?;
+    /// if let Some(step) = lately.samples.last() {
+    ///     println!("{} jobs run, {} are due", step.running, step.due);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn statistics(
+        &self,
+        since: Option<prost_types::Timestamp>,
+    ) -> Result<v0::GetStatisticsResponse, Error> {
+        self.call(Repeat::Harmless, |channel| async {
+            let request = v0::GetStatisticsRequest { since };
+            client::cluster(channel).get_statistics(request).await
+        })
+        .await
+    }
+
     /// What the replica that answers knows of itself: its configuration, what it has logged lately, its
     /// metrics and its machine. It takes the role `admin`.
     ///

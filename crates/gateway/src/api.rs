@@ -29,6 +29,7 @@ mod workers;
 use std::sync::Arc;
 
 use stint_consensus::{ClusterStatus, Replica};
+use stint_core::{Timestamp, WorkerId};
 use tokio::sync::{Semaphore, watch};
 
 pub(crate) use access::{Caller, Whence};
@@ -54,7 +55,7 @@ use crate::config::Config;
 use crate::connections::Connections;
 use crate::inside::Inside;
 use crate::limits;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Sample};
 use follow::Hub;
 
 /// A cluster as one replica knows it.
@@ -135,6 +136,11 @@ impl Api {
         let status = self.replica.status();
         let warnings = self.replica.with_state(|state| warnings::of(&status, state));
         ClusterView { status, warnings }
+    }
+
+    /// What happened lately as this replica has applied it, in the steps that ended after `since`.
+    pub(crate) fn statistics(&self, since: Option<Timestamp>) -> (WorkerId, Vec<Sample>) {
+        (self.replica.id(), self.metrics.samples_since(since))
     }
 
     /// Whether a leader is known, as far as this replica has heard.

@@ -1,7 +1,8 @@
 //! Which pages in browsers may read answers: those of the origins that an operator has listed, and
 //! none by default (CORS, of the Fetch standard).
 //!
-//! No cookie says who calls, so nothing is allowed that would take `Allow-Credentials`; and there is no
+//! No cookie counts that a page of elsewhere sends, so nothing is allowed that would take
+//! `Allow-Credentials`; and there is no
 //! `*`: a list is short. It stands before the question who calls, which preflights cannot answer, and
 //! around the answer to it, so that a page can read why it was refused. That is why it is not one of
 //! the layers there are for routers, which also answer every `OPTIONS`.
@@ -97,6 +98,11 @@ impl Cors {
         let mut sent = headers.get_all(header::ORIGIN).iter();
         let origin = sent.next().filter(|_| sent.next().is_none())?;
         self.0.iter().any(|Origin(known)| known == origin).then_some(origin)
+    }
+
+    /// Whether a request comes from a page of a listed origin.
+    pub(crate) fn lists(&self, headers: &HeaderMap) -> bool {
+        self.origin(headers).is_some()
     }
 
     /// The answer to the question of a browser whether a page may ask, if it is one and may.

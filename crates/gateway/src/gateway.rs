@@ -41,10 +41,11 @@ impl Gateway {
         let (stop, stopping) = watch::channel(false);
         let api = Arc::new(Api::new(replica, &config, stopping.clone()));
         let (services, health) = grpc::router(&api)?;
-        let outside =
-            Arc::new(Outside::new(Arc::clone(&api), http::router(&api), services, config));
-        let mut tasks = JoinSet::new();
         let is_encrypted = tls.is_some();
+        let routers = (http::router(&api), services);
+        let outside = Outside::new(Arc::clone(&api), routers, config, is_encrypted);
+        let outside = Arc::new(outside);
+        let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, tls, outside, stopping.clone()));
         tasks.spawn({
             let api = Arc::clone(&api);

@@ -14,6 +14,7 @@ mod list;
 mod logs;
 #[cfg(feature = "next-level")]
 mod notches;
+pub(crate) mod page;
 pub(crate) mod probes;
 mod query;
 mod queues;
@@ -119,6 +120,7 @@ async fn operate(
         Operation::GetSettings => settings::get(api, &caller).await,
         Operation::ChangeSettings => settings::change(api, &caller, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
+        Operation::GetStatistics => cluster::statistics(api, query),
         Operation::GetDiagnostics => cluster::diagnostics(api, &caller).await,
         Operation::Backup => cluster::backup(api, &caller).await,
         Operation::InviteReplica => cluster::invite(api, &caller, request).await,

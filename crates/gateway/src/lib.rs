@@ -28,6 +28,7 @@ mod metrics;
 mod operation;
 mod outside;
 mod parse;
+mod session;
 mod token;
 mod wire;
 

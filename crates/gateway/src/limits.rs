@@ -170,6 +170,13 @@ pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
 /// have been created on another one just now.
 pub(crate) const UNKNOWN_TOKEN_WAIT: Duration = Duration::from_secs(1);
 
+/// How long the session of a browser lasts, if its token does: a working day. The next one begins with
+/// signing in.
+pub(crate) const SESSION_AGE: Duration = Duration::from_hours(12);
+
+/// Bytes of the form by which somebody signs in: a token, and the page that was asked for.
+pub(crate) const FORM_BYTES_MAX: usize = 16 * 1024;
+
 /// How long a browser may remember that a page of a listed origin may ask: a list that has changed
 /// holds everywhere after that.
 pub(crate) const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
@@ -208,6 +215,12 @@ pub(crate) const PREVIEW_MAX: u64 = 1_000;
 /// Actions whose metrics are told apart; the others are `other`. A scrape has about fifty lines for
 /// each, and whoever stores it pays for each line.
 pub(crate) const METRICS_ACTIONS_MAX: usize = 100;
+
+/// How long a step of the statistics is, and how many a replica keeps: the last eight hours, in some
+/// 200 kB.
+pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_secs(30);
+/// See [`SAMPLE_INTERVAL`].
+pub(crate) const SAMPLES_MAX: usize = 960;
 
 /// Attempts that a job shows beside the rest of its record. `/jobs/{id}/attempts` has more.
 pub(crate) const ATTEMPTS_SHOWN: usize = 16;

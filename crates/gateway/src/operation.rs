@@ -74,6 +74,8 @@ pub enum Operation {
     ChangeSettings,
     /// What a replica knows of its cluster.
     GetClusterStatus,
+    /// What happened lately, step by step.
+    GetStatistics,
     /// What a replica knows of itself.
     GetDiagnostics,
     /// All that the cluster keeps, as one file.
@@ -101,7 +103,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -136,6 +138,7 @@ impl Operation {
         Self::GetSettings,
         Self::ChangeSettings,
         Self::GetClusterStatus,
+        Self::GetStatistics,
         Self::GetDiagnostics,
         Self::Backup,
         Self::InviteReplica,
@@ -185,6 +188,7 @@ impl Operation {
             Self::GetSettings => (Method::GET, "/meta/settings"),
             Self::ChangeSettings => (Method::POST, "/meta/settings"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
+            Self::GetStatistics => (Method::GET, "/statistics"),
             Self::GetDiagnostics => (Method::GET, "/meta/diagnostics"),
             Self::Backup => (Method::GET, "/meta/backup"),
             Self::InviteReplica => (Method::POST, "/meta/invitations"),
@@ -235,6 +239,7 @@ impl Operation {
             Self::GetSettings => ("stint.v0.Settings", "GetSettings"),
             Self::ChangeSettings => ("stint.v0.Settings", "ChangeSettings"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
+            Self::GetStatistics => ("stint.v0.Cluster", "GetStatistics"),
             Self::GetDiagnostics => ("stint.v0.Cluster", "GetDiagnostics"),
             Self::Backup => ("stint.v0.Cluster", "Backup"),
             Self::InviteReplica => ("stint.v0.Cluster", "InviteReplica"),
@@ -286,6 +291,7 @@ impl Operation {
             | Self::GetActionConfig
             | Self::GetSettings
             | Self::GetClusterStatus
+            | Self::GetStatistics
             | Self::Watch => Role::Viewer,
             Self::SubmitJob
             | Self::DeleteJob

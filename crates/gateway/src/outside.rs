@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use stint_trace::TraceParent;
 use tokio::sync::Semaphore;
@@ -29,10 +29,12 @@ use crate::connections::Connections;
 use crate::cors::Cors;
 use crate::credentials::Credentials;
 use crate::grpc::Deadline;
+use crate::http::page::{self, Visit};
 use crate::http::probes::{self, ALIVE_PATH};
 use crate::inbound::Inbound;
 use crate::metrics::{Code, Route};
 use crate::operation::Operation;
+use crate::session::{self, Session};
 use crate::{grpc, http as rest, limits};
 
 /// Names a request in answers and in logs.
@@ -51,6 +53,7 @@ pub(crate) struct Outside {
     clients: Arc<Clients>,
     large_bodies: Arc<Shares>,
     cors: Cors,
+    session: Session,
     ids: RequestIds,
 }
 
@@ -62,7 +65,12 @@ enum Door {
 }
 
 impl Outside {
-    pub(crate) fn new(api: Arc<Api>, http: Router, grpc: Router, config: Config) -> Self {
+    pub(crate) fn new(
+        api: Arc<Api>,
+        (http, grpc): (Router, Router),
+        config: Config,
+        is_encrypted: bool,
+    ) -> Self {
         Self {
             api,
             http,
@@ -74,6 +82,7 @@ impl Outside {
                 limits::LARGE_BODIES_OF_CLIENT_MAX,
             )),
             cors: Cors::new(Arc::clone(&config.allowed_origins)),
+            session: Session { is_encrypted },
             ids: RequestIds::new(),
             config,
         }
@@ -158,36 +167,11 @@ impl Outside {
             let timeout = self.config.body_timeout;
             Body::new(Inbound::new(incoming, timeout, large_bodies, in_flight))
         });
-        let mut router = match door {
-            Door::Http => self.http.clone(),
-            Door::Grpc => self.grpc.clone(),
-        };
         if let Some(deadline) = deadline {
             request.extensions_mut().insert(deadline);
         }
         let preflight = self.cors.preflight(&request).filter(|_| door == Door::Http);
-        let (uri, credentials) = (request.uri().clone(), Credentials::of(request.headers()));
-        let answer = async {
-            if let Some(preflight) = preflight {
-                let stranger = Client::new(None, whence.remote.ip());
-                return Ok(match self.clients.admit(stranger, Instant::now()) {
-                    Ok(place) => {
-                        in_flight.occupy(place);
-                        preflight
-                    }
-                    Err(error) => door.refusal(&error),
-                });
-            }
-            match self.admit(door, uri.path(), whence, credentials, in_flight).await {
-                Ok(caller) => {
-                    if let Some(caller) = caller {
-                        request.extensions_mut().insert(caller);
-                    }
-                    router.call(request).await
-                }
-                Err(error) => Ok(door.refusal(&error)),
-            }
-        };
+        let answer = self.pass(door, whence, request, preflight, in_flight);
         let answer = AssertUnwindSafe(answer).catch_unwind();
         let outcome = match deadline {
             None => answer.await,
@@ -197,14 +181,83 @@ impl Outside {
             },
         };
         match outcome {
-            Ok(Ok(response)) => response,
-            Ok(Err(never)) => match never {},
+            Ok(response) => response,
             Err(_panic) => door.refusal(&ApiError::internal("the request met a bug; see the log")),
         }
     }
 }
 
 impl Outside {
+    /// Answers browsers that ask for the page or for permission themselves, and lets the others through
+    /// their door, if they may.
+    async fn pass(
+        &self,
+        door: Door,
+        whence: Whence,
+        mut request: Request<Body>,
+        preflight: Option<Response<Body>>,
+        in_flight: &InFlight,
+    ) -> Response<Body> {
+        let visit = Visit::of(&request).filter(|_| door == Door::Http);
+        let credentials = self.credentials(door, &request);
+        if preflight.is_some() || visit.is_some() || credentials.is_err() {
+            let stranger = Client::new(None, whence.remote.ip());
+            match self.clients.admit(stranger, Instant::now()) {
+                Ok(place) => in_flight.occupy(place),
+                Err(error) => return door.refusal(&error),
+            }
+        }
+        if let Some(preflight) = preflight {
+            return preflight;
+        }
+        if let Some(visit) = visit {
+            return page::receive(&self.api, self.session, visit, whence, request).await;
+        }
+        let admitted = match credentials {
+            Ok(credentials) => {
+                self.admit(door, request.uri().path(), whence, credentials, in_flight).await
+            }
+            Err(error) => Err(error),
+        };
+        match admitted {
+            Ok(caller) => {
+                if let Some(caller) = caller {
+                    request.extensions_mut().insert(caller);
+                }
+                let mut router = match door {
+                    Door::Http => self.http.clone(),
+                    Door::Grpc => self.grpc.clone(),
+                };
+                router.call(request).await.unwrap_or_else(|never| match never {})
+            }
+            Err(error) => door.refusal(&error),
+        }
+    }
+
+    /// What a request says of its sender. A browser says some of it without its user's knowledge, so a
+    /// page of elsewhere may neither use a session nor change an open cluster.
+    fn credentials(
+        &self,
+        door: Door,
+        request: &Request<Body>,
+    ) -> Result<Option<Credentials>, ApiError> {
+        let sent = Credentials::of(request.headers());
+        if door == Door::Grpc || request.headers().contains_key(header::AUTHORIZATION) {
+            return Ok(sent);
+        }
+        let is_foreign = !session::is_safe(request.method())
+            && session::From::of(request) == session::From::Foreign
+            && !self.cors.lists(request.headers());
+        if is_foreign {
+            return Err(ApiError::NotAuthorized(
+                "this request comes from a page of another address, whose origin is not listed in \
+                 allowed_origins"
+                    .to_owned(),
+            ));
+        }
+        self.session.credentials(request)
+    }
+
     /// Who asks, for all but what anybody may ask, unless it is more than one client may. Whether
     /// that user may is looked up here for gRPC, whose paths are the operations, and where the path
     /// is known for HTTP.

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use stint_consensus::Origin;
 use stint_core::limits::GENERATIONS_MAX;
-use stint_core::{JobId, Parent, State, Token, TokenHash, TokenId};
+use stint_core::{JobId, Parent, Role, State, Token, TokenHash, TokenId};
 use subtle::ConstantTimeEq as _;
 
 use super::{Api, ApiError};
@@ -97,6 +97,11 @@ impl Caller {
         }
     }
 
+    /// The role of the token, if one was sent that has one.
+    pub(crate) fn role(&self) -> Option<Role> {
+        if let Proof::User(token) = &self.proof { Some(token.role) } else { None }
+    }
+
     /// With whose requests this one is counted.
     pub(crate) fn client(&self) -> Client {
         Client::new(self.user(), self.whence.remote.ip())
@@ -132,7 +137,7 @@ impl Caller {
 
 impl Api {
     /// Whether callers need no token.
-    fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.is_open && !self.replica.with_state(State::is_closed)
     }
 

@@ -11,6 +11,8 @@ use tonic::{Request, Response, Status};
 use super::deadline::Deadline;
 use super::{caller, shape};
 use crate::api::{Api, BackupReader};
+use crate::limits::SAMPLE_INTERVAL;
+use crate::metrics::Sample;
 use crate::parse;
 
 pub(super) struct Service(pub(super) Arc<Api>);
@@ -24,6 +26,20 @@ impl Cluster for Service {
         _request: Request<v0::GetClusterStatusRequest>,
     ) -> Result<Response<v0::GetClusterStatusResponse>, Status> {
         Ok(Response::new(shape::cluster(self.0.cluster_status())))
+    }
+
+    async fn get_statistics(
+        &self,
+        request: Request<v0::GetStatisticsRequest>,
+    ) -> Result<Response<v0::GetStatisticsResponse>, Status> {
+        let since = request.into_inner().since;
+        let since = shape::instant("since", since)?;
+        let (replica, samples) = self.0.statistics(since);
+        Ok(Response::new(v0::GetStatisticsResponse {
+            replica: replica.to_string(),
+            interval_seconds: SAMPLE_INTERVAL.as_secs(),
+            samples: samples.into_iter().map(sample).collect(),
+        }))
     }
 
     async fn get_diagnostics(
@@ -75,6 +91,19 @@ impl Cluster for Service {
         let reader = self.0.backup(&caller(&request)?).await?;
         let pieces = stream::try_unfold(reader, move |reader| next(reader, deadline));
         Ok(Response::new(Box::pin(pieces)))
+    }
+}
+
+fn sample(sample: Sample) -> v0::Sample {
+    let ended = sample.ended.into_iter().map(|(status, count)| (status.to_owned(), count));
+    v0::Sample {
+        at: Some(shape::timestamp(sample.at)),
+        submitted: sample.submitted,
+        ended: ended.collect(),
+        due: sample.due,
+        running: sample.running,
+        scheduled: sample.scheduled,
+        oldest_due_ms: sample.oldest_due_ms,
     }
 }
 

@@ -29,6 +29,14 @@ pub(super) async fn read(request: Request) -> Result<Bytes, ApiError> {
     collect(body, limit, readable).await
 }
 
+/// Reads a form as browsers send it, which is a short text.
+pub(super) async fn read_form(request: Request) -> Result<String, ApiError> {
+    let limit = limits::FORM_BYTES_MAX;
+    let bytes = collect(request.into_body(), limit, limit).await?;
+    let undecodable = || ApiError::InvalidParameters("the form is no text in UTF-8".to_owned());
+    String::from_utf8(bytes.to_vec()).map_err(|_| undecodable())
+}
+
 /// All frames as one. What is over `limit` is read up to `readable`, and thrown away.
 async fn collect(mut body: Body, limit: usize, readable: usize) -> Result<Bytes, ApiError> {
     let mut whole = Bytes::new();

@@ -8,13 +8,21 @@ use axum::response::Response;
 use futures_util::stream;
 use http::StatusCode;
 
+use super::query::Query;
 use super::shape::{self, Fields};
-use super::{answer, body};
+use super::{answer, body, time};
 use crate::api::{Api, ApiError, BackupReader, Caller};
 use crate::parse;
 
 pub(super) fn status(api: &Api) -> Response {
     answer::json(StatusCode::OK, &shape::Cluster::of(&api.cluster_status()))
+}
+
+pub(super) fn statistics(api: &Api, query: &str) -> Result<Response, ApiError> {
+    let query = Query::parse(query)?;
+    let since = time::parse("since", query.text("since"))?;
+    let (replica, samples) = api.statistics(since);
+    Ok(answer::json(StatusCode::OK, &shape::Statistics::of(replica, &samples)))
 }
 
 pub(super) async fn diagnostics(api: &Api, caller: &Caller) -> Result<Response, ApiError> {

@@ -27,6 +27,7 @@ const TOPICS: &[&str] = &[
     include_str!("docs/actions.json"),
     include_str!("docs/action_configs.json"),
     include_str!("docs/meta.json"),
+    include_str!("docs/statistics.json"),
     include_str!("docs/queues.json"),
     include_str!("docs/watch.json"),
     include_str!("docs/tokens.json"),

@@ -4,6 +4,7 @@
 mod access;
 mod action_configs;
 mod bad_input;
+mod browsers;
 mod connections;
 mod cors;
 mod crons;

@@ -29,6 +29,7 @@ pub(super) fn text(plan: &Plan, replicas: &[Replica], leader: &str, took: Durati
         "A cluster of {count} replicas runs, ready after {seconds:.1} s.\n\n{table}\n\n\
          Its data is in {dir}{kept}.\n\n\
          It is open: whoever reaches these ports from this machine may call it, without a token.\n\n\
+         Look at it in a browser: http://{url}/\n\n\
          Try, in another terminal:\n\n  \
          # a job by the v0 API; any replica will do\n  \
          curl -s -X POST http://{url}/api/v0/jobs -H 'Content-Type: application/json' \

@@ -3,6 +3,7 @@
 mod action;
 mod configuration;
 mod policies;
+mod statistics;
 mod wait;
 
 use std::borrow::Cow;
@@ -20,6 +21,7 @@ use stint_core::{
 pub(in crate::http) use action::Action;
 pub(in crate::http) use configuration::{ActionConfig, Cron, CronHistory, Preview, Settings, Tick};
 pub(in crate::http) use policies::{Bulk, Queue};
+pub(in crate::http) use statistics::Statistics;
 
 use self::wait::WaitDetail;
 use super::super::time::Rfc3339;

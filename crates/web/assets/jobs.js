@@ -1,0 +1,277 @@
+// The list of jobs: filtered, sorted, live; its state is in the address.
+
+import { act, confirm, fill, h, keyed, toast } from "./dom.js";
+import { get, may, post, remove } from "./api.js";
+import { STATUS_NAMES, ending, number, parameters, pill, short, span, statusName, time } from "./format.js";
+import { ago } from "./time.js";
+import { follow } from "./watch.js";
+import { bulk } from "./bulk.js";
+import { submit } from "./submit.js";
+
+const SIZES = [25, 50, 100, 250];
+const OVER = ["done", "error", "cancel", "worker_dead", "worker_shutdown", "deleted"];
+const state = Object.fromEntries(new URLSearchParams(location.search));
+const chosen = new Set();
+let page = { jobs: [], next: undefined };
+let behind = [];
+
+// What the list asks for: everything of the address that is a filter.
+export function filters() {
+  const { action, worker, status, text, since, until } = state;
+  const of = { action, worker, status, text, since: instant(since), until: instant(until) };
+  return Object.fromEntries(Object.entries(of).filter(([, value]) => value));
+}
+
+function instant(local) {
+  const at = local && new Date(local);
+  return at && !Number.isNaN(at.getTime()) ? at.toISOString() : undefined;
+}
+
+const isOver = (job) => OVER.includes(job.status) && !(job.status.startsWith("worker_") && !job.attempts.at(-1)?.endedAt);
+const canCancel = (job) => may("CancelJob") && ["waiting", "running", "worker_dead", "worker_shutdown", "worker_resurrection"].includes(job.status);
+const canRetry = (job) => may("RetryJob") && isOver(job) && job.status !== "deleted";
+
+const main = document.getElementById("main");
+const counts = h("ul.counts", { "aria-label": "Jobs by status" });
+const rows = h("tbody");
+const pages = h("div.pages");
+const summary = h("p.faint", { role: "status", "aria-live": "polite" });
+const chosenBar = h("div.chosen", { hidden: true });
+const form = filterForm();
+const head = h("tr");
+
+const COLUMNS = [
+  ["status", "Status", (job) => job.status],
+  ["action", "Action and parameters", (job) => `${job.action} ${parameters(job.parameters)}`],
+  ["id", "Job", (job) => job.id, "id-cell"],
+  ["scheduledAt", "Scheduled", (job) => Date.parse(job.scheduledAt), "when"],
+  ["took", "Took", (job) => took(job) ?? -1],
+  ["workerID", "Worker", (job) => job.workerID, "wide-only"],
+];
+
+fill(main,
+  h("div.title", h("h1", "Jobs"), counts,
+    h("div.buttons",
+      may("BulkJobs") && h("button", { type: "button", onclick: () => bulk(filters()) }, "All that match…"),
+      may("SubmitJob") && h("button.primary", { type: "button", "data-key-press": "n", onclick: () => submit() }, "Submit a job"))),
+  form, chosenBar,
+  h("div.scroll", { role: "region", tabindex: "0", "aria-label": "The list of jobs" },
+    h("table.jobs", h("caption.aside", "Jobs, as the filters say"), h("thead", head), rows)),
+  h("div.under", summary, pages));
+drawHead();
+
+function filterForm() {
+  const input = (name, label, props) => h("label.field", h("span", label), h("input", { name, value: state[name] ?? "", ...props }));
+  const actions = h("datalist", { id: "actions" });
+  get("/actions").then(({ actions: all }) => fill(actions, all.map((it) => h("option", { value: it.name })))).catch(() => {});
+  const status = h("details.pick", h("summary", pickLabel()),
+    h("fieldset", h("legend.aside", "Status"), STATUS_NAMES.filter((it) => it !== "deleted").map((name) =>
+      h("label", h("input", { type: "checkbox", name: "status", value: name, checked: picked().includes(name) }), pill(name)))));
+  const size = h("label.field", h("span", "Rows"), h("select", { name: "limit" },
+    SIZES.map((it) => h("option", { value: it, selected: it === limit() }, it))));
+  const box = h("form.filters", { role: "search", "aria-label": "Filter the jobs" },
+    h("label.field.grow", h("span", "Text in parameters"), h("input", { name: "text", type: "search", maxlength: 256, value: state.text ?? "", "data-search": "" })),
+    input("action", "Action", { list: "actions", autocomplete: "off" }), actions, 
+    input("worker", "Worker", { size: 13, autocomplete: "off", spellcheck: "false" }),
+    h("div.field", h("span", { "aria-hidden": "true" }, "Status"), status),
+    input("since", "Scheduled since", { type: "datetime-local", step: 1 }),
+    input("until", "until", { type: "datetime-local", step: 1 }), size,
+    h("button.quiet", { type: "button", onclick: clear }, "Clear"));
+  const apply = () => {
+    const data = new FormData(box);
+    for (const name of ["text", "action", "worker", "since", "until"]) state[name] = data.get(name).trim();
+    state.status = data.getAll("status").join(",");
+    state.limit = data.get("limit") === "50" ? "" : data.get("limit");
+    fill(status.querySelector("summary"), pickLabel());
+    turn();
+  };
+  let typing;
+  box.addEventListener("submit", (event) => { event.preventDefault(); apply(); });
+  box.addEventListener("change", apply);
+  box.addEventListener("input", (event) => {
+    if (event.target.type !== "search") return;
+    clearTimeout(typing);
+    typing = setTimeout(apply, 300);
+  });
+  addEventListener("click", (event) => { if (!status.contains(event.target)) status.open = false; });
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !status.open) return;
+    status.open = false;
+    status.querySelector("summary").focus();
+  });
+  return box;
+}
+
+function picked() {
+  return (state.status ?? "").split(",").filter(Boolean);
+}
+
+function pickLabel() {
+  const names = picked();
+  return names.length === 0 ? "any" : names.length === 1 ? statusName(names[0]) : `${names.length} of them`;
+}
+
+function limit() {
+  const asked = Number(state.limit);
+  return SIZES.includes(asked) ? asked : 50;
+}
+
+function clear() {
+  for (const name of ["text", "action", "worker", "since", "until", "status"]) delete state[name];
+  for (const input of form.elements) {
+    if (input.type === "checkbox") input.checked = false;
+    else if (input.name && input.name !== "limit") input.value = "";
+  }
+  fill(form.querySelector("summary"), pickLabel());
+  turn();
+}
+
+// Goes to another page of the list, the first one unless `after` says which, and notes it in the address.
+function turn(after = "", kept = []) {
+  behind = kept;
+  state.after = after;
+  chosen.clear();
+  remember(after ? "push" : "replace");
+  refresh();
+}
+
+function remember(how) {
+  const values = Object.entries(state).filter(([, value]) => value);
+  const text = new URLSearchParams(values).toString();
+  history[`${how}State`]({ behind }, "", text ? `?${text}` : location.pathname);
+}
+
+addEventListener("popstate", (event) => {
+  for (const name of Object.keys(state)) delete state[name];
+  Object.assign(state, Object.fromEntries(new URLSearchParams(location.search)));
+  behind = event.state?.behind ?? [];
+  refresh();
+});
+
+function drawHead() {
+  const [sorted, isDown] = (state.sort ?? "").startsWith("-") ? [state.sort.slice(1), true] : [state.sort, false];
+  const cells = COLUMNS.map(([name, label, , kind]) => {
+    const order = sorted === name ? (isDown ? "descending" : "ascending") : "none";
+    const next = order === "ascending" ? `-${name}` : order === "none" ? name : "";
+    const sort = () => { state.sort = next; remember("replace"); drawHead(); draw(); head.querySelector(`[data-name="${name}"]`).focus(); };
+    return h(`th${kind ? `.${kind}` : ""}`, { scope: "col", "aria-sort": order },
+      h("button.sort", { type: "button", onclick: sort, "data-name": name, title: "Sort the rows that are shown" }, label));
+  });
+  const all = h("input", { type: "checkbox", "aria-label": "Choose all jobs that are shown", onchange: (event) => {
+    for (const job of page.jobs) if (event.target.checked) chosen.add(job.id); else chosen.delete(job.id);
+    draw();
+  } });
+  fill(head, may("CancelJob") && h("th.box-cell", { scope: "col" }, all), cells, h("th", { scope: "col" }, h("span.aside", "What to do")));
+}
+
+function took(job) {
+  const last = job.attempts.at(-1);
+  if (!last) return undefined;
+  return (last.endedAt ? Date.parse(last.endedAt) : Date.now()) - Date.parse(last.startedAt);
+}
+
+function tookCell(job) {
+  const last = job.attempts.at(-1);
+  if (!last) return job.status === "waiting" ? ago(job.scheduledAt, Date.parse(job.scheduledAt) > Date.now() ? { before: "in " } : { before: "waits " }) : h("span.faint", "–");
+  return last.endedAt ? span(took(job)) : ago(last.startedAt);
+}
+
+function why(job) {
+  if (job.waitReason) return h("span.why", job.waitReason);
+  const last = job.attempts.at(-1);
+  if (job.endReason === "expired") return h("span.why", "nobody claimed it in time");
+  if (last?.endedAt && job.status !== "done") return h("span.why", { title: last.reason }, `${ending(last)}${job.attempt > 1 ? `, attempt ${job.attempt}` : ""}${job.retriedByID ? ", retried" : ""}`);
+  if (job.attempt > 1) return h("span.why", `attempt ${job.attempt}`);
+  return null;
+}
+
+function row(job) {
+  const label = `${job.action} ${short(job.id)}`;
+  const pick = h("input", { type: "checkbox", "aria-label": `Choose job ${label}`, checked: chosen.has(job.id), "data-name": "pick",
+    onchange: (event) => { if (event.target.checked) chosen.add(job.id); else chosen.delete(job.id); drawChosen(); } });
+  const words = parameters(job.parameters);
+  return h("tr",
+    may("CancelJob") && h("td.box-cell", pick),
+    h("td", pill(job.status)),
+    h("td.what", h("a", { href: `/jobs/${job.id}`, "data-name": "open" }, h("b", job.action)), " ", h("span.words", { title: words }, words), why(job)),
+    h("td.id-cell", h("code", { title: job.id }, short(job.id))),
+    h("td.num.when", time(job.scheduledAt)),
+    h("td.num", tookCell(job)),
+    h("td.wide-only", job.workerID ? h("a.plain", { href: `/?worker=${job.workerID}` }, h("code", job.workerID.replace(/^0+(?=.)/, ""))) : h("span.faint", "–")),
+    h("td.acts",
+      canCancel(job) && act("Cancel", { "aria-label": `Cancel ${label}`, kind: "small", "data-name": "cancel" }, () => post(`/jobs/${job.id}/cancel`)),
+      canRetry(job) && act("Retry", { "aria-label": `Retry ${label}`, kind: "small", "data-name": "retry" }, () => retry(job))));
+}
+
+async function retry(job) {
+  const created = await post(`/jobs/${job.id}/retry`);
+  toast(`Job ${short(created.id)} runs it once more.`);
+}
+
+async function load() {
+  const { jobs, next } = await get("/jobs", { ...filters(), after: state.after, limit: limit() });
+  page = { jobs, next };
+  draw();
+  loadCounts().catch(() => {});
+}
+
+// What ended within the last hour, by status; steps are half a minute long, so it is asked as often.
+let lately = {};
+let latelyAt = 0;
+async function loadLately() {
+  if (Date.now() - latelyAt < 30000) return;
+  latelyAt = Date.now();
+  const { samples } = await get("/statistics", { since: new Date(Date.now() - 3600000).toISOString() });
+  lately = {};
+  for (const { ended } of samples) for (const [status, count] of Object.entries(ended)) lately[status] = (lately[status] ?? 0) + count;
+}
+
+async function loadCounts() {
+  const [{ queues }] = await Promise.all([get("/queues"), loadLately()]);
+  const sum = (name) => queues.reduce((all, queue) => all + queue[name], 0);
+  const paused = queues.filter((queue) => queue.paused).length;
+  const count = (label, amount, status) => h("li", h("a", { href: `/?status=${status}` }, h("b", number(amount)), ` ${label}`));
+  fill(counts, count("waiting", sum("due"), "waiting"), count("for later", sum("scheduled"), "waiting"), count("running", sum("running"), "running,cancel_request"),
+    paused > 0 && h("li.warn", h("b", paused), " paused"),
+    Object.keys(lately).length > 0 && h("li.faint", "last hour:"),
+    Object.entries(lately).map(([status, amount]) => count(statusName(status), amount, status)));
+}
+
+function draw() {
+  const [, , of] = COLUMNS.find(([name]) => name === (state.sort ?? "").replace("-", "")) ?? [];
+  const sign = (state.sort ?? "").startsWith("-") ? -1 : 1;
+  const jobs = of ? [...page.jobs].sort((a, b) => (of(a) < of(b) ? -sign : of(a) > of(b) ? sign : 0)) : page.jobs;
+  // What one may do is a part of what a row shows.
+  keyed(rows, jobs.map((job) => ({ ...job, isChosen: chosen.has(job.id) })), (job) => job.id, row);
+  const isFiltered = Object.keys(filters()).length > 0;
+  const none = page.next ? "None here matches, and there is more to look through." : isFiltered ? "No job matches." : "There is no job yet.";
+  fill(summary, jobs.length === 0 ? none : `${number(jobs.length)} jobs${behind.length ? `, page ${behind.length + 1}` : ""}${page.next ? ", and more" : ""}`);
+  fill(pages,
+    h("button", { type: "button", disabled: !state.after, onclick: () => turn() }, "Newest"),
+    h("button", { type: "button", disabled: !behind.length, onclick: () => turn(behind.at(-1), behind.slice(0, -1)) }, "Newer"),
+    h("button", { type: "button", disabled: !page.next, onclick: () => turn(page.next, [...behind, state.after ?? ""]) }, "Older"));
+  drawChosen();
+}
+
+function drawChosen() {
+  const jobs = page.jobs.filter((job) => chosen.has(job.id));
+  chosenBar.hidden = jobs.length === 0;
+  const each = (name, operation, fits, work, verb) => {
+    const fitting = jobs.filter(fits);
+    return may(operation) && act(`${name} ${fitting.length}`, { disabled: fitting.length === 0, kind: name === "Delete" ? "danger" : "" }, async () => {
+      if (!await confirm(`${name} ${fitting.length} jobs?`, verb, name, name === "Retry" ? "primary" : "danger")) return;
+      let refused = 0;
+      for (const job of fitting) await work(job).catch(() => { refused += 1; });
+      chosen.clear();
+      toast(`${fitting.length - refused} jobs: done${refused ? `; ${refused} were refused` : ""}.`, refused ? "bad" : "");
+      refresh();
+    });
+  };
+  fill(chosenBar, h("span", `${jobs.length} chosen`),
+    each("Cancel", "CancelJob", canCancel, (job) => post(`/jobs/${job.id}/cancel`), "Those that run are told to stop."),
+    each("Retry", "RetryJob", canRetry, (job) => post(`/jobs/${job.id}/retry`), "Each runs once more as a new job."),
+    each("Delete", "DeleteJob", () => true, (job) => remove(`/jobs/${job.id}`), "Their records and their output are gone for good."),
+    h("button.quiet", { type: "button", onclick: () => { chosen.clear(); draw(); } }, "Choose none"));
+}
+
+const refresh = follow(["jobs"], load);
