@@ -182,18 +182,14 @@ impl Replica {
     /// If the log is empty, the founders found the cluster. Returns before there is a leader.
     pub async fn start(config: Config, store: Store) -> Result<Self, Error> {
         let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
-        let failure = Failure::new();
+        let failure = Failure::new(config.id);
         let lineage = store.lineage().map_err(|error| failed(&error))?;
         let cluster = Bytes::copy_from_slice(&lineage.unwrap_or(config.cluster));
         let log = LogStore::new(store.log.clone(), failure.clone());
         let stopping = watch::Sender::new(false);
         let store_log = store.log.clone();
         let store = Arc::new(store);
-        let restored = {
-            let failure = failure.clone();
-            tokio::task::spawn_blocking(move || Applied::restore(store, failure)).await
-        };
-        let applied = restored.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        let applied = restored(store, failure.clone()).await?;
         let applied = Arc::new(applied);
         let pace = config.timing.snapshot_bytes_per_second;
         let peers = Arc::new(Peers::new(config.peer_tls.clone(), pace));
@@ -422,6 +418,22 @@ impl Replica {
         Inner::wait_until_let_go(&self.0.inner).await;
         stopped.map_err(|error| Error::Failed(error.to_string()))
     }
+}
+
+/// The state as it was, once the log is known to be whole.
+async fn restored(store: Arc<Store>, failure: Failure) -> Result<Applied, Error> {
+    let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
+    let restoring = tokio::task::spawn_blocking(move || {
+        crate::damage::check_log(&store).map_err(std::io::Error::other)?;
+        Applied::restore(store, failure)
+    });
+    restoring.await.map_err(|error| failed(&error))?.map_err(|error| {
+        let source = error.get_ref().and_then(|source| source.downcast_ref());
+        source.map_or_else(
+            || failed(&error),
+            |source: &stint_storage::Error| Error::Storage(source.clone()),
+        )
+    })
 }
 
 fn spawn(
