@@ -7,6 +7,7 @@ mod deploy;
 mod local;
 mod metrics;
 mod names;
+mod readiness;
 mod status;
 mod supervisor;
 mod traces;

@@ -1,6 +1,6 @@
 //! A backup that was taken while the cluster worked becomes another cluster, with all that was there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -117,6 +117,7 @@ fn what_was_backed_up_under_load_is_a_new_cluster_with_all_of_it() {
     says_so_in_its_audit_log(&new);
     outlives_its_watchers(&new);
     goes_on_after_a_restart(&mut new, &kept);
+    takes_in_a_new_replica(&mut new, &kept);
 }
 
 /// The run of before is lost, and runs again under a lease that the old cluster cannot have given.
@@ -171,6 +172,17 @@ fn goes_on_after_a_restart(new: &mut Cluster, kept: &Kept) {
     let (job, lines) = &kept.over[4];
     let id = job["id"].as_str().expect("an id");
     assert_eq!((&new.job(0, id), &logs(new, id)), (job, lines));
+}
+
+/// One that joins gets all of it, output of before the backup included.
+fn takes_in_a_new_replica(new: &mut Cluster, kept: &Kept) {
+    // The cluster has the id of one that was restored.
+    let joined = new.grow(1, 4, &Options { backup: Some(PathBuf::new()), ..options() });
+    let (job, lines) = &kept.over[4];
+    let id = job["id"].as_str().expect("an id");
+    let path = format!("/api/v0/jobs/{id}/logs");
+    let there = new.get(joined, &path).expect("an answer").json();
+    assert_eq!((&new.job(joined, id), &there), (job, lines));
 }
 
 /// What a backup says of itself, in JSON.

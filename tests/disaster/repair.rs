@@ -90,6 +90,14 @@ fn a_replica_that_is_left_alone_goes_on_after_a_repair_and_not_before() {
         let answer = cluster.get(0, &format!("/api/v0/jobs/{job}"))?;
         if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
     });
+
+    // New ones join it, with the id of the cluster as it was; then it can lose the one that was left.
+    let one = cluster.grow(0, 4, &options());
+    let other = cluster.grow(one, 5, &options());
+    cluster.kill(0);
+    cluster.wait_for_status(other, &done, "done");
+    let job = cluster.submit(one, r#"{"action":"say"}"#);
+    cluster.wait_for_status(other, &job, "done");
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Disks that fail, files that are damaged or gone: a replica that cannot keep its promises stops and
 //! says why, and never begins anew by itself.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 
 use super::House;
 use crate::harness::program::stint;
+use crate::harness::{Options, wait_for};
 
 #[test]
 #[ignore = "needs root and loop devices"]
@@ -37,6 +39,29 @@ fn a_disk_that_becomes_read_only_stops_its_replica_and_no_other() {
     assert!(said.contains("Read-only file system"), "{said}");
     assert!(said.contains(&house.disks[0].mount.display().to_string()), "{said}");
     house.works(1);
+}
+
+#[test]
+#[ignore = "needs root and loop devices"]
+fn a_disk_that_turns_read_only_under_a_leader_stops_it_and_it_catches_up_once_it_is_sound() {
+    let mut house = House::start(1);
+    house.make_first_lead();
+    house.works(0);
+    house.disks[0].turn_read_only();
+    // Its worker renews a lease every second at the latest, and that is written.
+    let said = house.ends(0);
+    assert!(said.contains("Read-only file system"), "{said}");
+    assert!(said.contains("restart the replica when the disk is sound"), "{said}");
+    house.works(1);
+    // It does not come up on what it cannot write to, either.
+    house.cluster.spawn(0);
+    let said = house.ends(0);
+    assert!(said.contains("Read-only file system"), "{said}");
+
+    house.disks[0].unmount();
+    house.disks[0].mount();
+    house.cluster.spawn(0);
+    house.works(0);
 }
 
 #[test]
@@ -85,5 +110,89 @@ fn a_log_that_is_damaged_is_found_and_never_used() {
     house.cluster.spawn(0);
     let said = house.ends(0);
     assert!(said.contains("log.redb") && said.contains("damaged"), "{said}");
+    assert!(said.contains("stint cluster remove 000000000001"), "{said}");
+    house.works(1);
+}
+
+/// Flips a bit in each place of a file where the mark is; how many there were.
+fn flip_in_each(path: &Path, mark: &str) -> usize {
+    let mut bytes = fs::read(path).expect("the file");
+    let places: Vec<_> =
+        (0..bytes.len()).filter(|at| bytes[*at..].starts_with(mark.as_bytes())).collect();
+    for at in &places {
+        bytes[*at] ^= 1;
+    }
+    fs::write(path, bytes).expect("the file");
+    File::open(path).and_then(|file| file.sync_all()).expect("the disk");
+    places.len()
+}
+
+/// A job that is over, with a parameter that is found again on a disk.
+fn marked(house: &House, mark: &str) -> String {
+    let body = format!(r#"{{"action":"say","parameters":{{"MARK":"{mark}"}}}}"#);
+    let id = house.cluster.submit(0, &body);
+    house.cluster.wait_for_status(0, &id, "done");
+    id
+}
+
+#[test]
+#[ignore = "needs root and loop devices"]
+fn one_damaged_entry_in_the_middle_of_a_log_is_found_at_the_start_and_a_new_replica_takes_its_place()
+ {
+    let mut house = House::start(1);
+    house.works(0);
+    marked(&house, "tango-in-the-log");
+    for _ in 0..20 {
+        house.works(0);
+    }
+    house.cluster.stop(0);
+    let data_dir = house.cluster.replicas[0].data_dir.clone();
+    assert!(flip_in_each(&data_dir.join("log.redb"), "tango-in-the-log") > 0);
+    let before = fs::read(data_dir.join("log.redb")).expect("the log");
+    house.cluster.spawn(0);
+    let said = house.ends(0);
+    assert!(said.contains("is damaged: its checksum does not match"), "{said}");
+    assert!(said.contains("stint cluster remove 000000000001"), "{said}");
+    let after = fs::read(data_dir.join("log.redb")).expect("the log");
+    assert!(before == after, "a log that is refused is left as it is");
+    house.works(1);
+
+    // What it has said is what helps.
+    let run = stint(&[
+        "cluster",
+        "remove",
+        "000000000001",
+        "--address",
+        &house.cluster.replicas[1].address,
+    ]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    house.cluster.grow(1, 4, &Options::default());
+    house.works(3);
+}
+
+#[test]
+#[ignore = "needs root and loop devices"]
+fn a_damaged_record_of_history_is_never_shown_and_told_of() {
+    let mut house = House::start(1);
+    let id = marked(&house, "tango-in-history");
+    house.works(0);
+    house.cluster.stop(0);
+    let path = house.cluster.replicas[0].data_dir.join("state.redb");
+    assert!(flip_in_each(&path, "tango-in-history") > 0, "it is written when it is stopped");
+    house.cluster.spawn(0);
+    // Either it does not start on that, or it answers that it does not know.
+    let said = wait_for("the replica to say what is damaged", || {
+        if house.cluster.has_ended(0) {
+            return Ok(house.cluster.log_tail(0));
+        }
+        let answer = house.cluster.get(0, &format!("/api/v0/jobs/{id}"))?;
+        assert_ne!(answer.status, 200, "{answer:?}");
+        assert_ne!(answer.status, 404, "{answer:?}");
+        if answer.body.contains("damaged") { Ok(answer.body) } else { Err(answer.body) }
+    });
+    assert!(said.contains("state.redb") && said.contains("damaged"), "{said}");
+    assert!(said.contains("stint cluster remove 000000000001"), "{said}");
+    let job = house.cluster.job(1, &id);
+    assert_eq!(job["parameters"]["MARK"], "tango-in-history", "{job}");
     house.works(1);
 }

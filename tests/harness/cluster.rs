@@ -289,6 +289,16 @@ impl Cluster {
         status.code()
     }
 
+    /// Whether a replica has ended by itself.
+    pub(crate) fn has_ended(&mut self, i: usize) -> bool {
+        let child = self.replicas[i].child.as_mut().expect("the replica runs");
+        let has_ended = matches!(child.try_wait(), Ok(Some(_)));
+        if has_ended {
+            self.replicas[i].child = None;
+        }
+        has_ended
+    }
+
     /// SIGTERM, and the exit code.
     pub(crate) fn stop(&mut self, i: usize) -> Option<i32> {
         let mut child = self.replicas[i].child.take().expect("the replica runs");
@@ -298,6 +308,12 @@ impl Cluster {
         let status = child.wait().expect("a stopped process ends");
         drop(stdin);
         status.code()
+    }
+
+    /// SIGTERM, without waiting for what comes of it.
+    pub(crate) fn begin_to_stop(&self, i: usize) {
+        let child = self.replicas[i].child.as_ref().expect("the replica runs");
+        self.signal(child, rustix::process::Signal::TERM);
     }
 
     /// SIGSTOP.

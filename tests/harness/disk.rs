@@ -33,7 +33,10 @@ impl Disk {
     }
 
     pub(crate) fn mount(&self) {
-        run(Command::new("mount").args(["-o", "loop"]).arg(&self.image).arg(&self.mount));
+        run(Command::new("mount")
+            .args(["-o", "loop,errors=remount-ro"])
+            .arg(&self.image)
+            .arg(&self.mount));
     }
 
     pub(crate) fn unmount(&self) {
@@ -43,6 +46,15 @@ impl Disk {
     /// Nothing can be written to it any more.
     pub(crate) fn make_read_only(&self) {
         run(Command::new("mount").args(["-o", "remount,ro"]).arg(&self.mount));
+    }
+
+    /// The file system finds an error in itself, and turns read only under whoever writes to it.
+    pub(crate) fn turn_read_only(&self) {
+        let found = Command::new("findmnt").args(["-n", "-o", "SOURCE"]).arg(&self.mount).output();
+        let device = String::from_utf8(found.expect("findmnt").stdout).expect("a device");
+        let device = device.trim().rsplit('/').next().expect("a name").to_owned();
+        let trigger = format!("/sys/fs/ext4/{device}/trigger_fs_error");
+        fs::write(&trigger, "said by a test").unwrap_or_else(|error| panic!("{trigger}: {error}"));
     }
 
     /// From here on nothing reaches the disk, and whoever syncs is told so.

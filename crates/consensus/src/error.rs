@@ -36,7 +36,7 @@ pub enum Error {
     /// What is to be restored or repaired is not fit for that, and why. Nothing was changed.
     #[error("{0}")]
     Unfit(String),
-    /// The disk failed under a tool that works on a replica that is stopped.
+    /// The disk failed under a tool that works on a replica that is stopped, or that is starting.
     #[error(transparent)]
     Storage(#[from] stint_storage::Error),
     /// The cluster has no such replica.

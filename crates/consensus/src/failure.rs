@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use stint_core::WorkerId;
 use tokio::sync::watch;
 
 use crate::codec::Garbled;
@@ -14,15 +15,16 @@ use crate::error::Error;
 pub(crate) struct Failure(Arc<Kept>);
 
 struct Kept {
+    replica: WorkerId,
     error: watch::Sender<Option<Error>>,
     is_stopping: Mutex<bool>,
     stopped: Condvar,
 }
 
 impl Failure {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(replica: WorkerId) -> Self {
         let (is_stopping, stopped) = (Mutex::new(false), Condvar::new());
-        Self(Arc::new(Kept { error: watch::Sender::new(None), is_stopping, stopped }))
+        Self(Arc::new(Kept { replica, error: watch::Sender::new(None), is_stopping, stopped }))
     }
 
     /// Takes note that this replica is being stopped: nothing is waited out any more.
@@ -44,7 +46,8 @@ impl Failure {
 
     /// Takes note of an error of storage, and gives it on to openraft.
     pub(crate) fn report(&self, what: &str, error: &stint_storage::Error) -> io::Error {
-        self.note(Error::Failed(format!("{what}: {error}")));
+        let words = crate::damage::in_words(error, self.0.replica);
+        self.note(Error::Failed(format!("{what}: {words}")));
         io::Error::other(error.clone())
     }
 

@@ -110,7 +110,7 @@ impl LogStore {
             return Ok(());
         }
         let level = self.level.clone();
-        let raise = tokio::task::spawn_blocking(move || level.raise(needed.get()));
+        let raise = blocking(move || level.raise(needed.get()));
         raise.await.map_err(io::Error::other)?.map_err(|error| self.fail(&error))
     }
 

@@ -227,6 +227,9 @@ fn place_of(key: Key) -> ListKey {
 }
 
 fn failed(error: &StorageError) -> Error {
+    if error.is_damage() {
+        return Error::Unavailable(format!("{error}; ask another replica"));
+    }
     Error::Failed(error.to_string())
 }
 

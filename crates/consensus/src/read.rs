@@ -1,6 +1,6 @@
 //! Reads that are never stale.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use openraft::ReadPolicy;
 use stint_core::{Job, JobId, Line, ListKey, Scan, Status};
@@ -15,6 +15,9 @@ use crate::inner::Inner;
 use crate::limits::{GAPS_PER_READ_MAX, LEADER_PAUSE, LINES_BYTES_MAX, LIST_LIVE_MAX};
 use crate::page::{JobPage, List};
 use crate::peers::Lane;
+
+/// What the status says of a damaged disk is about this.
+const DAMAGE: &str = "damage";
 
 /// One who waits until this replica is current.
 pub(crate) type Waiting = oneshot::Sender<Result<u64, Error>>;
@@ -246,12 +249,25 @@ impl Inner {
         Fetched { batches: Vec::new(), next }
     }
 
+    /// What to answer where the disk has not kept what is asked for. Others have it, so that a client
+    /// goes on there; and it is told from now on.
+    fn unreadable(&self, error: &stint_storage::Error) -> Error {
+        if !error.is_damage() {
+            return Error::Failed(error.to_string());
+        }
+        let words = crate::damage::in_words(error, self.id);
+        tracing::error!("{words}");
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.insert(DAMAGE, vec![words.clone()]);
+        Error::Unavailable(format!("{words}. Ask another replica"))
+    }
+
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, stint_storage::Error> + Send + 'static,
     ) -> Result<T, Error> {
         let done = blocking(work).await;
-        done.map_err(|_| Error::ShuttingDown)?.map_err(|error| Error::Failed(error.to_string()))
+        done.map_err(|_| Error::ShuttingDown)?.map_err(|error| self.unreadable(&error))
     }
 }
 

@@ -187,18 +187,14 @@ impl Replica {
     /// If the log is empty, the founders found the cluster. Returns before there is a leader.
     pub async fn start(config: Config, store: Store) -> Result<Self, Error> {
         let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
-        let failure = Failure::new();
+        let failure = Failure::new(config.id);
         let lineage = store.lineage().map_err(|error| failed(&error))?;
         let cluster = Bytes::copy_from_slice(&lineage.unwrap_or(config.cluster));
         let log = LogStore::new(store.log.clone(), store.level().clone(), failure.clone());
         let stopping = watch::Sender::new(false);
         let store_log = store.log.clone();
         let store = Arc::new(store);
-        let restored = {
-            let failure = failure.clone();
-            blocking(move || Applied::restore(store, failure)).await
-        };
-        let applied = restored.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        let applied = restored(store, failure.clone()).await?;
         let applied = Arc::new(applied);
         let network = config.peer_listener.network();
         let pace = config.timing.snapshot_bytes_per_second;
@@ -438,6 +434,22 @@ impl Replica {
 
 fn listen(door: Door) -> Result<Listener, Error> {
     door.listen().map_err(|error| Error::Failed(format!("the peer address: {error}")))
+}
+
+/// The state as it was, once the log is known to be whole.
+async fn restored(store: Arc<Store>, failure: Failure) -> Result<Applied, Error> {
+    let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
+    let restoring = blocking(move || {
+        crate::damage::check_log(&store).map_err(std::io::Error::other)?;
+        Applied::restore(store, failure)
+    });
+    restoring.await.map_err(|error| failed(&error))?.map_err(|error| {
+        let source = error.get_ref().and_then(|source| source.downcast_ref());
+        source.map_or_else(
+            || failed(&error),
+            |source: &stint_storage::Error| Error::Storage(source.clone()),
+        )
+    })
 }
 
 fn spawn(

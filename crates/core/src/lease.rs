@@ -219,6 +219,7 @@ fn end_life(state: &mut State, transition: &mut Transition, id: WorkerId, status
     settle_resurrected(state, transition, id);
     state.change_worker(id, |worker| worker.status = status);
     announce(state, transition, id);
+    state.forget_if_removed(id);
 }
 
 /// Takes all its runs from a worker.

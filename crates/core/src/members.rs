@@ -14,6 +14,7 @@ use crate::outcome::{Refusal, Reply};
 use crate::state::State;
 use crate::time::Timestamp;
 use crate::token::TokenHash;
+use crate::worker::WorkerStatus;
 
 /// What an administrator, or somebody who was invited by one, wants of the membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +146,15 @@ impl State {
         self.members.is_removed(replica)
     }
 
+    /// Forgets the worker of a removed replica once it does not live: nobody with its id comes back.
+    pub(crate) fn forget_if_removed(&mut self, id: WorkerId) {
+        let is_over =
+            self.workers.get(&id).is_some_and(|worker| worker.status != WorkerStatus::Running);
+        if is_over && self.is_removed(id) {
+            self.workers.remove(&id);
+        }
+    }
+
     /// A worker of a removed replica gets neither lease nor jobs.
     pub(crate) fn check_not_removed(&self, worker: WorkerId) -> Result<(), Refusal> {
         if self.is_removed(worker) {
@@ -219,4 +229,5 @@ fn remove(state: &mut State, replica: WorkerId) {
         removed.pop_front();
     }
     removed.push_back(replica);
+    state.forget_if_removed(replica);
 }

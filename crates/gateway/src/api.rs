@@ -27,6 +27,7 @@ mod warnings;
 mod workers;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use stint_consensus::{ClusterStatus, Replica};
 use stint_core::{Timestamp, WorkerId};
@@ -71,6 +72,8 @@ pub(crate) struct Api {
     pub(crate) metrics: Metrics,
     /// Whether callers need no token while the cluster has none.
     is_open: bool,
+    /// Whether this replica is about to stop.
+    is_leaving: AtomicBool,
     /// What this process knows of itself.
     inside: Arc<Inside>,
     hub: Arc<Hub>,
@@ -93,7 +96,20 @@ impl Api {
         let metrics = Metrics::new(replica.clone(), Arc::new(Connections::new(config)));
         let is_open = config.is_open;
         let inside = Arc::clone(&config.inside);
-        Self { replica, metrics, is_open, inside, hub, followers, calls, pages, backups, stopping }
+        let is_leaving = AtomicBool::new(false);
+        Self {
+            replica,
+            metrics,
+            is_open,
+            is_leaving,
+            inside,
+            hub,
+            followers,
+            calls,
+            pages,
+            backups,
+            stopping,
+        }
     }
 
     /// Tells followers what happens to their jobs, until the gateway stops. Runs once.
@@ -153,9 +169,14 @@ impl Api {
         self.replica.barrier().await.map_err(ApiError::of_read)
     }
 
+    /// From now on this replica is not ready.
+    pub(crate) fn leave(&self) {
+        self.is_leaving.store(true, Ordering::Relaxed);
+    }
+
     /// Returns if this replica is as current as any, and says what is missing otherwise.
     pub(crate) async fn readiness(&self) -> Result<(), String> {
-        if *self.stopping.borrow() {
+        if self.is_leaving.load(Ordering::Relaxed) || *self.stopping.borrow() {
             return Err("this replica is shutting down".to_owned());
         }
         if !self.has_leader() {

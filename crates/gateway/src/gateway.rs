@@ -20,11 +20,17 @@ use crate::outside::Outside;
 use crate::{connection, grpc, http, limits};
 
 /// The doors of one replica. Dropping it closes them at once; [`Self::shutdown`] lets requests end.
-#[derive(Debug)]
 pub struct Gateway {
     local_addr: SocketAddr,
     stop: watch::Sender<bool>,
+    api: Arc<Api>,
     tasks: JoinSet<()>,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gateway({})", self.local_addr)
+    }
 }
 
 impl Gateway {
@@ -55,14 +61,21 @@ impl Gateway {
             let api = Arc::clone(&api);
             async move { api.run_metrics().await }
         });
+        let of_gateway = Arc::clone(&api);
         tasks.spawn(async move { api.run_hub().await });
         tracing::info!(address = %local_addr, is_encrypted, "serving clients");
-        Ok(Self { local_addr, stop, tasks })
+        Ok(Self { local_addr, stop, api: of_gateway, tasks })
     }
 
     /// Where it listens.
     pub const fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// Says that this replica is not ready any more, and goes on: whoever balances load sends requests
+    /// elsewhere from now on, before there is nobody who takes them.
+    pub fn leave(&self) {
+        self.api.leave();
     }
 
     /// Accepts no more connections, lets requests that are under way end for as long as

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use stint_consensus::Replica;
-use stint_core::TokenHash;
+use stint_core::{TokenHash, WorkerId};
 use stint_gateway::{Gateway, Inside};
 use stint_storage::Store;
 use stint_trace::Traces;
@@ -49,7 +49,8 @@ fn serve(mut config: Config, args: &Serve, inside: Arc<Inside>) -> anyhow::Resul
     let certificates = Certificates::load(&config)?;
     let clients = bind("client_address", config.client_address)?;
     let peers = bind("peer_address", config.peer_address)?;
-    let store = Store::open(&config.data_dir, config.identity())?;
+    let opened = Store::open(&config.data_dir, config.identity());
+    let store = opened.map_err(|error| on_disk(config.id, error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -139,7 +140,10 @@ async fn start(
         timing: config.timing,
         keep: stint_consensus::Keep::default(),
     };
-    let replica = Replica::start(taking_part, store).await?;
+    let replica = match Replica::start(taking_part, store).await {
+        Err(stint_consensus::Error::Storage(error)) => return Err(on_disk(id, error)),
+        started => started?,
+    };
     if is_open {
         tracing::warn!(
             "insecure_open: whoever reaches this replica may call it, unless the cluster is closed"
@@ -172,6 +176,7 @@ async fn until_stopped(parts: Parts, mut reasons: Reasons) -> anyhow::Result<Exi
 /// The worker first, while it can still say goodbye through the log; then the doors; then the log.
 async fn stop(parts: Parts) -> anyhow::Result<Exit> {
     let Parts { replica, gateway, worker, traces, .. } = parts;
+    gateway.leave();
     if let Some(worker) = worker {
         worker.shutdown().await;
     }
@@ -201,6 +206,14 @@ fn is_prepared(config: &Config, args: &Serve) -> anyhow::Result<()> {
          {of}: stint {how} --config {}",
         args.layered.config.display()
     )
+}
+
+/// What is wrong with the disk of a replica that does not start, and of damage what to do.
+fn on_disk(replica: WorkerId, error: stint_storage::Error) -> anyhow::Error {
+    if error.is_damage() {
+        return anyhow::anyhow!("{}", stint_consensus::damage_in_words(&error, replica));
+    }
+    error.into()
 }
 
 fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -182,6 +182,11 @@ impl Error {
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Failed { .. })
     }
+
+    /// Whether something on the disk is not what was written there.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::Hole { .. } | Self::Damaged { .. })
+    }
 }
 
 /// Whether the operating system says that there is no room (a quota counts as none).

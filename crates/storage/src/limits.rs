@@ -131,3 +131,6 @@ pub(crate) const LOCK_TRIES: u32 = 80;
 
 /// Milliseconds between two of those tries.
 pub(crate) const LOCK_WAIT_MS: u64 = 25;
+
+/// Bytes of the log that are read at a time when all of it is looked at.
+pub(crate) const CHECK_BYTES: usize = 4 * MIB;

@@ -24,7 +24,7 @@ use crate::{
     database::Database,
     directory::{DirLock, held},
     disk::Tap,
-    limits::{ENTRY_BYTES_MAX, LOG_CACHE_BYTES, VALUE_BYTES_MAX},
+    limits::{CHECK_BYTES, ENTRY_BYTES_MAX, LOG_CACHE_BYTES, VALUE_BYTES_MAX},
 };
 
 pub use self::turn::{Pace, Turn};
@@ -117,6 +117,20 @@ impl Log {
     /// The first entry that was not purged; `None` if there is none.
     pub fn first_index(&self) -> Option<u64> {
         self.shared().window().first()
+    }
+
+    /// Reads all of it, and finds what is damaged or missing. Entries that nobody has read for long are
+    /// those that the next follower who is behind needs.
+    pub fn check(&self) -> Result<(), Error> {
+        let (Some(mut next), Some(last)) = (self.first_index(), self.last_index()) else {
+            return Ok(());
+        };
+        while next <= last {
+            let found = self.read(next, last + 1, CHECK_BYTES)?;
+            // At least one, or an error.
+            next = found.last().map_or(last, |(index, _)| *index) + 1;
+        }
+        Ok(())
     }
 
     /// The last purged index and the marker that was given with it.

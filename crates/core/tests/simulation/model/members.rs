@@ -61,6 +61,7 @@ impl Model {
             MembersChange::Remove { replica } => {
                 if !self.members.removed.contains(&replica) {
                     self.members.removed.push(replica);
+                    self.forget_removed();
                 }
             }
             MembersChange::Lead { replica } => self.check_not_removed(replica)?,

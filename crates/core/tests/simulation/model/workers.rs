@@ -150,6 +150,15 @@ impl Model {
         self.free_resurrected(id);
         self.workers[w].status = as_what;
         self.tell_of_worker(w);
+        self.forget_removed();
+    }
+
+    /// Nobody looks for the workers of replicas that are none any more, unless they live.
+    pub(super) fn forget_removed(&mut self) {
+        let is_removed = |id| self.check_not_removed(id).is_err();
+        let gone: Vec<_> = self.workers.iter().map(|w| w.id).filter(|id| is_removed(*id)).collect();
+        self.workers
+            .retain(|worker| worker.status == WorkerStatus::Running || !gone.contains(&worker.id));
     }
 
     fn lose_all(&mut self, id: WorkerId, how: Status) {

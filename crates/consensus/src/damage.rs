@@ -1,0 +1,25 @@
+//! A disk that has not kept what was written to it: what that is, and what is to be done.
+
+use stint_core::WorkerId;
+use stint_storage::Error;
+
+/// What is wrong with what is on the disk of a replica; of damage with what to do about it.
+pub fn in_words(error: &Error, replica: WorkerId) -> String {
+    if !error.is_damage() {
+        return error.to_string();
+    }
+    format!(
+        "{error}. What replica {replica} has promised to the others is not sure any more, and nothing \
+         was changed; the others go on without it. Put a new one in its place: `stint cluster remove \
+         {replica}`, `stint cluster invite`, and there `stint cluster join` with a new id and an empty \
+         data directory, never `stint init`. If most of the others are gone, too: docs/backup.md"
+    )
+}
+
+/// What comes of a log that somebody may want to read for the first time in months.
+pub(crate) fn check_log(store: &stint_storage::Store) -> Result<(), Error> {
+    let began = std::time::Instant::now();
+    store.log.check()?;
+    tracing::debug!(ms = began.elapsed().as_millis(), "the log is whole");
+    Ok(())
+}
