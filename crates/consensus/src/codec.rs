@@ -8,6 +8,8 @@ mod command;
 mod configuration;
 mod cron;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod golden;
 mod job;
 mod members;

@@ -51,6 +51,8 @@ mod cron;
 mod declaration;
 mod family;
 mod finish;
+#[cfg(test)]
+mod fuzz;
 mod id;
 mod index;
 pub mod invariant;

@@ -7,6 +7,8 @@ mod cluster;
 mod crons;
 mod deadline;
 mod events;
+#[cfg(test)]
+mod fuzz;
 mod health;
 mod jobs;
 mod queues;

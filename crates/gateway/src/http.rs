@@ -9,6 +9,8 @@ mod body;
 mod cluster;
 mod crons;
 mod docs;
+#[cfg(test)]
+mod fuzz;
 mod jobs;
 mod list;
 mod logs;

@@ -9,6 +9,8 @@ mod actions;
 mod check;
 mod file;
 mod fixed;
+#[cfg(test)]
+mod fuzz;
 mod keys;
 mod layers;
 mod place;

@@ -10,6 +10,8 @@ mod piece;
 mod sweep;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 use std::{

@@ -8,6 +8,8 @@ mod reader;
 mod writer;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use self::writer::Incoming;

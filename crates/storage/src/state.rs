@@ -8,6 +8,8 @@ mod room;
 mod shrink;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 use std::{

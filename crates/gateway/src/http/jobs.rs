@@ -77,7 +77,7 @@ fn put(piece: &mut Vec<u8>, jobs: &[JobView], is_first: &mut bool) {
     }
 }
 
-fn selection(query: &Query<'_>) -> Result<Selection, ApiError> {
+pub(super) fn selection(query: &Query<'_>) -> Result<Selection, ApiError> {
     let text = |name| query.text(name).to_owned();
     let instant = |name| time::parse(name, query.text(name));
     Ok(Selection {
