@@ -11,7 +11,9 @@ fn a_configuration_is_read_or_refused_by_its_place() {
         let file = Path::new("stint.toml");
         let source = Source { file, text: &text, parts: &[] };
         match check::config(source) {
-            Ok(_config) => drop(show::text(source, false).expect("what was read can be shown")),
+            Ok(_config) => drop(
+                show::text(source, show::Reader::Operator).expect("what was read can be shown"),
+            ),
             Err(error) => assert!(error.to_string().contains("stint.toml"), "{error}"),
         }
     });
