@@ -1,14 +1,21 @@
-//! Figures of crons and of retention, measured on real replicas and printed. Small as a test; with
+//! Figures of what is promised or documented, measured on real replicas and printed. Small as a test; with
 //! the environment as large as the documentation tells, on the release build: see `README.md`.
 //!
-//! What is asserted is what may never be otherwise; how fast it is depends on the machine.
+//! What is asserted is what may never be otherwise; how fast it is depends on the machine, and only
+//! a release build is held to what is promised of that.
 
+mod acceptance;
+mod back;
 mod crons;
+mod failover;
 mod retention;
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::harness::Cluster;
+use crate::harness::program::stint;
 
 /// A size: what the environment says, or what is quick.
 fn size(name: &str, usual: usize) -> usize {
@@ -22,6 +29,32 @@ fn size(name: &str, usual: usize) -> usize {
 #[expect(clippy::print_stderr, reason = "figures are for whoever measures")]
 fn print(text: &str) {
     eprintln!("{text}");
+}
+
+/// The figures of a measurement by the program's own words.
+fn bench(cluster: &Cluster, what: &[&str]) -> Value {
+    let addresses = cluster.addresses();
+    let end = ["--output", "json", "--address", &addresses];
+    let args: Vec<_> = ["bench"].iter().chain(what).chain(&end).copied().collect();
+    let run = stint(&args);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {run:?}"))
+}
+
+/// Has so many jobs done, and says how many there are.
+fn fill(cluster: &Cluster, count: usize) -> usize {
+    let seconds = if count > 100_000 { "30" } else { "2" };
+    let mut done = 0;
+    while done < count {
+        let figures = bench(cluster, &["life", "--keep", "--clients", "32", "--seconds", seconds]);
+        done += usize::try_from(figures["done"].as_u64().expect("a count")).expect("not so many");
+    }
+    done
+}
+
+/// Whether this is a build whose figures count.
+fn is_held() -> bool {
+    !cfg!(debug_assertions)
 }
 
 /// The CPU time that all replicas have taken, in milliseconds.

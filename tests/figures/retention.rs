@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{print, size};
-use crate::harness::program::stint;
+use super::{bench, fill, print, size};
 use crate::harness::{Cluster, Options, wait_for};
 
 /// A state's file is written anew when so many records have left it.
@@ -17,16 +16,6 @@ const WRITTEN_ANEW_FROM: usize = 10_000;
 
 /// How long a compaction, and the room that comes back after it, may take.
 const PATIENCE: Duration = Duration::from_mins(30);
-
-/// The figures of a measurement by the program's own words.
-fn bench(cluster: &Cluster, what: &[&str]) -> Value {
-    let addresses = cluster.addresses();
-    let end = ["--output", "json", "--address", &addresses];
-    let args: Vec<_> = ["bench"].iter().chain(what).chain(&end).copied().collect();
-    let run = stint(&args);
-    assert_eq!(run.code, Some(0), "{run:?}");
-    serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {run:?}"))
-}
 
 /// Room on the disk, in MiB, of all that a replica has but its log.
 fn mebibytes(cluster: &Cluster) -> Vec<u64> {
@@ -37,17 +26,6 @@ fn mebibytes(cluster: &Cluster) -> Vec<u64> {
     }
     let of = |dir: &Path| blocks(&dir.join("state.redb")) + blocks(&dir.join("output"));
     cluster.replicas.iter().map(|one| of(&one.data_dir) * 512 / (1 << 20)).collect()
-}
-
-/// Has so many jobs done, and says how many there are.
-fn fill(cluster: &Cluster, count: usize) -> usize {
-    let seconds = if count > 100_000 { "30" } else { "2" };
-    let mut done = 0;
-    while done < count {
-        let figures = bench(cluster, &["life", "--keep", "--clients", "32", "--seconds", seconds]);
-        done += usize::try_from(figures["done"].as_u64().expect("a count")).expect("not so many");
-    }
-    done
 }
 
 #[test]

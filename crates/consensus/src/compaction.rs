@@ -29,19 +29,19 @@ impl Inner {
             let mut ids = chosen(&state.oldest(limit)?, &by, now);
             let jobs = ids.len();
             ids.extend(chosen(&state.oldest_tombstones(limit - jobs)?, &by, now));
-            let bodies = bodies(&state, &ids)?;
-            Ok((ids, jobs, bodies))
+            let records = records(&state, &ids)?;
+            Ok((ids, jobs, records))
         });
-        let (ids, jobs, bodies) = found.await?;
+        let (ids, jobs, records) = found.await?;
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let mut outdated = Outdated {
             tombstones: count(ids.len() - jobs),
             ids: ids.into_iter().map(JobId::from_bytes).collect(),
             ..Outdated::default()
         };
-        for body in bodies {
-            outdated.bytes += count(body.len());
-            outdated.lines += decoded(&body)?.line_count;
+        for (bytes, lines) in records {
+            outdated.bytes += count(bytes);
+            outdated.lines += lines?;
         }
         Ok(outdated)
     }
@@ -56,9 +56,18 @@ fn chosen(oldest: &Oldest, by: &Retention, now: Timestamp) -> Vec<[u8; 16]> {
     places.take_while(|(place, end)| goes((*place, end.at))).map(|(_, end)| end.id).collect()
 }
 
-fn bodies(state: &StateStore, ids: &[[u8; 16]]) -> Result<Vec<Vec<u8>>, stint_storage::Error> {
-    // One may be compacted by another job meanwhile.
-    ids.iter().filter_map(|id| state.get(id).transpose()).collect()
+/// The bytes of a record, and the lines of its job.
+type Sizes = (usize, Result<u64, Error>);
+
+/// What goes with each of these: one after the other, since all of them together may be large.
+fn records(state: &StateStore, ids: &[[u8; 16]]) -> Result<Vec<Sizes>, stint_storage::Error> {
+    let mut records = Vec::with_capacity(ids.len());
+    for id in ids {
+        // One may be compacted by another job meanwhile.
+        let Some(body) = state.get(id)? else { continue };
+        records.push((body.len(), decoded(&body).map(|job| job.line_count)));
+    }
+    Ok(records)
 }
 
 #[cfg(test)]

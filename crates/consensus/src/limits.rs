@@ -121,8 +121,9 @@ pub(crate) const SNAPSHOT_TIMEOUT: Duration = Duration::from_hours(6);
 /// How long one frame of it may take to be accepted.
 pub(crate) const SNAPSHOT_FRAME_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Bytes of snapshots that are sent to one peer in a second, at most: half of what a network of
-/// 1 Gbit/s carries, so that entries and heartbeats have the other half.
+/// Bytes of snapshots that are sent to one peer in a second, at most, unless the operator says
+/// otherwise: half of what a network of 1 Gbit/s carries, so that entries and heartbeats have the
+/// other half.
 pub(crate) const SNAPSHOT_BYTES_PER_SECOND: u64 = 64 * 1024 * 1024;
 
 /// Bytes of frames that are kept because they may be on their way: more than connection and channel
@@ -190,6 +191,9 @@ pub(crate) const SHRINK_RECORDS_MIN: u64 = 10_000;
 
 /// Jobs that are looked through for missing output at a time.
 pub(crate) const REFILL_STEP: usize = 256;
+
+/// Bytes of their records, beyond which no further one is read: each may have 4 MiB.
+pub(crate) const REFILL_STEP_BYTES: usize = 1024 * 1024;
 
 /// How long the connections of peers get to end by themselves when a replica stops.
 pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -273,3 +277,12 @@ pub(crate) const EXAMINE_BYTES: usize = 4 * 1024 * 1024;
 /// How long an append may wait for the disk before a leader gives way to another replica: far longer
 /// than a busy disk takes, and short enough that clients find the next leader with the same call.
 pub(crate) const DISK_SLOW: Duration = Duration::from_secs(2);
+
+/// Less than so many bytes and so many parts in a hundred of a disk are told of before it is full.
+/// On large disks a tenth is still a lot, and on small ones so many bytes are all.
+pub(crate) const DISK_SHORT_BYTES: u64 = 10 << 30;
+/// See [`DISK_SHORT_BYTES`].
+pub(crate) const DISK_SHORT_PERCENT: u64 = 10;
+
+/// How often a replica looks how large its output is: some files for each day that is kept.
+pub(crate) const OUTPUT_MEASURED: Duration = Duration::from_secs(10);

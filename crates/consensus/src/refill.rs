@@ -8,11 +8,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use stint_core::Job;
-use stint_storage::{Durable, Filter, Log};
+use stint_storage::{Durable, Filter, Key, Log, StateStore};
 
 use crate::error::Error;
 use crate::inner::Inner;
-use crate::limits::{LINES_BYTES_MAX, REFILL_INTERVAL, REFILL_INTERVAL_MAX, REFILL_STEP};
+use crate::limits::{
+    LINES_BYTES_MAX, REFILL_INTERVAL, REFILL_INTERVAL_MAX, REFILL_STEP, REFILL_STEP_BYTES,
+};
 use crate::read::decoded;
 
 /// Which jobs may lack lines.
@@ -89,6 +91,26 @@ pub(crate) async fn run(inner: Arc<Inner>) {
     }
 }
 
+/// The next records of history, and the place of the last of them; no place at the end. Records may
+/// be large, so that it is their bytes that bound how many.
+fn records(
+    state: &StateStore,
+    after: Option<Key>,
+) -> Result<(Vec<Vec<u8>>, Option<Key>), stint_storage::Error> {
+    let (mut bodies, mut bytes, mut last) = (Vec::new(), 0, None);
+    for key in state.list(&Filter::default(), after, REFILL_STEP)? {
+        if bytes >= REFILL_STEP_BYTES {
+            break;
+        }
+        last = Some(key);
+        // It may have been removed since its key was read.
+        let Some(body) = state.get(&key.id)? else { continue };
+        bytes += body.len();
+        bodies.push(body);
+    }
+    Ok((bodies, last))
+}
+
 impl Inner {
     /// A received snapshot says which jobs there are, and not of which others lines are here.
     async fn suspect_all(&self) -> Result<(), Error> {
@@ -112,12 +134,7 @@ impl Inner {
         let mut after = None;
         loop {
             let state = self.applied.store().state.clone();
-            let step = self.blocking(move || {
-                let keys = state.list(&Filter::default(), after, REFILL_STEP)?;
-                let bodies = keys.iter().filter_map(|key| state.get(&key.id).transpose());
-                Ok((bodies.collect::<Result<Vec<_>, _>>()?, keys.last().copied()))
-            });
-            let (bodies, last) = step.await?;
+            let (bodies, last) = self.blocking(move || records(&state, after)).await?;
             if last.is_none() {
                 return Ok(incomplete);
             }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -15,11 +15,11 @@ use stint_proto::peer::v1 as pb;
 use stint_storage::{Received, SnapshotReader, SnapshotWriter, StateStore};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tonic::Status;
 
 use crate::limits::{
-    SNAPSHOT_BYTES_PER_SECOND, SNAPSHOT_FRAME_TIMEOUT, SNAPSHOT_KEPT, SNAPSHOT_TURN_TIMEOUT,
-    SNAPSHOT_WINDOW_BYTES,
+    SNAPSHOT_FRAME_TIMEOUT, SNAPSHOT_KEPT, SNAPSHOT_TURN_TIMEOUT, SNAPSHOT_WINDOW_BYTES,
 };
 
 /// What openraft hands around as a snapshot. Neither kind is in memory.
@@ -87,13 +87,20 @@ impl Sending {
     }
 }
 
-/// Snapshots whose sending was cut off, by peer.
-#[derive(Default)]
-pub(crate) struct Outgoing(Mutex<BTreeMap<u64, (Instant, Sending)>>);
+/// How snapshots leave: how fast, and those whose sending was cut off, by peer.
+pub(crate) struct Outgoing {
+    /// To one peer, at most.
+    bytes_per_second: u64,
+    kept: Mutex<BTreeMap<u64, (Instant, Sending)>>,
+}
 
 impl Outgoing {
+    pub(crate) fn new(bytes_per_second: u64) -> Self {
+        Self { bytes_per_second, kept: Mutex::default() }
+    }
+
     fn kept(&self) -> MutexGuard<'_, BTreeMap<u64, (Instant, Sending)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was being sent to this peer, if it is this checkpoint.
@@ -133,7 +140,7 @@ pub(crate) fn frames(
         header.from_frame = from;
         let first = pb::SnapshotFrame { header: Some(header), data: Bytes::new() };
         let send = |frame| runtime.block_on(send(&sender, frame));
-        let mut pace = Pace::new(SNAPSHOT_BYTES_PER_SECOND);
+        let mut pace = Pace::new(outgoing.bytes_per_second);
         let mut is_going = send(first);
         for data in sending.again(from) {
             is_going = is_going && send(pb::SnapshotFrame { header: None, data });
@@ -175,7 +182,7 @@ impl Pace {
 
     /// How long to wait before so many more bytes.
     fn pause(&mut self, bytes: usize) -> Duration {
-        let due_ms = self.bytes * 1_000 / self.bytes_per_second;
+        let due_ms = self.bytes.saturating_mul(1_000) / self.bytes_per_second.max(1);
         self.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
         Duration::from_millis(due_ms).saturating_sub(self.began.elapsed())
     }
@@ -280,7 +287,7 @@ impl Incoming {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, stint_storage::Error> + Send + 'static,
 ) -> Result<T, Status> {
-    tokio::task::spawn_blocking(work)
+    crate::blocking::blocking(work)
         .await
         .map_err(|error| Status::internal(error.to_string()))?
         .map_err(|error| Status::aborted(error.to_string()))

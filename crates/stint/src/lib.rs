@@ -35,7 +35,8 @@ use exit::Exit;
 use tikv_jemallocator::Jemalloc;
 
 /// A replica allocates on many threads for months: this one gives freed pages back to the system
-/// while it is idle, so that memory follows what is in use and not the busiest minute.
+/// while it is idle, so that memory follows what is in use and not the busiest minute. How soon, and
+/// how many arenas it has, says `allocator.c`.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
@@ -93,6 +94,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Cluster(args) => {
             command::runtime()?.block_on(command::cluster::run(&caller()?, args))
         }
+        Command::Debug(args) => command::runtime()?.block_on(command::debug::run(&caller()?, args)),
         Command::Watch(args) => command::runtime()?.block_on(command::watch::run(&caller()?, args)),
         Command::Token(token::Command::ResetAdmin(args)) => reset_admin::run(&args),
         Command::Token(args) => command::runtime()?.block_on(command::token::run(&caller()?, args)),

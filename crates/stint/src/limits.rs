@@ -15,6 +15,10 @@ pub(crate) const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
 /// The longest election timeout and request timeout: beyond it an outage looks like a hang.
 pub(crate) const RAFT_TIME_MAX: Duration = Duration::from_mins(1);
 
+/// Bytes of a snapshot that are sent in a second, at least: slower than that, the log grows faster on
+/// a busy cluster than a replica that was away comes nearer to its end.
+pub(crate) const SNAPSHOT_PACE_MIN: u64 = 1 << 20;
+
 /// How often a replica looks whether its certificates have changed: they are renewed days before
 /// they end, and whoever waits for it sends SIGHUP.
 pub(crate) const CERTIFICATES_LOOK: Duration = Duration::from_secs(10);

@@ -58,7 +58,7 @@ fn header() -> pb::SnapshotHeader {
 async fn a_snapshot_that_is_cut_again_and_again_sends_nothing_twice_but_what_was_on_its_way() {
     let (here, there) = (TempDir::new().expect("a directory"), TempDir::new().expect("another"));
     let (sender, receiver) = (filled(here.path()), store(there.path(), PEER));
-    let (outgoing, incoming) = (Arc::new(Outgoing::default()), Incoming::new());
+    let (outgoing, incoming) = (Arc::new(Outgoing::new(u64::MAX)), Incoming::new());
     let mut sending = Sending::begin(&sender, 77).expect("its disk").expect("a snapshot");
     let transfer = sending.transfer;
     let (mut from, mut sent, mut cuts) = (0, 0, 0);
@@ -98,7 +98,7 @@ async fn a_snapshot_that_is_cut_again_and_again_sends_nothing_twice_but_what_was
 async fn another_snapshot_does_not_go_on_where_one_was_cut() {
     let (here, there) = (TempDir::new().expect("a directory"), TempDir::new().expect("another"));
     let (sender, receiver) = (filled(here.path()), store(there.path(), PEER));
-    let (outgoing, incoming) = (Arc::new(Outgoing::default()), Incoming::new());
+    let (outgoing, incoming) = (Arc::new(Outgoing::new(u64::MAX)), Incoming::new());
     let sending = Sending::begin(&sender, 77).expect("its disk").expect("a snapshot");
     let transfer = sending.transfer;
     let mut way = frames(sending, (PEER, 0), header(), Arc::clone(&outgoing)).boxed();

@@ -34,6 +34,7 @@ pub(crate) fn timing() -> Timing {
         election_max: Duration::from_secs(1),
         request: Duration::from_secs(10),
         lease_margin: Duration::from_millis(500),
+        ..Timing::default()
     }
 }
 
@@ -172,7 +173,8 @@ impl Cluster {
             id: Self::id(number),
             cluster: CLUSTER,
             founders: site.founders.clone(),
-            peer_listener: listener,
+            peer_listener: listener.into(),
+            wall_clock: stint_consensus::WallClock::default(),
             peer_tls: None,
             timing: self.timing,
             keep: self.keep,

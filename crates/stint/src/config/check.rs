@@ -224,6 +224,7 @@ fn timing(source: Source<'_>, raft: &file::Raft) -> Result<Timing, Error> {
         election_max: or(&raft.election_max, default.election_max),
         request: or(&raft.request_timeout, default.request),
         lease_margin: default.lease_margin,
+        snapshot_bytes_per_second: snapshot_pace(source, raft, default.snapshot_bytes_per_second)?,
     };
     let Timing { heartbeat, election_min, election_max, request, .. } = timing;
     let wrong = |given: &[&Option<Spanned<Length>>], message: String| {
@@ -261,6 +262,17 @@ fn timing(source: Source<'_>, raft: &file::Raft) -> Result<Timing, Error> {
         return wrong(&[&raft.request_timeout, &raft.election_max], message);
     }
     Ok(timing)
+}
+
+fn snapshot_pace(source: Source<'_>, raft: &file::Raft, default: u64) -> Result<u64, Error> {
+    let Some(given) = &raft.snapshot_bytes_per_second else { return Ok(default) };
+    let bytes = given.get_ref().0;
+    if bytes < limits::SNAPSHOT_PACE_MIN {
+        let message = "raft.snapshot_bytes_per_second: at least 1MiB, or a replica that needs a \
+                       snapshot may fall behind faster than it comes";
+        return Err(source.wrong(&given.span(), message));
+    }
+    Ok(bytes)
 }
 
 fn log(source: Source<'_>, log: file::Log) -> Result<Log, Error> {

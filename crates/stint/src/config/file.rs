@@ -119,6 +119,7 @@ pub(super) struct Raft {
     pub(super) election_min: Option<Spanned<Length>>,
     pub(super) election_max: Option<Spanned<Length>>,
     pub(super) request_timeout: Option<Spanned<Length>>,
+    pub(super) snapshot_bytes_per_second: Option<Spanned<Size>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

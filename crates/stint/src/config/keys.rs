@@ -58,6 +58,7 @@ pub(super) const KEYS: &[Key] = &[
     text("raft.election_min"),
     text("raft.election_max"),
     text("raft.request_timeout"),
+    text("raft.snapshot_bytes_per_second"),
     toml("worker.enabled"),
     text("worker.lease_ttl"),
     toml("worker.runs_max"),
@@ -90,6 +91,7 @@ pub(super) fn defaults() -> Vec<(&'static str, Value)> {
         ("raft.election_min", length(timing.election_min)),
         ("raft.election_max", length(timing.election_max)),
         ("raft.request_timeout", length(timing.request)),
+        ("raft.snapshot_bytes_per_second", size(timing.snapshot_bytes_per_second)),
         ("worker.enabled", true.into()),
         ("worker.lease_ttl", length(worker.ttl)),
         ("worker.runs_max", runs_max.into()),
@@ -97,6 +99,11 @@ pub(super) fn defaults() -> Vec<(&'static str, Value)> {
         ("log.format", "text".into()),
         ("log.level", LEVEL.into()),
     ]
+}
+
+/// An amount of bytes as it is written.
+fn size(bytes: u64) -> Value {
+    Value::from(format!("{}MiB", bytes >> 20))
 }
 
 /// A length of time as it is written.

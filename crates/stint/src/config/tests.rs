@@ -77,6 +77,14 @@ fn a_good_configuration_means_what_it_says() {
 }
 
 #[test]
+fn how_fast_snapshots_go_is_the_operators_to_say() {
+    assert_eq!(parse(GOOD).unwrap().timing.snapshot_bytes_per_second, 64 << 20);
+    let slower = "heartbeat = \"50ms\"\nsnapshot_bytes_per_second = \"8MiB\"";
+    let config = parse(&GOOD.replace("heartbeat = \"50ms\"", slower)).unwrap();
+    assert_eq!(config.timing.snapshot_bytes_per_second, 8 << 20);
+}
+
+#[test]
 fn a_cluster_is_open_or_has_a_first_token_and_never_both() {
     let open = GOOD.replacen("[cluster]", "insecure_open = true\n\n[cluster]", 1);
     assert!(parse(&open).unwrap().doors.is_open);
@@ -171,6 +179,11 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
     ),
     ("heartbeat = \"50ms\"", "request_timeout = \"100ms\"", &["request_timeout", "election_max"]),
     ("heartbeat = \"50ms\"", "request_timeout = \"1h\"", &["raft", "60s"]),
+    (
+        "heartbeat = \"50ms\"",
+        "snapshot_bytes_per_second = \"512KiB\"",
+        &["raft.snapshot_bytes_per_second", "1MiB"],
+    ),
     ("lease_ttl = \"2s\"", "lease_ttl = \"100ms\"", &["worker.lease_ttl", "500 ms"]),
     ("lease_ttl = \"2s\"", "lease_ttl = \"1h\"", &["worker.lease_ttl", "600000 ms"]),
     ("lease_ttl = \"2s\"", "runs_max = 0", &["worker.runs_max", "1 to"]),
