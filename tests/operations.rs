@@ -1,5 +1,6 @@
 //! What operators do with a cluster: configure it, watch it, install it.
 
+mod bundle;
 mod configuration;
 mod crowd;
 mod deploy;

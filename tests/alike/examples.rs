@@ -140,9 +140,8 @@ pub(super) fn of(operation: &str, cluster: &Cluster) -> Vec<Example> {
             vec![same(about(WORKER)), same(about("00000000ffff")).refused("NO_SUCH_WORKER")]
         }
         "Watch" => watch(cluster),
-        "GetClusterStatus" | "InviteReplica" | "RemoveReplica" | "TransferLeader" => {
-            of_members(operation)
-        }
+        "GetClusterStatus" | "GetDiagnostics" | "InviteReplica" | "RemoveReplica"
+        | "TransferLeader" => of_members(operation),
         "GetSettings" => vec![same(plain())],
         "ChangeSettings" => vec![
             same(body(json!({}))),
@@ -217,8 +216,12 @@ fn of_members(operation: &str) -> Vec<Example> {
                 "freeBytes",
                 "logBytes",
                 "stateBytes",
+                "outputBytes",
                 "lag?",
             ])]
+        }
+        "GetDiagnostics" => {
+            vec![same(plain()).but(&["at", "log", "logLinesBefore", "metrics", "machine"])]
         }
         "InviteReplica" => vec![
             same(body(json!({"expiresIn": "2h"}))).but(&["invitation", "expiresAt"]),

@@ -27,6 +27,23 @@ impl Client {
         .await
     }
 
+    /// What the replica that answers knows of itself: its configuration, what it has logged lately, its
+    /// metrics and its machine. It takes the role `admin`.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// let found = client.diagnostics().await?;
+    /// println!("replica {} ({}): {}", found.replica, found.readiness, found.log.join("\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn diagnostics(&self) -> Result<v0::DiagnosticsResponse, Error> {
+        self.call(Repeat::Harmless, |channel| async {
+            client::cluster(channel).get_diagnostics(v0::GetDiagnosticsRequest {}).await
+        })
+        .await
+    }
+
     /// Makes an invitation, by which one new replica can join. `expires_in` is a duration in Go's
     /// grammar; empty is an hour.
     ///

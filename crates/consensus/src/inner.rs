@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use bytes::Bytes;
 use openraft::Raft;
 use openraft::async_runtime::WatchReceiver as _;
 use stint_core::WorkerId;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
+use crate::blocking::blocking;
 use crate::clock::Clock;
 use crate::disks::{Disk, Disks};
 use crate::error::Error;
@@ -57,6 +58,10 @@ pub(crate) struct Inner {
     pub(crate) founders: Vec<u64>,
     /// Members that this replica's own log does not name yet, as it was told by others.
     pub(crate) heard: Mutex<Heard>,
+    /// The versions of the programs of peers, as they have said.
+    pub(crate) versions: Mutex<BTreeMap<u64, String>>,
+    /// Since when this replica, as the leader, has known members that do not vote.
+    pub(crate) learners: Mutex<BTreeMap<u64, Instant>>,
     pub(crate) failure: Failure,
     /// What it counts while it works.
     pub(crate) counts: Counts,
@@ -147,7 +152,7 @@ impl Inner {
         }
         let inner = Arc::clone(self);
         let note = move || inner.disks.note(peer, disk, &members);
-        match tokio::task::spawn_blocking(note).await {
+        match blocking(note).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the disk of a peer cannot be noted"),
             Err(error) => tracing::warn!(%error, "the disk of a peer was not noted"),

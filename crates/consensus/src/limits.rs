@@ -277,3 +277,12 @@ pub(crate) const EXAMINE_BYTES: usize = 4 * 1024 * 1024;
 /// How long an append may wait for the disk before a leader gives way to another replica: far longer
 /// than a busy disk takes, and short enough that clients find the next leader with the same call.
 pub(crate) const DISK_SLOW: Duration = Duration::from_secs(2);
+
+/// Less than so many bytes and so many parts in a hundred of a disk are told of before it is full.
+/// On large disks a tenth is still a lot, and on small ones so many bytes are all.
+pub(crate) const DISK_SHORT_BYTES: u64 = 10 << 30;
+/// See [`DISK_SHORT_BYTES`].
+pub(crate) const DISK_SHORT_PERCENT: u64 = 10;
+
+/// How often a replica looks how large its output is: some files for each day that is kept.
+pub(crate) const OUTPUT_MEASURED: Duration = Duration::from_secs(10);

@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
 
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError};
@@ -15,10 +14,11 @@ use openraft::{ChangeMembers, Instant as _};
 use stint_core::{Command, MembersChange, WorkerId};
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::change_members_request::Change as WireChange;
+use tokio::time::Instant;
 use tonic::Status;
 
 use crate::audit::Origin;
-use crate::clock::{Answer, wall_clock};
+use crate::clock::Answer;
 use crate::disks::Disk;
 use crate::error::Error;
 use crate::inbound::Sender;
@@ -27,6 +27,9 @@ use crate::limits::{CHANGE_TIMEOUT, LEADER_PAUSE, MEMBERS_LOOK, PROMOTION_LAG_MA
 use crate::peer_service::{is_addressed, is_same_cluster};
 use crate::peers::Lane;
 use crate::types::Node;
+
+/// The version of this program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What became of a change.
 #[derive(Debug)]
@@ -296,6 +299,18 @@ impl Inner {
         waiting.find(|(id, _)| membership.get_node(id).is_some()).map(|(id, _)| *id)
     }
 
+    /// Takes note, as the leader, of who follows without a vote, and since when; nobody else knows.
+    fn note_learners(&self) {
+        let is_leader = self.raft.is_leader();
+        let nodes = if is_leader { self.nodes() } else { BTreeMap::new() };
+        let mut since = self.learners.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_learner = |id: &u64| nodes.get(id).is_some_and(|(_, is_voter)| !is_voter);
+        since.retain(|id, _| is_learner(id));
+        for id in nodes.keys().filter(|id| is_learner(id)) {
+            since.entry(*id).or_insert_with(Instant::now);
+        }
+    }
+
     /// A member that was removed by the state, and is in the membership yet.
     fn to_be_removed(&self) -> Option<u64> {
         let members = self.nodes();
@@ -312,6 +327,7 @@ pub(crate) async fn run(inner: Arc<Inner>) {
         if inner.is_removed(inner.id) {
             end(&inner).await;
         }
+        inner.note_learners();
         if !inner.raft.is_leader() {
             continue;
         }
@@ -362,6 +378,10 @@ pub(crate) fn hear(inner: &Arc<Inner>, answer: &Answer) {
         // It ends what this is part of, so that it must not be waited for here.
         drop(tokio::spawn(async move { end(&inner).await }));
     }
+    if !answer.version.is_empty() {
+        let mut versions = inner.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.insert(answer.peer, answer.version.clone());
+    }
     let mut heard = inner.heard.lock().unwrap_or_else(PoisonError::into_inner);
     if answer.membership_index > heard.index {
         *heard = Heard { index: answer.membership_index, members: answer.members.clone() };
@@ -395,12 +415,13 @@ pub(crate) async fn answer_clock(
     }
     let (members, membership_index) = inner.members();
     Ok(pb::ClockResponse {
-        wall_ms: wall_clock().as_ms(),
+        wall_ms: inner.clock.wall().as_ms(),
         disk: inner.disk.to_vec(),
         your_disk,
         is_removed,
         members,
         membership_index,
+        version: VERSION.to_owned(),
     })
 }
 

@@ -1,12 +1,14 @@
 //! What a replica knows of its cluster.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver as _;
 use stint_core::WorkerId;
 
 use crate::inner::Inner;
+use crate::members::VERSION;
 use crate::replica::Member;
 
 /// What a replica knows of its cluster.
@@ -46,6 +48,15 @@ pub struct MemberStatus {
     /// Whether it has been heard of lately: on the leader by its acknowledgements, elsewhere by
     /// the answering replica's own connections; `None` where that is not known.
     pub is_reachable: Option<bool>,
+    /// How long ago its last acknowledgement was; known on the leader only, and of those that have
+    /// given one.
+    pub heard_ago: Option<Duration>,
+    /// For how long the leader has known it without a vote; known on the leader only.
+    pub learner_for: Option<Duration>,
+    /// By how many milliseconds its wall clock is ahead of the cluster's time, if that is too much.
+    pub clock_ahead_ms: Option<i64>,
+    /// The version of the program that it runs, if it has said so.
+    pub version: Option<String>,
 }
 
 /// What this one knows.
@@ -56,6 +67,9 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     let last_log_index = index(metrics.last_log_index);
     let membership = metrics.membership_config.membership();
     let voters: Vec<u64> = membership.voter_ids().collect();
+    let astray = inner.clock.astray(inner.id.get());
+    let versions = inner.versions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let learners = inner.learners.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let members = membership
         .nodes()
         .filter_map(|(id, node)| {
@@ -77,12 +91,20 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
                 is_voter: voters.contains(id),
                 lag,
                 is_reachable,
+                heard_ago: heard.and_then(Option::as_ref).map(|at| at.elapsed()),
+                learner_for: learners.get(id).map(tokio::time::Instant::elapsed),
+                clock_ahead_ms: astray.get(id).copied(),
+                version: if is_us { Some(VERSION.to_owned()) } else { versions.get(id).cloned() },
             })
         })
         .collect();
     let mut warnings: Vec<String> = inner.failure.seen().iter().map(ToString::to_string).collect();
     warnings.extend(inner.room().err().map(|error| error.to_string()));
+    let disk = inner.applied.store().usage().ok();
     warnings.extend(crate::upkeep::slowness(inner));
+    let is_full = inner.room().is_err();
+    warnings
+        .extend(disk.filter(|_| !is_full).and_then(|disk| crate::upkeep::shortage(inner, disk)));
     for loss in inner.applied.store().output.losses() {
         warnings.push(format!("output of day {} was lost: {}", loss.period, loss.reason));
     }
@@ -98,6 +120,6 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
         applied_index: index(metrics.last_applied.as_ref().map(|id| id.index)),
         members,
         warnings,
-        disk: inner.applied.store().usage().ok(),
+        disk,
     }
 }

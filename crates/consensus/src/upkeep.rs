@@ -3,13 +3,17 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 use openraft::async_runtime::WatchReceiver as _;
+use stint_storage::Usage;
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::inner::Inner;
-use crate::limits::{BYTES_KEPT_STEPS, DISK_SLOW, FULL_HANDOVER_INTERVAL, UPKEEP_INTERVAL};
+use crate::limits::{
+    BYTES_KEPT_STEPS, DISK_SHORT_BYTES, DISK_SHORT_PERCENT, DISK_SLOW, FULL_HANDOVER_INTERVAL,
+    OUTPUT_MEASURED, UPKEEP_INTERVAL,
+};
 use crate::replica::Keep;
 
 /// Runs until it is aborted.
@@ -18,6 +22,7 @@ pub(crate) async fn run(inner: Arc<Inner>, keep: Keep) {
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut cut = Cut::new(keep.bytes);
     let mut handed_over: Option<Instant> = None;
+    let mut measured = Instant::now();
     loop {
         looks.tick().await;
         inner.peers.outgoing.expire();
@@ -41,6 +46,13 @@ pub(crate) async fn run(inner: Arc<Inner>, keep: Keep) {
             tracing::debug!(%error, "no checkpoint: Raft has stopped");
         }
         shorten(&inner, &mut cut).await;
+        if measured.elapsed() >= OUTPUT_MEASURED {
+            measured = Instant::now();
+            let output = inner.applied.store().output.clone();
+            if let Err(error) = inner.blocking(move || output.measure()).await {
+                tracing::debug!(%error, "nobody knows how large the output is");
+            }
+        }
     }
 }
 
@@ -53,6 +65,23 @@ pub(crate) fn slowness(inner: &Inner) -> Option<String> {
             "{dir}: the disk has not taken what was written {} s ago; it hangs or is overloaded. If that \
              stays so, stop this replica: the others go on without it",
             waits.as_secs()
+        )
+    })
+}
+
+/// What to say of a disk that is nearly full.
+pub(crate) fn shortage(inner: &Inner, disk: Usage) -> Option<String> {
+    let Usage { free_bytes, total_bytes, .. } = disk;
+    let is_short =
+        free_bytes < DISK_SHORT_BYTES && free_bytes / DISK_SHORT_PERCENT < total_bytes / 100;
+    is_short.then(|| {
+        let dir = inner.applied.store().dir().display();
+        format!(
+            "{dir}: the disk is nearly full: {} MiB of {} MiB are free. Free some space: with less \
+             than {} MiB new work is refused",
+            free_bytes >> 20,
+            total_bytes >> 20,
+            stint_storage::ROOM_BYTES >> 20
         )
     })
 }

@@ -70,6 +70,11 @@ pub(crate) fn resume(state: &mut State, transition: &mut Transition, action: Str
 }
 
 impl State {
+    /// The actions whose queues are paused, in the order of their names.
+    pub fn paused(&self) -> impl Iterator<Item = (&str, &Pause)> {
+        self.paused.iter().map(|(action, pause)| (action.as_str(), pause))
+    }
+
     /// The queues of all actions that are offered, built in or paused, or that have jobs which are
     /// not over; in the order of their names.
     pub fn queues(&self) -> Vec<QueueStatus> {

@@ -93,6 +93,13 @@ impl Queue {
         self.shapes.keys().map(String::as_str)
     }
 
+    /// Each action with the shapes of its jobs, and how many jobs have each.
+    pub(crate) fn shapes(&self) -> impl Iterator<Item = (&str, &CapacityMap, usize)> {
+        self.shapes.iter().flat_map(|(action, shapes)| {
+            shapes.iter().map(move |(need, line)| (action.as_str(), need, line.len()))
+        })
+    }
+
     /// How many jobs of the action there are.
     pub(crate) fn len_of(&self, action: &str) -> usize {
         self.shapes.get(action).map_or(0, |shapes| shapes.values().map(BTreeMap::len).sum())

@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod bulk;
 mod crons;
+mod diagnostics;
 mod error;
 mod events;
 mod follow;
@@ -20,6 +21,7 @@ pub(crate) mod reason;
 mod selection;
 mod settings;
 mod tokens;
+mod warnings;
 mod workers;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ pub(crate) use audit::{AuditQuery, result};
 pub(crate) use backup::BackupReader;
 pub(crate) use bulk::{BulkForm, BulkView};
 pub(crate) use crons::{CronForm, CronView, PreviewQuery, missed_window};
+pub(crate) use diagnostics::Diagnostics;
 pub(crate) use error::ApiError;
 pub(crate) use events::{Message, Place, Subject, Topics, WatchQuery, WatchReader};
 pub(crate) use idempotency::IdempotencyKey;
@@ -47,9 +50,17 @@ pub(crate) use tokens::TokenRequest;
 use crate::clients::{Share, Shares, Taken, Turn, Turns};
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::inside::Inside;
 use crate::limits;
 use crate::metrics::Metrics;
 use follow::Hub;
+
+/// A cluster as one replica knows it.
+pub(crate) struct ClusterView {
+    pub(crate) status: ClusterStatus,
+    /// What is to be said of the cluster, in words.
+    pub(crate) warnings: Vec<String>,
+}
 
 /// All that can be asked of this replica.
 pub(crate) struct Api {
@@ -57,6 +68,8 @@ pub(crate) struct Api {
     pub(crate) metrics: Metrics,
     /// Whether callers need no token while the cluster has none.
     is_open: bool,
+    /// What this process knows of itself.
+    inside: Arc<Inside>,
     hub: Arc<Hub>,
     followers: Arc<Shares>,
     calls: Arc<Turns>,
@@ -76,7 +89,8 @@ impl Api {
         let backups = Arc::new(Semaphore::new(limits::BACKUPS_MAX));
         let metrics = Metrics::new(replica.clone(), Arc::new(Connections::new(config)));
         let is_open = config.is_open;
-        Self { replica, metrics, is_open, hub, followers, calls, pages, backups, stopping }
+        let inside = Arc::clone(&config.inside);
+        Self { replica, metrics, is_open, inside, hub, followers, calls, pages, backups, stopping }
     }
 
     /// Tells followers what happens to their jobs, until the gateway stops. Runs once.
@@ -115,8 +129,10 @@ impl Api {
     }
 
     /// What this replica knows of its cluster, leader or not.
-    pub(crate) fn cluster_status(&self) -> ClusterStatus {
-        self.replica.status()
+    pub(crate) fn cluster_status(&self) -> ClusterView {
+        let status = self.replica.status();
+        let warnings = self.replica.with_state(|state| warnings::of(&status, state));
+        ClusterView { status, warnings }
     }
 
     /// Whether a leader is known, as far as this replica has heard.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use stint_trace::Traces;
 
 use crate::cors::Origin;
+use crate::inside::Inside;
 use crate::limits;
 
 /// The bounds that fit a machine rather than the API, whose defaults are meant to stay, and
@@ -49,6 +50,8 @@ pub struct Config {
     pub is_open: bool,
     /// The origins whose pages may read answers in a browser; none by default.
     pub allowed_origins: Arc<[Origin]>,
+    /// What administrators are told of this process; nothing by default.
+    pub inside: Arc<Inside>,
     /// Where requests are told; nowhere by default.
     pub traces: Traces,
 }
@@ -72,6 +75,7 @@ impl Default for Config {
             requests_at_once: limits::REQUESTS_AT_ONCE,
             is_open: false,
             allowed_origins: Arc::default(),
+            inside: Arc::default(),
             traces: Traces::default(),
         }
     }

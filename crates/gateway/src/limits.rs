@@ -233,3 +233,35 @@ pub(crate) const BULK_JOB_BYTES: usize = 512;
 
 /// Ids of jobs that the answer to a bulk shows.
 pub(crate) const BULK_IDS_SHOWN: usize = 20;
+
+/// Entries that a follower may lack before that is told: what a leader has sent and not heard of yet
+/// is far less under any load, and more than this is kept in no log for long.
+pub(crate) const LAG_WARNED: u64 = 10_000;
+
+/// How long a member may follow without a vote before that is told: a small cluster's takes seconds.
+pub(crate) const LEARNER_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Warnings of one kind; how many others there are is told.
+pub(crate) const WARNINGS_EACH_MAX: usize = 8;
+
+/// Kinds of waiting jobs that are looked at for those that fit nowhere: milliseconds with many workers.
+pub(crate) const SHAPES_LOOKED_AT: usize = 1_000;
+
+/// Lines of its log that a replica remembers, and their bytes: what happened lately, and less than a
+/// message can have.
+pub(crate) const LOG_LINES_KEPT: usize = 2_000;
+/// See [`LOG_LINES_KEPT`].
+pub(crate) const LOG_BYTES_KEPT: usize = 512 * 1024;
+
+/// Bytes of one such line.
+pub(crate) const LOG_LINE_BYTES_MAX: usize = 4 * 1024;
+
+/// Bytes of a text in what a replica says of itself: the page of metrics has half of this if all
+/// actions that are told apart have something to tell.
+pub(crate) const PAGE_TEXT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes that are read of one file about the machine.
+pub(crate) const MACHINE_BYTES_MAX: u64 = 16 * 1024;
+
+/// Threads that are described.
+pub(crate) const THREADS_SHOWN: usize = 256;

@@ -74,6 +74,8 @@ pub enum Operation {
     ChangeSettings,
     /// What a replica knows of its cluster.
     GetClusterStatus,
+    /// What a replica knows of itself.
+    GetDiagnostics,
     /// All that the cluster keeps, as one file.
     Backup,
     /// Makes an invitation, by which one new replica can join.
@@ -99,7 +101,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -134,6 +136,7 @@ impl Operation {
         Self::GetSettings,
         Self::ChangeSettings,
         Self::GetClusterStatus,
+        Self::GetDiagnostics,
         Self::Backup,
         Self::InviteReplica,
         Self::RemoveReplica,
@@ -182,6 +185,7 @@ impl Operation {
             Self::GetSettings => (Method::GET, "/meta/settings"),
             Self::ChangeSettings => (Method::POST, "/meta/settings"),
             Self::GetClusterStatus => (Method::GET, "/meta/cluster_status"),
+            Self::GetDiagnostics => (Method::GET, "/meta/diagnostics"),
             Self::Backup => (Method::GET, "/meta/backup"),
             Self::InviteReplica => (Method::POST, "/meta/invitations"),
             Self::RemoveReplica => (Method::DELETE, "/meta/members/{id}"),
@@ -231,6 +235,7 @@ impl Operation {
             Self::GetSettings => ("stint.v0.Settings", "GetSettings"),
             Self::ChangeSettings => ("stint.v0.Settings", "ChangeSettings"),
             Self::GetClusterStatus => ("stint.v0.Cluster", "GetClusterStatus"),
+            Self::GetDiagnostics => ("stint.v0.Cluster", "GetDiagnostics"),
             Self::Backup => ("stint.v0.Cluster", "Backup"),
             Self::InviteReplica => ("stint.v0.Cluster", "InviteReplica"),
             Self::RemoveReplica => ("stint.v0.Cluster", "RemoveReplica"),
@@ -300,6 +305,7 @@ impl Operation {
             | Self::PutActionConfig
             | Self::DeleteActionConfig => Role::Operator,
             Self::ChangeSettings
+            | Self::GetDiagnostics
             | Self::Backup
             | Self::InviteReplica
             | Self::RemoveReplica

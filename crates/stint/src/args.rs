@@ -17,6 +17,7 @@ pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod cluster;
 pub(crate) mod cron;
+pub(crate) mod debug;
 pub(crate) mod disaster;
 pub(crate) mod job;
 pub(crate) mod queue;
@@ -173,6 +174,9 @@ pub(crate) enum Command {
     /// Look at the cluster, and change who is a member of it.
     #[command(subcommand)]
     Cluster(cluster::Command),
+    /// Find out what is wrong with a cluster.
+    #[command(subcommand)]
+    Debug(debug::Command),
     /// Print what happens to jobs, workers and crons, as it happens.
     ///
     /// A line for each event: the index of the log, the time, what happened, and to what. With

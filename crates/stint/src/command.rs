@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod bulk;
 pub(crate) mod cluster;
 pub(crate) mod cron;
+pub(crate) mod debug;
 pub(crate) mod job;
 pub(crate) mod queue;
 pub(crate) mod settings;

@@ -35,6 +35,7 @@ pub(crate) use text::{AdminTokenHash, length};
 pub(crate) use tls::Tls;
 
 use place::Source;
+use show::Reader;
 
 /// All that a replica is told, ready for use.
 #[derive(Debug)]
@@ -98,9 +99,18 @@ impl Config {
 /// Secrets are left out unless they are asked for.
 pub(crate) fn show(layers: &Layers, with_secrets: bool) -> Result<String, Error> {
     Config::load(layers)?;
+    shown_to(layers, if with_secrets { Reader::Program } else { Reader::Operator })
+}
+
+/// The same for whoever is told of a cluster that is not well.
+pub(crate) fn told(layers: &Layers) -> Result<String, Error> {
+    shown_to(layers, Reader::Helper)
+}
+
+fn shown_to(layers: &Layers, reader: Reader) -> Result<String, Error> {
     let mut text = layers.read()?;
     text.add_defaults();
-    show::text(text.source(), with_secrets)
+    show::text(text.source(), reader)
 }
 
 /// The actions of a configuration, whether its worker is enabled or not, or of a file that has

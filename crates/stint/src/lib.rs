@@ -94,6 +94,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Cluster(args) => {
             command::runtime()?.block_on(command::cluster::run(&caller()?, args))
         }
+        Command::Debug(args) => command::runtime()?.block_on(command::debug::run(&caller()?, args)),
         Command::Watch(args) => command::runtime()?.block_on(command::watch::run(&caller()?, args)),
         Command::Token(token::Command::ResetAdmin(args)) => reset_admin::run(&args),
         Command::Token(args) => command::runtime()?.block_on(command::token::run(&caller()?, args)),

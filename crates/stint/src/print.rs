@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::args::Output;
 
+pub(crate) mod documents;
 mod json;
 mod load;
 mod table;

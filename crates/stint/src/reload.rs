@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use stint_consensus::Replica;
+use stint_gateway::Inside;
 use stint_worker::Reloader;
 use tokio::signal::unix::Signal;
 
@@ -23,6 +25,8 @@ pub(crate) struct Reload {
     /// Nothing where it runs no jobs.
     worker: Option<Reloader>,
     replica: Replica,
+    /// Where it is kept for whoever asks.
+    inside: Arc<Inside>,
 }
 
 impl Reload {
@@ -31,8 +35,9 @@ impl Reload {
         fixed: BTreeMap<&'static str, String>,
         worker: Option<Reloader>,
         replica: Replica,
+        inside: Arc<Inside>,
     ) -> Self {
-        Self { layers, fixed, worker, replica }
+        Self { layers, fixed, worker, replica, inside }
     }
 
     /// Reads the configuration again whenever a signal asks for it.
@@ -68,6 +73,7 @@ impl Reload {
     fn read(&self) -> Result<(), String> {
         let config = Config::load(&self.layers).map_err(|error| error.to_string())?;
         let fixed = config::fixed(&self.layers).map_err(|error| error.to_string())?;
+        let told = config::told(&self.layers).map_err(|error| error.to_string())?;
         for (key, is) in &self.fixed {
             let would_be = fixed.get(key).map_or("", String::as_str);
             if is != would_be {
@@ -79,6 +85,7 @@ impl Reload {
             worker.reload(config).map_err(|error| error.to_string())?;
             tracing::info!(actions, "SIGHUP: the worker goes on by the configuration as it is now");
         }
+        self.inside.configured(told);
         Ok(())
     }
 }

@@ -3,12 +3,13 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use stint_consensus::Replica;
 use stint_core::TokenHash;
-use stint_gateway::Gateway;
+use stint_gateway::{Gateway, Inside};
 use stint_storage::Store;
 use stint_trace::Traces;
 use stint_worker::Worker;
@@ -26,9 +27,10 @@ const LINGER: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
     let config = Config::load(&args.layered.layers()?)?;
-    logging::start(&config.log)?;
+    let inside = Arc::default();
+    logging::start(&config.log, &inside)?;
     let format = config.log.format;
-    match serve(config, args) {
+    match serve(config, args, inside) {
         // Whoever reads the log as JSON reads only that.
         Err(error) if format == LogFormat::Json => {
             tracing::error!(error = format!("{error:#}"), "this replica ends");
@@ -38,10 +40,12 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
     }
 }
 
-fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
+fn serve(mut config: Config, args: &Serve, inside: Arc<Inside>) -> anyhow::Result<Exit> {
     is_prepared(&config, args)?;
     let layers = args.layered.layers()?;
     let fixed = config::fixed(&layers)?;
+    inside.configured(config::told(&layers)?);
+    config.doors.inside = Arc::clone(&inside);
     let certificates = Certificates::load(&config)?;
     let clients = bind("client_address", config.client_address)?;
     let peers = bind("peer_address", config.peer_address)?;
@@ -63,7 +67,7 @@ fn serve(config: Config, args: &Serve) -> anyhow::Result<Exit> {
         };
         supervisor::ready();
         let worker = parts.worker.as_ref().map(Worker::reloader);
-        let reload = Reload::new(layers, fixed, worker, parts.replica.clone());
+        let reload = Reload::new(layers, fixed, worker, parts.replica.clone(), inside);
         let (replica, watched) = (parts.replica.clone(), parts.replica.clone());
         tokio::select! {
             outcome = until_stopped(parts, reasons) => outcome,
@@ -129,7 +133,8 @@ async fn start(
         id,
         cluster: config.cluster,
         founders: config.founders,
-        peer_listener: peers,
+        peer_listener: peers.into(),
+        wall_clock: stint_consensus::WallClock::default(),
         peer_tls: certificates.peers,
         timing: config.timing,
         keep: stint_consensus::Keep::default(),

@@ -35,14 +35,16 @@ mod store;
 mod testing;
 
 pub use backup::{BackupEncoder, BackupReader};
+pub use disk::Tap;
 pub use error::Error;
 pub use identity::{Identity, Lineage};
 pub use limits::{
     ACTION_BYTES_MAX, AUDIT_BYTES_MAX, BATCH_BYTES_MAX, BLOCK_BYTES_MAX, CHUNK_BYTES_MAX,
-    ENTRY_BYTES_MAX, FRAME_BYTES_MAX, HEADER_BYTES_MAX, RECORD_BYTES_MAX, VALUE_BYTES_MAX,
+    ENTRY_BYTES_MAX, FRAME_BYTES_MAX, HEADER_BYTES_MAX, RECORD_BYTES_MAX, ROOM_BYTES,
+    VALUE_BYTES_MAX,
 };
-pub use log::{Durable, Log};
+pub use log::{Durable, Log, Pace, Turn};
 pub use output::{Batch, Loss, Output, Swept};
 pub use snapshot::{Received, SnapshotReader, SnapshotWriter};
 pub use state::{Audited, CheckpointHeader, Ended, Filter, Gone, Key, Oldest, Record, StateStore};
-pub use store::{Store, Usage};
+pub use store::{Disk, Store, Usage};

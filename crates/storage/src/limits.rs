@@ -87,7 +87,7 @@ pub(crate) const RESERVE_BYTES: u64 = 16 << 20;
 
 /// Free bytes below which the replica should take no new work. Above [`RESERVE_BYTES`], so that
 /// what was taken can still be written.
-pub(crate) const ROOM_BYTES: u64 = 64 << 20;
+pub const ROOM_BYTES: u64 = 64 << 20;
 
 /// Free bytes below which nothing more should come at all. Well above [`RESERVE_BYTES`]: what others
 /// write meanwhile must not make an append fail that was let in.

@@ -13,13 +13,17 @@ mod sweep;
 mod tests;
 
 use std::{
+    fs, io,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use crate::{
     Error,
-    directory::{DirLock, check_reserve, create_dir, held, names},
+    directory::{DirLock, check_reserve, create_dir, held, io_error, names},
     limits::{BATCH_BYTES_MAX, PERIODS_OPEN_MAX},
 };
 
@@ -49,6 +53,8 @@ pub struct Output {
 struct Inner {
     ledger: Ledger,
     open: Mutex<Open>,
+    /// What its files had when they were last looked at.
+    bytes: AtomicU64,
     _lock: Arc<DirLock>,
 }
 
@@ -86,12 +92,27 @@ impl Output {
         let ledger = Ledger::open(&data, &marks)?;
         let newest = ledger.periods()?.into_iter().rev().take(PERIODS_OPEN_MAX);
         let newest = newest.collect::<Vec<_>>();
-        let inner = Inner { ledger, open: Mutex::new(Open::default()), _lock: lock };
+        let (open, bytes) = (Mutex::default(), AtomicU64::new(0));
+        let inner = Inner { ledger, open, bytes, _lock: lock };
         let output = Self { inner: Arc::new(inner) };
         for number in newest {
             output.period(number, Absent::Skip)?;
         }
+        output.measure()?;
         Ok(output)
+    }
+
+    /// Bytes of all files, as of the last [`Output::measure`].
+    pub fn bytes(&self) -> u64 {
+        self.inner.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Looks how large the files are. Costs some files of each period that is kept, and so nothing
+    /// that is for each scrape.
+    pub fn measure(&self) -> Result<(), Error> {
+        let bytes = bytes_below(self.inner.ledger.data())?;
+        self.inner.bytes.store(bytes, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Keeps a batch of lines of a job. `period` is the day (since the epoch) under which the job
@@ -280,6 +301,32 @@ impl Output {
             None => Ok(open),
         }
     }
+}
+
+/// Bytes of the files in a directory and below it. What vanishes meanwhile has none.
+fn bytes_below(dir: &Path) -> Result<u64, Error> {
+    let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let look = |path: &Path| -> io::Result<u64> {
+        let mut bytes = 0;
+        let mut dirs = vec![path.to_owned()];
+        while let Some(dir) = dirs.pop() {
+            let entries = match fs::read_dir(&dir) {
+                Err(error) if gone(&error) => continue,
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                match entry.metadata() {
+                    Ok(found) if found.is_dir() => dirs.push(entry.path()),
+                    Ok(found) => bytes += found.len(),
+                    Err(error) if gone(&error) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(bytes)
+    };
+    look(dir).map_err(|error| io_error("look at", dir, error))
 }
 
 /// What to do about a period that is not there.

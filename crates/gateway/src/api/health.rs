@@ -45,6 +45,10 @@ mod tests {
             is_voter: true,
             lag: None,
             is_reachable,
+            heard_ago: None,
+            learner_for: None,
+            clock_ahead_ms: None,
+            version: None,
         };
         ClusterStatus {
             id: id(1),

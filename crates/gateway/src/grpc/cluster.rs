@@ -25,6 +25,15 @@ impl Cluster for Service {
     ) -> Result<Response<v0::GetClusterStatusResponse>, Status> {
         Ok(Response::new(shape::cluster(self.0.cluster_status())))
     }
+
+    async fn get_diagnostics(
+        &self,
+        request: Request<v0::GetDiagnosticsRequest>,
+    ) -> Result<Response<v0::DiagnosticsResponse>, Status> {
+        let found = self.0.diagnostics(&caller(&request)?).await?;
+        Ok(Response::new(shape::diagnostics(found)))
+    }
+
     async fn invite_replica(
         &self,
         request: Request<v0::InviteReplicaRequest>,

@@ -6,7 +6,7 @@ mod policies;
 
 use prost::Message;
 use prost_types::Timestamp as ProtoTimestamp;
-use stint_consensus::{AuditRecord, ClusterStatus};
+use stint_consensus::AuditRecord;
 use stint_core::{
     Attempt, CapacityMap, Job, JobSpec, Policy, Timeout, Timestamp, Token, WaitReason, Worker,
 };
@@ -18,8 +18,8 @@ pub(super) use policies::{bulk, bulk_form, queue, selection_of_list};
 
 use crate::VERSION;
 use crate::api::{
-    self, ApiError, CronView, IdempotencyKey, JobView, Page, Subject, Submission, TokenRequest,
-    health, latest, place_behind, reason, result, source,
+    self, ApiError, ClusterView, CronView, Diagnostics, IdempotencyKey, JobView, Page, Subject,
+    Submission, TokenRequest, health, latest, place_behind, reason, result, source,
 };
 use crate::limits;
 use crate::parse::{self, shown};
@@ -331,7 +331,22 @@ pub(super) fn message(message: &api::Message) -> v0::WatchResponse {
     }
 }
 
-pub(super) fn cluster(status: ClusterStatus) -> v0::GetClusterStatusResponse {
+pub(super) fn diagnostics(found: Diagnostics) -> v0::DiagnosticsResponse {
+    v0::DiagnosticsResponse {
+        replica: found.replica.to_string(),
+        version: found.version.to_owned(),
+        at: Some(timestamp(found.at)),
+        readiness: found.readiness,
+        configuration: found.configuration,
+        log: found.log,
+        log_lines_before: found.log_lines_before,
+        metrics: found.metrics,
+        machine: found.machine,
+    }
+}
+
+pub(super) fn cluster(view: ClusterView) -> v0::GetClusterStatusResponse {
+    let ClusterView { status, warnings: cluster_warnings } = view;
     v0::GetClusterStatusResponse {
         replica_health: health::of_all(&status),
         replica: status.id.to_string(),
@@ -346,8 +361,10 @@ pub(super) fn cluster(status: ClusterStatus) -> v0::GetClusterStatusResponse {
             total_bytes: disk.total_bytes,
             log_bytes: disk.log_bytes,
             state_bytes: disk.state_bytes,
+            output_bytes: disk.output_bytes,
         }),
         warnings: status.warnings,
+        cluster_warnings,
         members: status
             .members
             .into_iter()

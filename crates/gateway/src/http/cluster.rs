@@ -17,6 +17,11 @@ pub(super) fn status(api: &Api) -> Response {
     answer::json(StatusCode::OK, &shape::Cluster::of(&api.cluster_status()))
 }
 
+pub(super) async fn diagnostics(api: &Api, caller: &Caller) -> Result<Response, ApiError> {
+    let found = api.diagnostics(caller).await?;
+    Ok(answer::json(StatusCode::OK, &shape::Diagnosed::of(&found)))
+}
+
 /// A file. If it cannot be read to its end the connection breaks, so that no client takes it for one
 /// that is whole.
 pub(super) async fn backup(api: &Arc<Api>, caller: &Caller) -> Result<Response, ApiError> {

@@ -10,6 +10,6 @@ pub(super) use read::{
     settings, submission, token_request,
 };
 pub(super) use write::{
-    Action, ActionConfig, Attempts, Audit, Bulk, Cluster, Cron, CronHistory, Invited, Job, LogLine,
-    NewToken, Preview, Queue, Settings, Tokens, Worker,
+    Action, ActionConfig, Attempts, Audit, Bulk, Cluster, Cron, CronHistory, Diagnosed, Invited,
+    Job, LogLine, NewToken, Preview, Queue, Settings, Tokens, Worker,
 };

@@ -183,11 +183,15 @@ fn disk(status: &ClusterStatus) -> Vec<Family> {
         ),
         Family::gauges(
             "stint_disk_file_bytes",
-            "The files of the log and of the state with the history",
+            "The files of the log, of the state with the history, and of the output",
             "file",
             disk.into_iter().flat_map(|disk| {
-                [("log", disk.log_bytes), ("state", disk.state_bytes)]
-                    .map(|(file, bytes)| (file.to_owned(), number(bytes)))
+                [
+                    ("log", disk.log_bytes),
+                    ("state", disk.state_bytes),
+                    ("output", disk.output_bytes),
+                ]
+                .map(|(file, bytes)| (file.to_owned(), number(bytes)))
             }),
         ),
     ]

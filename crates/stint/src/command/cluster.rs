@@ -56,7 +56,7 @@ async fn note_even(caller: &Caller) {
 }
 
 /// Asks one replica, and then all that it names.
-async fn look(caller: &Caller) -> Result<Seen, stint_client::Error> {
+pub(super) async fn look(caller: &Caller) -> Result<Seen, stint_client::Error> {
     let status = caller.client.cluster_status().await?;
     let others = status.members.iter().filter(|member| member.id != status.replica);
     let asked = join_all(others.map(|member| ask(caller, &member.client_address)));

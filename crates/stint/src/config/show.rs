@@ -15,17 +15,29 @@ const ORIGIN_COLUMN: usize = 56;
 /// What is shown of a secret.
 const HIDDEN: &str = "(hidden)";
 
-/// All of it as TOML. If secrets are hidden it is for reading only.
-pub(super) fn text(source: Source<'_>, with_secrets: bool) -> Result<String, Error> {
+/// Who reads a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// A program: nothing is hidden.
+    Program,
+    /// Its operator: secrets are hidden.
+    Operator,
+    /// Whoever is told of a cluster that is not well: what it runs is nobody's business but the
+    /// operator's, and is hidden, too.
+    Helper,
+}
+
+/// All of it as TOML. If something is hidden it is for reading only.
+pub(super) fn text(source: Source<'_>, reader: Reader) -> Result<String, Error> {
     let tree = source.tree()?;
-    let mut shown = Shown { source, with_secrets, out: String::new() };
+    let mut shown = Shown { source, reader, out: String::new() };
     shown.table(&mut Vec::new(), tree.get_ref());
     Ok(shown.out)
 }
 
 struct Shown<'a> {
     source: Source<'a>,
-    with_secrets: bool,
+    reader: Reader,
     out: String,
 }
 
@@ -73,11 +85,13 @@ impl<'a> Shown<'a> {
 
     fn line(&mut self, path: &[&str], key: &str, value: &Spanned<DeValue<'_>>) {
         let origin = self.source.origin(&value.span());
-        let value = if !self.with_secrets && is_secret(path, key) {
-            format!("{HIDDEN:?}")
-        } else {
-            written(value)
+        let value = written(value);
+        let is_hidden = match self.reader {
+            Reader::Program => false,
+            Reader::Operator => is_secret(path, key),
+            Reader::Helper => is_secret(path, key) || is_inner(path, key, &value),
         };
+        let value = if is_hidden { format!("{HIDDEN:?}") } else { value };
         let line = format!("{} = {value}", name_of(&[key]));
         // Of a text of more lines the last one counts.
         let width = line.rsplit('\n').next().unwrap_or_default().chars().count();
@@ -119,6 +133,14 @@ fn is_secret(path: &[&str], key: &str) -> bool {
     let is_environment = matches!(path, ["actions", _, "environment"]);
     let sounds_secret = |name: &&str| name.contains("secret") || name.contains("password");
     is_environment || path.iter().copied().chain([key]).any(|name| sounds_secret(&name))
+}
+
+/// What the operator knows and nobody else has to: what is run, by what an administrator is known, and
+/// who speaks to a place where that is a part of its name.
+fn is_inner(path: &[&str], key: &str, value: &str) -> bool {
+    let is_command = matches!(path, ["actions", _]) && key == "command";
+    let has_user = value.contains("://") && value.contains('@');
+    is_command || key == "admin_token_hash" || has_user
 }
 
 /// A key with its tables, each quoted where it has to be.

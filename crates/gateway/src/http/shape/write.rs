@@ -11,7 +11,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
-use stint_consensus::{ClusterStatus, MemberStatus};
+use stint_consensus::MemberStatus;
 use stint_core::{
     Attempt as CoreAttempt, AttemptEnd, CapacityMap, CronId, JobId, Line, Parameters, Timeout,
     TokenId, WorkerId,
@@ -24,7 +24,7 @@ pub(in crate::http) use policies::{Bulk, Queue};
 use self::wait::WaitDetail;
 use super::super::time::Rfc3339;
 use crate::VERSION;
-use crate::api::{JobView, health, latest, reason, result, source};
+use crate::api::{ClusterView, Diagnostics, JobView, health, latest, reason, result, source};
 use crate::token::Secret;
 
 /// What has one spelling, as that text.
@@ -343,6 +343,38 @@ impl<'a> Worker<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+pub(in crate::http) struct Diagnosed<'a> {
+    #[serde(rename = "replicaID")]
+    replica_id: Text<WorkerId>,
+    version: &'a str,
+    at: Rfc3339,
+    readiness: &'a str,
+    configuration: &'a str,
+    log: &'a [String],
+    log_lines_before: u64,
+    metrics: &'a str,
+    machine: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Diagnosed<'a> {
+    pub(in crate::http) fn of(found: &'a Diagnostics) -> Self {
+        Self {
+            replica_id: Text(found.replica),
+            version: found.version,
+            at: Rfc3339(found.at),
+            readiness: &found.readiness,
+            configuration: &found.configuration,
+            log: &found.log,
+            log_lines_before: found.log_lines_before,
+            metrics: &found.metrics,
+            machine: &found.machine,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are those of the API")]
 pub(in crate::http) struct Cluster<'a> {
     #[serde(rename = "replica_health")]
     replica_health: BTreeMap<String, String>,
@@ -359,6 +391,7 @@ pub(in crate::http) struct Cluster<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     disk: Option<Disk>,
     warnings: &'a [String],
+    cluster_warnings: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -369,10 +402,12 @@ struct Disk {
     total_bytes: u64,
     log_bytes: u64,
     state_bytes: u64,
+    output_bytes: u64,
 }
 
 impl<'a> Cluster<'a> {
-    pub(in crate::http) fn of(status: &'a ClusterStatus) -> Self {
+    pub(in crate::http) fn of(view: &'a ClusterView) -> Self {
+        let status = &view.status;
         Self {
             replica_health: health::of_all(status),
             replica_id: Text(status.id),
@@ -392,8 +427,10 @@ impl<'a> Cluster<'a> {
                 total_bytes: disk.total_bytes,
                 log_bytes: disk.log_bytes,
                 state_bytes: disk.state_bytes,
+                output_bytes: disk.output_bytes,
             }),
             warnings: &status.warnings,
+            cluster_warnings: &view.warnings,
         }
     }
 }

@@ -52,7 +52,7 @@ fn load_text(
     let mut text = Layers::of(&file, variables, &set)?.read()?;
     let config = check::config(text.source())?;
     text.add_defaults();
-    Ok((config, show::text(text.source(), true)?))
+    Ok((config, show::text(text.source(), show::Reader::Program)?))
 }
 
 /// The line that shows this key.

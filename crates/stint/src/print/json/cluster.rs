@@ -7,6 +7,7 @@ use stint_client::v0;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are those of the API")]
 pub(in crate::print) struct Cluster<'a> {
     #[serde(rename = "replica_health")]
     replica_health: &'a BTreeMap<String, String>,
@@ -23,6 +24,7 @@ pub(in crate::print) struct Cluster<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     disk: Option<Disk>,
     warnings: &'a [String],
+    cluster_warnings: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -33,6 +35,7 @@ struct Disk {
     total_bytes: u64,
     log_bytes: u64,
     state_bytes: u64,
+    output_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -67,8 +70,10 @@ impl<'a> Cluster<'a> {
                 total_bytes: disk.total_bytes,
                 log_bytes: disk.log_bytes,
                 state_bytes: disk.state_bytes,
+                output_bytes: disk.output_bytes,
             }),
             warnings: &status.warnings,
+            cluster_warnings: &status.cluster_warnings,
         }
     }
 }

@@ -44,6 +44,7 @@ pub(in crate::print) fn cluster(seen: &Seen) -> String {
         ]);
     }
     let leader = if status.leader.is_empty() { "none" } else { &status.leader };
+    wrong.extend(status.cluster_warnings.iter().map(|warning| plain(warning)));
     let wrong: Vec<_> = wrong.iter().map(|line| format!("\n{line}")).collect();
     format!(
         "leader {}, term {}; replica {} answers (version {}): log up to {}, committed {}, applied {}\n\n\
