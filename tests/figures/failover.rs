@@ -56,8 +56,8 @@ fn how_long_no_job_is_accepted_when_the_leader_is_killed() {
         cluster.spawn(leader);
         settle(&cluster, leader);
     }
-    nothing_is_lost(&cluster, &clients.end());
     let (p50, p99) = figures("kill -9 of the leader", gaps);
+    nothing_is_lost(&cluster, &clients.end());
     if is_held() {
         assert!(p50 < KILLED_P50 && p99 < KILLED_P99, "p50 {p50:?}, p99 {p99:?}");
     }
@@ -84,9 +84,9 @@ fn how_long_no_job_is_accepted_when_the_leadership_is_handed_over() {
         cluster.spawn(leader);
         settle(&cluster, leader);
     }
-    nothing_is_lost(&cluster, &clients.end());
     let (_, named) = figures("transfer-leader", named);
     let (_, stopped) = figures("SIGTERM of the leader", stopped);
+    nothing_is_lost(&cluster, &clients.end());
     if is_held() {
         assert!(named < PLANNED && stopped < PLANNED, "named {named:?}, stopped {stopped:?}");
     }
