@@ -15,11 +15,3 @@ pub fn in_words(error: &Error, replica: WorkerId) -> String {
          data directory, never `stint init`. If most of the others are gone, too: docs/backup.md"
     )
 }
-
-/// What comes of a log that somebody may want to read for the first time in months.
-pub(crate) fn check_log(store: &stint_storage::Store) -> Result<(), Error> {
-    let began = std::time::Instant::now();
-    store.log.check()?;
-    tracing::debug!(ms = began.elapsed().as_millis(), "the log is whole");
-    Ok(())
-}
