@@ -380,9 +380,10 @@ impl Replica {
         self.0.inner.transfer(origin, to).await
     }
 
-    /// The cluster's id.
+    /// The cluster's id, as the configurations of its replicas have it, also of those that are to join;
+    /// by which lineage a restored one is known they learn when they do.
     pub fn cluster(&self) -> [u8; 16] {
-        self.0.inner.cluster.as_ref().try_into().expect("it was made of 16 bytes")
+        self.0.inner.cluster_named
     }
 
     /// What this replica knows of its cluster.
