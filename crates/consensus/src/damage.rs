@@ -9,17 +9,9 @@ pub fn in_words(error: &Error, replica: WorkerId) -> String {
         return error.to_string();
     }
     format!(
-        "{error}. What replica {replica} has promised to the others is not sure any more, and nothing \
+        "{error}. What replica {replica} has promised to the others is not sure any more; no entry \
          was changed; the others go on without it. Put a new one in its place: `stint cluster remove \
          {replica}`, `stint cluster invite`, and there `stint cluster join` with a new id and an empty \
          data directory, never `stint init`. If most of the others are gone, too: docs/backup.md"
     )
-}
-
-/// What comes of a log that somebody may want to read for the first time in months.
-pub(crate) fn check_log(store: &stint_storage::Store) -> Result<(), Error> {
-    let began = std::time::Instant::now();
-    store.log.check()?;
-    tracing::debug!(ms = began.elapsed().as_millis(), "the log is whole");
-    Ok(())
 }

@@ -381,9 +381,10 @@ impl Replica {
         self.0.inner.transfer(origin, to).await
     }
 
-    /// The cluster's id.
+    /// The cluster's id, as the configurations of its replicas have it, also of those that are to join;
+    /// by which lineage a restored one is known they learn when they do.
     pub fn cluster(&self) -> [u8; 16] {
-        self.0.inner.cluster.as_ref().try_into().expect("it was made of 16 bytes")
+        self.0.inner.cluster_named
     }
 
     /// What this replica knows of its cluster.
@@ -432,15 +433,11 @@ impl Replica {
     }
 }
 
-fn listen(door: Door) -> Result<Listener, Error> {
-    door.listen().map_err(|error| Error::Failed(format!("the peer address: {error}")))
-}
-
 /// The state as it was, once the log is known to be whole.
 async fn restored(store: Arc<Store>, failure: Failure) -> Result<Applied, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
     let restoring = blocking(move || {
-        crate::damage::check_log(&store).map_err(std::io::Error::other)?;
+        store.log.check().map_err(std::io::Error::other)?;
         Applied::restore(store, failure)
     });
     restoring.await.map_err(|error| failed(&error))?.map_err(|error| {
@@ -450,6 +447,10 @@ async fn restored(store: Arc<Store>, failure: Failure) -> Result<Applied, Error>
             |source: &stint_storage::Error| Error::Storage(source.clone()),
         )
     })
+}
+
+fn listen(door: Door) -> Result<Listener, Error> {
+    door.listen().map_err(|error| Error::Failed(format!("the peer address: {error}")))
 }
 
 fn spawn(
