@@ -15,6 +15,7 @@
 )]
 #![expect(
     clippy::indexing_slicing,
+    clippy::print_stdout,
     clippy::wildcard_enum_match_arm,
     reason = "a test ends at the first surprise, wherever it happens"
 )]
@@ -30,6 +31,8 @@ mod simulation {
     pub(crate) mod shrink;
     pub(crate) mod table;
 }
+
+use std::time::{Duration, Instant};
 
 use simulation::coverage::Coverage;
 use simulation::play::{Beginning, play};
@@ -81,13 +84,16 @@ fn the_state_does_what_the_naive_model_does_and_keeps_its_promises() {
     let first = from_env("STINT_SIMULATION_FIRST_SEED", 0);
     let seeds = from_env("STINT_SIMULATION_SEEDS", SEEDS);
     let steps = from_env("STINT_SIMULATION_STEPS", STEPS);
-    let mut coverage = Coverage::default();
+    let (began, mut coverage) = (Instant::now(), Coverage::default());
     for seed in first..first.saturating_add(seeds) {
         coverage.add(&play_or_explain(Beginning::Empty, seed, steps));
     }
     for seed in first..first.saturating_add(seeds.min(AGED_SEEDS)) {
         coverage.add(&play_or_explain(Beginning::Aged, seed, steps));
     }
+    let (log, real) = (Duration::from_millis(coverage.log_ms), began.elapsed());
+    let times = log.as_millis() / real.as_millis().max(1);
+    println!("{log:.0?} of the log in {real:.1?}, {times} times as fast");
     assert!(coverage.surprises().is_empty(), "now reached: {:?}", coverage.surprises());
     if seeds >= SEEDS && steps >= STEPS {
         let missing = coverage.missing();

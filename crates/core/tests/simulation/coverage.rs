@@ -13,6 +13,8 @@ use super::table;
 pub(crate) struct Coverage {
     rows: BTreeSet<(Status, Status)>,
     words: BTreeSet<&'static str>,
+    /// How much time has passed in the log.
+    pub(crate) log_ms: u64,
 }
 
 /// As many attempts as take a worker that is stopped again and again.
@@ -160,6 +162,7 @@ impl Coverage {
     pub(crate) fn add(&mut self, other: &Self) {
         self.rows.extend(&other.rows);
         self.words.extend(&other.words);
+        self.log_ms += other.log_ms;
     }
 
     pub(crate) fn see_rows(&mut self, rows: &BTreeSet<(Status, Status)>) {

@@ -44,6 +44,7 @@ struct Play {
 /// Plays all steps; a panic is a failure like any other.
 pub(crate) fn play(beginning: Beginning, steps: &[Step]) -> Result<Coverage, Failure> {
     let mut play = Play::new(beginning);
+    let began = play.clock;
     for (number, step) in steps.iter().enumerate() {
         let played = catch_unwind(AssertUnwindSafe(|| play.step(step)));
         let what = match played {
@@ -54,6 +55,7 @@ pub(crate) fn play(beginning: Beginning, steps: &[Step]) -> Result<Coverage, Fai
         return Err(Failure { step: number, what, commands: play.commands });
     }
     play.coverage.see_rows(&play.model.rows);
+    play.coverage.log_ms = play.state.now().as_ms().saturating_sub(began);
     Ok(play.coverage)
 }
 
