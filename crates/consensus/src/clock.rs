@@ -11,13 +11,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
 use openraft::async_runtime::WatchReceiver as _;
 use stint_core::Timestamp;
 use stint_proto::peer::v1 as pb;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::disks::Disk;
 use crate::inner::Inner;
@@ -28,9 +29,31 @@ use crate::peers::Lane;
 type Offset = i64;
 
 /// The wall clock of this machine, whatever it says.
-pub(crate) fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    Timestamp::from_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+#[derive(Clone)]
+pub struct WallClock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
+
+impl WallClock {
+    /// One that says what `look` does: for a simulation, whose clocks are wrong on purpose.
+    pub fn simulated(look: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Self(Arc::new(look))
+    }
+
+    fn now(&self) -> Timestamp {
+        let since = (self.0)().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Timestamp::from_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl Default for WallClock {
+    fn default() -> Self {
+        Self(Arc::new(SystemTime::now))
+    }
+}
+
+impl std::fmt::Debug for WallClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WallClock({:?})", self.now())
+    }
 }
 
 fn offset_of(wall: Timestamp, steady: Duration) -> Offset {
@@ -50,6 +73,7 @@ fn tolerance() -> u64 {
 /// The clock of one replica.
 #[derive(Debug)]
 pub(crate) struct Clock {
+    wall: WallClock,
     started: Instant,
     known: Mutex<Known>,
     /// Becomes true once most clocks are known, and stays so.
@@ -66,8 +90,18 @@ struct Known {
 }
 
 impl Clock {
-    pub(crate) fn new() -> Self {
-        Self { started: Instant::now(), known: Mutex::default(), is_set: watch::Sender::new(false) }
+    pub(crate) fn new(wall: WallClock) -> Self {
+        Self {
+            wall,
+            started: Instant::now(),
+            known: Mutex::default(),
+            is_set: watch::Sender::new(false),
+        }
+    }
+
+    /// The wall clock of this machine, whatever it says.
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.wall.now()
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -77,7 +111,7 @@ impl Clock {
     /// The cluster's time, once most clocks are known.
     pub(crate) fn now(&self) -> Option<Timestamp> {
         let agreed = self.known().agreed?;
-        let (wall, steady) = (wall_clock(), self.started.elapsed());
+        let (wall, steady) = (self.wall(), self.started.elapsed());
         let is_near = offset_of(wall, steady).abs_diff(agreed) <= tolerance();
         Some(if is_near { wall } else { time_of(agreed, steady) })
     }
@@ -95,7 +129,7 @@ impl Clock {
     /// By how many milliseconds the wall clocks of others, and that of `own`, are ahead of the
     /// cluster's time, where that is more than what is tolerated; as they were when last heard of.
     pub(crate) fn astray(&self, own: u64) -> BTreeMap<u64, i64> {
-        let here = offset_of(wall_clock(), self.started.elapsed());
+        let here = offset_of(self.wall(), self.started.elapsed());
         let known = self.known();
         let Some(agreed) = known.agreed else { return BTreeMap::new() };
         let all = known.peers.iter().map(|(id, offset)| (*id, *offset)).chain([(own, here)]);
@@ -106,7 +140,7 @@ impl Clock {
 
     /// Takes in what was heard, of all members but this one; `floor` is the time of the log.
     fn learn(&self, members: &[u64], heard: &[(u64, Offset)], floor: Timestamp) {
-        let (wall, steady) = (wall_clock(), self.started.elapsed());
+        let (wall, steady) = (self.wall(), self.started.elapsed());
         let own = offset_of(wall, steady);
         let mut known = self.known();
         known.peers.extend(heard.iter().copied());

@@ -5,13 +5,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
-use stint_tls::{Refused, Stream};
+use stint_tls::{Carrier, Line, Listener, Refused, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::either::Either;
 use tonic::Request;
 use tonic::transport::server::Connected;
 
@@ -21,7 +22,7 @@ use crate::limits::{
 
 /// A connection of a peer.
 pub(crate) struct Inbound {
-    stream: Stream,
+    stream: Line,
     sender: Sender,
 }
 
@@ -70,7 +71,7 @@ impl Refusals {
 /// Accepts connections, and gives on those whose handshake has succeeded. Ends when nobody takes
 /// them any more.
 pub(crate) async fn accept(
-    listener: TcpListener,
+    listener: Listener,
     tls: Option<stint_tls::Peers>,
     opened: mpsc::Sender<io::Result<Inbound>>,
 ) {
@@ -98,19 +99,26 @@ pub(crate) async fn accept(
 }
 
 async fn open(
-    stream: TcpStream,
+    stream: Either<TcpStream, Box<dyn Carrier>>,
     peer: SocketAddr,
     tls: Option<stint_tls::Peers>,
     opened: mpsc::Sender<io::Result<Inbound>>,
 ) -> Result<(), (SocketAddr, Refused)> {
-    stream.set_nodelay(true).map_err(|error| (peer, Refused::Handshake(error)))?;
-    let inbound = match tls {
-        Some(tls) => {
-            let accepted = tls.accept(stream, HANDSHAKE_TIMEOUT).await;
-            let (stream, name) = accepted.map_err(|why| (peer, why))?;
-            Inbound { stream, sender: Sender(Some(name.replica)) }
+    let inbound = match (stream, tls) {
+        (Either::Left(stream), tls) => {
+            stream.set_nodelay(true).map_err(|error| (peer, Refused::Handshake(error)))?;
+            match tls {
+                Some(tls) => {
+                    let accepted = tls.accept(stream, HANDSHAKE_TIMEOUT).await;
+                    let (stream, name) = accepted.map_err(|why| (peer, why))?;
+                    Inbound { stream: Line::Left(stream), sender: Sender(Some(name.replica)) }
+                }
+                None => Inbound { stream: Line::Left(Stream::Left(stream)), sender: Sender(None) },
+            }
         }
-        None => Inbound { stream: Stream::Left(stream), sender: Sender(None) },
+        (Either::Right(carrier), _) => {
+            Inbound { stream: Line::Right(carrier), sender: Sender(None) }
+        }
     };
     // Nobody takes it if the replica has just been stopped.
     drop(opened.send(Ok(inbound)).await);

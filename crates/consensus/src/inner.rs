@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use bytes::Bytes;
 use openraft::Raft;
 use openraft::async_runtime::WatchReceiver as _;
 use stint_core::WorkerId;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
+use crate::blocking::blocking;
 use crate::clock::Clock;
 use crate::disks::{Disk, Disks};
 use crate::error::Error;
@@ -151,7 +152,7 @@ impl Inner {
         }
         let inner = Arc::clone(self);
         let note = move || inner.disks.note(peer, disk, &members);
-        match tokio::task::spawn_blocking(note).await {
+        match blocking(note).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the disk of a peer cannot be noted"),
             Err(error) => tracing::warn!(%error, "the disk of a peer was not noted"),

@@ -1,7 +1,5 @@
 //! A new replica joins a cluster that runs: with an invitation, which only an administrator can make.
 
-use std::time::Instant;
-
 use sha2::{Digest as _, Sha256};
 use stint_core::{Command, MembersChange, TokenHash, TokenId, WorkerId};
 use stint_proto::log::v1::Node;
@@ -9,6 +7,7 @@ use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::change_members_request::Change;
 use stint_proto::peer::v1::join_response::Result as Answer;
 use stint_storage::{Lineage, Store};
+use tokio::time::Instant;
 
 use crate::audit::Origin;
 use crate::codec::disk_of;
@@ -41,7 +40,7 @@ pub struct Joining {
 /// again with the same store: one invitation is for one disk. Gives the number of members.
 pub async fn join(joining: Joining, store: &Store) -> Result<u32, Error> {
     let disk = disks::own(&store.log)?;
-    let peers = Peers::new(joining.peer_tls.clone(), SNAPSHOT_BYTES_PER_SECOND);
+    let peers = Peers::new(joining.peer_tls.clone(), None, SNAPSHOT_BYTES_PER_SECOND);
     let end = Instant::now() + JOIN_TIMEOUT;
     let mut whys = Vec::new();
     loop {

@@ -6,6 +6,7 @@
 
 mod audit;
 mod backup;
+mod blocking;
 mod clock;
 mod codec;
 mod compaction;
@@ -46,6 +47,7 @@ mod watch;
 
 pub use audit::{AuditFilter, AuditPage, AuditRecord, Origin};
 pub use backup::Backup;
+pub use clock::WallClock;
 pub use compaction::Outdated;
 pub use error::Error;
 pub use join::{Joining, join};

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::entry::RaftEntry as _;
@@ -14,7 +14,9 @@ use openraft::{OptionalSend, RaftLogReader};
 use prost::Message as _;
 use stint_proto::log::v1 as pb;
 use stint_storage::{Durable, Log};
+use tokio::time::Instant;
 
+use crate::blocking::blocking;
 use crate::codec::Garbled;
 use crate::failure::Failure;
 use crate::limits::{CACHE_BYTES_MAX, READ_BYTES_MAX};
@@ -127,7 +129,7 @@ impl LogStore {
             return Ok(found);
         }
         let (log, failure) = (self.log.clone(), self.failure.clone());
-        let read = tokio::task::spawn_blocking(move || {
+        let read = blocking(move || {
             let found = log.read(start, end, bytes_max);
             let found = found.map_err(|error| failure.report("the log", &error))?;
             let decoded = found.into_iter().map(|(_, bytes)| decode_entry(Bytes::from(bytes)));
@@ -205,7 +207,7 @@ impl RaftLogStorage<Types> for LogStore {
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
         let (log, bytes) = (self.log.clone(), vote_to_wire(vote).encode_to_vec());
-        let put = tokio::task::spawn_blocking(move || log.put(VOTE, &bytes, Durable::Now));
+        let put = blocking(move || log.put(VOTE, &bytes, Durable::Now));
         put.await.map_err(io::Error::other)?.map_err(|error| self.fail(&error))
     }
 
@@ -255,7 +257,7 @@ impl RaftLogStorage<Types> for LogStore {
         let from = last.map_or(0, |id| id.index + 1);
         self.cache().truncate_from(from);
         let log = self.log.clone();
-        let truncate = tokio::task::spawn_blocking(move || log.truncate_from(from));
+        let truncate = blocking(move || log.truncate_from(from));
         truncate.await.map_err(io::Error::other)?.map_err(|error| self.fail(&error))
     }
 
@@ -269,7 +271,7 @@ impl RaftLogStorage<Types> for LogStore {
             }
         }
         let (log, marker) = (self.log.clone(), log_id_to_wire(&upto).encode_to_vec());
-        let purge = tokio::task::spawn_blocking(move || log.purge_to(upto.index, &marker));
+        let purge = blocking(move || log.purge_to(upto.index, &marker));
         purge.await.map_err(io::Error::other)?.map_err(|error| self.fail(&error))
     }
 }

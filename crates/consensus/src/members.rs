@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
 
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError};
@@ -15,10 +14,11 @@ use openraft::{ChangeMembers, Instant as _};
 use stint_core::{Command, MembersChange, WorkerId};
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::change_members_request::Change as WireChange;
+use tokio::time::Instant;
 use tonic::Status;
 
 use crate::audit::Origin;
-use crate::clock::{Answer, wall_clock};
+use crate::clock::Answer;
 use crate::disks::Disk;
 use crate::error::Error;
 use crate::inbound::Sender;
@@ -415,7 +415,7 @@ pub(crate) async fn answer_clock(
     }
     let (members, membership_index) = inner.members();
     Ok(pb::ClockResponse {
-        wall_ms: wall_clock().as_ms(),
+        wall_ms: inner.clock.wall().as_ms(),
         disk: inner.disk.to_vec(),
         your_disk,
         is_removed,

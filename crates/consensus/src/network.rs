@@ -18,6 +18,7 @@ use stint_proto::peer::v1 as pb;
 use stint_storage::StateStore;
 use tonic::{Request, Status};
 
+use crate::blocking::blocking;
 use crate::limits::{SNAPSHOT_TIMEOUT, SNAPSHOT_TURN_TIMEOUT};
 use crate::peers::{Client, Lane, Peers};
 use crate::snapshot::{self, Sending, SnapshotData};
@@ -127,7 +128,7 @@ impl Way {
         let mut transfer = [0; 8];
         let drawn = getrandom::fill(&mut transfer);
         let transfer = u64::from_ne_bytes(transfer);
-        let begun = tokio::task::spawn_blocking(move || Sending::begin(&store, transfer)).await;
+        let begun = blocking(move || Sending::begin(&store, transfer)).await;
         let failed = |error: &dyn std::fmt::Display| {
             unreachable(&Status::internal(format!("the snapshot: {error}")))
         };

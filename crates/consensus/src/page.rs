@@ -6,6 +6,7 @@ use std::sync::Arc;
 use stint_core::{Filter, Job, JobId, ListKey, Scan, Timestamp, WorkerId};
 use stint_storage::{Error as StorageError, Key, StateStore};
 
+use crate::blocking::blocking;
 use crate::error::Error;
 use crate::limits::{LIST_BYTES_MAX, LIST_RECORDS_MAX, LIST_STEP, PAGE_STEP_BYTES};
 use crate::read::decoded;
@@ -65,7 +66,7 @@ impl JobPage {
     /// The next jobs of it, which have about as many bytes as are given at a time; none at the end.
     pub async fn next(&mut self) -> Result<Vec<Arc<Job>>, Error> {
         let (state, mut left) = (self.state.clone(), std::mem::take(&mut self.left));
-        let step = tokio::task::spawn_blocking(move || {
+        let step = blocking(move || {
             let jobs = take(&state, &mut left)?;
             Ok::<_, Error>((jobs, left))
         });

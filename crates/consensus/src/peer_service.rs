@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -13,8 +12,10 @@ use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use stint_proto::log::v1::Vote;
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::peer_server::Peer;
+use tokio::time::Instant;
 use tonic::{Code, Request, Response, Status, Streaming};
 
+use crate::blocking::blocking;
 use crate::codec::Garbled;
 use crate::error::Error;
 use crate::inbound::Sender;
@@ -347,7 +348,7 @@ impl Peer for PeerService {
         let inner = self.if_of_ours(sender, &request.cluster)?;
         let job = <[u8; 16]>::try_from(request.job.as_slice()).map_err(|_| missing("job"))?;
         let output = inner.applied.store().output.clone();
-        let read = tokio::task::spawn_blocking(move || {
+        let read = blocking(move || {
             let limit = crate::limits::LINES_BYTES_MAX;
             let batches = output.read(request.period, &job, request.first, limit)?;
             let next = if batches.is_empty() {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper_util::rt::TokioIo;
 use stint_proto::peer::v1::peer_client::PeerClient;
-use stint_tls::Stream;
+use stint_tls::{Line, Network, Stream};
 use tokio::net::TcpStream;
 use tonic::transport::{Channel, Endpoint};
 
@@ -32,6 +32,8 @@ pub(crate) enum Lane {
 /// All connections of this replica, by whom they are to reach, and where, and what they carry.
 pub(crate) struct Peers {
     tls: Option<stint_tls::Peers>,
+    /// What they run over, unless that is TCP.
+    network: Option<Arc<dyn Network>>,
     known: Mutex<BTreeMap<(u64, String, Lane), Client>>,
     pub(crate) troubles: Troubles,
     /// How snapshots go, and those whose way was cut.
@@ -40,9 +42,14 @@ pub(crate) struct Peers {
 
 impl Peers {
     /// Connections in plain text if there is no `tls`.
-    pub(crate) fn new(tls: Option<stint_tls::Peers>, snapshot_bytes_per_second: u64) -> Self {
+    pub(crate) fn new(
+        tls: Option<stint_tls::Peers>,
+        network: Option<Arc<dyn Network>>,
+        snapshot_bytes_per_second: u64,
+    ) -> Self {
         Self {
             tls,
+            network,
             known: Mutex::default(),
             troubles: Troubles::default(),
             outgoing: Arc::new(Outgoing::new(snapshot_bytes_per_second)),
@@ -65,8 +72,9 @@ impl Peers {
         let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| {
             tonic::Status::invalid_argument(format!("peer address {address}: {error}"))
         })?;
-        let (address, tls) = (address.to_owned(), self.tls.clone());
-        let connector = tower::service_fn(move |_| dial(peer, address.clone(), tls.clone()));
+        let (address, tls, network) = (address.to_owned(), self.tls.clone(), self.network.clone());
+        let connector =
+            tower::service_fn(move |_| dial(peer, address.clone(), tls.clone(), network.clone()));
         let channel = endpoint
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(PING_INTERVAL)
@@ -88,12 +96,16 @@ async fn dial(
     peer: u64,
     address: String,
     tls: Option<stint_tls::Peers>,
-) -> io::Result<TokioIo<Stream>> {
+    network: Option<Arc<dyn Network>>,
+) -> io::Result<TokioIo<Line>> {
+    if let Some(network) = network {
+        return Ok(TokioIo::new(Line::Right(network.connect(&address).await?)));
+    }
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let stream = match tls {
         Some(tls) => tls.connect(stream, peer).await?,
         None => Stream::Left(stream),
     };
-    Ok(TokioIo::new(stream))
+    Ok(TokioIo::new(Line::Left(stream)))
 }

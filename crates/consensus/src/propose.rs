@@ -1,7 +1,6 @@
 //! From a command to its entry: stamped here if this replica leads, else sent to the one that does.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -9,6 +8,7 @@ use openraft::errors::ClientWriteError;
 use stint_core::{Command, Refusal, Reply};
 use stint_proto::peer::v1 as pb;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::audit::Origin;
 use crate::codec::{

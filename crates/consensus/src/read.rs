@@ -1,13 +1,14 @@
 //! Reads that are never stale.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use openraft::ReadPolicy;
 use stint_core::{Job, JobId, Line, ListKey, Scan, Status};
 use stint_proto::peer::v1 as pb;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
+use crate::blocking::blocking;
 use crate::codec::{decode_job, decode_lines};
 use crate::error::Error;
 use crate::inner::Inner;
@@ -247,7 +248,7 @@ impl Inner {
         &self,
         work: impl FnOnce() -> Result<T, stint_storage::Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let done = tokio::task::spawn_blocking(work).await;
+        let done = blocking(work).await;
         done.map_err(|_| Error::ShuttingDown)?.map_err(|error| Error::Failed(error.to_string()))
     }
 }

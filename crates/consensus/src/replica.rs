@@ -11,12 +11,14 @@ use stint_core::{
 };
 use stint_proto::peer::v1::peer_server::PeerServer;
 use stint_storage::Store;
+use stint_tls::{Door, Listener};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::audit::{AuditFilter, AuditPage, Origin};
 use crate::backup::Backup;
-use crate::clock::Clock;
+use crate::blocking::blocking;
+use crate::clock::{Clock, WallClock};
 use crate::compaction::Outdated;
 use crate::disks;
 use crate::error::Error;
@@ -48,7 +50,9 @@ pub struct Config {
     /// among them has joined by an invitation ([`crate::join`]).
     pub founders: BTreeMap<WorkerId, Member>,
     /// Where peers connect to, bound by the caller.
-    pub peer_listener: std::net::TcpListener,
+    pub peer_listener: Door,
+    /// What the machine takes for the time.
+    pub wall_clock: WallClock,
     /// How connections to and of peers are encrypted; in plain text if `None`.
     pub peer_tls: Option<stint_tls::Peers>,
     /// The pace of Raft.
@@ -191,12 +195,13 @@ impl Replica {
         let store = Arc::new(store);
         let restored = {
             let failure = failure.clone();
-            tokio::task::spawn_blocking(move || Applied::restore(store, failure)).await
+            blocking(move || Applied::restore(store, failure)).await
         };
         let applied = restored.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
         let applied = Arc::new(applied);
+        let network = config.peer_listener.network();
         let pace = config.timing.snapshot_bytes_per_second;
-        let peers = Arc::new(Peers::new(config.peer_tls.clone(), pace));
+        let peers = Arc::new(Peers::new(config.peer_tls.clone(), network, pace));
         let network = Network { cluster: cluster.clone(), peers: Arc::clone(&peers) };
         let raft = Raft::new(
             config.id.get(),
@@ -220,7 +225,7 @@ impl Replica {
             cluster,
             cluster_named: config.cluster,
             timing: config.timing,
-            clock: Clock::new(),
+            clock: Clock::new(config.wall_clock),
             raft,
             applied,
             log,
@@ -241,8 +246,8 @@ impl Replica {
             stranger_told: Mutex::default(),
             notices: Mutex::default(),
         });
-        let doors = (config.peer_listener, config.peer_tls);
-        let mut tasks = spawn(&inner, doors, config.keep, to_forward, to_answer)?;
+        let doors = (listen(config.peer_listener)?, config.peer_tls);
+        let mut tasks = spawn(&inner, doors, config.keep, to_forward, to_answer);
         if is_new && !has_joined {
             tasks.running.spawn(disks::admit(Arc::clone(&inner), config.founders));
         }
@@ -286,13 +291,19 @@ impl Replica {
     /// The time as this replica would stamp an entry now: the cluster's clock, but no instant before
     /// the last entry. For what has to be worked out before it is proposed, such as a cron's first tick.
     pub fn now(&self) -> Timestamp {
-        let now = self.0.inner.clock.now().unwrap_or_else(crate::clock::wall_clock);
+        let now = self.0.inner.clock.now().unwrap_or_else(|| self.0.inner.clock.wall());
         now.max(self.with_state(State::now))
     }
 
     /// Looks at the applied state of this replica, which may lag behind. Must not block.
     pub fn with_state<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.0.inner.applied.read().state)
+    }
+
+    /// The same, with the index of the last entry that it is the result of.
+    pub fn with_applied<T>(&self, look: impl FnOnce(Option<u64>, &State) -> T) -> T {
+        let view = self.0.inner.applied.read();
+        look(view.applied.as_ref().map(|id| id.index), &view.state)
     }
 
     /// Returns once this replica has applied all that was committed anywhere when it was called:
@@ -424,16 +435,17 @@ impl Replica {
     }
 }
 
+fn listen(door: Door) -> Result<Listener, Error> {
+    door.listen().map_err(|error| Error::Failed(format!("the peer address: {error}")))
+}
+
 fn spawn(
     inner: &Arc<Inner>,
-    (listener, tls): (std::net::TcpListener, Option<stint_tls::Peers>),
+    (listener, tls): (Listener, Option<stint_tls::Peers>),
     keep: Keep,
     to_forward: mpsc::Receiver<crate::propose::Forward>,
     to_answer: mpsc::Receiver<crate::read::Waiting>,
-) -> Result<Tasks, Error> {
-    let failed = |error: std::io::Error| Error::Failed(format!("the peer address: {error}"));
-    listener.set_nonblocking(true).map_err(failed)?;
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+) -> Tasks {
     let (opened, incoming) = mpsc::channel(1);
     let incoming = tokio_stream::wrappers::ReceiverStream::new(incoming);
     let stopping = &inner.stopping;
@@ -466,5 +478,5 @@ fn spawn(
     running.spawn(crate::refill::run(Arc::clone(inner)));
     running.spawn(crate::sweep::run(Arc::clone(inner)));
     running.spawn(crate::members::run(Arc::clone(inner)));
-    Ok(Tasks { running, peer_service })
+    Tasks { running, peer_service }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -15,6 +15,7 @@ use stint_proto::peer::v1 as pb;
 use stint_storage::{Received, SnapshotReader, SnapshotWriter, StateStore};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tonic::Status;
 
 use crate::limits::{
@@ -286,7 +287,7 @@ impl Incoming {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, stint_storage::Error> + Send + 'static,
 ) -> Result<T, Status> {
-    tokio::task::spawn_blocking(work)
+    crate::blocking::blocking(work)
         .await
         .map_err(|error| Status::internal(error.to_string()))?
         .map_err(|error| Status::aborted(error.to_string()))

@@ -16,6 +16,7 @@ use stint_storage::Store;
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::audit::AuditRecord;
+use crate::blocking::{blocking, in_place};
 use crate::codec::{decode_audited, decode_header, encode_chunks, encode_header};
 use crate::error::Error;
 use crate::failure::Failure;
@@ -321,7 +322,7 @@ impl RaftStateMachine<Types> for StateMachine {
                 batch.push(next);
             }
             // Writing history and output may wait for the disk.
-            tokio::task::block_in_place(|| self.apply_batch(batch))?;
+            in_place(|| self.apply_batch(batch))?;
         }
         Ok(())
     }
@@ -336,7 +337,7 @@ impl RaftStateMachine<Types> for StateMachine {
         snapshot: SnapshotData,
     ) -> Result<(), io::Error> {
         let applied = Arc::clone(&self.0);
-        let install = tokio::task::spawn_blocking(move || {
+        let install = blocking(move || {
             let SnapshotData::Received(received) = snapshot else {
                 return Err(io::Error::other("a snapshot of our own is installed already"));
             };
@@ -401,7 +402,7 @@ impl RaftSnapshotBuilder<Types> for Checkpointer {
 
     async fn build_snapshot(&mut self) -> Result<SnapshotOf<Types, SnapshotData>, io::Error> {
         let applied = Arc::clone(&self.0);
-        let build = tokio::task::spawn_blocking(move || {
+        let build = blocking(move || {
             let _alone = applied.checkpointing();
             let (parts, last, membership, bytes) = {
                 let _whole = applied.whole();

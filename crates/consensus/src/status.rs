@@ -92,7 +92,7 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
                 lag,
                 is_reachable,
                 heard_ago: heard.and_then(Option::as_ref).map(|at| at.elapsed()),
-                learner_for: learners.get(id).map(std::time::Instant::elapsed),
+                learner_for: learners.get(id).map(tokio::time::Instant::elapsed),
                 clock_ahead_ms: astray.get(id).copied(),
                 version: if is_us { Some(VERSION.to_owned()) } else { versions.get(id).cloned() },
             })

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stint_core::{Command, Epoch, WorkerId, WorkerStatus};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::inner::Inner;
 use crate::limits::LEASE_LOOK;

@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 use openraft::async_runtime::WatchReceiver as _;
 use stint_storage::Usage;
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::inner::Inner;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use stint_tls::Stream;
+use stint_tls::Line;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
@@ -149,7 +149,7 @@ impl Drop for InFlight {
 
 /// Serves a connection until it ends, is cut off, or the gateway stops and its requests are done.
 pub(crate) async fn serve(
-    stream: Stream,
+    stream: Line,
     peer: SocketAddr,
     outside: Arc<Outside>,
     mut stopping: watch::Receiver<bool>,

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use stint_consensus::Replica;
-use stint_tls::{Server, Stream};
-use tokio::net::{TcpListener, TcpStream};
+use stint_tls::{Carrier, Door, Line, Listener, Server, Stream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_util::either::Either;
 
 use crate::api::{Api, stopped};
 use crate::config::Config;
@@ -27,16 +28,15 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Serves HTTP and gRPC on `listener`, encrypted by `tls`, or in plain text without it. To be
+    /// Serves HTTP and gRPC on `door`, encrypted by `tls`, or in plain text without it. To be
     /// called within a Tokio runtime.
     pub fn start(
-        listener: std::net::TcpListener,
+        door: impl Into<Door>,
         replica: Replica,
         config: Config,
         tls: Option<Server>,
     ) -> Result<Self, Error> {
-        listener.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(listener)?;
+        let listener = door.into().listen()?;
         let local_addr = listener.local_addr()?;
         let (stop, stopping) = watch::channel(false);
         let api = Arc::new(Api::new(replica, &config, stopping.clone()));
@@ -79,7 +79,7 @@ impl Gateway {
 
 /// Accepts connections until the gateway stops, and then waits for those that there are.
 async fn accept(
-    listener: TcpListener,
+    listener: Listener,
     tls: Option<Server>,
     outside: Arc<Outside>,
     mut stopping: watch::Receiver<bool>,
@@ -99,7 +99,6 @@ async fn accept(
         match accepted {
             Ok((stream, peer)) => match places.admit(room, peer.ip()) {
                 Ok(place) => {
-                    tune(&stream);
                     let opened = open(stream, peer, tls.clone(), config.handshake_timeout);
                     let serving = serve(opened, peer, Arc::clone(&outside), stopping.clone());
                     connections.spawn(async move {
@@ -107,7 +106,11 @@ async fn accept(
                         drop(place);
                     });
                 }
-                Err(why) if tls.is_none() => turn_away(&stream, &why),
+                Err(why) if tls.is_none() => {
+                    if let Either::Left(stream) = stream {
+                        turn_away(&stream, &why);
+                    }
+                }
                 // A handshake for nothing is what it wants.
                 Err(_) => {}
             },
@@ -124,7 +127,7 @@ async fn accept(
 
 /// Serves a connection once it is open.
 async fn serve(
-    opened: impl Future<Output = Option<Stream>>,
+    opened: impl Future<Output = Option<Line>>,
     peer: SocketAddr,
     outside: Arc<Outside>,
     mut stopping: watch::Receiver<bool>,
@@ -140,15 +143,23 @@ async fn serve(
 
 /// Does the handshake, if there is one to do. It counts as a connection while it lasts.
 async fn open(
-    stream: TcpStream,
+    stream: Either<TcpStream, Box<dyn Carrier>>,
     peer: SocketAddr,
     tls: Option<Server>,
     timeout: Duration,
-) -> Option<Stream> {
-    let Some(tls) = tls else { return Some(Stream::Left(stream)) };
+) -> Option<Line> {
+    let stream = match stream {
+        Either::Left(stream) => stream,
+        Either::Right(carrier) => return Some(Line::Right(carrier)),
+    };
+    tune(&stream);
+    let Some(tls) = tls else { return Some(Line::Left(Stream::Left(stream))) };
     let accepted = tls.accept(stream, timeout).await;
     // Anyone can cause it as often as he likes, so it is not for the usual log.
-    accepted.inspect_err(|why| tracing::debug!(%peer, %why, "a connection was refused")).ok()
+    accepted
+        .inspect_err(|why| tracing::debug!(%peer, %why, "a connection was refused"))
+        .ok()
+        .map(Line::Left)
 }
 
 /// Small answers leave at once, and a peer that has vanished is noticed.

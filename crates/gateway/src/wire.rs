@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use stint_tls::Stream;
+use stint_tls::Line;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
@@ -14,7 +14,7 @@ use crate::connection::Activity;
 
 /// A connection whose client must take what is there for it.
 pub(crate) struct Wire {
-    stream: Stream,
+    stream: Line,
     activity: Arc<Activity>,
     write_timeout: Duration,
     /// Runs while the client takes nothing.
@@ -23,7 +23,7 @@ pub(crate) struct Wire {
 
 impl Wire {
     /// Wraps an accepted connection.
-    pub(crate) fn new(stream: Stream, activity: Arc<Activity>, write_timeout: Duration) -> Self {
+    pub(crate) fn new(stream: Line, activity: Arc<Activity>, write_timeout: Duration) -> Self {
         Self { stream, activity, write_timeout, stalled: None }
     }
 

@@ -318,6 +318,7 @@ fn connect(
     tap: Option<Arc<dyn Tap>>,
 ) -> Result<Arc<Engine>, Error> {
     let health = Health::default();
+    let tap = tap.map(|tap| tap.of(path).unwrap_or(tap));
     let backend = DiskFile::new(file, health.clone(), tap);
     let opened = caught(|| {
         let mut builder = redb::Builder::new();

@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io,
     os::unix::fs::FileExt as _,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -49,10 +50,21 @@ impl Health {
 
 /// Sees each change of a file before it is made, and may refuse it. Tests record and break files
 /// with it; a replica has none.
-pub(crate) trait Tap: Debug + Send + Sync {
+pub trait Tap: Debug + Send + Sync {
+    /// So many bytes are about to be written at `offset`.
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()>;
+    /// The file is about to get this length.
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// What was written is about to be made durable.
     fn sync(&self) -> io::Result<()>;
+    /// Bytes are about to be read.
+    fn read(&self) -> io::Result<()> {
+        Ok(())
+    }
+    /// The one that is to see another file, which has just been opened or created; itself if `None`.
+    fn of(&self, _path: &Path) -> Option<Arc<dyn Tap>> {
+        None
+    }
 }
 
 /// The file of a database.
@@ -80,7 +92,9 @@ impl StorageBackend for DiskFile {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.health.note(self.file.read_exact_at(out, offset), false)
+        let result =
+            self.tapped(|tap| tap.read()).and_then(|()| self.file.read_exact_at(out, offset));
+        self.health.note(result, false)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

@@ -35,6 +35,7 @@ mod store;
 mod testing;
 
 pub use backup::{BackupEncoder, BackupReader};
+pub use disk::Tap;
 pub use error::Error;
 pub use identity::{Identity, Lineage};
 pub use limits::{
@@ -42,8 +43,8 @@ pub use limits::{
     ENTRY_BYTES_MAX, FRAME_BYTES_MAX, HEADER_BYTES_MAX, RECORD_BYTES_MAX, ROOM_BYTES,
     VALUE_BYTES_MAX,
 };
-pub use log::{Durable, Log};
+pub use log::{Durable, Log, Pace, Turn};
 pub use output::{Batch, Loss, Output, Swept};
 pub use snapshot::{Received, SnapshotReader, SnapshotWriter};
 pub use state::{Audited, CheckpointHeader, Ended, Filter, Gone, Key, Oldest, Record, StateStore};
-pub use store::{Store, Usage};
+pub use store::{Disk, Store, Usage};

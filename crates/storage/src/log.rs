@@ -1,6 +1,7 @@
 //! The replica's log: numbered entries, and small named values that live beside them.
 
 mod table;
+mod turn;
 mod window;
 mod writer;
 
@@ -26,6 +27,7 @@ use crate::{
     limits::{ENTRY_BYTES_MAX, LOG_CACHE_BYTES, VALUE_BYTES_MAX},
 };
 
+pub use self::turn::{Pace, Turn};
 use self::{
     window::Window,
     writer::{Done, Shared, Task, Work},
@@ -73,9 +75,7 @@ impl Log {
         lock: Arc<DirLock>,
         tap: Option<Arc<dyn Tap>>,
     ) -> Result<Self, Error> {
-        let database = Database::open(path, LOG_CACHE_BYTES, tap)?;
-        let stored = table::bounds(&database)?;
-        let shared = Arc::new(Shared::new(database, Window::new(stored), lock));
+        let shared = Self::open_shared(path, lock, tap, None)?;
         let thread = thread::Builder::new()
             .name("log-writer".into())
             .spawn({
@@ -85,6 +85,28 @@ impl Log {
             .map_err(|error| crate::directory::io_error("start the writer of", path, error))?;
         let thread = Mutex::new(Some(thread));
         Ok(Self { handle: Arc::new(Handle { shared, thread }) })
+    }
+
+    /// The same without a thread: `pace` says when what is queued is written.
+    pub(crate) fn open_paced(
+        path: &Path,
+        lock: Arc<DirLock>,
+        tap: Option<Arc<dyn Tap>>,
+        pace: Arc<dyn Pace>,
+    ) -> Result<Self, Error> {
+        let shared = Self::open_shared(path, lock, tap, Some(pace))?;
+        Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(None) }) })
+    }
+
+    fn open_shared(
+        path: &Path,
+        lock: Arc<DirLock>,
+        tap: Option<Arc<dyn Tap>>,
+        pace: Option<Arc<dyn Pace>>,
+    ) -> Result<Arc<Shared>, Error> {
+        let database = Database::open(path, LOG_CACHE_BYTES, tap)?;
+        let stored = table::bounds(&database)?;
+        Ok(Arc::new(Shared::new(database, Window::new(stored), lock, pace)))
     }
 
     /// The last entry, queued ones included; `None` if there is none (also when all are purged).
@@ -183,10 +205,11 @@ impl Log {
     fn queue_and_wait(&self, task: Task) -> Result<(), Error> {
         let (done, answer) = waiter();
         self.shared().queue(Work { task, done });
+        self.shared().write_if_paced();
         answer.recv().unwrap_or_else(|_| Err(self.shared().writer_is_gone()))
     }
 
-    fn shared(&self) -> &Shared {
+    fn shared(&self) -> &Arc<Shared> {
         &self.handle.shared
     }
 }
@@ -194,6 +217,7 @@ impl Log {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.shared.close();
+        self.shared.write_if_paced();
         let thread = held(&self.thread).take();
         // The last clone may be dropped by a `done`, on the writer thread itself.
         if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id())

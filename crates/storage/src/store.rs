@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Error, Identity, Lineage, Log, Output, StateStore,
+    Error, Identity, Lineage, Log, Output, Pace, StateStore, Tap,
     directory::{
         DirLock, beside, create_dir, has_reserve, has_room, io_error, names, remove_file, rename,
         room,
@@ -35,6 +35,11 @@ impl Store {
     /// [`Error::NewerFormat`]; [`Error::Missing`] and [`Error::Damaged`] if it was created and is
     /// not whole any more: it is never made anew silently.
     pub fn open(dir: &Path, identity: Identity) -> Result<Self, Error> {
+        Self::open_on(dir, identity, &Disk::default())
+    }
+
+    /// The same on a disk that is not the machine's own, as far as `disk` says so.
+    pub fn open_on(dir: &Path, identity: Identity, disk: &Disk) -> Result<Self, Error> {
         create_dir(dir)?;
         let lock = DirLock::take(dir)?;
         let found = Identity::read(dir)?;
@@ -44,7 +49,7 @@ impl Store {
             create(dir)?;
             identity.write(dir, None)?;
         }
-        Self::open_parts(dir, lock, found.is_none())
+        Self::open_parts(dir, lock, found.is_none(), disk)
     }
 
     /// Creates a directory that is this replica's once `fill` has put into it what it begins with,
@@ -65,23 +70,35 @@ impl Store {
         }
         let lock = DirLock::take(dir)?;
         create(dir)?;
-        let store = Self::open_parts(dir, lock, true)?;
+        let store = Self::open_parts(dir, lock, true, &Disk::default())?;
         let lineage = fill(&store)?;
         store.output.sync()?;
         store.state.make_durable()?;
         Ok(identity.write(dir, Some(lineage))?)
     }
 
-    fn open_parts(dir: &Path, lock: Arc<DirLock>, is_new: bool) -> Result<Self, Error> {
+    fn open_parts(
+        dir: &Path,
+        lock: Arc<DirLock>,
+        is_new: bool,
+        disk: &Disk,
+    ) -> Result<Self, Error> {
         for name in [LOG, STATE] {
             let path = dir.join(name);
             if !path.is_file() {
                 return Err(Error::Missing { path });
             }
         }
+        let tap = || disk.tap.as_ref().map(Arc::clone);
+        let log = match &disk.pace {
+            Some(pace) => {
+                Log::open_paced(&dir.join(LOG), Arc::clone(&lock), tap(), Arc::clone(pace))?
+            }
+            None => Log::open(&dir.join(LOG), Arc::clone(&lock), tap())?,
+        };
         Ok(Self {
-            log: Log::open(&dir.join(LOG), Arc::clone(&lock), None)?,
-            state: StateStore::open(&dir.join(STATE), Arc::clone(&lock), None)?,
+            log,
+            state: StateStore::open(&dir.join(STATE), Arc::clone(&lock), tap())?,
             output: Output::open(dir, lock)?,
             dir: dir.to_owned(),
             is_new,
@@ -144,6 +161,15 @@ impl Store {
     pub fn dir(&self) -> &Path {
         &self.dir
     }
+}
+
+/// What stands between a store and the machine's disk: nothing, but where a disk is simulated.
+#[derive(Debug, Clone, Default)]
+pub struct Disk {
+    /// Sees all that becomes of the files of the log and of the state.
+    pub tap: Option<Arc<dyn Tap>>,
+    /// Says when the log is written.
+    pub pace: Option<Arc<dyn Pace>>,
 }
 
 /// The room on the disk of a data directory.

@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 mod accept;
+mod door;
 mod error;
 mod files;
 mod lasting;
@@ -24,6 +25,7 @@ use tokio::net::TcpStream;
 use tokio_util::either::Either;
 
 pub use accept::Refused;
+pub use door::{Carrier, Door, Line, Listener, Network};
 pub use error::Error;
 pub use files::{Files, PeerFiles};
 pub use lasting::{Notice, Urgency};

@@ -4,7 +4,6 @@
 use std::fmt;
 use std::path::Path;
 
-use rustix::rand::{GetRandomFlags, getrandom};
 use sha2::{Digest as _, Sha256};
 use stint_consensus::{Error, Replica};
 use stint_core::{Attempt, Command, JobId, RUN_TOKEN_PREFIX, TokenHash};
@@ -66,7 +65,7 @@ pub(crate) async fn give(
     orders: &mut watch::Receiver<Orders>,
 ) -> Given {
     let mut secret = [0; SECRET_BYTES];
-    if let Err(error) = getrandom(&mut secret, GetRandomFlags::empty()) {
+    if let Err(error) = getrandom::fill(&mut secret) {
         return Given::Failed(format!("the system gives no randomness for its token: {error}"));
     }
     let digit = |bits| char::from_digit(u32::from(bits), 16).expect("four bits are a digit");

@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stint_consensus::{Error, Events, Happening, Replica};
 use stint_core::{Exit, LeaseId, WorkerId};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
 
 use crate::config::{Action, Config};
 use crate::inventory::Inventory;

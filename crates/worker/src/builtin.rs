@@ -1,13 +1,14 @@
 //! The actions that every worker has: they run inside of it, without a process.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stint_core::{
     ActionOffer, BUILT_IN_ACTIONS, COMPACTION_ACTION, Declaration, Declarations, Exit, ExitCause,
     Job,
 };
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::limits::{SLEEP_DEFAULT, STOP_TIMEOUT_DEFAULT};
 use crate::orders::{self, Orders};

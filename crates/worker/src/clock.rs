@@ -3,6 +3,25 @@
 use std::time::Duration;
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
+use tokio::time::Instant;
+
+/// What a worker's lease is counted on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Clock {
+    /// The boot-time clock of the machine.
+    Machine,
+    /// The runtime's own since then, which a simulation sets forward.
+    Simulated(Instant),
+}
+
+impl Clock {
+    pub(crate) fn now(self) -> Boottime {
+        match self {
+            Self::Machine => Boottime::now(),
+            Self::Simulated(since) => Boottime(since.elapsed()),
+        }
+    }
+}
 
 /// An instant of the boot-time clock: the time since the machine started, sleep included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +44,11 @@ impl Boottime {
 
     pub(crate) fn from_nanoseconds(nanoseconds: u64) -> Self {
         Self(Duration::from_nanos(nanoseconds))
+    }
+
+    /// How long it is until then; nothing if it is past.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
     }
 
     /// The form that timers of the kernel take. Never zero, which would stop a timer.

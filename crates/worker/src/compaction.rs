@@ -4,12 +4,13 @@
 //! step that is refused because they have changed is chosen anew; one under a lost lease ends the run.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stint_consensus::Outdated;
 use stint_core::limits::COMPACTED_PER_ENTRY_MAX;
 use stint_core::{Command, Compaction, Exit, Job, Line, Refusal, Retention, Stream};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::limits::{APPEND_RETRY_PAUSE, COMPACTION_REST_MIN, STOP_TIMEOUT_DEFAULT};
 use crate::orders::{self, Orders};

@@ -16,6 +16,7 @@ use crate::confinement::Confinement;
 use crate::declared;
 use crate::error::Error;
 use crate::limits;
+use crate::simulated::Runner;
 use crate::webhook::Webhooks;
 
 /// How the worker of one replica works.
@@ -43,6 +44,8 @@ pub struct Config {
     /// How long running jobs have to end when the worker is stopped, even if their own
     /// `stopTimeout` is longer.
     pub drain_limit: Duration,
+    /// What runs in the place of processes, where whole replicas are simulated; `None` anywhere else.
+    pub runner: Option<Arc<dyn Runner>>,
 }
 
 impl Config {
@@ -58,6 +61,7 @@ impl Config {
             ttl: limits::TTL_DEFAULT,
             runs_max: limits::RUNS_MAX_DEFAULT,
             drain_limit: limits::DRAIN_LIMIT_DEFAULT,
+            runner: None,
         }
     }
 

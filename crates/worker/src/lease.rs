@@ -13,25 +13,37 @@ use rustix::time::{
     timerfd_settime,
 };
 use tokio::io::unix::AsyncFd;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
-use crate::clock::Boottime;
+use crate::clock::{Boottime, Clock};
 use crate::guardian::wire::Order;
 use crate::proc::Mark;
-use crate::process::{Link, watched};
+use crate::process::{Told, watched};
+use crate::run::sleep_until;
 
 /// The keeper of one worker's lease.
 #[derive(Debug)]
 pub(crate) struct Lease {
     held: Arc<Mutex<Held>>,
-    /// Fires at the end of the lease, on a clock that counts the time that the machine sleeps.
-    timer: AsyncFd<OwnedFd>,
+    clock: Clock,
+    timer: Timer,
+}
+
+/// Fires at the end of the lease.
+#[derive(Debug)]
+enum Timer {
+    /// On a clock that counts the time that the machine sleeps.
+    Machine(AsyncFd<OwnedFd>),
+    /// On the runtime's own, in a simulation.
+    Simulated(watch::Sender<Option<Boottime>>),
 }
 
 #[derive(Debug, Default)]
 struct Held {
     /// When the lease ends; without one, nothing may run.
     until: Option<Boottime>,
-    runs: BTreeMap<Mark, Arc<Link>>,
+    runs: BTreeMap<Mark, Arc<dyn Told>>,
 }
 
 /// A run whose guardian hears of the lease, until this is dropped.
@@ -52,14 +64,26 @@ impl Lease {
     pub(crate) fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         let timer = timerfd_create(TimerfdClockId::Boottime, flags)?;
-        Ok(Self { held: Arc::default(), timer: watched(timer)? })
+        let timer = Timer::Machine(watched(timer)?);
+        Ok(Self { held: Arc::default(), clock: Clock::Machine, timer })
+    }
+
+    /// The same on the clock of the runtime.
+    pub(crate) fn simulated() -> Self {
+        let timer = Timer::Simulated(watch::Sender::new(None));
+        Self { held: Arc::default(), clock: Clock::Simulated(Instant::now()), timer }
+    }
+
+    /// What time it is for leases.
+    pub(crate) fn now(&self) -> Boottime {
+        self.clock.now()
     }
 
     /// The lease lasts until then. One that is over does not come back to life: what ran under it
     /// has been killed, and a renewal of it comes too late.
     pub(crate) fn renew(&self, until: Boottime) {
         let mut held = lock(&self.held);
-        if held.until.is_some_and(|end| end < until && end > Boottime::now()) {
+        if held.until.is_some_and(|end| end < until && end > self.now()) {
             held.until = Some(until);
             self.arm(until);
             held.tell(&Order::Renew(until));
@@ -76,15 +100,20 @@ impl Lease {
 
     /// Whether there is a lease, and something may be started under it.
     pub(crate) fn is_valid(&self) -> bool {
-        lock(&self.held).valid().is_some()
+        lock(&self.held).valid(self.now()).is_some()
     }
 
     /// From now on this guardian hears of the lease, which lasts until what this returns; nothing
     /// if it is over.
-    pub(crate) fn guard(&self, mark: Mark, link: &Arc<Link>) -> Option<(Guarded, Boottime)> {
+    pub(crate) fn guard<T: Told + 'static>(
+        &self,
+        mark: Mark,
+        link: &Arc<T>,
+    ) -> Option<(Guarded, Boottime)> {
         let mut held = lock(&self.held);
-        let until = held.valid()?;
-        held.runs.insert(mark, Arc::clone(link));
+        let until = held.valid(self.now())?;
+        let link: Arc<T> = Arc::clone(link);
+        held.runs.insert(mark, link);
         Some((Guarded { held: Arc::clone(&self.held), mark }, until))
     }
 
@@ -98,27 +127,62 @@ impl Lease {
     /// Returns when a lease has run out, once for each. Nothing is lost if this is dropped.
     pub(crate) async fn lapsed(&self) {
         loop {
-            let Ok(mut ready) = self.timer.readable().await else {
-                // The runtime is going down.
-                return std::future::pending().await;
-            };
-            ready.clear_ready();
-            let has_fired = rustix::io::read(&self.timer, &mut [0_u8; 8]).is_ok();
-            let mut held = lock(&self.held);
-            let is_over = held.until.is_some_and(|until| until <= Boottime::now());
-            if has_fired && is_over {
-                held.until = None;
-                held.tell(&Order::Kill);
+            if self.fired().await && self.is_over() {
                 return;
             }
         }
     }
 
+    /// Returns when the timer has fired, or seems to have: whether it has.
+    async fn fired(&self) -> bool {
+        match &self.timer {
+            Timer::Machine(timer) => {
+                let Ok(mut ready) = timer.readable().await else {
+                    // The runtime is going down.
+                    return std::future::pending().await;
+                };
+                ready.clear_ready();
+                rustix::io::read(timer, &mut [0_u8; 8]).is_ok()
+            }
+            Timer::Simulated(set) => {
+                let mut changes = set.subscribe();
+                let until = *changes.borrow_and_update();
+                let left = until.map(|until| Instant::now() + until.since(self.now()));
+                tokio::select! {
+                    _ = changes.changed() => false,
+                    () = sleep_until(left) => {
+                        // Once, as the kernel's does.
+                        set.send_replace(None);
+                        true
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends the lease if its time has come; whether it has just done so.
+    fn is_over(&self) -> bool {
+        let mut held = lock(&self.held);
+        let is_over = held.until.is_some_and(|until| until <= self.now());
+        if is_over {
+            held.until = None;
+            held.tell(&Order::Kill);
+        }
+        is_over
+    }
+
     /// Called with the lock held, so that the timer always has the last end of the lease.
     fn arm(&self, at: Boottime) {
+        let timer = match &self.timer {
+            Timer::Machine(timer) => timer,
+            Timer::Simulated(until) => {
+                until.send_replace(Some(at));
+                return;
+            }
+        };
         let never = Timespec { tv_sec: 0, tv_nsec: 0 };
         let once = Itimerspec { it_interval: never, it_value: at.to_timespec() };
-        timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &once)
+        timerfd_settime(timer, TimerfdTimerFlags::ABSTIME, &once)
             .expect("a timer that exists can be set to any instant");
     }
 }
@@ -131,8 +195,8 @@ impl Drop for Lease {
 }
 
 impl Held {
-    fn valid(&self) -> Option<Boottime> {
-        self.until.filter(|until| *until > Boottime::now())
+    fn valid(&self, now: Boottime) -> Option<Boottime> {
+        self.until.filter(|until| *until > now)
     }
 
     fn tell(&self, order: &Order) {

@@ -31,6 +31,7 @@ mod proc;
 mod process;
 mod pump;
 mod run;
+mod simulated;
 mod stop;
 #[cfg(test)]
 mod testing;
@@ -44,5 +45,6 @@ pub use declared::check as check_declarations;
 pub use error::Error;
 pub use guardian::{guardian, role};
 pub use preview::Preview;
+pub use simulated::{RunOutput, Runner};
 pub use webhook::{Allowed, Secret, Webhooks};
 pub use worker::{Reloader, Worker};

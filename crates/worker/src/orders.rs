@@ -1,8 +1,7 @@
 //! What the agent tells a run that goes on.
 
-use std::time::Instant;
-
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::stop::{Reason, Stop};
 

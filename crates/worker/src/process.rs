@@ -35,9 +35,16 @@ impl Link {
     pub(crate) fn new(socket: OwnedFd) -> io::Result<Self> {
         watched(socket).map(Self)
     }
+}
 
-    /// Says it, if there is room: a guardian that does not listen holds up nobody.
-    pub(crate) fn tell(&self, order: &Order) {
+/// Who is told of a lease and of orders: a guardian, or what stands for one.
+pub(crate) trait Told: std::fmt::Debug + Send + Sync {
+    /// Says it, if there is room: one that does not listen holds up nobody.
+    fn tell(&self, order: &Order);
+}
+
+impl Told for Link {
+    fn tell(&self, order: &Order) {
         if let Err(error) = wire::put(&self.0, &order.encode(), false) {
             // Its end is seen by who listens to it.
             tracing::debug!(%error, ?order, "a guardian does not listen");

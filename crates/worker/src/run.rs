@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stint_consensus::Replica;
 use stint_core::{Attempt, Exit, ExitCause, Job, Timeout};
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 use crate::access::{self, Access, Given};
 use crate::config::Action;
@@ -23,6 +24,7 @@ use crate::output::Output;
 use crate::proc::Mark;
 use crate::process::{self, Heard, Pipes, Process};
 use crate::pump::{Channel, Lost, pump};
+use crate::simulated::Runner;
 use crate::stop::{Due, Stop};
 
 /// What every run of one worker needs.
@@ -35,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) program: Arc<Program>,
     /// By what processes that may submit jobs know the replicas.
     pub(crate) ca: Option<Arc<Path>>,
+    /// What runs in the place of processes, where replicas are simulated.
+    pub(crate) runner: Option<Arc<dyn Runner>>,
 }
 
 /// Runs the command of `action` for `job` under `attempt`, its lease. Returns when the process is
@@ -86,8 +90,7 @@ pub(crate) async fn command(
         Err(error) => return Some(could_not_start(format!("cannot read its output: {error}"))),
     };
     let (close, closed) = oneshot::channel();
-    let pump = Box::pin(pump(channel, output, line_count, closed));
-    let mut lines = Lines { pump, end: None };
+    let mut lines = Lines::new(pump(channel, output, line_count, closed));
     let mut stop = Stop::new(Instant::now(), deadline, stop_timeout);
     let watched = Watched { process: &process, notes: &notes, mark };
     let (is_ours, end) = watched.supervise(&mut stop, &mut orders, &mut lines).await;
@@ -301,15 +304,20 @@ async fn clear(
 }
 
 /// The output of a run on its way to the log.
-struct Lines {
+pub(crate) struct Lines {
     pump: Pin<Box<dyn Future<Output = Result<(), Lost>> + Send>>,
     /// How the pump ended, once it has.
     end: Option<Result<(), Lost>>,
 }
 
 impl Lines {
+    /// Has what `pump` reads carried.
+    pub(crate) fn new(pump: impl Future<Output = Result<(), Lost>> + Send + 'static) -> Self {
+        Self { pump: Box::pin(pump), end: None }
+    }
+
     /// Carries lines, and returns if that shows that the lease is lost. Says so once.
-    async fn lost(&mut self) -> Lost {
+    pub(crate) async fn lost(&mut self) -> Lost {
         if self.end.is_none() {
             let end = self.pump.as_mut().await;
             self.end = Some(end);
@@ -321,7 +329,7 @@ impl Lines {
     }
 
     /// Carries the rest of the lines, unless the lease is lost first.
-    async fn flush(mut self, orders: &mut watch::Receiver<Orders>) -> Result<(), Lost> {
+    pub(crate) async fn flush(mut self, orders: &mut watch::Receiver<Orders>) -> Result<(), Lost> {
         if let Some(end) = self.end {
             return end;
         }
@@ -355,7 +363,7 @@ pub(crate) fn could_not_start(reason: String) -> Exit {
 /// Waits for an instant; for ever if there is none.
 pub(crate) async fn sleep_until(instant: Option<Instant>) {
     match instant {
-        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        Some(instant) => tokio::time::sleep_until(instant).await,
         None => std::future::pending().await,
     }
 }

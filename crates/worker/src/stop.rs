@@ -1,8 +1,9 @@
 //! Which signal a run is due, given the time and what has happened. Pure: it sends nothing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stint_core::ExitCause;
+use tokio::time::Instant;
 
 /// Why a worker ends a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

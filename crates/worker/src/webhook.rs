@@ -9,7 +9,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
 use hyper::client::conn::http1;
@@ -20,6 +20,7 @@ use stint_core::{
 use stint_tls::{Outgoing, Outward};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::limits::{
     LINE_BYTES_MAX_DEFAULT, STOP_TIMEOUT_DEFAULT, WEBHOOK_ANSWER_BYTES_MAX, WEBHOOK_URL_BYTES_MAX,

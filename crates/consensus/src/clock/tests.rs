@@ -7,17 +7,17 @@ const DAY: i64 = 24 * HOUR;
 
 /// A clock that is off by so much, seen from the machine's own.
 fn off(by: i64) -> Offset {
-    offset_of(wall_clock(), Duration::ZERO) + by
+    offset_of(WallClock::default().now(), Duration::ZERO) + by
 }
 
 fn distance(clock: &Clock, by: i64) -> i64 {
     let now = i64::try_from(clock.now().unwrap().as_ms()).unwrap();
-    let wall = i64::try_from(wall_clock().as_ms()).unwrap();
+    let wall = i64::try_from(WallClock::default().now().as_ms()).unwrap();
     now - wall - by
 }
 
 fn learned(members: &[u64], heard: &[(u64, i64)], floor: i64) -> Clock {
-    let clock = Clock::new();
+    let clock = Clock::new(WallClock::default());
     let heard: Vec<_> = heard.iter().map(|(peer, by)| (*peer, off(*by))).collect();
     let floor = u64::try_from(off(floor)).unwrap();
     clock.learn(members, &heard, Timestamp::from_ms(floor));
@@ -26,7 +26,7 @@ fn learned(members: &[u64], heard: &[(u64, i64)], floor: i64) -> Clock {
 
 #[test]
 fn without_most_of_the_clocks_it_is_no_time_at_all() {
-    assert_eq!(Clock::new().now(), None);
+    assert_eq!(Clock::new(WallClock::default()).now(), None);
     assert_eq!(learned(&[2, 3], &[], 0).now(), None);
     assert_eq!(learned(&[2, 3, 4, 5], &[(2, 0)], 0).now(), None);
     assert!(learned(&[], &[], 0).now().is_some(), "a replica alone is most of its cluster");
@@ -69,7 +69,7 @@ fn who_is_not_heard_of_any_more_is_still_believed() {
 
 #[tokio::test]
 async fn who_waits_for_the_time_gets_it_when_it_is_known() {
-    let clock = Arc::new(Clock::new());
+    let clock = Arc::new(Clock::new(WallClock::default()));
     assert_eq!(clock.wait(Duration::from_millis(1)).await, None);
     let waiting = tokio::spawn({
         let clock = Arc::clone(&clock);

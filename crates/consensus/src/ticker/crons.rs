@@ -3,14 +3,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stint_core::limits::{FIRINGS_PER_ENTRY_MAX, TICKS_CAUGHT_UP_MAX, TICKS_PER_ENTRY_MAX};
 use stint_core::{
     COMPACTION_ACTION, Command, Cron, Firing, Generation, JobSpec, Passed, Schedule, ScheduleError,
     Timestamp,
 };
+use tokio::time::Instant;
 
+use crate::blocking::blocking;
 use crate::inner::Inner;
 use crate::limits::{
     FIRE_BYTES_MAX, FIRING_TICKS_MAX, LEASE_LOOK, SCHEDULE_PAUSE, TICKS_LOOKED_AT_MAX,
@@ -35,7 +37,7 @@ pub(super) async fn fire(inner: &Inner, strange: &mut Strange, now: Timestamp) -
     if due.is_empty() {
         return LEASE_LOOK;
     }
-    let planned = tokio::task::spawn_blocking(move || plan_all(&due, now)).await;
+    let planned = blocking(move || plan_all(&due, now)).await;
     let Ok(plan) = planned else { return LEASE_LOOK };
     for (cron, error) in plan.failed {
         let action = &cron.spec.action;

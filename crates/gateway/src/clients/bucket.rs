@@ -2,7 +2,8 @@
 //! algorithm). It knows no clock.
 
 use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 use crate::limits;
 

@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, ThreadId},
     time::Instant,
 };
@@ -19,6 +22,7 @@ use crate::{
 
 use super::{
     table,
+    turn::{Pace, Turn},
     window::{Bounds, Entry, Window},
 };
 
@@ -58,6 +62,10 @@ pub(super) struct Shared {
     /// The queue has shrunk.
     shrunk: Condvar,
     writer: OnceLock<ThreadId>,
+    /// Who says when to write, if it is not the thread.
+    pace: Option<Arc<dyn Pace>>,
+    /// Who sets the pace has been told, and has not had it written yet.
+    has_turn: AtomicBool,
     /// How long commits took that something was queued for, until they were on the disk.
     commits: Times,
     _lock: Arc<DirLock>,
@@ -86,7 +94,12 @@ struct Group {
 }
 
 impl Shared {
-    pub(super) fn new(database: Database, window: Window, lock: Arc<DirLock>) -> Self {
+    pub(super) fn new(
+        database: Database,
+        window: Window,
+        lock: Arc<DirLock>,
+        pace: Option<Arc<dyn Pace>>,
+    ) -> Self {
         let queue = Queue {
             needs_sweep: window.purged().is_some(),
             window,
@@ -102,14 +115,19 @@ impl Shared {
             grown: Condvar::new(),
             shrunk: Condvar::new(),
             writer: OnceLock::new(),
+            pace,
+            has_turn: AtomicBool::new(false),
             commits: Times::default(),
             _lock: lock,
         }
     }
 
     /// Shows the change to readers and queues it.
-    pub(super) fn queue(&self, work: Work) {
+    pub(super) fn queue(self: &Arc<Self>, work: Work) {
         let bytes = work.task.bytes();
+        if held(&self.queue).bytes > QUEUE_BYTES_MAX {
+            self.write_if_paced();
+        }
         let mut queue = held(&self.queue);
         // A `done` that appends must not wait for its own thread.
         while queue.bytes > QUEUE_BYTES_MAX && self.writer.get() != Some(&thread::current().id()) {
@@ -133,7 +151,8 @@ impl Shared {
         }
         queue.bytes += bytes;
         queue.works.push_back(work);
-        self.grown.notify_one();
+        drop(queue);
+        self.wake();
     }
 
     pub(super) fn put_later(&self, key: &'static str, value: &[u8]) -> Result<(), Error> {
@@ -211,20 +230,63 @@ impl Shared {
         }
     }
 
+    /// Something is to be written: whoever does that hears of it.
+    fn wake(self: &Arc<Self>) {
+        let Some(pace) = &self.pace else { return self.grown.notify_one() };
+        let is_told = self.has_turn.swap(true, Ordering::AcqRel);
+        if !is_told {
+            pace.queued(Turn::new(self));
+        }
+    }
+
+    /// Whoever sets the pace has one group written.
+    pub(super) fn take_turn(self: &Arc<Self>) {
+        self.has_turn.store(false, Ordering::Release);
+        if let Some(group) = self.take_group(held(&self.queue)) {
+            self.write_group(group);
+        }
+        let has_more = {
+            let queue = held(&self.queue);
+            !queue.works.is_empty() || queue.needs_sweep
+        };
+        if has_more {
+            self.wake();
+        }
+    }
+
+    /// Writes all that is queued at once, where there is no thread to wait for.
+    pub(super) fn write_if_paced(&self) {
+        if self.pace.is_none() {
+            return;
+        }
+        loop {
+            let queue = held(&self.queue);
+            if queue.works.is_empty() && !queue.is_closing {
+                return;
+            }
+            let Some(group) = self.take_group(queue) else { return };
+            self.write_group(group);
+        }
+    }
+
     /// The writer thread: until the log is closed and all that was queued is written.
     pub(super) fn run(&self) {
         self.writer.get_or_init(|| thread::current().id());
         while let Some(group) = self.next_group() {
-            let began = Instant::now();
-            let result = self.commit(&group);
-            if result.is_ok() && !group.works.is_empty() {
-                self.commits.note(began.elapsed());
-            }
-            let Group { mut works, later, .. } = group;
-            let result = self.settle(&mut works, later, result);
-            for work in works {
-                answer(work.done, result.clone());
-            }
+            self.write_group(group);
+        }
+    }
+
+    fn write_group(&self, group: Group) {
+        let began = Instant::now();
+        let result = self.commit(&group);
+        if result.is_ok() && !group.works.is_empty() {
+            self.commits.note(began.elapsed());
+        }
+        let Group { mut works, later, .. } = group;
+        let result = self.settle(&mut works, later, result);
+        for work in works {
+            answer(work.done, result.clone());
         }
     }
 
@@ -234,6 +296,11 @@ impl Shared {
         while queue.works.is_empty() && !queue.is_closing && !queue.needs_sweep {
             queue = self.grown.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
+        self.take_group(queue)
+    }
+
+    /// What one commit is to take of the queue.
+    fn take_group(&self, mut queue: MutexGuard<'_, Queue>) -> Option<Group> {
         if queue.works.is_empty() && queue.is_closing && queue.later.is_empty() {
             return None;
         }

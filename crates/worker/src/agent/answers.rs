@@ -1,9 +1,8 @@
 //! What the agent proposes, and what it does with the answers.
 
-use std::time::Instant;
-
 use stint_consensus::Error;
 use stint_core::{Command, Epoch, Finished, Refusal, Reply};
+use tokio::time::Instant;
 
 use crate::clock::Boottime;
 use crate::limits::{PAUSE_MAX, PAUSE_MIN, REFUSED_PAUSE, RENEWAL_TRIES_PER_LEASE};

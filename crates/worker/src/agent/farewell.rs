@@ -1,9 +1,10 @@
 //! Stopping: nothing new is claimed, what runs is ended, and the cluster is told. Draining, which is
 //! less: the worker stays, and what runs may have as long as it takes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stint_core::{Command, Worker};
+use tokio::time::Instant;
 
 use crate::limits::{DRAIN_GRACE, FAREWELL_MAX};
 

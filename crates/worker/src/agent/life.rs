@@ -1,9 +1,10 @@
 //! The lives of a worker: ended with the lease, begun by registering, kept by renewing.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stint_core::{Command, Epoch, Incarnation, Registration, Span};
+use tokio::time::Instant;
 
 use crate::clock::Boottime;
 use crate::limits::{
@@ -108,7 +109,7 @@ impl Agent {
         if is_leaving || self.in_flight.is_life || self.paused_until.is_some() {
             return;
         }
-        let arrival = match self.arrival.map_or_else(arrive, Ok) {
+        let arrival = match self.arrival.map_or_else(|| arrive(self.context.lease.now()), Ok) {
             Ok(arrival) => *self.arrival.insert(arrival),
             Err(error) => {
                 tracing::error!(%error, "the system gives no random number; trying again");
@@ -155,7 +156,7 @@ impl Agent {
         if self.renewal_due().is_some_and(|at| at <= now) {
             self.renewal.at = now + self.renewal_pause();
             self.in_flight.renewals += 1;
-            let ask = Ask::Renew { sent: Boottime::now() };
+            let ask = Ask::Renew { sent: self.context.lease.now() };
             self.propose(ask, Command::Heartbeat { worker: self.me, epoch });
         }
     }
@@ -166,7 +167,7 @@ impl Agent {
         let until = sent.plus(self.config.ttl.saturating_sub(margin));
         if self.renewal.has_begun {
             self.context.lease.renew(until);
-        } else if until > Boottime::now() {
+        } else if until > self.context.lease.now() {
             self.context.lease.begin(until);
             self.renewal.has_begun = true;
         }
@@ -192,6 +193,11 @@ impl Agent {
         } else {
             Search::Escaped(self.ended_marks.clone())
         };
+        if self.context.runner.is_some() {
+            // Nothing of it is a process.
+            self.searches.spawn(async { Searched { search, found: Ok(0), took: Duration::ZERO } });
+            return;
+        }
         self.searches.spawn_blocking(move || {
             let start = Instant::now();
             let found = match &search {
@@ -250,9 +256,9 @@ impl Agent {
     }
 }
 
-fn arrive() -> io::Result<Arrival> {
+fn arrive(sent: Boottime) -> io::Result<Arrival> {
     let mut bytes = [0; 8];
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    getrandom::fill(&mut bytes)?;
     let incarnation = Incarnation(u64::from_ne_bytes(bytes));
-    Ok(Arrival { incarnation, sent: Boottime::now() })
+    Ok(Arrival { incarnation, sent })
 }

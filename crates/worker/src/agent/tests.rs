@@ -32,7 +32,7 @@ async fn bench() -> Bench {
     let notes = Arc::new(Notes::open(dir.path()).unwrap());
     let lease = Arc::new(Lease::new().unwrap());
     let program = Arc::new(Program::find());
-    let context = Context { replica, lease, notes, program, ca: None };
+    let context = Context { replica, lease, notes, program, ca: None, runner: None };
     let (shutdown, asked) = oneshot::channel();
     let mut config = Config::new(dir.path().to_owned());
     config.ttl = LONG;

@@ -15,7 +15,7 @@ use tokio::task::{Id, JoinError};
 use crate::orders::Orders;
 use crate::proc::Mark;
 use crate::pump::Channel;
-use crate::{builtin, compaction, run, webhook};
+use crate::{builtin, compaction, run, simulated, webhook};
 
 use super::Agent;
 use super::answers::Ask;
@@ -169,7 +169,12 @@ impl Agent {
         let task = if let Some(action) = action {
             let context = self.context.clone();
             let claimed = (Arc::clone(job), attempt.clone());
-            self.runs.spawn(run::command(context, claimed, action, orders))
+            match context.runner.clone() {
+                Some(runner) => {
+                    self.runs.spawn(simulated::command(context, claimed, action, runner, orders))
+                }
+                None => self.runs.spawn(run::command(context, claimed, action, orders)),
+            }
         } else if job.spec.action == "sleep" {
             let job = Arc::clone(job);
             self.runs.spawn(async move { builtin::sleep(&job, orders).await })

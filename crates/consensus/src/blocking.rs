@@ -1,0 +1,23 @@
+//! Work that may wait for the disk, kept off the threads that must not wait.
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::{JoinError, block_in_place, spawn_blocking};
+
+/// Whether there is a thread that can be kept waiting. A runtime of one thread has none: there the
+/// work is done at once and in place, so that what happens after what depends on no other thread.
+/// That is how whole replicas are simulated.
+fn has_threads() -> bool {
+    !matches!(Handle::current().runtime_flavor(), RuntimeFlavor::CurrentThread)
+}
+
+/// Does `work` where it may wait.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    if has_threads() { spawn_blocking(work).await } else { Ok(work()) }
+}
+
+/// The same for work that has to stay with the task: the thread's other tasks go elsewhere.
+pub(crate) fn in_place<T>(work: impl FnOnce() -> T) -> T {
+    if has_threads() { block_in_place(work) } else { work() }
+}

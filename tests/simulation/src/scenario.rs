@@ -1,0 +1,151 @@
+//! One seed: three replicas and their clients, a time in which things go wrong, and one in which all
+//! is mended and has to come to rest.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, clock_settime};
+use stint_consensus::{Keep, Member};
+use stint_core::WorkerId;
+use tempfile::TempDir;
+use turmoil::Sim;
+
+use crate::dice::Dice;
+use crate::disk::Medium;
+use crate::faults::{Hand, LATENCY_MAX};
+use crate::replica::{CLIENTS, Host, PEERS};
+use crate::trace::Trace;
+use crate::{client, verdict};
+
+const HOSTS: [&str; 3] = ["one", "two", "three"];
+const CLIENT_NAMES: [&str; 2] = ["alice", "bob"];
+/// Seconds of the epoch at which every simulation begins.
+const EPOCH_SECONDS: i64 = 1_800_000_000;
+
+/// How long things may go wrong.
+const SAFETY: Duration = Duration::from_secs(30);
+/// How long it may take until all is at rest after that: leases have to end, backoffs to pass.
+const LIVENESS: Duration = Duration::from_secs(90);
+
+/// What is simulated.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) has_faults: bool,
+    pub(crate) is_told: bool,
+}
+
+/// Simulates it. What must not happen is in the trace.
+pub(crate) fn run(plan: Plan) -> Result<Trace, Box<dyn std::error::Error>> {
+    // What is durable is the simulation's business; a real sync would only take time.
+    let memory = Path::new("/dev/shm");
+    let dir = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
+    let trace = Trace::default();
+    trace.seen().is_told = plan.is_told;
+    let mut sim = turmoil::Builder::new()
+        .simulation_duration(SAFETY + LIVENESS + Duration::from_mins(1))
+        .min_message_latency(Duration::from_micros(200))
+        .max_message_latency(LATENCY_MAX)
+        .tcp_capacity(1 << 16)
+        .rng_seed(plan.seed)
+        .enable_tokio_io()
+        .build();
+    set_clock(Duration::ZERO)?;
+    let hosts = hosts(plan, &dir, &trace);
+    for host in &hosts {
+        let life = host.clone();
+        sim.host(host.name.as_str(), move || life.clone().live());
+    }
+    let names: Vec<String> = HOSTS.map(str::to_owned).into();
+    for (number, name) in CLIENT_NAMES.iter().enumerate() {
+        let client = client::Client {
+            name: (*name).to_owned(),
+            hosts: names.clone(),
+            dice: Dice::new(plan.seed, 100 + u64::try_from(number)?),
+            trace: trace.clone(),
+            jobs: Vec::new(),
+        };
+        sim.client(*name, async move {
+            client.work(SAFETY).await;
+            Ok(())
+        });
+    }
+    sim.client("auditor", verdict::audit(trace.clone(), names));
+    let mut hand = Hand::new(
+        Dice::new(plan.seed, 1),
+        hosts,
+        CLIENT_NAMES.map(str::to_owned).into(),
+        trace.clone(),
+    );
+    step_through(plan, &mut sim, &mut hand, &trace)?;
+    trace.seen().faults = hand.counts;
+    drop(sim);
+    verdict::judge(&trace);
+    Ok(trace)
+}
+
+fn step_through(
+    plan: Plan,
+    sim: &mut Sim<'_>,
+    hand: &mut Hand,
+    trace: &Trace,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut is_healed = false;
+    loop {
+        let now = sim.elapsed();
+        set_clock(now)?;
+        if now < SAFETY {
+            if plan.has_faults {
+                hand.act(sim, now)?;
+            }
+        } else if !is_healed {
+            is_healed = true;
+            hand.mend_all(sim, now)?;
+            trace.say(now, "PLAN", "all is mended");
+            let mut seen = trace.seen();
+            seen.rest_from = seen.events.last_key_value().map(|(index, _)| *index);
+        } else if now > SAFETY + LIVENESS && !trace.seen().is_at_rest(HOSTS.len()) {
+            let left = trace.seen().latest.clone();
+            trace.violation(format!("it does not come to rest: {left:?}"));
+            return Ok(());
+        }
+        if sim.step()? {
+            return Ok(());
+        }
+    }
+}
+
+fn hosts(plan: Plan, dir: &TempDir, trace: &Trace) -> Vec<Host> {
+    let ids: Vec<_> = (1..=3).filter_map(WorkerId::new).collect();
+    let founders: BTreeMap<_, _> = ids
+        .iter()
+        .zip(HOSTS)
+        .map(|(id, name)| {
+            let peer_address = format!("{name}:{PEERS}");
+            (*id, Member { peer_address, client_address: format!("{name}:{CLIENTS}") })
+        })
+        .collect();
+    let all = ids.iter().zip(HOSTS).zip(0..);
+    let all = all.map(|((id, name), number)| Host {
+        name: name.to_owned(),
+        id: *id,
+        medium: Medium::new(&dir.path().join(name), Dice::new(plan.seed, 10 + number)),
+        skew_ms: Arc::new(AtomicI64::new(0)),
+        founders: founders.clone(),
+        trace: trace.clone(),
+        keep: Keep::default(),
+    });
+    all.collect()
+}
+
+/// Sets the clock that everything in this process takes for the time.
+fn set_clock(elapsed: Duration) -> io::Result<()> {
+    let nanoseconds = i64::from(elapsed.subsec_nanos());
+    let seconds = EPOCH_SECONDS + i64::try_from(elapsed.as_secs()).unwrap_or(0);
+    Ok(clock_settime(ClockId::CLOCK_REALTIME, TimeSpec::new(seconds, nanoseconds))?)
+}
