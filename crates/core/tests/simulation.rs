@@ -11,6 +11,7 @@
 
 #![expect(
     clippy::disallowed_methods,
+    clippy::disallowed_types,
     reason = "the size of a simulation comes from the environment; the core does not look there"
 )]
 #![expect(

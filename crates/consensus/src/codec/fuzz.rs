@@ -44,7 +44,7 @@ fn a_record_of_the_log_or_of_history_is_garbled_or_comes_back_as_it_was() {
             3 => comes_back(rest, decode_answer, encode_answer),
             4 => comes_back(rest, |bytes| decode_audit(7, bytes), encode_audit),
             _ => {
-                comes_back(rest, |bytes| decode_entry(Bytes::copy_from_slice(bytes)), encode_entry)
+                comes_back(rest, |bytes| decode_entry(Bytes::copy_from_slice(bytes)), encode_entry);
             }
         }
     });
