@@ -44,7 +44,7 @@ def a_viewer_is_offered_nothing_that_would_be_refused(cluster, browser):
             browser.go(cluster.url(0) + place)
             until(f"{place} to be drawn", lambda: browser.has("main h1"))
             drawn(browser, place)
-            seen += "\n".join(it.text for it in browser.all("main button") if it.is_displayed()) + "\n"
+            seen += browser.js("return [...document.querySelectorAll('main button')].filter((it) => it.checkVisibility()).map((it) => it.innerText).join('\\n')") + "\n"
         for words in offered:
             assert words in seen, (role, words, seen)
         for words in hidden:
