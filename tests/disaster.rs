@@ -4,6 +4,7 @@
 mod backup;
 mod damaged;
 mod repair;
+mod returned;
 
 use std::path::Path;
 

@@ -90,6 +90,13 @@ pub(crate) async fn watch(inner: Arc<Inner>, stopping: watch::Receiver<bool>) {
             return inner.failure.note(Error::Failed(fatal.to_string()));
         }
         if metrics.changed().await.is_err() {
+            // Its task is gone, and it did not say why: it panicked. A replica that goes on without
+            // it would answer, and never again know anything.
+            if !*stopping.borrow() {
+                let why =
+                    "Raft has ended by itself, for a reason that stands further up in this log";
+                inner.failure.note(Error::Failed(why.to_owned()));
+            }
             return;
         }
     }
