@@ -49,12 +49,19 @@ fn a_replica_without_a_majority_is_not_ready_and_says_why_until_there_is_one_aga
 fn a_replica_that_stops_is_not_ready_while_its_jobs_end_and_answers_all_the_same() {
     let options = Options {
         replicas: 1,
-        actions: "[actions.long]\ncommand = [\"sleep\", \"3600\"]\n",
+        actions: r#"
+[actions.stubborn]
+command = ["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.1; done"]
+stop_timeout = "30s"
+"#,
         ..Options::default()
     };
     let cluster = Cluster::start(&options);
-    let job = cluster.submit(0, r#"{"action":"long"}"#);
-    cluster.wait_for_status(0, &job, "running");
+    let job = cluster.submit(0, r#"{"action":"stubborn"}"#);
+    wait_for("a job that hears no SIGTERM", || {
+        let said = cluster.get(0, &format!("/api/v0/jobs/{job}/logs"))?.body;
+        if said.contains("deaf") { Ok(()) } else { Err(said) }
+    });
     says(&cluster, 0, (200, "ready"));
     cluster.begin_to_stop(0);
     says(&cluster, 0, (503, "this replica is shutting down"));
