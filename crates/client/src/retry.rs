@@ -103,12 +103,19 @@ fn is_of_the_transport(grpc: Grpc) -> bool {
     matches!(grpc, Grpc::Unknown | Grpc::Internal | Grpc::DataLoss | Grpc::Ok)
 }
 
-/// Whether the request may have reached the replica. One that never left is known by its cause.
+/// Whether the request may have been looked at. What never left is known by its cause, and so is what
+/// a replica that stops has said it did not begin with.
 fn was_sent(status: &Status) -> bool {
     let mut cause = status.source();
     while let Some(error) = cause {
         let was_dropped = |error: &hyper::Error| error.is_canceled();
-        if error.is::<ConnectError>() || error.downcast_ref().is_some_and(was_dropped) {
+        let was_ignored = |error: &h2::Error| {
+            error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
+        };
+        if error.is::<ConnectError>()
+            || error.downcast_ref().is_some_and(was_dropped)
+            || error.downcast_ref().is_some_and(was_ignored)
+        {
             return false;
         }
         cause = error.source();

@@ -106,6 +106,14 @@ async fn a_submission_with_a_key_is_repeated_whatever_happened() {
 }
 
 #[tokio::test]
+async fn a_submission_that_a_stopping_replica_has_not_begun_with_goes_to_the_next() {
+    let second = Fake::start(|_| job("waiting"));
+    let client = client(&[fake::stopping(), second.address]);
+    assert_eq!(client.submit_job(sleep()).await.unwrap().id, "a");
+    assert_eq!(second.calls("submit"), 1);
+}
+
+#[tokio::test]
 async fn a_submission_that_a_dying_replica_took_is_never_repeated() {
     let first = Fake::start(|_| Answer::Silence);
     let second = Fake::start(|_| job("waiting"));

@@ -3,6 +3,7 @@
 mod configuration;
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -109,6 +110,40 @@ impl Nobody {
         taken.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
         Self { address: taken.local_addr().expect("an address"), _taken: taken }
     }
+}
+
+/// A replica that stops: whatever it is asked, it says that it has not begun with it, and closes.
+pub(super) fn stopping() -> SocketAddr {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    // The last stream that it has looked at is none, and there is no error.
+    const GO_AWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    /// The kind of a frame that begins a request, at its place in the head.
+    const HEADERS: u8 = 1;
+    const PREFACE_BYTES: usize = 24;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            if stream.read_exact(&mut [0; PREFACE_BYTES]).is_err() {
+                continue;
+            }
+            stream.write_all(&SETTINGS).expect("a client");
+            loop {
+                let mut head = [0; 9];
+                if stream.read_exact(&mut head).is_err() {
+                    break;
+                }
+                let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+                let length = usize::try_from(length).expect("24 bits");
+                stream.read_exact(&mut vec![0; length]).expect("a frame");
+                if head[3] == HEADERS {
+                    stream.write_all(&GO_AWAY).expect("a client");
+                }
+            }
+        }
+    });
+    address
 }
 
 /// A "no" as replicas say it.
