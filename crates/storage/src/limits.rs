@@ -85,7 +85,7 @@ pub(crate) const RECEIVE_STEP_BYTES: usize = 2 * MIB;
 /// copied pages fit, and a purge still works on a disk that is full for everybody else.
 pub(crate) const RESERVE_BYTES: u64 = 16 << 20;
 
-/// Free bytes below which the replica should take no new work. Above [`RESERVE_BYTES`], so that
+/// Free bytes below which the replica should take no new work. Above `RESERVE_BYTES`, so that
 /// what was taken can still be written.
 pub const ROOM_BYTES: u64 = 64 << 20;
 
