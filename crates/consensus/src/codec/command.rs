@@ -74,7 +74,13 @@ pub(crate) fn decode_audited(bytes: &[u8]) -> Decoded<(Timestamp, Command, Optio
     let proposal = decode_whole("proposal", bytes, |proposal: &pb::Proposal| proposal.level)?;
     let command = proposal.command.ok_or_else(|| missing("command"))?;
     let origin = proposal.origin.map(origin_of).transpose()?;
-    Ok((at(proposal.at_ms), from_wire(command)?, origin))
+    let command = from_wire(command)?;
+    // Whatever the proposal says of itself.
+    let level = needed_to_keep(&command);
+    if level > Level::NEWEST {
+        return Err(Garbled::TooNew { what: "proposal", level });
+    }
+    Ok((at(proposal.at_ms), command, origin))
 }
 
 /// The same, but for who asked.
