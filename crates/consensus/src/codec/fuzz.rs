@@ -7,7 +7,7 @@ use bytes::Bytes;
 use stint_core::{State, Timestamp};
 
 use super::{
-    Decoded, Garbled, check_unstamped, decode_answer, decode_audit, decode_audited, decode_header,
+    Decoded, check_unstamped, decode_answer, decode_audit, decode_audited, decode_header,
     decode_job, decode_lines, encode_answer, encode_audit, encode_chunks, encode_command,
     encode_header, encode_job, encode_lines, samples, stamp,
 };
@@ -27,14 +27,6 @@ fn comes_back<T: PartialEq + std::fmt::Debug>(
     let Ok(first) = read(bytes) else { return };
     let again = read(&write(&first));
     assert_eq!(again.as_ref(), Ok(&first));
-}
-
-#[test]
-fn a_proposal_that_hides_the_level_that_it_needs_is_refused() {
-    // Found by libFuzzer: a rise to level 3 that does not say that it needs it.
-    let hides = [0xd2, 0x0a, 0x03, 0xd0, 0x0a, 0x03];
-    let refused = decode_audited(&hides).unwrap_err();
-    assert!(matches!(refused, Garbled::TooNew { .. }), "{refused}");
 }
 
 #[test]

@@ -73,6 +73,14 @@ fn too_new() -> (Level, Vec<u8>) {
 }
 
 #[test]
+fn a_proposal_that_hides_the_level_that_it_needs_is_refused() {
+    // Found by libFuzzer: a rise to level 3 that does not say that it needs it.
+    let hides = [0xd2, 0x0a, 0x03, 0xd0, 0x0a, 0x03];
+    let refused = decode_proposal(&hides).unwrap_err();
+    assert!(matches!(refused, Garbled::TooNew { .. }), "{refused}");
+}
+
+#[test]
 fn an_entry_of_a_later_level_is_told_from_damage_and_never_taken_for_another() {
     let (level, bytes) = too_new();
     assert_eq!(level_of(&bytes), Ok(level));
