@@ -5,5 +5,6 @@ mod leader_killed;
 mod logs;
 mod repeated;
 mod ring;
+mod silence;
 mod watch;
 mod worker_lost;

@@ -59,14 +59,20 @@ impl Hosts {
 
     /// The program on this machine.
     pub(crate) fn command(&self, i: usize) -> Command {
-        let mut command = Command::new("nsenter");
+        let mut command = self.inside(i);
         command
-            .arg(format!("--net=/run/netns/{}", self.space(i)))
             .arg("env")
             .arg(format!("LD_PRELOAD={}", self.faketime))
             .arg(format!("FAKETIME_TIMESTAMP_FILE={}", self.clocks[i].display()))
             .args(["FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"])
             .arg(STINT);
+        command
+    }
+
+    /// Something that runs on this machine, and is still to be named.
+    pub(crate) fn inside(&self, i: usize) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.space(i)));
         command
     }
 

@@ -23,6 +23,7 @@ use crate::peers::Peers;
 use crate::propose::Forward;
 use crate::read::Waiting;
 use crate::replica::Timing;
+use crate::silence::{self, Word};
 use crate::snapshot::Incoming;
 use crate::state_machine::{Applied, StateMachine};
 use crate::types::Types;
@@ -63,6 +64,8 @@ pub(crate) struct Inner {
     pub(crate) heard: Mutex<Heard>,
     /// Since when this replica, as the leader, has known members that do not vote.
     pub(crate) learners: Mutex<BTreeMap<u64, Instant>>,
+    /// When there was a leader, for sure.
+    pub(crate) word: Arc<Word>,
     pub(crate) failure: Failure,
     /// What it counts while it works.
     pub(crate) counts: Counts,
@@ -101,10 +104,14 @@ impl Inner {
         }
     }
 
-    /// The leader as far as this replica knows, and where its peers reach it.
+    /// The leader as far as this replica knows, and where its peers reach it; none if it has been
+    /// silent for long.
     pub(crate) fn leader(&self) -> Option<(u64, String)> {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
+        if silence::of(self, &metrics).is_some() {
+            return None;
+        }
         let id = metrics.current_leader?;
         let node = metrics.membership_config.membership().get_node(&id)?;
         Some((id, node.peer_address.clone()))

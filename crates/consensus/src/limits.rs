@@ -139,6 +139,11 @@ pub(crate) const SNAPSHOT_TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause between two looks for a leader.
 pub(crate) const LEADER_PAUSE: Duration = Duration::from_millis(20);
 
+/// Elections, of the longest kind, in which no leader is heard of before a replica says that there is
+/// none, and answers so at once: a leader that dies is replaced within two of them, and requests that
+/// come meanwhile wait for the next one rather than fail.
+pub(crate) const SILENCE_ELECTIONS: u32 = 5;
+
 /// How long a planned stop waits for the next leader.
 pub(crate) const HANDOVER_TIMEOUT: Duration = Duration::from_secs(3);
 

@@ -133,6 +133,9 @@ impl Inner {
             if let Some(error) = self.failure.seen() {
                 return Err(error);
             }
+            if let Err(error) = self.has_word() {
+                return Err(unknown.map_or(error, Error::Unknown));
+            }
             let attempt = self.propose_once(command.clone());
             let left = end.saturating_duration_since(Instant::now());
             let outcome = match tokio::time::timeout(left, attempt).await {
@@ -215,6 +218,10 @@ impl Inner {
         let count = commands.len();
         if count == 0 {
             return Vec::new();
+        }
+        if self.silence().is_some() {
+            // It would be in this replica's log, and its outcome unknown for as long as that lasts.
+            return vec![Proposed::NotLeader; count];
         }
         if let Err(error) = self.room_for(Need::Upkeep) {
             return vec![Proposed::Refused(error); count];

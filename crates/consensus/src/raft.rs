@@ -81,6 +81,10 @@ pub(crate) async fn watch(inner: Arc<Inner>, stopping: watch::Receiver<bool>) {
         };
         if leads.is_some() && leads != leader {
             leader = leads;
+            if leader == Some(inner.id.get()) {
+                // Most of the others have just voted for it.
+                inner.word.note();
+            }
             inner.counts.leader_changes.add_one();
         }
         if *stopping.borrow() {

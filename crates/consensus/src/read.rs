@@ -71,6 +71,7 @@ impl Inner {
             if let Some(error) = self.failure.seen() {
                 return Err(error);
             }
+            self.has_word()?;
             let left = end.saturating_duration_since(Instant::now());
             let why = match tokio::time::timeout(left, self.read_index_once()).await {
                 Ok(Ok(index)) => return Ok(index),

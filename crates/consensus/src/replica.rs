@@ -235,6 +235,7 @@ impl Replica {
             founders: config.founders.keys().map(|id| id.get()).collect(),
             heard: Mutex::default(),
             learners: Mutex::default(),
+            word: Arc::default(),
             failure,
             counts: Counts::default(),
             stopping,
@@ -259,8 +260,8 @@ impl Replica {
     /// Has `command` carried out by the cluster, on whichever replica leads, and gives its answer
     /// once the entry is applied there *and* here: what this replica shows afterwards includes it.
     ///
-    /// Waits for a leader for as long as [`Timing::request`]. A command is proposed anew only where
-    /// it is known not to be in the log, or where being in it twice changes nothing.
+    /// Waits for a leader for as long as [`Timing::request`], if one was heard of lately. A command
+    /// is proposed anew only where it is known not to be in the log, or where twice changes nothing.
     pub async fn propose(&self, command: Command) -> Result<Result<Reply, Refusal>, Error> {
         self.0.inner.propose(command, None).await
     }

@@ -10,6 +10,7 @@ use stint_core::{Level, WorkerId};
 use crate::inner::Inner;
 use crate::level::{Build, Known};
 use crate::replica::Member;
+use crate::silence::{self, Silence};
 
 /// What a replica knows of its cluster.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct ClusterStatus {
     pub id: WorkerId,
     /// The leader, if it knows one that is still heard of.
     pub leader: Option<WorkerId>,
+    /// That none has been heard of for longer than an election takes.
+    pub silence: Option<Silence>,
     /// The Raft term.
     pub term: u64,
     /// The feature level of the cluster, as far as it has applied the log.
@@ -78,6 +81,7 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     let last_log_index = index(metrics.last_log_index);
     let membership = metrics.membership_config.membership();
     let voters: Vec<u64> = membership.voter_ids().collect();
+    let silence = silence::of(inner, &metrics);
     let astray = inner.clock.astray(inner.id.get());
     let learners = inner.learners.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let members = membership
@@ -126,7 +130,8 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     drop(notices);
     ClusterStatus {
         id: inner.id,
-        leader: metrics.current_leader.and_then(WorkerId::new),
+        leader: metrics.current_leader.and_then(WorkerId::new).filter(|_| silence.is_none()),
+        silence,
         term: metrics.current_term,
         level,
         level_warnings,

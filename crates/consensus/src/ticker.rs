@@ -16,7 +16,8 @@ mod crons;
 /// The last renewal of each live worker, and when this leader saw it first, on its own clock.
 type Seen = BTreeMap<WorkerId, (Epoch, u64, Instant)>;
 
-/// Runs until the replica stops. While this replica does not lead, it forgets what it has seen:
+/// Runs until the replica stops. While this replica does not lead, or hears of too few
+/// others to do so, it forgets what it has seen:
 /// a new leader grants every worker a full lease.
 pub(crate) async fn run(inner: Arc<Inner>, mut stopping: watch::Receiver<bool>) {
     let mut seen = Seen::new();
@@ -24,7 +25,7 @@ pub(crate) async fn run(inner: Arc<Inner>, mut stopping: watch::Receiver<bool>) 
     let mut last_look = Instant::now();
     let mut progress = inner.applied.progress();
     loop {
-        let leads = inner.raft.is_leader();
+        let leads = inner.raft.is_leader() && inner.silence().is_none();
         let pause = if leads {
             if last_look.elapsed() >= LEASE_LOOK {
                 last_look = Instant::now();

@@ -179,8 +179,8 @@ impl Api {
         if self.is_leaving.load(Ordering::Relaxed) || *self.stopping.borrow() {
             return Err("this replica is shutting down".to_owned());
         }
-        if !self.has_leader() {
-            return Err("no leader is known".to_owned());
+        if let Some(no_leader) = health::no_leader(&self.replica.status()) {
+            return Err(no_leader);
         }
         let barrier = tokio::time::timeout(limits::READY_TIMEOUT, self.barrier());
         if let Ok(outcome) = barrier.await {

@@ -89,6 +89,22 @@ async fn cut_off(cluster: Cluster, alone: usize) {
     assert!(refused.is_err(), "cut off, it carries out: {refused:?}");
     assert!(asked.elapsed() < request + SLACK, "a proposal took {:?}", asked.elapsed());
 
+    // After a while there is no leader for it any more, and nobody has to wait.
+    until("it to say that it hears of no leader", async || {
+        cluster.replica(alone).status().silence.is_some()
+    })
+    .await;
+    assert_eq!(cluster.replica(alone).status().leader, None);
+    let asked = Instant::now();
+    let (_, command) = crate::puppet::new_job(cluster.replica(alone));
+    let answers = [
+        cluster.replica(alone).propose(command).await.map(drop),
+        cluster.replica(alone).job(id).await.map(drop),
+    ];
+    assert!(matches!(answers, [Err(Error::NoLeader(_)), Err(Error::NoLeader(_))]), "{answers:?}");
+    assert!(asked.elapsed() < request, "they took {:?}", asked.elapsed());
+    assert_eq!(cluster.replica(leader).status().silence, None, "most of them have a leader");
+
     cluster.heal(alone);
     until("the replica to be back", async || {
         let found = cluster.replica(alone).job(id).await;

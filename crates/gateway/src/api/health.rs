@@ -16,10 +16,22 @@ pub(crate) fn of_all(status: &ClusterStatus) -> BTreeMap<String, String> {
 }
 
 fn of_this(status: &ClusterStatus) -> String {
-    let no_leader = status.leader.is_none().then_some("no leader is known");
-    let wrong: Vec<_> =
-        no_leader.into_iter().chain(status.warnings.iter().map(String::as_str)).collect();
+    let no_leader = no_leader(status);
+    let wrong: Vec<_> = no_leader
+        .as_deref()
+        .into_iter()
+        .chain(status.warnings.iter().map(String::as_str))
+        .collect();
     if wrong.is_empty() { WELL.to_owned() } else { wrong.join("; ") }
+}
+
+/// That this replica knows no leader, and since when.
+pub(crate) fn no_leader(status: &ClusterStatus) -> Option<String> {
+    match (&status.silence, status.leader) {
+        (Some(silence), _) => Some(silence.to_string()),
+        (None, None) => Some("no leader is known".to_owned()),
+        (None, Some(_)) => None,
+    }
 }
 
 fn of_member(member: &MemberStatus) -> String {
@@ -53,6 +65,7 @@ mod tests {
         ClusterStatus {
             id: id(1),
             leader: leader.map(id),
+            silence: None,
             term: 3,
             level: Level::FIRST,
             level_warnings: Vec::new(),

@@ -9,17 +9,17 @@ use std::time::Duration;
 use stint_consensus::{ClusterStatus, MemberStatus};
 use stint_core::{State, WorkerStatus};
 
+use crate::api::health;
 use crate::limits::{LAG_WARNED, LEARNER_PATIENCE, SHAPES_LOOKED_AT, WARNINGS_EACH_MAX};
 
 /// All of it, the worst first.
 pub(crate) fn of(status: &ClusterStatus, state: &State) -> Vec<String> {
     let mut all = Vec::new();
-    if status.leader.is_none() {
-        all.push(
-            "no leader is known: nothing is accepted, and reads wait. If that lasts, bring back \
-             replicas until most of those that vote are there"
-                .to_owned(),
-        );
+    if let Some(no_leader) = health::no_leader(status) {
+        all.push(format!(
+            "{no_leader}: nothing is accepted or read here. If that lasts, bring back replicas, and \
+             the network between them, until most of those that vote hear of each other"
+        ));
     }
     all.extend(margin(status));
     some(&mut all, status.members.iter().filter_map(|member| silence(status, member)));

@@ -91,8 +91,13 @@ fn raft(status: &ClusterStatus, measures: &Measures) -> Vec<Family> {
         ),
         Family::gauge(
             "stint_raft_has_leader",
-            "Whether this replica knows a leader",
+            "Whether this replica knows a leader that is still heard of",
             flag(status.leader.is_some()),
+        ),
+        Family::gauge(
+            "stint_raft_leader_silence_seconds",
+            "For how long no leader has been heard of, once that is longer than an election; else 0",
+            status.silence.map_or(0.0, |silence| silence.lasts.as_secs_f64()),
         ),
         Family::gauge("stint_raft_term", "The term of Raft", number(status.term)),
         Family::gauge("stint_raft_voters", "Members that vote", number(voters)),

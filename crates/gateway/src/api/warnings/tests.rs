@@ -38,6 +38,7 @@ fn cluster(voters: u64) -> ClusterStatus {
     ClusterStatus {
         id: id(1),
         leader: Some(id(1)),
+        silence: None,
         term: 3,
         level: Level::FIRST,
         level_warnings: Vec::new(),
