@@ -65,7 +65,7 @@ pub(crate) struct Inner {
     /// Since when this replica, as the leader, has known members that do not vote.
     pub(crate) learners: Mutex<BTreeMap<u64, Instant>>,
     /// When there was a leader, for sure.
-    pub(crate) word: Arc<Word>,
+    pub(crate) word: Word,
     pub(crate) failure: Failure,
     /// What it counts while it works.
     pub(crate) counts: Counts,

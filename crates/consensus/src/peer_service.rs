@@ -106,14 +106,6 @@ fn is_of_sender(sender: Sender, vote: Option<&Vote>) -> Result<(), Status> {
     }
 }
 
-/// Whether this is an answer to a leader of now.
-fn is_followed(answer: &StreamAppendResult<Types>) -> bool {
-    match answer {
-        Ok(_) | Err(StreamAppendError::Conflict(_)) => true,
-        Err(StreamAppendError::HigherVote(_)) => false,
-    }
-}
-
 /// Says no to a peer that may not say what it says.
 fn refused(message: String) -> Status {
     tracing::warn!(message, "a message of a peer was refused");
@@ -201,6 +193,7 @@ impl Peer for PeerService {
             let message = message.ok()?;
             let append = is_for_us(&asked, sender, &message.cluster, message.target)
                 .and_then(|()| is_of_sender(sender, message.vote.as_ref()))
+                .inspect(|()| asked.note_word(message.vote.as_ref()))
                 .and_then(|()| asked.has_reserve())
                 .and_then(|()| append_of(message));
             append.inspect_err(note_refused_entries).ok()
@@ -208,14 +201,8 @@ impl Peer for PeerService {
         let appends = appends.take_while(|append| std::future::ready(append.is_some()));
         // Raft waits for the next of them, which may come for as long as the leader lives.
         let appends = appends.filter_map(std::future::ready).take_until(inner.stopped());
-        let word = Arc::clone(&inner.word);
-        let answers = inner.raft.stream_append(Box::pin(appends)).map(move |answer| match answer {
-            Ok(answer) => {
-                if is_followed(&answer) {
-                    word.note();
-                }
-                Ok(append_answer(&answer))
-            }
+        let answers = inner.raft.stream_append(Box::pin(appends)).map(|answer| match answer {
+            Ok(answer) => Ok(append_answer(&answer)),
             Err(fatal) => Err(failed(fatal)),
         });
         Ok(Response::new(Box::pin(answers.take_until(inner.stopped()))))

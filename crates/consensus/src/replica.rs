@@ -235,7 +235,7 @@ impl Replica {
             founders: config.founders.keys().map(|id| id.get()).collect(),
             heard: Mutex::default(),
             learners: Mutex::default(),
-            word: Arc::default(),
+            word: crate::silence::Word::default(),
             failure,
             counts: Counts::default(),
             stopping,

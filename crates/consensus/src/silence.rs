@@ -11,15 +11,16 @@ use std::time::Duration;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::{Instant as _, RaftMetrics};
 use stint_core::WorkerId;
+use stint_proto::log::v1 as pb;
 use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::inner::Inner;
 use crate::limits::SILENCE_ELECTIONS;
 use crate::replica::Timing;
-use crate::types::Types;
+use crate::types::{Types, Vote, vote_of};
 
-/// When this replica last had word of a leader: it followed a message of one, or began to lead.
+/// When this replica last had word of a leader: one spoke to it, or it began to lead.
 pub(crate) struct Word {
     began: Instant,
     /// Milliseconds from `began` on. A start counts as a word, so that there is time for an election.
@@ -100,6 +101,16 @@ impl Inner {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
         of(self, &metrics)
+    }
+
+    /// A leader has spoken. It counts whatever becomes of what it says: the disk may be full, or hang.
+    pub(crate) fn note_word(&self, vote: Option<&pb::Vote>) {
+        let metrics = self.raft.metrics();
+        let term = metrics.borrow_watched().current_term;
+        let is_of_now = |vote: Vote| vote.committed && vote.leader_id.term >= term;
+        if vote.map(vote_of).is_some_and(is_of_now) {
+            self.word.note();
+        }
     }
 
     /// An error where to wait for a leader would be in vain.
