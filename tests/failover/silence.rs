@@ -84,7 +84,7 @@ fn says_so(cluster: &Cluster, alone: usize, follows: bool, job: &str, ask: Ask<'
     assert_eq!(status, 200, "{told}");
     let told: Value = serde_json::from_str(&told).expect("JSON");
     assert_eq!(told["leaderID"], "", "{told}");
-    let own = &told["replicaHealth"][&cluster.replicas[alone].id];
+    let own = &told["replica_health"][&cluster.replicas[alone].id];
     assert!(own.as_str().is_some_and(|own| own.starts_with(expected)), "{told}");
     let warning = &told["clusterWarnings"][0];
     assert!(warning.as_str().is_some_and(|warning| warning.starts_with(expected)), "{told}");
