@@ -38,8 +38,9 @@ use self::{
 pub enum Durable {
     /// Before the call returns.
     Now,
-    /// With the next commit of the log, whatever causes it. Readers see it at once. It costs no
-    /// sync, and is lost if the process is killed before.
+    /// With the next commit that takes all that is queued, whatever causes it; so never before an entry
+    /// that was queued ahead of it. Readers see it at once. It costs no sync, and is lost if the process
+    /// is killed before, or a commit fails.
     Later,
 }
 

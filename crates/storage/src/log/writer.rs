@@ -316,9 +316,11 @@ impl Shared {
         let taken = works.iter().map(|work| work.task.bytes()).sum::<usize>();
         queue.bytes = queue.bytes.saturating_sub(taken);
         self.shrunk.notify_all();
-        // An idle sweep must not cost a sync, so it takes no value along.
+        // An idle sweep must not cost a sync, so it takes no value along. Nor does a group that leaves
+        // some of the queue for the next one: a value may say something of what was queued before it.
         let is_idle = works.is_empty() && !queue.is_closing;
-        let later = if is_idle { BTreeMap::new() } else { queue.later.clone() };
+        let is_all = queue.works.is_empty();
+        let later = if is_idle || !is_all { BTreeMap::new() } else { queue.later.clone() };
         Some(Group {
             works,
             later,
@@ -389,9 +391,8 @@ impl Shared {
                 queue.bytes = 0;
                 queue.needs_sweep = false;
                 queue.is_unsure = true;
-                if queue.is_closing {
-                    queue.later.clear();
-                }
+                // They may say something of what has just failed.
+                queue.later.clear();
                 let stored = queue.window.stored().clone();
                 queue.window.reset(stored);
                 self.shrunk.notify_all();

@@ -1,11 +1,13 @@
 //! The log on a disk that is full, broken or damaged.
 
-use std::sync::Arc;
+use std::fs;
+use std::sync::{Arc, Mutex};
 
 use crate::{
-    Durable, Error, Log,
+    Durable, Error, Log, Pace, Turn,
     database::Database,
-    limits::LOG_CACHE_BYTES,
+    directory::held,
+    limits::{GROUP_BYTES_MAX, LOG_CACHE_BYTES},
     log::table::damage,
     testing::{Place, Recorder},
 };
@@ -115,6 +117,71 @@ fn a_value_put_for_later_costs_no_sync() {
     assert_eq!(recorder.syncs(), syncs + 1, "an append syncs once");
 }
 
+/// Keeps the turns to write until the test takes them.
+#[derive(Debug, Default)]
+struct Turns(Mutex<Vec<Turn>>);
+
+impl Pace for Turns {
+    fn queued(&self, turn: Turn) {
+        held(&self.0).push(turn);
+    }
+}
+
+/// What the log would be after a kill at this moment.
+fn after_a_kill(place: &Place) -> (Place, Log) {
+    let copy = Place::new();
+    fs::copy(place.file("log.redb"), copy.file("log.redb")).unwrap();
+    let log = open(&copy);
+    (copy, log)
+}
+
+/// What is committed is put so, and names an entry that was queued before. A log that ends before it
+/// is one that Raft does not start with.
+#[test]
+fn a_value_put_for_later_is_never_durable_before_what_was_queued_ahead_of_it() {
+    let (place, turns) = (Place::new(), Arc::new(Turns::default()));
+    let path = place.file("log.redb");
+    Log::create(&path).unwrap();
+    let held_up: Arc<dyn Pace> = Arc::<Turns>::clone(&turns);
+    let log = Log::open_paced(&path, Arc::clone(&place.lock), None, held_up).unwrap();
+    for index in 0..3_u64 {
+        let entry = vec![7; GROUP_BYTES_MAX / 2 + 1];
+        log.append(vec![(index, entry)], |result| result.unwrap());
+    }
+    log.put("committed", b"2", Durable::Later).unwrap();
+
+    for last in 0..3 {
+        let turn = held(&turns.0).pop().expect("there is more to write");
+        turn.write();
+        let (_copy, left) = after_a_kill(&place);
+        assert_eq!(left.last_index(), Some(last), "a commit takes one such entry");
+        let committed = (last == 2).then(|| b"2".to_vec());
+        assert_eq!(left.get("committed").unwrap(), committed, "with the log up to {last}");
+    }
+}
+
+#[test]
+fn a_value_put_for_later_is_not_written_when_what_was_queued_ahead_of_it_has_failed() {
+    let (place, recorder, log) = on_recorder();
+    append(&log, 0..10).unwrap();
+    log.put("committed", b"9", Durable::Later).unwrap();
+    append(&log, 10..11).unwrap();
+
+    recorder.set_full(true);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    log.append(vec![(11, entry(11))], move |result| sender.send(result).unwrap());
+    log.put("committed", b"11", Durable::Later).unwrap();
+    // Whether the value was put before or after the append had failed, that comes next fails too.
+    drop(receiver.recv().unwrap().unwrap_err());
+    append(&log, 11..12).unwrap_err();
+    recorder.set_full(false);
+    drop(log);
+
+    let log = open(&place);
+    assert_eq!(log.last_index(), Some(10));
+    assert_eq!(log.get("committed").unwrap().unwrap(), b"9");
+}
+
 #[test]
 fn a_damaged_entry_is_an_error_with_its_index() {
     let (_place, log) = damaged(|database| damage::flip(database, 42).unwrap());
@@ -152,7 +219,7 @@ fn an_empty_file_is_not_taken_for_a_new_log() {
     let (place, log) = fresh();
     drop(log);
     let path = place.file("log.redb");
-    std::fs::write(&path, b"").unwrap();
+    fs::write(&path, b"").unwrap();
     let refused = Log::open(&path, Arc::clone(&place.lock), None).map(drop).unwrap_err();
     assert!(matches!(refused, Error::Damaged { .. }), "{refused}");
 }
