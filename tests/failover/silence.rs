@@ -89,8 +89,9 @@ fn says_so(cluster: &Cluster, alone: usize, follows: bool, job: &str, ask: Ask<'
     let warning = &told["clusterWarnings"][0];
     assert!(warning.as_str().is_some_and(|warning| warning.starts_with(expected)), "{told}");
     let (_, metrics) = ask(&["/metrics"]).expect("its metrics");
-    assert!(metrics.contains("\nstint_raft_has_leader 0\n"), "{metrics}");
-    assert!(!metrics.contains("\nstint_raft_leader_silence_seconds 0\n"), "{metrics}");
+    assert_eq!(metric(&metrics, "stint_raft_has_leader"), Some(0.0), "{metrics}");
+    let silence = metric(&metrics, "stint_raft_leader_silence_seconds");
+    assert!(silence.is_some_and(|seconds| seconds > 1.0), "{metrics}");
     // Where it waits for a leader it takes the whole time of a request.
     let new = r#"{"action":"noop"}"#;
     let path = format!("/api/v0/jobs/{job}");
@@ -101,6 +102,11 @@ fn says_so(cluster: &Cluster, alone: usize, follows: bool, job: &str, ask: Ask<'
         assert!(said.contains("NO_LEADER") && said.contains(expected), "{request:?}: {said}");
         assert!(asked.elapsed() < REQUEST, "{request:?} took {:?}", asked.elapsed());
     }
+}
+
+fn metric(metrics: &str, name: &str) -> Option<f64> {
+    let values = metrics.lines().filter_map(|line| line.split_once(' '));
+    values.into_iter().find(|(found, _)| *found == name)?.1.parse().ok()
 }
 
 fn is_whole_again(cluster: &Cluster) {
