@@ -1,6 +1,6 @@
 //! One run: nodes, clients and crashes; then a time in which all is up, and has to agree.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,8 +30,7 @@ pub fn run(plan: &Plan) -> Outcome {
         .start_paused(true)
         .build()
         .expect("a runtime without threads needs nothing that could be missing");
-    let play = play(plan.clone());
-    runtime.block_on(Runtime::scope(plan.seed, play))
+    runtime.block_on(Runtime::scope(plan.seed, carry_out(plan.clone())))
 }
 
 struct Cluster {
@@ -42,7 +41,7 @@ struct Cluster {
     began: Instant,
 }
 
-async fn play(plan: Plan) -> Outcome {
+async fn carry_out(plan: Plan) -> Outcome {
     let trace = Trace::new();
     let hub = Hub::new(Dice::new(plan.seed, 2));
     let sync = Duration::from_micros(plan.sync_us);
@@ -53,7 +52,7 @@ async fn play(plan: Plan) -> Outcome {
         cluster.start(node).await;
     }
     if let Some((_, raft)) = cluster.hub.node(1)
-        && let Err(error) = raft.initialize(BTreeMap::from(NODES.map(|node| (node, ())))).await
+        && let Err(error) = raft.initialize(BTreeSet::from(NODES)).await
     {
         trace.violation(Violation::Stuck(format!("there is no cluster: {error}")));
     }
