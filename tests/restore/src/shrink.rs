@@ -12,17 +12,19 @@ fn fails(outcome: &Outcome) -> bool {
     })
 }
 
-/// The smallest plan that is found by leaving out crashes, and by shorter times down, that still fails.
-pub fn shrink(plan: &Plan) -> Plan {
-    let mut least = plan.clone();
+/// The smallest plan that is found by leaving out crashes, and by shorter times down, that still fails;
+/// and how it does.
+pub fn shrink(plan: &Plan) -> (Plan, Outcome) {
+    let (mut least, mut outcome) = (plan.clone(), run(plan));
     let mut is_shrinking = true;
     while is_shrinking {
         is_shrinking = false;
         for at in (0..least.faults.len()).rev() {
             let mut less = least.clone();
             less.faults.remove(at);
-            if fails(&run(&less)) {
-                least = less;
+            let found = run(&less);
+            if fails(&found) {
+                (least, outcome) = (less, found);
                 is_shrinking = true;
             }
         }
@@ -35,11 +37,12 @@ pub fn shrink(plan: &Plan) -> Plan {
                 break;
             }
             fault.down_us = down_us;
-            if fails(&run(&less)) {
-                least = less;
+            let found = run(&less);
+            if fails(&found) {
+                (least, outcome) = (less, found);
                 break;
             }
         }
     }
-    least
+    (least, outcome)
 }
