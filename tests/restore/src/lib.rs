@@ -1,7 +1,7 @@
 //! openraft alone, on simulated disks and time: what becomes of an acknowledged value when a leader
 //! that has crashed goes on as the leader (`docs/leader-restore.md`).
 //!
-//! [`run`] plays one [`Plan`]: three nodes, clients, crashes, and at the end a time of rest. What it
+//! `run` plays one `Plan`: three nodes, clients, crashes, and at the end a time of rest. What it
 //! says is a function of the plan. Nothing of stint is in it: whatever it finds is between openraft
 //! and a store that keeps to openraft's rules.
 //!
