@@ -3,8 +3,10 @@
 
 mod backup;
 mod damaged;
+mod memory;
 mod repair;
 mod returned;
+mod state;
 
 use std::path::Path;
 

@@ -53,7 +53,7 @@ fn fill(cluster: &Cluster, count: usize) -> usize {
 }
 
 /// Whether this is a build whose figures count.
-fn is_held() -> bool {
+pub(crate) fn is_held() -> bool {
     !cfg!(debug_assertions)
 }
 

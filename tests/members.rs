@@ -4,5 +4,5 @@ mod invitations;
 mod load;
 mod replaced;
 mod resized;
-mod snapshot;
+pub(crate) mod snapshot;
 mod transferred;

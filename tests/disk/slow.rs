@@ -1,7 +1,33 @@
 //! A disk that does not answer: the replica waits for it, and the cluster does not wait for the replica.
 
 use super::House;
-use crate::harness::wait_for;
+use crate::harness::{http, wait_for};
+
+#[test]
+#[ignore = "needs root and loop devices"]
+fn a_follower_whose_disk_hangs_is_not_ready_as_it_does_not_catch_up_until_it_goes_on() {
+    let mut house = House::start(1);
+    let second = house.cluster.replicas[1].id.clone();
+    wait_for("the second replica to lead", || {
+        let lead = format!("/api/v0/meta/members/{second}/lead");
+        let answer = house.cluster.post(1, &lead, "")?;
+        if answer.status == 204 { Ok(()) } else { Err(format!("{answer:?}")) }
+    });
+    let address = house.cluster.replicas[0].address.clone();
+    let says = |expected: (u16, &str)| {
+        wait_for(&format!("the first replica to say {expected:?}"), || {
+            let answer = http::get(&address, "/readyz")?;
+            let said = (answer.status, answer.body.trim());
+            if said == expected { Ok(()) } else { Err(format!("{said:?}")) }
+        });
+    };
+    says((200, "ready"));
+    house.disks[0].freeze();
+    house.works(1);
+    says((503, "this replica did not catch up with its leader within 1 s"));
+    house.disks[0].thaw();
+    says((200, "ready"));
+}
 
 #[test]
 #[ignore = "needs root and loop devices"]

@@ -5,8 +5,11 @@ use std::time::Duration;
 use super::load::Load;
 use crate::harness::{Cluster, Options, wait_for};
 
-/// Writes may stop for an election, on a machine that is busy with other tests.
-const STOP_MAX: Duration = Duration::from_secs(15);
+/// What is promised: so long may writes stop.
+const STOP_MAX: Duration = Duration::from_secs(2);
+
+/// The same of a debug build, on a machine that is busy with other tests.
+const STOP_MAX_AMONG_TESTS: Duration = Duration::from_secs(15);
 
 #[test]
 #[expect(clippy::print_stderr, reason = "the longest stop is a figure to be read")]
@@ -46,7 +49,8 @@ fn a_cluster_grows_from_one_to_five_and_shrinks_to_one_under_load_and_loses_noth
     assert_eq!(cluster.members(last).expect("an answer").len(), 1);
     eprintln!("{} jobs, the longest stop of writes {:?}", submitted.jobs.len(), submitted.longest);
     assert!(submitted.jobs.len() > 100, "only {} jobs", submitted.jobs.len());
-    assert!(submitted.longest < STOP_MAX, "writes stopped for {:?}", submitted.longest);
+    let stop_max = if crate::figures::is_held() { STOP_MAX } else { STOP_MAX_AMONG_TESTS };
+    assert!(submitted.longest < stop_max, "writes stopped for {:?}", submitted.longest);
     for id in &submitted.jobs {
         cluster.wait_for_status(last, id, "done");
     }

@@ -78,14 +78,14 @@ struct Most {
 }
 
 /// What the environment says, or what is usual.
-fn number(name: &str, usual: usize) -> usize {
+pub(crate) fn number(name: &str, usual: usize) -> usize {
     let parse =
         |text: String| text.parse().unwrap_or_else(|_| panic!("{name} is a number: {text}"));
     env::var(name).map_or(usual, parse)
 }
 
 /// Submits so many jobs of this size that are done at once, and gives their ids.
-fn fill(cluster: &Cluster, jobs: usize, job_kib: usize) -> Vec<String> {
+pub(crate) fn fill(cluster: &Cluster, jobs: usize, job_kib: usize) -> Vec<String> {
     let body = format!(
         r#"{{"action":"noop","parameters":{{"text":"{}"}}}}"#,
         "x".repeat(job_kib * 1024 - 16)
@@ -117,7 +117,7 @@ fn fill(cluster: &Cluster, jobs: usize, job_kib: usize) -> Vec<String> {
 }
 
 /// The memory of a process that is not shared with others or on disk.
-fn memory_mib(pid: u32) -> u64 {
+pub(crate) fn memory_mib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("a line");
     let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");

@@ -126,7 +126,8 @@ pub(crate) async fn accept(inner: &Inner, request: pb::JoinRequest) -> Answer {
         remote: request.peer_address.clone(),
         ..Origin::default()
     };
-    let taken = Command::Members(Box::new(MembersChange::Join { hash, replica, disk }));
+    let knows = build.newest_level;
+    let taken = Command::Members(Box::new(MembersChange::Join { hash, replica, disk, knows }));
     match inner.propose(taken, Some(&origin)).await {
         Ok(Ok(_)) => {}
         Ok(Err(refusal)) => return Answer::Refused(refusal.to_string()),

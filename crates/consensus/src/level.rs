@@ -191,7 +191,12 @@ pub(crate) async fn run(inner: Arc<Inner>) {
         }
         let Some(to) = inner.known_to_all().await else { continue };
         match inner.propose(Command::RaiseLevel { to }, None).await {
-            Ok(_) => tracing::info!(level = to.get(), "the feature level of the cluster has risen"),
+            Ok(Err(refusal)) => {
+                tracing::warn!(%refusal, level = to.get(), "the feature level stays");
+            }
+            Ok(Ok(_)) => {
+                tracing::info!(level = to.get(), "the feature level of the cluster has risen")
+            }
             Err(error) => tracing::warn!(%error, level = to.get(), "the feature level stays"),
         }
     }

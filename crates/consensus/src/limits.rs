@@ -297,3 +297,9 @@ pub(crate) const DISK_SHORT_PERCENT: u64 = 10;
 
 /// How often a replica looks how large its output is: some files for each day that is kept.
 pub(crate) const OUTPUT_MEASURED: Duration = Duration::from_secs(10);
+
+/// How long a replica that is asked for a snapshot may take to make a checkpoint that is new enough: as
+/// long as writing the largest state to a slow disk.
+pub(crate) const RECOVER_CHECKPOINT_TIMEOUT: Duration = Duration::from_mins(1);
+/// How soon it looks again. See [`RECOVER_CHECKPOINT_TIMEOUT`].
+pub(crate) const RECOVER_CHECKPOINT_LOOK: Duration = Duration::from_millis(100);

@@ -12,11 +12,12 @@ use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use stint_proto::log::v1::Vote;
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::peer_server::Peer;
+use stint_storage::CheckpointHeader;
 use tokio::time::Instant;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::blocking::blocking;
-use crate::codec::Garbled;
+use crate::codec::{Garbled, level_of_header};
 use crate::error::Error;
 use crate::inbound::Sender;
 use crate::inner::Inner;
@@ -241,8 +242,16 @@ impl Peer for PeerService {
             last_log_id: header.last_log_id.as_ref().map(log_id_of),
             last_membership: membership.map_err(|garbled| bad(&garbled))?,
         };
+        let judge = |head: &CheckpointHeader| {
+            let known = level_of_header(&head.header);
+            known.map(drop).map_err(|garbled| {
+                drop(inner.failure.unreadable("a snapshot", &garbled));
+                Status::failed_precondition(garbled.to_string())
+            })
+        };
+        let state = &inner.applied.store().state;
         let received = tokio::select! {
-            received = inner.incoming.receive(&inner.applied.store().state, place, frames) => received?,
+            received = inner.incoming.receive(state, place, frames, judge) => received?,
             () = inner.stopped() => return Err(failed(Error::ShuttingDown)),
         };
         let index = meta.last_log_id.as_ref().map_or(0, |id| id.index);
@@ -254,6 +263,25 @@ impl Peer for PeerService {
         let snapshot = SnapshotOf::<Types, SnapshotData> { meta, snapshot };
         let answer = inner.raft.install_full_snapshot(vote, snapshot).await.map_err(failed)?;
         Ok(Response::new(pb::SnapshotResponse { vote: Some(vote_to_wire(&answer.vote)) }))
+    }
+
+    type FetchSnapshotStream =
+        Pin<Box<dyn Stream<Item = Result<pb::SnapshotFrame, Status>> + Send>>;
+
+    async fn fetch_snapshot(
+        &self,
+        request: Request<pb::FetchSnapshotRequest>,
+    ) -> Answered<Self::FetchSnapshotStream> {
+        let (sender, request) = (Sender::of(&request), request.into_inner());
+        let inner = self.if_for_us(sender, &request.cluster, request.target)?;
+        if sender.0.is_some_and(|sender| sender != request.replica) {
+            return Err(refused(format!(
+                "replica {:012x} asks for a snapshot, with the certificate of another one",
+                request.replica
+            )));
+        }
+        let frames = crate::recover::give(&inner, &request).await?;
+        Ok(Response::new(Box::pin(frames.map(Ok).take_until(inner.stopped()))))
     }
 
     async fn snapshot_place(

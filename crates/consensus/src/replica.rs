@@ -208,7 +208,7 @@ impl Replica {
             StateMachine(Arc::clone(&applied)),
         )
         .await
-        .map_err(|error| failed(&error))?;
+        .map_err(|error| failure.seen().unwrap_or_else(|| failed(&error)))?;
         let is_new = !raft.is_initialized().await.map_err(|error| failed(&error))?;
         let has_joined = disks::has_joined(&store_log)?;
         if is_new && !has_joined && !config.founders.contains_key(&config.id) {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use stint_proto::peer::v1 as pb;
-use stint_storage::{Received, SnapshotReader, SnapshotWriter, StateStore};
+use stint_storage::{CheckpointHeader, Received, SnapshotReader, SnapshotWriter, StateStore};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -97,6 +97,11 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     pub(crate) fn new(bytes_per_second: u64) -> Self {
         Self { bytes_per_second, kept: Mutex::default() }
+    }
+
+    /// As fast, for one that nobody goes on with.
+    pub(crate) fn apart(&self) -> Self {
+        Self::new(self.bytes_per_second)
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<u64, (Instant, Sending)>> {
@@ -235,12 +240,14 @@ impl Incoming {
         drop(self.partial().take_if(is_old));
     }
 
-    /// Writes the frames of a peer's snapshot beside our own state, and checks the whole.
+    /// Writes the frames of a peer's snapshot beside our own state, and checks the whole. What its head
+    /// says is judged before more of it is received.
     pub(crate) async fn receive(
         &self,
         store: &StateStore,
         (transfer, from): (u64, u32),
         frames: impl Stream<Item = Result<pb::SnapshotFrame, Status>>,
+        judge: impl Fn(&CheckpointHeader) -> Result<(), Status>,
     ) -> Result<Received, Status> {
         let _turn = self.turn().await?;
         let mut interrupts = self.interrupts.subscribe();
@@ -266,11 +273,15 @@ impl Incoming {
             };
             match next {
                 Some(Ok(frame)) => {
+                    let is_head = writer.checkpoint().is_none();
                     writer = blocking(move || {
                         writer.write_frame(&frame.data)?;
                         Ok::<SnapshotWriter, stint_storage::Error>(writer)
                     })
                     .await?;
+                    if is_head && let Some(head) = writer.checkpoint() {
+                        judge(head)?;
+                    }
                 }
                 None if writer.is_ended() => return blocking(move || writer.finish()).await,
                 end @ (None | Some(Err(_))) => {

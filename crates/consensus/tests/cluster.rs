@@ -17,6 +17,8 @@ mod output;
 mod puppet;
 #[path = "cluster/reads.rs"]
 mod reads;
+#[path = "cluster/recover.rs"]
+mod recover;
 #[path = "cluster/relay.rs"]
 mod relay;
 #[path = "cluster/restart.rs"]

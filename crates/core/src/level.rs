@@ -15,7 +15,8 @@
 
 use std::fmt;
 
-use crate::outcome::Reply;
+use crate::members;
+use crate::outcome::{Refusal, Reply};
 use crate::state::State;
 
 /// What each level has brought, from level 1 on. A line that was released is never changed.
@@ -72,10 +73,15 @@ impl State {
     }
 }
 
-/// Raises the level. Void if it is as high already, so that proposing it twice is no matter.
-pub(crate) fn raise(state: &mut State, to: Level) -> Reply {
-    state.level = state.level.max(to);
-    Reply::Ok
+/// Raises the level. Void if it is as high already, so that proposing it twice is no matter. The leader
+/// has asked all members whether they know it, and this entry is in the same log as the one by which a
+/// replica becomes another: whichever comes first, the other one is refused.
+pub(crate) fn raise(state: &mut State, to: Level) -> Result<Reply, Refusal> {
+    if to > state.level {
+        members::check_known_to_takers(state, to)?;
+        state.level = to;
+    }
+    Ok(Reply::Ok)
 }
 
 #[cfg(feature = "next-level")]
@@ -87,11 +93,66 @@ pub(crate) fn notch(state: &mut State) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Command, Timestamp};
+    use crate::{Command, MembersChange, MembersRefusal, Timestamp, TokenHash, WorkerId, limits};
 
     #[test]
     fn the_newest_level_is_the_last_of_the_table() {
         assert_eq!(usize::try_from(Level::NEWEST.get()), Ok(LEVELS.len()));
+    }
+
+    const HASH: TokenHash = TokenHash([7; 32]);
+
+    fn apply(state: &mut State, at: u64, command: Command) -> Result<Reply, Refusal> {
+        state.apply(Timestamp::from_ms(at), command).reply
+    }
+
+    fn invited() -> State {
+        let mut state = State::default();
+        let expires_at = Timestamp::from_ms(1_000_000);
+        let invite = MembersChange::Invite { hash: HASH, expires_at };
+        assert_eq!(apply(&mut state, 1, Command::Members(Box::new(invite))), Ok(Reply::Ok));
+        state
+    }
+
+    fn join(knows: u32) -> Command {
+        let (replica, knows) = (WorkerId::new(4).expect("an id"), Level::new(knows));
+        let join = MembersChange::Join { hash: HASH, replica, disk: [1; 16], knows };
+        Command::Members(Box::new(join))
+    }
+
+    fn raise(to: u32) -> Command {
+        Command::RaiseLevel { to: Level::new(to) }
+    }
+
+    #[test]
+    fn of_a_join_and_a_raise_that_do_not_go_together_the_later_entry_is_refused() {
+        let replica = WorkerId::new(4).expect("an id");
+        let mut state = invited();
+        assert_eq!(apply(&mut state, 2, raise(2)), Ok(Reply::Ok));
+        let too_old =
+            MembersRefusal::TooOld { replica, knows: Level::new(1), level: Level::new(2) };
+        assert_eq!(apply(&mut state, 3, join(1)), Err(too_old.into()));
+        assert_eq!(
+            apply(&mut state, 4, join(2)),
+            Ok(Reply::Ok),
+            "the invitation is as good as before"
+        );
+
+        let mut state = invited();
+        assert_eq!(apply(&mut state, 2, join(1)), Ok(Reply::Ok));
+        let meanwhile = MembersRefusal::JoinsMeanwhile { replica, knows: Level::new(1) };
+        assert_eq!(apply(&mut state, 3, raise(2)), Err(meanwhile.clone().into()));
+        assert_eq!(state.level(), Level::FIRST);
+        let still = 1 + limits::JOIN_LASTS.as_ms();
+        assert_eq!(apply(&mut state, still, raise(2)), Err(meanwhile.into()));
+        // By then it is a member that the leader has asked, or it has to ask again.
+        assert_eq!(apply(&mut state, still + 1, raise(2)), Ok(Reply::Ok));
+        assert!(apply(&mut state, still + 2, join(1)).is_err());
+
+        let mut state = invited();
+        assert_eq!(apply(&mut state, 2, join(1)), Ok(Reply::Ok));
+        assert_eq!(apply(&mut state, 3, join(2)), Ok(Reply::Ok), "it runs a later version now");
+        assert_eq!(apply(&mut state, 4, raise(2)), Ok(Reply::Ok));
     }
 
     #[test]

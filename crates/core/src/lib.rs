@@ -99,7 +99,7 @@ pub use id::{
 pub use job::{Attempt, AttemptEnd, CronLink, Job, JobSpec, LeftOut, Parameters};
 pub use level::{LEVELS, Level};
 pub use lines::{Line, Stream};
-pub use members::{Invitation, MembersChange, MembersRefusal};
+pub use members::{Invitation, MembersChange, MembersRefusal, Taker};
 pub use offer::within_limits as offers_within_limits;
 pub use outcome::{Event, Outcome, Refusal, Reply};
 pub use pause::{Pause as QueuePause, QueueStatus};

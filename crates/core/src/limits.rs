@@ -179,6 +179,10 @@ pub const TOKENS_RESERVED: usize = 16;
 /// The longest time for which an invitation is good, a week: it is a key to the cluster.
 pub const INVITATION_MAX: Span = Span::from_ms(7 * 24 * 60 * 60 * 1_000);
 
+/// How long a replica that has taken an invitation may be on its way into the membership: longer than
+/// whoever takes it in tries. Until then it may be one that no leader has asked what it knows.
+pub const JOIN_LASTS: Span = Span::from_ms(60_000);
+
 /// Invitations that are remembered: far more than a cluster has replicas.
 pub const INVITATIONS_MAX: usize = 64;
 

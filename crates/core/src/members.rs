@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use thiserror::Error;
 
 use crate::id::WorkerId;
+use crate::level::Level;
 use crate::limits;
 use crate::outcome::{Refusal, Reply};
 use crate::state::State;
@@ -34,6 +35,8 @@ pub enum MembersChange {
         replica: WorkerId,
         /// Drawn for its disk: the same replica may ask again, one whose disk is another may not.
         disk: [u8; 16],
+        /// The newest feature level that its program knows.
+        knows: Level,
     },
     /// A replica is to be none any more: its worker gets no lease from now on.
     Remove {
@@ -54,8 +57,28 @@ pub struct Invitation {
     pub hash: TokenHash,
     /// Until when it can be taken.
     pub expires_at: Timestamp,
-    /// The replica that has taken it, and its disk.
-    pub taken_by: Option<(WorkerId, [u8; 16])>,
+    /// The replica that has taken it.
+    pub taken_by: Option<Taker>,
+}
+
+/// The replica that has taken an invitation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taker {
+    /// Its id.
+    pub replica: WorkerId,
+    /// The number of its disk.
+    pub disk: [u8; 16],
+    /// The newest feature level that it knew when it asked last.
+    pub knows: Level,
+    /// When that was.
+    pub at: Timestamp,
+}
+
+impl Taker {
+    /// Whether it may be about to become a member, so that nobody has asked it yet what it knows.
+    fn is_on_its_way(&self, now: Timestamp) -> bool {
+        now < self.at.plus(limits::JOIN_LASTS)
+    }
 }
 
 /// Why the membership stays as it is.
@@ -94,6 +117,30 @@ pub enum MembersRefusal {
         "replica {0} was removed from the cluster; a new replica needs a new id and a new data directory"
     )]
     ReplicaRemoved(WorkerId),
+    /// The program of a new replica does not know all that the cluster has agreed to understand.
+    #[error(
+        "the cluster has feature level {level}, and replica {replica} knows levels up to {knows}: have it \
+         run a later version, and join again with the same invitation"
+    )]
+    TooOld {
+        /// The new replica.
+        replica: WorkerId,
+        /// The newest level that it knows.
+        knows: Level,
+        /// The cluster's level.
+        level: Level,
+    },
+    /// A level is to be raised while a replica that does not know it is being taken in.
+    #[error(
+        "replica {replica}, which knows feature levels up to {knows}, has just been taken in: the level \
+         rises when it runs a later version"
+    )]
+    JoinsMeanwhile {
+        /// The new replica.
+        replica: WorkerId,
+        /// The newest level that it knows.
+        knows: Level,
+    },
 }
 
 /// The invitations and the removed replicas of a state.
@@ -138,7 +185,8 @@ impl State {
     /// Whether this disk of this replica has taken the invitation.
     pub fn has_taken(&self, hash: TokenHash, replica: WorkerId, disk: [u8; 16]) -> bool {
         let invitation = self.members.invitations.get(&hash.0);
-        invitation.is_some_and(|one| one.taken_by == Some((replica, disk)))
+        let is_by = |by: &Taker| (by.replica, by.disk) == (replica, disk);
+        invitation.is_some_and(|one| one.taken_by.as_ref().is_some_and(is_by))
     }
 
     /// Whether the replica was removed from the cluster.
@@ -167,7 +215,10 @@ impl State {
 pub(crate) fn apply(state: &mut State, change: MembersChange) -> Result<Reply, Refusal> {
     match change {
         MembersChange::Invite { hash, expires_at } => invite(state, hash, expires_at)?,
-        MembersChange::Join { hash, replica, disk } => join(state, hash, replica, disk)?,
+        MembersChange::Join { hash, replica, disk, knows } => {
+            let taker = Taker { replica, disk, knows, at: state.now };
+            join(state, hash, taker)?;
+        }
         MembersChange::Remove { replica } => remove(state, replica),
         MembersChange::Lead { replica } => state.check_not_removed(replica)?,
     }
@@ -186,7 +237,10 @@ fn invite(state: &mut State, hash: TokenHash, expires_at: Timestamp) -> Result<(
     let invitations = &mut state.members.invitations;
     if invitations.len() >= limits::INVITATIONS_MAX {
         // What is of no use any more makes room: it only says why it is refused.
-        invitations.retain(|_, one| one.taken_by.is_none() && one.expires_at > now);
+        invitations.retain(|_, one| match &one.taken_by {
+            Some(by) => by.is_on_its_way(now),
+            None => one.expires_at > now,
+        });
     }
     if invitations.len() >= limits::INVITATIONS_MAX {
         return Err(MembersRefusal::TooManyInvitations { limit: limits::INVITATIONS_MAX });
@@ -195,28 +249,40 @@ fn invite(state: &mut State, hash: TokenHash, expires_at: Timestamp) -> Result<(
     Ok(())
 }
 
-fn join(
-    state: &mut State,
-    hash: TokenHash,
-    replica: WorkerId,
-    disk: [u8; 16],
-) -> Result<(), MembersRefusal> {
+fn join(state: &mut State, hash: TokenHash, taker: Taker) -> Result<(), MembersRefusal> {
+    let Taker { replica, knows, .. } = taker;
     if state.is_removed(replica) {
         return Err(MembersRefusal::ReplicaRemoved(replica));
     }
-    let now = state.now;
+    let (now, level) = (state.now, state.level);
     let invitation = state.members.invitations.get_mut(&hash.0);
     let invitation = invitation.ok_or(MembersRefusal::NoSuchInvitation)?;
     match invitation.taken_by {
-        Some(by) if by == (replica, disk) => Ok(()),
-        Some((other, _)) => Err(MembersRefusal::InvitationTaken(other)),
+        Some(by) if (by.replica, by.disk) == (replica, taker.disk) => {}
+        Some(by) => return Err(MembersRefusal::InvitationTaken(by.replica)),
         None if invitation.expires_at <= now => {
-            Err(MembersRefusal::InvitationExpired(invitation.expires_at))
+            return Err(MembersRefusal::InvitationExpired(invitation.expires_at));
         }
-        None => {
-            invitation.taken_by = Some((replica, disk));
-            Ok(())
+        None => {}
+    }
+    // What it asked with before is of no use to it, either.
+    if knows < level {
+        return Err(MembersRefusal::TooOld { replica, knows, level });
+    }
+    invitation.taken_by = Some(taker);
+    Ok(())
+}
+
+/// Refuses a level that a replica does not know which is being taken in: no leader has asked it yet.
+pub(crate) fn check_known_to_takers(state: &State, to: Level) -> Result<(), MembersRefusal> {
+    let mut takers = state.members.invitations().filter_map(|one| one.taken_by);
+    let is_in_the_way =
+        |by: &Taker| by.knows < to && by.is_on_its_way(state.now) && !state.is_removed(by.replica);
+    match takers.find(is_in_the_way) {
+        Some(Taker { replica, knows, .. }) => {
+            Err(MembersRefusal::JoinsMeanwhile { replica, knows })
         }
+        None => Ok(()),
     }
 }
 

@@ -184,7 +184,7 @@ impl State {
             Command::CreateToken(new) => token::create(self, t, *new),
             Command::RevokeToken { id } => token::revoke(self, t, id),
             Command::Members(change) => members::apply(self, *change),
-            Command::RaiseLevel { to } => Ok(level::raise(self, to)),
+            Command::RaiseLevel { to } => level::raise(self, to),
             #[cfg(feature = "next-level")]
             Command::Notch => Ok(level::notch(self)),
         };

@@ -1,4 +1,5 @@
-//! `stint repair`: after the loss of a majority for good, one replica that is left goes on alone.
+//! `stint repair`: after the loss of a majority for good, one replica that is left goes on alone; or one
+//! whose state is damaged gets it from the others.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,17 +8,21 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
-use stint_consensus::{Member, Survivor};
+use stint_consensus::{Member, Recovered, Recovering, Survivor};
 use stint_core::Timestamp;
 
 use crate::args::disaster::Repair;
+use crate::certificates::Certificates;
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::{backup, init, print};
+use crate::{backup, command, init, print};
 
 pub(crate) fn run(args: &Repair) -> anyhow::Result<Exit> {
     let config = Config::load(&args.layered.layers()?)?;
     let dir = config.data_dir.as_path();
+    if args.from_peers {
+        return from_peers(args, &config);
+    }
     let own = stint_consensus::examine(dir)
         .with_context(|| format!("{}: it cannot be repaired", dir.display()))?;
     if own.identity != config.identity() {
@@ -54,6 +59,32 @@ pub(crate) fn run(args: &Repair) -> anyhow::Result<Exit> {
          them, and let new ones join (stint cluster invite)",
         config.id,
         copy.display(),
+        args.layered.config.display()
+    ));
+    Ok(Exit::Done)
+}
+
+/// Has a replica whose checkpoint or history is damaged get both from another one.
+fn from_peers(args: &Repair, config: &Config) -> anyhow::Result<Exit> {
+    let founders = config.founders.iter();
+    let founders = founders.map(|(id, member)| (*id, member.peer_address.clone()));
+    let recovering = Recovering {
+        dir: config.data_dir.clone(),
+        identity: config.identity(),
+        peers: args.peer.iter().cloned().chain(founders).collect(),
+        peer_tls: Certificates::load(config)?.peers,
+    };
+    let recovered = command::runtime()?.block_on(stint_consensus::recover(recovering));
+    let dir = config.data_dir.display();
+    let Recovered { from, index, last, kept } =
+        recovered.with_context(|| format!("{dir}: it is not repaired"))?;
+    let kept = kept.map_or_else(String::new, |kept| {
+        format!(" The damaged file is kept as {}, and can be deleted.", kept.display())
+    });
+    print::note(&format!(
+        "replica {} has state and history from replica {from} as of entry {index}, and its own log up to \
+         entry {last}.{kept} Start it with: stint serve --config {}",
+        config.id,
         args.layered.config.display()
     ));
     Ok(Exit::Done)

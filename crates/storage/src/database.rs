@@ -21,6 +21,7 @@ use crate::{
     Error,
     directory::{check_reserve, io_error},
     disk::{DiskFile, Health, Tap, Trouble},
+    limits::FORMATS_AHEAD_MAX,
 };
 
 /// Why a transaction ended: the engine's word, or ours.
@@ -97,7 +98,8 @@ enum Slot {
     Open(Arc<Engine>),
     /// Closed by a full disk, opened again when there is room.
     Full,
-    Failed(String),
+    /// What every later call is answered.
+    Failed(Error),
 }
 
 /// A redb file. Opened again by itself after a full disk, never after any other failure.
@@ -231,20 +233,20 @@ impl Database {
     /// Makes every later call answer [`Error::Failed`], and answers it.
     pub(crate) fn fail(&self, detail: &str) -> Error {
         let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
-        *slot = Slot::Failed(detail.into());
+        *slot = Slot::Failed(self.failed(detail));
         self.failed(detail)
     }
 
     fn engine(&self) -> Result<Arc<Engine>, Error> {
         match &*self.slot.read().unwrap_or_else(PoisonError::into_inner) {
             Slot::Open(engine) => return Ok(Arc::clone(engine)),
-            Slot::Failed(detail) => return Err(self.failed(detail)),
+            Slot::Failed(error) => return Err(error.clone()),
             Slot::Full => {}
         }
         let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
         match &*slot {
             Slot::Open(engine) => return Ok(Arc::clone(engine)),
-            Slot::Failed(detail) => return Err(self.failed(detail)),
+            Slot::Failed(error) => return Err(error.clone()),
             Slot::Full => {}
         }
         check_reserve(&self.path)?;
@@ -262,7 +264,7 @@ impl Database {
         };
         let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
         match &*slot {
-            Slot::Failed(detail) => return self.failed(detail),
+            Slot::Failed(error) => return error.clone(),
             Slot::Full => return Error::DiskFull { path: self.path.clone() },
             // Somebody else has judged the engine already, and the file is open again.
             Slot::Open(current) if !Arc::ptr_eq(current, engine) => {
@@ -282,8 +284,13 @@ impl Database {
             error.to_string()
         };
         tracing::error!(path = %self.path.display(), detail, "database failed");
-        let answer = self.failed(&detail);
-        *slot = Slot::Failed(detail);
+        // Where the disk has done all that it was asked for, it has not kept what was written.
+        let answer = if engine.health.trouble() == Trouble::None {
+            Error::Damaged { path: self.path.clone(), detail }
+        } else {
+            self.failed(&detail)
+        };
+        *slot = Slot::Failed(answer.clone());
         answer
     }
 
@@ -333,9 +340,22 @@ fn connect(
             Err(Error::DiskFull { path: path.to_owned() })
         }
         Err(Fault::Engine(error)) => {
-            Err(Error::Damaged { path: path.to_owned(), detail: error.to_string() })
+            let (path, detail) = (path.to_owned(), error.to_string());
+            Err(match newer_format(&detail) {
+                Some((found, known)) => Error::NewerFormat { path, found, known },
+                None => Error::Damaged { path, detail },
+            })
         }
     }
+}
+
+/// The format of a file and the newest that the engine reads, if it says that the file has a later one.
+/// It has no error of its own for that. What is far from any format is damage.
+fn newer_format(detail: &str) -> Option<(u32, u32)> {
+    let (_, versions) = detail.split_once("Expected file format version <= ")?;
+    let (known, found) = versions.split_once(", found ")?;
+    let (known, found) = (known.parse().ok()?, found.parse().ok()?);
+    (known < found && found <= known + FORMATS_AHEAD_MAX).then_some((found, known))
 }
 
 /// The engine panics on some damage that it takes for impossible: that is damage, not a bug.

@@ -46,9 +46,9 @@ pub enum Error {
         path.display()
     )]
     NewerFormat {
-        /// The identity file.
+        /// The identity file, or another one that has a format.
         path: PathBuf,
-        /// The format of the directory.
+        /// The format of the directory, or of that file.
         found: u32,
         /// The newest format known here.
         known: u32,
@@ -62,11 +62,7 @@ pub enum Error {
         detail: String,
     },
     /// A file that must be there is not: the directory is damaged. It is never made anew silently.
-    #[error(
-        "{}: missing; the data directory is damaged: restore the file, or remove the whole \
-         directory and join the cluster as a new replica",
-        path.display()
-    )]
+    #[error("{}: missing; the data directory is damaged", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
@@ -183,9 +179,18 @@ impl Error {
         matches!(self, Self::Failed { .. })
     }
 
-    /// Whether something on the disk is not what was written there.
+    /// Whether it is about the file of checkpoint and history, which others have too.
+    pub fn is_of_state(&self) -> bool {
+        let (Self::Damaged { path, .. } | Self::Missing { path }) = self else { return false };
+        path.file_name().is_some_and(|name| name == crate::store::STATE)
+    }
+
+    /// Whether something on the disk is not what was written there, or gone.
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Corrupt { .. } | Self::Hole { .. } | Self::Damaged { .. })
+        matches!(
+            self,
+            Self::Corrupt { .. } | Self::Hole { .. } | Self::Damaged { .. } | Self::Missing { .. }
+        )
     }
 }
 

@@ -49,4 +49,4 @@ pub use log::{Durable, Log, Pace, Turn};
 pub use output::{Batch, Loss, Output, Swept};
 pub use snapshot::{Received, SnapshotReader, SnapshotWriter};
 pub use state::{Audited, CheckpointHeader, Ended, Filter, Gone, Key, Oldest, Record, StateStore};
-pub use store::{Disk, Store, Usage};
+pub use store::{Disk, StateAnew, Store, Usage};

@@ -134,3 +134,6 @@ pub(crate) const LOCK_WAIT_MS: u64 = 25;
 
 /// Bytes of the log that are read at a time when all of it is looked at.
 pub(crate) const CHECK_BYTES: usize = 4 * MIB;
+
+/// How much later than ours a format may be that is taken for one: a byte that says more is damaged.
+pub(crate) const FORMATS_AHEAD_MAX: u32 = 4;

@@ -1,5 +1,7 @@
 //! The data directory: opened by one process at a time, new or whole, never half.
 
+mod anew;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -13,6 +15,8 @@ use crate::{
         room,
     },
 };
+
+pub use anew::StateAnew;
 
 /// A replica's data directory. The directory stays locked until the store and all clones of its
 /// parts are dropped.
@@ -201,7 +205,7 @@ pub struct Usage {
 }
 
 const LOG: &str = "log.redb";
-const STATE: &str = "state.redb";
+pub(crate) const STATE: &str = "state.redb";
 
 /// Creates what a directory holds, but for the identity, which comes last and says that all is there. Files that
 /// are there already are what a former creation left, or belong to a directory that has lost its

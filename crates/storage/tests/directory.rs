@@ -141,6 +141,29 @@ fn a_missing_or_emptied_file_is_damage_and_nothing_is_made_anew() {
 }
 
 #[test]
+fn a_file_of_a_later_version_of_the_engine_is_refused_as_such() {
+    // The version is the first byte of both transactions in the head.
+    let with_version = |name: &str, version: u8| {
+        let dir = used();
+        let path = dir.path().join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        for place in [64, 192] {
+            assert_eq!(bytes[place], 3, "the version of redb's files");
+            bytes[place] = version;
+        }
+        fs::write(&path, bytes).unwrap();
+        refused(dir.path(), IDENTITY)
+    };
+    for name in ["log.redb", "state.redb"] {
+        let error = with_version(name, 4);
+        assert!(matches!(error, Error::NewerFormat { found: 4, known: 3, .. }), "{name}: {error}");
+        assert!(error.to_string().contains("run the version that wrote it"), "{error}");
+        let error = with_version(name, 200);
+        assert!(matches!(error, Error::Damaged { .. }), "{name}: {error}");
+    }
+}
+
+#[test]
 fn a_used_directory_that_has_lost_its_identity_is_not_taken_for_a_new_one() {
     let dir = used();
     fs::remove_file(dir.path().join("format.toml")).unwrap();

@@ -221,7 +221,7 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
         },
         81 => Refusal::NotOver(job()?),
         82 => Refusal::TooManyPausedQueues { limit: size(no.a) },
-        140..=149 => members::refusal_of(&no)?.into(),
+        140..=149 | 225..=229 => members::refusal_of(&no)?.into(),
         other => return Err(Garbled::new("refusal", other)),
     })
 }

@@ -428,7 +428,7 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
     }
 }
 
-pub(crate) const REFUSALS: usize = 43;
+pub(crate) const REFUSALS: usize = 45;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());

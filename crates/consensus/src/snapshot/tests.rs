@@ -73,7 +73,8 @@ async fn a_snapshot_that_is_cut_again_and_again_sends_nothing_twice_but_what_was
         let arrived = left.len() - if is_last { 0 } else { 3 };
         let cut = (!is_last).then(|| Err(Status::unavailable("the cable is pulled")));
         let arrived = left.into_iter().take(arrived).map(Ok).chain(cut);
-        let outcome = incoming.receive(&receiver, (transfer, from), stream::iter(arrived)).await;
+        let outcome =
+            incoming.receive(&receiver, (transfer, from), stream::iter(arrived), |_| Ok(())).await;
         drop(frames);
         if is_last {
             break outcome.expect("the whole");
@@ -104,7 +105,7 @@ async fn another_snapshot_does_not_go_on_where_one_was_cut() {
     let mut way = frames(sending, (PEER, 0), header(), Arc::clone(&outgoing)).boxed();
     let some: Vec<_> = (&mut way).skip(1).take(8).map(Ok).collect().await;
     drop(way);
-    let cut = incoming.receive(&receiver, (transfer, 0), stream::iter(some)).await;
+    let cut = incoming.receive(&receiver, (transfer, 0), stream::iter(some), |_| Ok(())).await;
     assert!(cut.is_err(), "it is cut short");
     assert_eq!(incoming.place(transfer + 1).await.expect("a place"), 0, "it is not known");
     assert_eq!(incoming.place(transfer).await.expect("a place"), 8);
@@ -112,8 +113,27 @@ async fn another_snapshot_does_not_go_on_where_one_was_cut() {
     assert!(sending.has(8) && !sending.has(1_000), "what was read can be sent again");
     outgoing.keep(PEER, sending);
     assert!(outgoing.take(PEER, INDEX + 1).is_none(), "there is a newer checkpoint");
-    let wrong = incoming.receive(&receiver, (transfer, 7), stream::iter([])).await;
+    let wrong = incoming.receive(&receiver, (transfer, 7), stream::iter([]), |_| Ok(())).await;
     assert!(wrong.is_err(), "a frame would come twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_is_not_wanted_is_refused_by_its_head_and_the_rest_is_not_read() {
+    let (here, there) = (TempDir::new().expect("a directory"), TempDir::new().expect("another"));
+    let (sender, receiver) = (filled(here.path()), store(there.path(), PEER));
+    let (outgoing, incoming) = (Arc::new(Outgoing::new(u64::MAX)), Incoming::new());
+    let sending = Sending::begin(&sender, 77).expect("its disk").expect("a snapshot");
+    let way = frames(sending, (PEER, 0), header(), Arc::clone(&outgoing)).boxed();
+    let read = std::cell::Cell::new(0);
+    let way = way.skip(1).inspect(|_| read.set(read.get() + 1)).map(Ok);
+    let judge = |head: &CheckpointHeader| {
+        assert_eq!((head.index, head.header.as_slice()), (INDEX, &b"header"[..]));
+        Err(Status::failed_precondition("too new"))
+    };
+    let refused = incoming.receive(&receiver, (77, 0), way, judge).await.err();
+    assert_eq!(refused.expect("a refusal").message(), "too new");
+    assert_eq!(read.get(), 1, "one frame has the head");
+    assert_eq!(incoming.place(77).await.expect("a place"), 0, "nothing of it is kept");
 }
 
 #[test]

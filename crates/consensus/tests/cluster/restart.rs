@@ -28,7 +28,7 @@ async fn all_replicas_restart_from_a_checkpoint_and_have_everything() {
 }
 
 /// Has jobs end in every way, and leaves some that wait and one that runs.
-async fn live(cluster: &Cluster, count: usize) -> Vec<Job> {
+pub(crate) async fn live(cluster: &Cluster, count: usize) -> Vec<Job> {
     let puppet = Puppet::register(cluster.replica(0), LONG).await;
     let mut ids = Vec::new();
     for round in 0..count {

@@ -34,13 +34,15 @@ const REFUSED_IN_BOUNDS: [&str; 10] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 33] = [
+const REFUSALS: [&str; 35] = [
     "NoSuchInvitation",
     "InvitationExpired",
     "InvitationTaken",
     "InvitationTime",
     "OtherInvitation",
     "ReplicaRemoved",
+    "TooOld",
+    "JoinsMeanwhile",
     "NoMoreChildren",
     "ExpiresTooEarly",
     "NotOver",
@@ -376,6 +378,8 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::Members(MembersRefusal::OtherInvitation) => "OtherInvitation",
         Refusal::Members(MembersRefusal::TooManyInvitations { .. }) => "TooManyInvitations",
         Refusal::Members(MembersRefusal::ReplicaRemoved(_)) => "ReplicaRemoved",
+        Refusal::Members(MembersRefusal::TooOld { .. }) => "TooOld",
+        Refusal::Members(MembersRefusal::JoinsMeanwhile { .. }) => "JoinsMeanwhile",
         Refusal::NoMoreChildren(_) => "NoMoreChildren",
         Refusal::TooManyChildren { .. } => "TooManyChildren",
         Refusal::OtherRetention => "OtherRetention",

@@ -132,10 +132,7 @@ impl Model {
             Command::CreateToken(new) => self.create_token(new),
             Command::RevokeToken { id } => self.revoke_token(*id),
             Command::Members(change) => self.members(change),
-            Command::RaiseLevel { to } => {
-                self.level = self.level.max(to.get());
-                Ok(Reply::Ok)
-            }
+            Command::RaiseLevel { to } => self.raise_level(to.get()),
         };
         Outcome { reply, events: std::mem::take(&mut self.events) }
     }

@@ -294,7 +294,9 @@ impl ApiError {
             | MembersRefusal::InvitationExpired(_)
             | MembersRefusal::InvitationTaken(_)
             | MembersRefusal::OtherInvitation
-            | MembersRefusal::ReplicaRemoved(_) => Self::Conflict(message),
+            | MembersRefusal::ReplicaRemoved(_)
+            | MembersRefusal::TooOld { .. }
+            | MembersRefusal::JoinsMeanwhile { .. } => Self::Conflict(message),
         }
     }
 
@@ -302,5 +304,20 @@ impl ApiError {
     pub(crate) fn internal(message: &str) -> Self {
         tracing::error!(message, "a request failed by this replica's fault");
         Self::Internal(message.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Behind `/readyz`: a process in that state ends too soon for anybody to ask it for sure.
+    #[test]
+    fn a_replica_that_has_failed_says_so_where_it_is_asked_whether_it_is_ready() {
+        let failed = Error::Failed("log.redb: the sync failed".to_owned());
+        let said = ApiError::of_read(failed).to_string();
+        assert_eq!(said, "this replica has failed: log.redb: the sync failed; its log says more");
+        let alone = ApiError::of_read(Error::NoLeader("none answered".to_owned())).to_string();
+        assert!(alone.starts_with("no leader: none answered"), "{alone}");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use stint_core::WorkerId;
 
 use super::Layered;
 
@@ -37,7 +38,22 @@ pub(crate) struct Repair {
     /// older one is not repaired.
     #[arg(long, value_name = "DIR")]
     pub(crate) also: Vec<PathBuf>,
+    /// For a replica that does not start because state.redb is damaged or missing, while the others
+    /// work: gets checkpoint and history from one of them. It stays the same replica, since what it has
+    /// promised is in its log. Stop it first.
+    #[arg(long, conflicts_with_all = ["look", "also", "confirm"])]
+    pub(crate) from_peers: bool,
+    /// Another replica, by its id and its address for peers, where neither the configuration nor the
+    /// log names one.
+    #[arg(long, value_name = "ID=HOST:PORT", requires = "from_peers", value_parser = peer)]
+    pub(crate) peer: Vec<(WorkerId, String)>,
     /// Do not ask: this is the index of the last entry that `--look` has shown.
     #[arg(long, value_name = "INDEX")]
     pub(crate) confirm: Option<u64>,
+}
+
+fn peer(text: &str) -> Result<(WorkerId, String), String> {
+    let (id, address) = text.split_once('=').ok_or("it is an id, `=` and an address")?;
+    let id: WorkerId = id.parse().map_err(|error| format!("{id}: {error}"))?;
+    Ok((id, address.to_owned()))
 }

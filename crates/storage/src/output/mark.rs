@@ -14,6 +14,9 @@ use super::period::Harm;
 /// Keeps a mark apart from other sealed bytes.
 const CONTEXT: &[u8] = b"period";
 
+/// The format of a mark: the second one has a generation.
+const FORMAT: u32 = 2;
+
 /// Which pieces there are: how many, and a sum over them that does not depend on their order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
@@ -70,14 +73,16 @@ impl Synced {
         seal(CONTEXT, &body)
     }
 
-    fn decode(sealed: &[u8]) -> Option<Self> {
+    /// What is said, and whether there is more of it than this version knows.
+    fn decode(sealed: &[u8]) -> Option<(Self, bool)> {
         let mut fields = Fields(unseal(CONTEXT, sealed)?);
         let number = fields.u64()?;
         let tally = Tally { count: fields.u64()?, sum: fields.u64()? };
         let is_closed = fields.u8()? == 1;
         // The first format had no generations.
         let generation = fields.u32().unwrap_or(0);
-        Some(Self { number, tally, is_closed, generation })
+        let is_newer = !fields.rest().is_empty();
+        Some((Self { number, tally, is_closed, generation }, is_newer))
     }
 }
 
@@ -95,14 +100,25 @@ impl Mark {
 
     /// The generation that a mark names, or `None` if it is damaged.
     pub(super) fn generation(path: &Path) -> Result<Option<u32>, Error> {
+        Ok(Self::read(path)?.map(|synced| synced.generation))
+    }
+
+    /// A later version may say more in it, which must not be taken for damage, nor written over.
+    fn read(path: &Path) -> Result<Option<Synced>, Error> {
         let sealed = std::fs::read(path).map_err(|error| io_error("read", path, error))?;
-        Ok(Synced::decode(&sealed).map(|synced| synced.generation))
+        match Synced::decode(&sealed) {
+            Some((_, true)) => {
+                let (found, known) = (FORMAT + 1, FORMAT);
+                Err(Error::NewerFormat { path: path.to_owned(), found, known })
+            }
+            other => Ok(other.map(|(synced, _)| synced)),
+        }
     }
 
     /// What the mark says, or `None` if it is damaged.
     pub(super) fn open(path: &Path) -> Result<(Self, Option<Synced>), Error> {
-        let sealed = std::fs::read(path).map_err(|error| io_error("read", path, error))?;
-        Ok((Self::open_file(path)?, Synced::decode(&sealed)))
+        let synced = Self::read(path)?;
+        Ok((Self::open_file(path)?, synced))
     }
 
     fn open_file(path: &Path) -> Result<Self, Error> {

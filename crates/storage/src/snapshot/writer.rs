@@ -124,6 +124,11 @@ impl SnapshotWriter {
         result
     }
 
+    /// The checkpoint that is coming in, as soon as it has said what it is.
+    pub fn checkpoint(&self) -> Option<&CheckpointHeader> {
+        self.header.as_ref()
+    }
+
     /// How many frames it has taken: the number of the next one.
     pub fn frames(&self) -> u32 {
         self.frames

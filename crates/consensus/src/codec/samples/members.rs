@@ -1,7 +1,7 @@
 //! Who is to be a replica, or none any more.
 
 use stint_core::{
-    Command, Invitation, MembersChange, MembersRefusal, Refusal, Timestamp, TokenHash,
+    Command, Invitation, Level, MembersChange, MembersRefusal, Refusal, Taker, Timestamp, TokenHash,
 };
 
 use super::worker_id;
@@ -10,7 +10,7 @@ pub(super) fn changes() -> Vec<Command> {
     let (hash, replica) = (TokenHash([5; 32]), worker_id());
     let changes = [
         MembersChange::Invite { hash, expires_at: Timestamp::from_ms(1_700_000_002_000) },
-        MembersChange::Join { hash, replica, disk: [9; 16] },
+        MembersChange::Join { hash, replica, disk: [9; 16], knows: Level::FIRST },
         MembersChange::Remove { replica },
         MembersChange::Lead { replica },
     ];
@@ -19,7 +19,8 @@ pub(super) fn changes() -> Vec<Command> {
 
 pub(super) fn invitations() -> Vec<Invitation> {
     let expires_at = Timestamp::from_ms(1_700_000_002_000);
-    let taken_by = Some((worker_id(), [9; 16]));
+    let at = Timestamp::from_ms(0);
+    let taken_by = Some(Taker { replica: worker_id(), disk: [9; 16], knows: Level::FIRST, at });
     vec![
         Invitation { hash: TokenHash([5; 32]), expires_at, taken_by: None },
         Invitation { hash: TokenHash([6; 32]), expires_at, taken_by },
@@ -36,6 +37,8 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         MembersRefusal::OtherInvitation,
         MembersRefusal::TooManyInvitations { limit: 64 },
         MembersRefusal::ReplicaRemoved(worker_id()),
+        MembersRefusal::TooOld { replica: worker_id(), knows: Level::FIRST, level: Level::new(3) },
+        MembersRefusal::JoinsMeanwhile { replica: worker_id(), knows: Level::new(2) },
     ];
     all.into_iter().map(Refusal::Members).collect()
 }
@@ -49,5 +52,7 @@ pub(super) fn refusal_number(no: &MembersRefusal) -> usize {
         MembersRefusal::OtherInvitation => 4,
         MembersRefusal::TooManyInvitations { .. } => 5,
         MembersRefusal::ReplicaRemoved(_) => 6,
+        MembersRefusal::TooOld { .. } => 7,
+        MembersRefusal::JoinsMeanwhile { .. } => 8,
     }
 }

@@ -1,6 +1,6 @@
 //! Who is to be a replica.
 
-use stint_core::{Command, MembersChange, Span, State};
+use stint_core::{Command, Level, MembersChange, Span, State};
 
 use super::{Words, hash, span_ms};
 
@@ -14,7 +14,7 @@ pub(super) fn change(verb: &str, words: &mut Words<'_>, state: &State) -> Result
         "join" => {
             let (replica, hash) = (words.worker()?, hash(words)?);
             let disk = u8::try_from(words.named_number("disk", 1)?).map_err(|e| e.to_string())?;
-            MembersChange::Join { hash, replica, disk: [disk; 16] }
+            MembersChange::Join { hash, replica, disk: [disk; 16], knows: Level::FIRST }
         }
         "remove" => MembersChange::Remove { replica: words.worker()? },
         _ => MembersChange::Lead { replica: words.worker()? },

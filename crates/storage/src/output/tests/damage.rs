@@ -1,9 +1,10 @@
 //! What a power cut, a kill or a bad disk leaves of sled.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use crate::{
-    Output,
+    Error, Output,
+    checked::seal,
     testing::{Dice, Place},
 };
 
@@ -64,6 +65,23 @@ fn opens_and_works(place: &Place, what: &str) -> bool {
 
 fn lost(place: &Place, what: &str) {
     assert!(opens_and_works(place, what), "{what}: not reported");
+}
+
+#[test]
+fn a_mark_of_a_later_version_is_refused_and_left_as_it_is() {
+    let place = closed();
+    let path = place.file("periods").join(format!("{DAY}.synced"));
+    let sealed = fs::read(&path).unwrap();
+    let body = [&sealed[4..], b"more"].concat();
+    let newer = seal(b"period", &body);
+    fs::write(&path, &newer).unwrap();
+    let error =
+        Output::open(place.dir.path(), Arc::clone(&place.lock)).err().expect("it is refused");
+    assert!(matches!(error, Error::NewerFormat { .. }), "{error}");
+    assert!(error.to_string().contains("run the version that wrote it"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), newer);
+    fs::write(&path, sealed).unwrap();
+    assert!(!opens_and_works(&place, "a mark of this version"));
 }
 
 fn db(place: &Place) -> std::path::PathBuf {
