@@ -174,6 +174,11 @@ impl Api {
         self.is_leaving.store(true, Ordering::Relaxed);
     }
 
+    /// Becomes true when the gateway stops.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.clone()
+    }
+
     /// Returns if this replica is as current as any, and says what is missing otherwise.
     pub(crate) async fn readiness(&self) -> Result<(), String> {
         if self.is_leaving.load(Ordering::Relaxed) || *self.stopping.borrow() {

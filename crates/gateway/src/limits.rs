@@ -190,7 +190,7 @@ pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of what the pattern of a parameter becomes; a worker declares none that takes more.
 pub(crate) const PATTERN_PROGRAM_BYTES_MAX: usize = 256 * 1024;
 
-/// How often the gRPC health service looks whether there is a leader.
+/// How often the gRPC health service looks whether the replica is ready, while somebody watches.
 pub(crate) const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long no connection is accepted after accepting failed: file descriptors may have run out.
