@@ -50,7 +50,7 @@ fn how_many_submissions_each_door_takes() {
 }
 
 /// How many a second `work` counts until it is over.
-fn rate(turn: Duration, work: impl FnOnce(Arc<AtomicBool>, Arc<AtomicU64>)) -> f64 {
+fn rate(turn: Duration, work: impl FnOnce(&Arc<AtomicBool>, &Arc<AtomicU64>)) -> f64 {
     let (is_over, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let began = Instant::now();
     thread::scope(|scope| {
@@ -59,13 +59,13 @@ fn rate(turn: Duration, work: impl FnOnce(Arc<AtomicBool>, Arc<AtomicU64>)) -> f
             thread::sleep(turn);
             ends.store(true, Ordering::Relaxed);
         });
-        work(is_over, Arc::clone(&count));
+        work(&is_over, &count);
     });
     let count = u32::try_from(count.load(Ordering::Relaxed)).expect("not so many");
     f64::from(count) / began.elapsed().as_secs_f64()
 }
 
-fn by_json(address: &str, is_over: Arc<AtomicBool>, count: Arc<AtomicU64>) {
+fn by_json(address: &str, is_over: &AtomicBool, count: &AtomicU64) {
     thread::scope(|scope| {
         for _ in 0..CLIENTS {
             scope.spawn(|| {
@@ -80,13 +80,13 @@ fn by_json(address: &str, is_over: Arc<AtomicBool>, count: Arc<AtomicU64>) {
     });
 }
 
-fn by_grpc(address: &str, is_over: Arc<AtomicBool>, count: Arc<AtomicU64>) {
+fn by_grpc(address: &str, is_over: &Arc<AtomicBool>, count: &Arc<AtomicU64>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let mut clients = JoinSet::new();
         for _ in 0..CLIENTS {
             let client = Client::builder().endpoints([address]).build().expect("a client");
-            let (is_over, count) = (Arc::clone(&is_over), Arc::clone(&count));
+            let (is_over, count) = (Arc::clone(is_over), Arc::clone(count));
             clients.spawn(async move {
                 while !is_over.load(Ordering::Relaxed) {
                     let job =
@@ -117,7 +117,8 @@ fn how_much_memory_those_who_only_follow_take() {
     let held: Vec<_> = (0..count).map(|_| follow(address, &path)).collect();
     let after = memory_kib(&cluster, follower);
     let taken = after.saturating_sub(before);
-    print(&format!("{count} idle followers: {taken} KiB more, {} each", taken / count as u64));
+    let each = taken / u64::try_from(count).expect("a number of followers").max(1);
+    print(&format!("{count} idle followers: {taken} KiB more, {each} each"));
     assert!(taken < FOLLOWERS_KIB_MAX, "{taken} KiB, from {before} to {after}");
 
     // They are followers: what happens to the job ends their answers.

@@ -134,7 +134,9 @@ async fn rounds_here(way: &Way) -> Figures {
         }
     }
     round.sort_unstable();
-    steps.iter_mut().for_each(|step| step.sort_unstable());
+    for step in &mut steps {
+        step.sort_unstable();
+    }
     Figures { round, steps }
 }
 
