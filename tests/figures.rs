@@ -7,7 +7,9 @@
 mod acceptance;
 mod back;
 mod crons;
+mod doors;
 mod failover;
+mod pages;
 mod retention;
 
 use std::fs;

@@ -50,3 +50,33 @@ fn reflection_and_health_answer() {
         }
     });
 }
+
+#[test]
+fn whoever_watches_the_health_of_a_replica_hears_that_it_has_lost_the_others() {
+    use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+    let mut cluster = Cluster::start(&Options::default());
+    let endpoint = format!("http://{}", cluster.replicas[0].address);
+    // The one that is left has known a leader, and may have been it.
+    for lost in [1, 2] {
+        cluster.kill(lost);
+    }
+    runtime().block_on(async {
+        let channel = tonic::transport::Endpoint::new(endpoint).expect("an endpoint");
+        let mut health = HealthClient::new(channel.connect().await.expect("a connection"));
+        let request = || HealthCheckRequest { service: "stint.v0.Jobs".to_owned() };
+        let mut news = health.watch(request()).await.expect("answers").into_inner();
+        let mut until = async |status| {
+            let heard = async {
+                while news.message().await.expect("news").expect("no end").status != status {}
+            };
+            let waited = tokio::time::timeout(crate::harness::PATIENCE, heard).await;
+            assert!(waited.is_ok(), "nothing of {status}");
+        };
+        until(2).await;
+        let now = health.check(request()).await.expect("an answer").into_inner();
+        assert_eq!(now.status, 2);
+        cluster.spawn(1);
+        until(1).await;
+    });
+}

@@ -147,6 +147,30 @@ pub(crate) fn ask_for(
     Ok((status, lines.map_err(|error| error.to_string())?))
 }
 
+/// A client that keeps its connection.
+#[derive(Debug)]
+pub(crate) struct Lasting {
+    agent: ureq::Agent,
+    base: String,
+}
+
+impl Lasting {
+    pub(crate) fn new(address: &str) -> Self {
+        Self { agent: agent(), base: format!("http://{address}") }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        let answer = self.agent.get(format!("{}{path}", self.base)).call();
+        read(answer.expect("an answer")).expect("a whole answer")
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
+        let request = self.agent.post(format!("{}{path}", self.base));
+        let answer = request.header("Content-Type", "application/json").send(body);
+        read(answer.expect("an answer")).expect("a whole answer")
+    }
+}
+
 /// GET `path` of the replica at `address`; an error is a lost connection, never a status.
 pub(crate) fn get(address: &str, path: &str) -> Result<Answer, String> {
     ask(address, "GET", path, None, None)

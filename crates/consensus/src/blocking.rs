@@ -10,8 +10,11 @@ fn has_threads() -> bool {
     !matches!(Handle::current().runtime_flavor(), RuntimeFlavor::CurrentThread)
 }
 
-/// Does `work` where it may wait.
-pub(crate) async fn blocking<T: Send + 'static>(
+/// Does `work` where it may wait, or may take long.
+///
+/// # Errors
+/// If it has panicked, or the runtime ends before it begins.
+pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, JoinError> {
     if has_threads() { spawn_blocking(work).await } else { Ok(work()) }

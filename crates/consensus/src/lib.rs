@@ -51,6 +51,7 @@ mod watch;
 
 pub use audit::{AuditFilter, AuditPage, AuditRecord, Origin};
 pub use backup::Backup;
+pub use blocking::blocking;
 pub use clock::WallClock;
 pub use compaction::Outdated;
 pub use damage::in_words as damage_in_words;

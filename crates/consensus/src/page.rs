@@ -65,14 +65,23 @@ impl JobPage {
 
     /// The next jobs of it, which have about as many bytes as are given at a time; none at the end.
     pub async fn next(&mut self) -> Result<Vec<Arc<Job>>, Error> {
+        self.next_made(|jobs| jobs).await
+    }
+
+    /// What is made of them, on a thread that nobody waits for: of some hundred jobs that is
+    /// milliseconds of work.
+    pub async fn next_made<T: Send + 'static>(
+        &mut self,
+        make: impl FnOnce(Vec<Arc<Job>>) -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let (state, mut left) = (self.state.clone(), std::mem::take(&mut self.left));
         let step = blocking(move || {
             let jobs = take(&state, &mut left)?;
-            Ok::<_, Error>((jobs, left))
+            Ok::<_, Error>((make(jobs), left))
         });
-        let (jobs, left) = step.await.map_err(|_| Error::ShuttingDown)??;
+        let (what, left) = step.await.map_err(|_| Error::ShuttingDown)??;
         self.left = left;
-        Ok(jobs)
+        Ok(what)
     }
 }
 

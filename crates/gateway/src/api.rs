@@ -91,7 +91,7 @@ impl Api {
         let followers_each = config.followers_max / limits::FOLLOWERS_PER_ONE_OF_A_CLIENT;
         let followers = Arc::new(Shares::new(config.followers_max, followers_each));
         let calls = Arc::new(Turns::new(config.calls_at_once));
-        let pages = Arc::new(Turns::new(config.pages_at_once));
+        let pages = Arc::new(Turns::leaving_one(config.pages_at_once));
         let backups = Arc::new(Semaphore::new(limits::BACKUPS_MAX));
         let metrics = Metrics::new(replica.clone(), Arc::new(Connections::new(config)));
         let is_open = config.is_open;
@@ -142,8 +142,11 @@ impl Api {
         turn(&self.calls, caller).await
     }
 
-    /// The caller's turn to read a page.
-    async fn turn_to_page(&self, caller: &Caller) -> Result<Turn, stint_consensus::Error> {
+    /// The caller's turn to make a page, or to read a large body.
+    pub(crate) async fn turn_to_page(
+        &self,
+        caller: &Caller,
+    ) -> Result<Turn, stint_consensus::Error> {
         turn(&self.pages, caller).await
     }
 
@@ -172,6 +175,11 @@ impl Api {
     /// From now on this replica is not ready.
     pub(crate) fn leave(&self) {
         self.is_leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Becomes true when the gateway stops.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.clone()
     }
 
     /// Returns if this replica is as current as any, and says what is missing otherwise.

@@ -52,7 +52,7 @@ pub(crate) const HEALTH_PATH: &str = "/grpc.health.v1.Health/";
 
 /// All services. What they do not know they answer with `UNIMPLEMENTED`.
 pub(crate) fn router(api: &Arc<Api>) -> Result<(Router, Health), Error> {
-    let (health, health_service) = Health::new();
+    let (health, health_service) = Health::new(api);
     let descriptors = || {
         Builder::configure()
             .register_encoded_file_descriptor_set(v0::DESCRIPTORS)

@@ -129,9 +129,10 @@ pub(crate) const FOLLOWERS_PER_ONE_OF_A_CLIENT: usize = 2;
 /// whoever comes when all are taken does not wait long for the next turn.
 pub(crate) const CALLS_AT_ONCE: usize = 128;
 
-/// Pages that are read at a time for each processor: they are work for the processor and the disk,
-/// and more of them at once would only slow each other and all else down.
-pub(crate) const PAGES_PER_PROCESSOR: usize = 4;
+/// Pages that are made at a time for each processor, and large bodies that are read: they are work
+/// for the processor, and more of them at once only slow each other and all else down. One more
+/// is for whoever comes while one client makes all that it may.
+pub(crate) const PAGES_PER_PROCESSOR: usize = 1;
 
 /// How long a request waits for its turn. With no leader each turn takes as long as a proposal
 /// waits, and then it is better said than waited for.
@@ -190,16 +191,16 @@ pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of what the pattern of a parameter becomes; a worker declares none that takes more.
 pub(crate) const PATTERN_PROGRAM_BYTES_MAX: usize = 256 * 1024;
 
-/// How often the gRPC health service looks whether there is a leader.
+/// How often the gRPC health service looks whether the replica is ready, while somebody watches.
 pub(crate) const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long no connection is accepted after accepting failed: file descriptors may have run out.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Default: pages that are read at a time.
+/// Default: pages that are made at a time.
 pub(crate) fn pages_at_once() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    processors * PAGES_PER_PROCESSOR
+    processors * PAGES_PER_PROCESSOR + 1
 }
 
 /// A number that is not zero, as the compiler sees.

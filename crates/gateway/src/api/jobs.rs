@@ -75,16 +75,25 @@ impl JobsReader {
         self.page.as_ref().is_none_or(JobPage::is_at_end)
     }
 
-    /// The next of them; none at the end.
-    pub(crate) async fn next(&mut self) -> Result<Vec<JobView>, ApiError> {
-        let Some(page) = &mut self.page else { return Ok(Vec::new()) };
+    /// What is made of the next of them, of which there are none at the end. That is done where
+    /// nobody waits for it, and in the caller's turn.
+    pub(crate) async fn next<T: Send + 'static>(
+        &mut self,
+        make: impl FnOnce(&[JobView]) -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let Some(page) = &mut self.page else { return Ok(make(&[])) };
         let _turn = self.api.turn_to_page(&self.caller).await?;
-        let jobs = page.next().await.map_err(ApiError::of_read)?;
-        Ok(self.api.replica.with_state(|state| {
-            let mut waits = Waits::new(state);
-            let of = |job: Arc<Job>| JobView { wait_reason: waits.why(&job), ..JobView::of(job) };
-            jobs.into_iter().map(of).collect()
-        }))
+        let replica = self.api.replica.clone();
+        let step = page.next_made(move |jobs| {
+            let views: Vec<_> = replica.with_state(|state| {
+                let mut waits = Waits::new(state);
+                let of =
+                    |job: Arc<Job>| JobView { wait_reason: waits.why(&job), ..JobView::of(job) };
+                jobs.into_iter().map(of).collect()
+            });
+            make(&views)
+        });
+        step.await.map_err(ApiError::of_read)
     }
 
     /// Where the list goes on, as clients hand it back; `None` if nothing is left.

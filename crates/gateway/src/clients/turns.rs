@@ -8,9 +8,11 @@ use tokio::sync::oneshot;
 
 use super::Client;
 
-/// Places for work, and who waits for one. Nobody waits while a place is free.
+/// Places for work, and who waits for one. Nobody waits while a place is free that may be his.
 #[derive(Debug)]
 pub(crate) struct Turns {
+    /// How many one client may have at a time.
+    each: usize,
     line: Mutex<Line>,
 }
 
@@ -18,12 +20,14 @@ pub(crate) struct Turns {
 #[derive(Debug)]
 pub(crate) struct Turn {
     /// Taken only when it is over.
-    turns: Option<Arc<Turns>>,
+    place: Option<(Arc<Turns>, Arc<Client>)>,
 }
 
 #[derive(Debug)]
 struct Line {
     free: usize,
+    /// How many places each client has that has any.
+    held: HashMap<Arc<Client>, usize>,
     /// The last number that was given out.
     last: u64,
     waiting: HashMap<Arc<Client>, Waiting>,
@@ -47,19 +51,31 @@ struct Ticket {
 }
 
 impl Turns {
-    /// So many at a time.
+    /// So many at a time, all of which one client may have.
     pub(crate) fn new(places: usize) -> Self {
-        let (waiting, order) = (HashMap::new(), BTreeMap::new());
-        Self { line: Mutex::new(Line { free: places.max(1), last: 0, waiting, order }) }
+        Self::with(places.max(1), places.max(1))
+    }
+
+    /// So many at a time, of which one is left for others whatever one client asks for: where work
+    /// takes long, a turn that comes next may still come late.
+    pub(crate) fn leaving_one(places: usize) -> Self {
+        Self::with(places.max(1), places.saturating_sub(1).max(1))
+    }
+
+    fn with(places: usize, each: usize) -> Self {
+        let (held, waiting, order) = (HashMap::new(), HashMap::new(), BTreeMap::new());
+        Self { each, line: Mutex::new(Line { free: places, held, last: 0, waiting, order }) }
     }
 
     /// A place for a request of this client, once it is its turn. Can be dropped while it waits.
     pub(crate) async fn take(self: &Arc<Self>, client: &Client) -> Turn {
         let (ticket, given) = {
             let mut line = self.line();
-            if line.free > 0 {
+            if line.free > 0 && line.held_by(client) < self.each {
+                let client = Arc::new(client.clone());
                 line.free -= 1;
-                return Turn { turns: Some(Arc::clone(self)) };
+                line.hold(&client);
+                return Turn { place: Some((Arc::clone(self), client)) };
             }
             let (given, receiver) = oneshot::channel();
             let (client, number) = line.join(client, given);
@@ -77,6 +93,22 @@ impl Turns {
 }
 
 impl Line {
+    fn held_by(&self, client: &Client) -> usize {
+        self.held.get(client).copied().unwrap_or(0)
+    }
+
+    fn hold(&mut self, client: &Arc<Client>) {
+        *self.held.entry(Arc::clone(client)).or_default() += 1;
+    }
+
+    fn release(&mut self, client: &Client) {
+        let Some(count) = self.held.get_mut(client) else { return };
+        *count -= 1;
+        if *count == 0 {
+            self.held.remove(client);
+        }
+    }
+
     /// Puts a request behind those of its client, and a client that has none behind the others.
     fn join(&mut self, client: &Client, request: oneshot::Sender<Turn>) -> (Arc<Client>, u64) {
         self.last += 1;
@@ -94,9 +126,13 @@ impl Line {
         (client, number)
     }
 
-    /// The oldest request of the client whose turn it is, which then stands behind the others.
-    fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
-        let (_, client) = self.order.pop_first()?;
+    /// The oldest request of the client whose turn it is, which then stands behind the others. Those
+    /// that have all they may have are passed over: with all but one of the places they are few.
+    fn next(&mut self, each: usize) -> Option<(oneshot::Sender<Turn>, Arc<Client>)> {
+        let may_have = |client: &Arc<Client>| self.held_by(client) < each;
+        let (place, _) = self.order.iter().find(|(_, client)| may_have(client))?;
+        let place = *place;
+        let client = self.order.remove(&place).expect("it has just been seen");
         let waiting = self.waiting.get_mut(&client).expect("who is in the order waits");
         let (_, request) = waiting.requests.pop_first().expect("who waits has a request");
         if waiting.requests.is_empty() {
@@ -104,9 +140,10 @@ impl Line {
         } else {
             self.last += 1;
             waiting.place = self.last;
-            self.order.insert(self.last, client);
+            self.order.insert(self.last, Arc::clone(&client));
         }
-        Some(request)
+        self.hold(&client);
+        Some((request, client))
     }
 
     /// Takes out a request, if it has not had its turn.
@@ -122,21 +159,23 @@ impl Line {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let Some(turns) = self.turns.take() else { return };
+        let Some((turns, mut client)) = self.place.take() else { return };
         loop {
             let next = {
                 let mut line = turns.line();
-                let next = line.next();
+                line.release(&client);
+                let next = line.next(turns.each);
                 if next.is_none() {
                     line.free += 1;
                 }
                 next
             };
-            let Some(next) = next else { return };
-            match next.send(Turn { turns: Some(Arc::clone(&turns)) }) {
+            let Some((request, whose)) = next else { return };
+            client = whose;
+            match request.send(Turn { place: Some((Arc::clone(&turns), Arc::clone(&client))) }) {
                 Ok(()) => return,
                 // It has just given up; the place is still this one's to give.
-                Err(mut turn) => turn.turns = None,
+                Err(mut turn) => turn.place = None,
             }
         }
     }
@@ -163,7 +202,11 @@ mod tests {
 
     fn is_empty(turns: &Turns, free: usize) -> bool {
         let line = turns.line();
-        line.free == free && line.waiting.is_empty() && line.order.is_empty()
+        let is_held = !line.held.is_empty();
+        line.free == free
+            && line.waiting.is_empty()
+            && line.order.is_empty()
+            && is_held == (free == 0)
     }
 
     #[tokio::test]
@@ -199,6 +242,28 @@ mod tests {
         assert!(turns.take(&client).now_or_never().is_none());
         drop(held);
         assert!(is_empty(&turns, 8));
+    }
+
+    #[tokio::test]
+    async fn where_one_is_left_no_client_has_all_and_another_waits_for_nobody() {
+        let turns = Arc::new(Turns::leaving_one(3));
+        let (loud, quiet) = (client(1), client(2));
+        let first = turns.take(&loud).await;
+        let second = turns.take(&loud).await;
+        let mut waiting: Vec<_> = (0..100).map(|_| Box::pin(turns.take(&loud))).collect();
+        assert!(waiting.iter_mut().all(|turn| turn.as_mut().now_or_never().is_none()));
+        for _ in 0..3 {
+            drop(turns.take(&quiet).now_or_never().expect("the place that is left"));
+        }
+        assert!(waiting.iter_mut().all(|turn| turn.as_mut().now_or_never().is_none()));
+        // Who has waited has its place as soon as one of its own is free.
+        drop(first);
+        let mut given = waiting.iter_mut().filter_map(|turn| turn.as_mut().now_or_never());
+        let third = given.next().expect("its turn");
+        assert!(given.next().is_none());
+        drop((waiting, second, third));
+        assert!(is_empty(&turns, 3));
+        assert_eq!(Turns::leaving_one(1).each, 1, "of one place there is none to leave");
     }
 
     #[tokio::test]

@@ -31,7 +31,13 @@ impl Jobs for Service {
         let mut reader = self.0.list_jobs(&caller, query).await?;
         let mut page = shape::JobsPage::default();
         while !reader.is_at_end() {
-            if !page.add(&reader.next().await?) {
+            let added = move |views: &[_]| {
+                let has_room = page.add(views);
+                (page, has_room)
+            };
+            let has_room;
+            (page, has_room) = reader.next(added).await?;
+            if !has_room {
                 return Ok(Response::new(page.cut()));
             }
         }

@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::query::Query;
-use super::shape::{self, Fields};
+use super::shape;
 use super::{answer, body, list};
 use crate::api::{Api, ApiError, Caller};
 
@@ -22,9 +22,8 @@ pub(super) async fn put(
     caller: &Caller,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body = body::read(request).await?;
-    let config =
-        api.put_action_config(caller, shape::action_config(Fields::parse(&body)?)?).await?;
+    let form = body::form(api, caller, request, shape::action_config).await?;
+    let config = api.put_action_config(caller, form).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &shape::ActionConfig::of(&config)))
 }
 

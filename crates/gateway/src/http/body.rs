@@ -6,14 +6,54 @@ use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
+use stint_consensus::blocking;
 
-use crate::api::ApiError;
+use super::shape::Fields;
+use crate::api::{Api, ApiError, Caller};
 use crate::inbound::InboundError;
 use crate::limits;
 use crate::parse::quoted;
 
+/// What a body says, which is a JSON object.
+pub(super) async fn form<T: Send + 'static>(
+    api: &Api,
+    caller: &Caller,
+    request: Request,
+    shape: fn(Fields) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    let body = read(request).await?;
+    parsed(api, caller, body, move |body| shape(Fields::parse(body)?)).await
+}
+
+/// The same of a body that may be left out.
+pub(super) async fn form_or_none<T: Send + 'static>(
+    api: &Api,
+    caller: &Caller,
+    request: Request,
+    shape: fn(Fields) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    let body = read(request).await?;
+    parsed(api, caller, body, move |body| shape(Fields::parse_or_none(body)?)).await
+}
+
+/// A large body takes milliseconds, and several times its room: it is read where nobody waits for that,
+/// when it is the caller's turn.
+async fn parsed<T: Send + 'static>(
+    api: &Api,
+    caller: &Caller,
+    body: Bytes,
+    parse: impl FnOnce(&[u8]) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    if body.len() <= limits::SMALL_BODY_BYTES_MAX {
+        return parse(&body);
+    }
+    let _turn = api.turn_to_page(caller).await?;
+    let parsed = blocking(move || parse(&body)).await;
+    parsed.unwrap_or_else(|_| Err(stint_consensus::Error::ShuttingDown.into()))
+}
+
 /// Reads the whole body.
-pub(super) async fn read(request: Request) -> Result<Bytes, ApiError> {
+async fn read(request: Request) -> Result<Bytes, ApiError> {
     let (head, body) = request.into_parts();
     if !body.is_end_stream() {
         check_kind(&head.headers)?;

@@ -9,7 +9,7 @@ use futures_util::stream;
 use http::StatusCode;
 
 use super::query::Query;
-use super::shape::{self, Fields};
+use super::shape;
 use super::{answer, body, time};
 use crate::api::{Api, ApiError, BackupReader, Caller};
 use crate::parse;
@@ -45,8 +45,7 @@ pub(super) async fn invite(
     caller: &Caller,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body = body::read(request).await?;
-    let expires_in = shape::invitation_time(Fields::parse_or_none(&body)?)?;
+    let expires_in = body::form_or_none(api, caller, request, shape::invitation_time).await?;
     let invited = api.invite_replica(caller, expires_in).await?;
     let mut answer = answer::json(StatusCode::CREATED, &shape::Invited::of(&invited));
     // Nobody on the way may keep it (RFC 9111, 5.2.2.5).

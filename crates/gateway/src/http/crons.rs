@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::query::Query;
-use super::shape::{self, Fields};
+use super::shape;
 use super::{answer, body, list};
 use crate::api::{Api, ApiError, Caller, PreviewQuery};
 
@@ -23,8 +23,8 @@ pub(super) async fn put(
     caller: &Caller,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body = body::read(request).await?;
-    let cron = api.put_cron(caller, shape::cron(Fields::parse(&body)?)?).await?;
+    let form = body::form(api, caller, request, shape::cron).await?;
+    let cron = api.put_cron(caller, form).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &shape::Cron::of((&cron).into())))
 }
 

@@ -9,7 +9,7 @@ use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, StatusCode};
 
 use super::query::Query;
-use super::shape::{self, Fields};
+use super::shape;
 use super::{answer, body, time};
 use crate::api::{
     Api, ApiError, BulkForm, Caller, IdempotencyKey, JobView, JobsQuery, JobsReader, Selection,
@@ -38,17 +38,16 @@ pub(super) async fn list(
 /// `{"jobs":[...]}`, in one piece if it is small, and else as it is read. An error in the first piece
 /// is an answer; a later one can only break the answer off.
 async fn page(mut reader: JobsReader) -> Result<Response, ApiError> {
-    let mut head = b"{\"jobs\":[".to_vec();
-    let mut is_first = true;
-    put(&mut head, &reader.next().await?, &mut is_first);
+    let head = b"{\"jobs\":[".to_vec();
+    let (mut head, is_first) = reader.next(|jobs| put(head, jobs, true)).await?;
     if reader.is_at_end() {
         head.extend_from_slice(&end(&reader));
         return Ok(answer::json_bytes(StatusCode::OK, head));
     }
     let rest = stream::try_unfold(Some((reader, is_first)), async |left| {
-        let Some((mut reader, mut is_first)) = left else { return Ok(None) };
-        let mut piece = Vec::new();
-        put(&mut piece, &reader.next().await?, &mut is_first);
+        let Some((mut reader, is_first)) = left else { return Ok(None) };
+        let (mut piece, is_first) =
+            reader.next(move |jobs| put(Vec::new(), jobs, is_first)).await?;
         if reader.is_at_end() {
             piece.extend_from_slice(&end(&reader));
             return Ok::<_, ApiError>(Some((piece, None)));
@@ -65,16 +64,17 @@ fn end(reader: &JobsReader) -> Vec<u8> {
     format!("]{next}}}").into_bytes()
 }
 
-/// Adds jobs to a list that has some already, unless these are the first.
-fn put(piece: &mut Vec<u8>, jobs: &[JobView], is_first: &mut bool) {
+/// Adds jobs to a list that has some already, unless these are the first; and whether the next are.
+fn put(mut piece: Vec<u8>, jobs: &[JobView], mut is_first: bool) -> (Vec<u8>, bool) {
     for job in jobs {
-        if !std::mem::take(is_first) {
+        if !std::mem::take(&mut is_first) {
             piece.push(b',');
         }
-        serde_json::to_writer(&mut *piece, &shape::Job::of(job)).expect(
+        serde_json::to_writer(&mut piece, &shape::Job::of(job)).expect(
             "the shapes of the API have texts for names, and writing to memory does not fail",
         );
     }
+    (piece, is_first)
 }
 
 pub(super) fn selection(query: &Query<'_>) -> Result<Selection, ApiError> {
@@ -116,8 +116,8 @@ pub(super) async fn bulk(
     request: Request,
 ) -> Result<Response, ApiError> {
     let key = idempotency_key(request.headers());
-    let body = body::read(request).await?;
-    let form = BulkForm { key: key?, ..shape::bulk(Fields::parse(&body)?)? };
+    let form = body::form(api, caller, request, shape::bulk).await?;
+    let form = BulkForm { key: key?, ..form };
     let view = api.bulk_jobs(caller, form).await?;
     Ok(answer::json(StatusCode::OK, &shape::Bulk::of(&view)))
 }
@@ -128,8 +128,8 @@ pub(super) async fn submit(
     request: Request,
 ) -> Result<Response, ApiError> {
     let key = idempotency_key(request.headers());
-    let body = body::read(request).await?;
-    let submission = Submission { key: key?, ..shape::submission(Fields::parse(&body)?)? };
+    let submission = body::form(api, caller, request, shape::submission).await?;
+    let submission = Submission { key: key?, ..submission };
     let job = api.submit_job(caller, submission).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &shape::Job::of(&job)))
 }

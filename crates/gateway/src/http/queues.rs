@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::query::Query;
-use super::shape::{self, Fields};
+use super::shape;
 use super::{answer, body, list};
 use crate::api::{Api, ApiError, Caller};
 
@@ -23,8 +23,7 @@ pub(super) async fn pause(
     action: &str,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body = body::read(request).await?;
-    let reason = shape::pause_reason(Fields::parse_or_none(&body)?)?;
+    let reason = body::form_or_none(api, caller, request, shape::pause_reason).await?;
     let queue = api.pause_queue(caller, action, reason).await?;
     Ok(answer::json(StatusCode::OK, &shape::Queue::of(&queue)))
 }

@@ -4,7 +4,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::shape::{self, Fields};
+use super::shape;
 use super::{answer, body};
 use crate::api::{Api, ApiError, Caller};
 
@@ -18,7 +18,7 @@ pub(super) async fn change(
     caller: &Caller,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body = body::read(request).await?;
-    let settings = api.change_settings(caller, shape::settings(Fields::parse(&body)?)?).await?;
+    let form = body::form(api, caller, request, shape::settings).await?;
+    let settings = api.change_settings(caller, form).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &shape::Settings::of(&settings)))
 }

@@ -4,7 +4,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::shape::{self, Fields};
+use super::shape;
 use super::{answer, body};
 use crate::api::{Api, ApiError, Caller};
 use crate::parse;
@@ -19,8 +19,7 @@ pub(super) async fn create(
     caller: &Caller,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body = body::read(request).await?;
-    let request = shape::token_request(Fields::parse(&body)?)?;
+    let request = body::form(api, caller, request, shape::token_request).await?;
     let (token, secret) = api.create_token(caller, request).await?;
     let mut answer = answer::json(StatusCode::CREATED, &shape::NewToken::of(&token, &secret));
     // Nobody on the way may keep it (RFC 9111, 5.2.2.5).

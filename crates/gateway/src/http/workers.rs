@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::query::Query;
-use super::shape::{self, Fields};
+use super::shape;
 use super::{answer, body, list};
 use crate::api::{Api, ApiError, Caller};
 use crate::parse;
@@ -25,10 +25,9 @@ pub(super) async fn set_capacity(
     request: Request,
 ) -> Result<Response, ApiError> {
     let worker = parse::worker_id(id)?;
-    let body = body::read(request).await?;
+    let capacity = body::form(api, caller, request, shape::capacity).await?;
     // A map that is missing has its default like any field, and is the empty one.
-    let capacity = shape::capacity(Fields::parse(&body)?)?.unwrap_or_default();
-    api.set_worker_capacity(caller, worker, capacity).await?;
+    api.set_worker_capacity(caller, worker, capacity.unwrap_or_default()).await?;
     Ok(answer::empty(StatusCode::ACCEPTED))
 }
 
@@ -39,8 +38,7 @@ pub(super) async fn drain(
     request: Request,
 ) -> Result<Response, ApiError> {
     let worker = parse::worker_id(id)?;
-    let body = body::read(request).await?;
-    let limit = shape::drain_limit(Fields::parse_or_none(&body)?)?;
+    let limit = body::form_or_none(api, caller, request, shape::drain_limit).await?;
     api.drain_worker(caller, worker, limit).await?;
     Ok(answer::empty(StatusCode::ACCEPTED))
 }

@@ -109,6 +109,11 @@ impl House {
         self.replica.shutdown().await.expect("a clean end");
     }
 
+    /// It is about to stop.
+    pub(crate) fn leave(&self) {
+        self.gateway.as_ref().expect("it has not stopped").leave();
+    }
+
     /// Stops the gateway alone.
     pub(crate) async fn shut_doors(&mut self) {
         self.gateway.take().expect("it stops once").shutdown().await;

@@ -146,3 +146,23 @@ fn nesting_is_bounded_and_brackets_in_strings_are_no_nesting() {
     let harmless = format!(r#"{{"x":"\"{}\\"}}"#, "[{".repeat(1_000));
     assert!(Fields::parse(harmless.as_bytes()).is_ok());
 }
+
+#[test]
+fn what_nobody_asks_for_is_passed_over_and_has_to_be_json_all_the_same() {
+    assert!(NAMES.is_sorted());
+    let large = "0,".repeat(400_000);
+    let fields =
+        Fields::parse(format!(r#"{{"x":[{large}0],"action":"noop"}}"#).as_bytes()).unwrap();
+    assert_eq!(fields.0.keys().collect::<Vec<_>>(), ["action"]);
+    for (body, expected) in [
+        (r#"{"x":[1,],"action":"noop"}"#, "INVALID_JSON"),
+        (r#"{"action":"noop","x":{"y"}}"#, "INVALID_JSON"),
+        (r#"{"action":"noop","x":nul}"#, "INVALID_JSON"),
+        (r#"{"action":"noop","x":1} []"#, "INVALID_JSON"),
+        (r#"[{"x":1}]"#, "INVALID_JSON"),
+    ] {
+        assert_eq!(read(body).unwrap_err().code(), expected, "{body}");
+    }
+    let last = r#"{"action":"first","x":{"action":"inner"},"action":"last"}"#;
+    assert_eq!(read(last).unwrap().spec.action, "last");
+}
