@@ -65,6 +65,14 @@ fn end(reader: &JobsReader) -> Vec<u8> {
     format!("]{next}}}").into_bytes()
 }
 
+/// These jobs as a list is written.
+pub(crate) fn list_of(jobs: &[JobView]) -> Vec<u8> {
+    let mut list = b"[".to_vec();
+    put(&mut list, jobs, &mut true);
+    list.push(b']');
+    list
+}
+
 /// Adds jobs to a list that has some already, unless these are the first.
 fn put(piece: &mut Vec<u8>, jobs: &[JobView], is_first: &mut bool) {
     for job in jobs {
