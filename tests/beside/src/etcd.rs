@@ -17,7 +17,7 @@ use wire::{Kv, PutRequest};
 const MEMBERS: u16 = 3;
 
 /// How long the cluster may take until it takes a value.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 

@@ -1,6 +1,7 @@
 //! stint, as its own `stint dev` starts it and its own `stint bench` measures it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -16,7 +17,7 @@ use crate::round::{Load, Round, Side};
 const REPLICAS: u16 = 3;
 
 /// How long the cluster may take until it works, and until it has stopped.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -29,7 +30,7 @@ fn actions() -> String {
         [actions.lines]\ncommand = [\"seq\", \"20000\"]\n"
         .to_owned();
     for n in 0..CRONS {
-        text.push_str(&format!("[actions.tick{n}]\ncommand = [\"true\"]\n"));
+        writeln!(text, "[actions.tick{n}]\ncommand = [\"true\"]").expect("a text takes all");
     }
     text
 }
@@ -75,7 +76,7 @@ impl Ours {
             let count = match &workers {
                 Ok(text) => serde_json::from_str::<Value>(text)
                     .ok()
-                    .and_then(|list| list.as_array().map(Vec::len))
+                    .and_then(|all| all.get("workers")?.as_array().map(Vec::len))
                     .unwrap_or(0),
                 Err(_) => 0,
             };
@@ -166,11 +167,9 @@ impl Ours {
     pub(crate) async fn outage(&mut self) -> anyhow::Result<Duration> {
         let status = self.call(&["--output", "json", "cluster", "status"]).await?;
         let status: Value = serde_json::from_str(&status).context("the cluster's status")?;
-        let leader = ["leaderID", "leader", "leaderId"]
-            .iter()
-            .find_map(|name| status.get(name)?.as_str().map(str::to_owned))
-            .context("no leader in the cluster's status")?;
-        let pid = pid_of(&self.dir, &leader).context("the leader's process is not found")?;
+        let leader = status.get("leaderID").and_then(Value::as_str);
+        let leader = leader.context("no leader in the cluster's status")?;
+        let pid = pid_of(&self.dir, leader).context("the leader's process is not found")?;
         let figures = self.bench(&["outage", "--kill", &pid.to_string()]).await?;
         let took = figures.get("outageMs").context("no outage was measured")?;
         let took = Duration::try_from_secs_f64(took / 1_000.0)?;

@@ -127,36 +127,37 @@ impl Report {
             let [theirs, own] = counts;
             let quiet = if self.is_quiet(load) { "" } else { ", all of them disturbed by others" };
             let about = format!("medians of {theirs} and {own} rounds{quiet}");
-            // Writing to a text cannot fail.
-            let _: std::fmt::Result = write!(
+            write!(
                 text,
                 "\n| {} ({about}) | etcd | stint | ratio |\n|---|---|---|---|\n",
                 load.name()
-            );
+            )
+            .expect("a text takes all");
             for line in &LINES {
                 let [theirs, own] = Side::BOTH.map(|side| self.median(load, side, line));
                 let (digits, unit) = (line.digits, line.unit);
-                let _: std::fmt::Result = writeln!(
+                writeln!(
                     text,
                     "| {} | {theirs:.digits$}{unit} | {own:.digits$}{unit} | {:.2} |",
                     line.what,
                     own / theirs
-                );
+                )
+                .expect("a text takes all");
             }
         }
         let [(theirs, count), (own, _)] = Side::BOTH.map(|side| self.outage(side));
         if count > 0 {
-            let _: std::fmt::Result = write!(
+            write!(
                 text,
                 "\n| `kill -9` of the leader to the next write, median of {count} | etcd | stint | ratio |\n\
                  |---|---|---|---|\n| | {theirs:.0} ms | {own:.0} ms | {:.2} |\n",
                 own / theirs
-            );
+            ).expect("a text takes all");
         }
         text.push_str("\n| stint alone | figure | value |\n|---|---|---|\n");
         for (name, figures) in &self.rest {
             for (figure, value) in figures {
-                let _: std::fmt::Result = writeln!(text, "| {name} | {figure} | {value:.3} |");
+                writeln!(text, "| {name} | {figure} | {value:.3} |").expect("a text takes all");
             }
         }
         text
