@@ -21,6 +21,11 @@ const START_MAX: Duration = Duration::from_mins(1);
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
+/// How long a client waits for a value to be taken while there may be no leader, and how long it
+/// waits until it tries again.
+const PUT_MAX: Duration = Duration::from_millis(100);
+const RETRY_PAUSE: Duration = Duration::from_millis(5);
+
 /// A cluster that ends with this.
 pub(crate) struct Etcd {
     dir: PathBuf,
@@ -121,8 +126,9 @@ impl Etcd {
         let mut asked = tokio::task::JoinSet::new();
         for mut kv in left {
             asked.spawn(async move {
-                while kv.put(load::record(b"next", 0)).await.is_err() {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
+                // What a follower has sent to the dead leader is lost, and is answered after seconds.
+                while !is_taken(&mut kv).await {
+                    tokio::time::sleep(RETRY_PAUSE).await;
                 }
             });
         }
@@ -150,6 +156,11 @@ impl Drop for Etcd {
             drop(member.wait());
         }
     }
+}
+
+async fn is_taken(kv: &mut Kv) -> bool {
+    let put = kv.put(load::record(b"next", 0));
+    matches!(tokio::time::timeout(PUT_MAX, put).await, Ok(Ok(_)))
 }
 
 fn channel(url: &str) -> anyhow::Result<Channel> {

@@ -71,20 +71,17 @@ impl Ours {
     async fn wait(&self) -> anyhow::Result<()> {
         let began = Instant::now();
         loop {
-            // The readiness of each is what the replicas themselves say.
-            let workers = self.call(&["--output", "json", "worker", "list"]).await;
-            let count = match &workers {
-                Ok(text) => serde_json::from_str::<Value>(text)
-                    .ok()
-                    .and_then(|all| all.get("workers")?.as_array().map(Vec::len))
-                    .unwrap_or(0),
-                Err(_) => 0,
-            };
+            let found = self.call(&["--output", "json", "worker", "list"]).await;
+            let count = found.as_deref().map_or(0, |text| {
+                let all = serde_json::from_str::<Value>(text).ok();
+                all.and_then(|all| Some(all.get("workers")?.as_array()?.len())).unwrap_or(0)
+            });
             if count >= usize::from(REPLICAS) {
                 return Ok(());
             }
             if began.elapsed() > START_MAX {
-                bail!("stint has no three workers after a minute: {workers:?}");
+                found.context("stint does not answer after a minute")?;
+                bail!("stint has {count} workers after a minute");
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
