@@ -2,6 +2,11 @@
 //!
 //! `cargo bench -p stint-core --bench apply`
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "what is measured and what prepares it share a state; the core itself does not"
+)]
+
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
@@ -71,13 +76,10 @@ impl Bench {
 
     fn claim(&mut self) -> Vec<Finished> {
         let command = Command::Claim { worker: self.worker, epoch: EPOCH, max: BATCH };
-        let finished = |event: &Event| match event {
-            Event::Claimed(job) => Some(Finished {
-                job: job.id,
-                lease: job.lease().expect("it runs"),
-                exit: Exit { cause: ExitCause::Own, code: 0, signal: None },
-            }),
-            _ => None,
+        let finished = |event: &Event| {
+            let Event::Claimed(job) = event else { return None };
+            let exit = Exit { cause: ExitCause::Own, code: 0, signal: None };
+            Some(Finished { job: job.id, lease: job.lease().expect("it runs"), exit })
         };
         self.apply(command).events.iter().filter_map(finished).collect()
     }

@@ -62,19 +62,19 @@ impl Bench {
             retry_from: None,
         }));
         let claim = Command::Claim { worker: self.worker, epoch: EPOCH, max: 1 };
-        let claimed = self.apply(claim).into_iter().find_map(|event| match event {
-            Event::Claimed(job) => Some(job),
-            _ => None,
-        });
+        let claimed = self
+            .apply(claim)
+            .into_iter()
+            .find_map(|event| if let Event::Claimed(job) = event { Some(job) } else { None });
         let claimed = claimed.expect("it is the only one");
         let exit = Exit { cause: ExitCause::Own, code: 0, signal: None };
         let lease = claimed.lease().expect("it runs");
         let runs = vec![Finished { job: claimed.id, lease, exit }];
         let finish = Command::Finish { worker: self.worker, epoch: EPOCH, runs };
-        let ended = self.apply(finish).into_iter().find_map(|event| match event {
-            Event::Ended(job) => Some(job),
-            _ => None,
-        });
+        let ended = self
+            .apply(finish)
+            .into_iter()
+            .find_map(|event| if let Event::Ended(job) = event { Some(job) } else { None });
         ended.expect("it is over")
     }
 }

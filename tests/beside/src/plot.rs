@@ -57,12 +57,13 @@ fn one(report: &Report, line: &Line, path: &Path) -> Result<(), Box<dyn std::err
         let corners = [(left, 0.0), (left + 0.34, height)];
         chart.draw_series([Rectangle::new(corners, color.filled())])?;
         let rounds = report.counted(load, side);
+        let top = rounds.iter().map(|round| of(round)).fold(height, f64::max);
         let points =
             rounds.into_iter().map(|round| Circle::new((left + 0.17, of(round)), 2, BLACK));
         chart.draw_series(points)?;
         let label = format!("{}: {height:.*}", side.name(), line.digits());
         let style = ("sans-serif", 12).into_font();
-        let at = (left + 0.02, height + highest * 0.07);
+        let at = (left + 0.02, top + highest * 0.08);
         chart.draw_series([Text::new(label, at, style)])?;
     }
     for (group, load) in (0..).zip(Load::BOTH) {

@@ -138,13 +138,12 @@ mod tests {
     use super::*;
 
     fn diagnosed(seconds: &str, written: &str) -> v0::DiagnosticsResponse {
-        let mut found = v0::DiagnosticsResponse::default();
-        found.metrics = format!(
+        let metrics = format!(
             "# TYPE process_cpu_seconds counter\nprocess_cpu_seconds_total {seconds}\nother 3\n"
         );
         let io = format!("rchar: 7\nwchar: 8\nread_bytes: 0\nwrite_bytes: {written}\n");
-        found.machine.insert("io".to_owned(), io);
-        found
+        let machine = [("io".to_owned(), io)].into();
+        v0::DiagnosticsResponse { metrics, machine, ..Default::default() }
     }
 
     fn reading(seconds: &str, written: &str, own_ms: u64) -> Reading {
