@@ -13,6 +13,7 @@ mod actions;
 mod alike;
 mod api_v0;
 mod bad_input;
+mod bench;
 mod cli;
 mod cluster;
 mod crons;

@@ -85,9 +85,14 @@ impl Inner {
         self.barrier().await?;
         let (mut left, mut bytes) = (start, 0);
         let (mut records, mut before) = (Vec::<AuditRecord>::new(), filter.before);
+        let mut unwritten = self.unwritten_audit(before);
         while records.len() < limit {
             let state = self.applied.store().state.clone();
-            let page = self.blocking(move || state.audit(before, AUDIT_PAGE)).await?;
+            let page = if unwritten.is_empty() {
+                self.blocking(move || state.audit(before, AUDIT_PAGE)).await?
+            } else {
+                std::mem::take(&mut unwritten)
+            };
             let Some(last) = page.last() else { return Ok(AuditPage { records, rest: None }) };
             before = Some(last.index);
             for stored in &page {
@@ -115,6 +120,14 @@ impl Inner {
             }
         }
         Ok(AuditPage { records, rest: before })
+    }
+
+    /// What is on its way to the disk, the newest first. It is looked for before what is there: a
+    /// record is always in at least one of the places.
+    fn unwritten_audit(&self, before: Option<u64>) -> Vec<Audited> {
+        let view = self.applied.read();
+        let newest = view.audited.iter().rev();
+        newest.filter(|one| before.is_none_or(|index| one.index < index)).cloned().collect()
     }
 }
 

@@ -99,7 +99,7 @@ struct Lines {
 
 impl Moment {
     fn of(applied: &Applied, inner: &Inner) -> Result<Self, Error> {
-        let _whole = applied.whole();
+        let _whole = applied.written()?;
         let view = applied.read();
         let (parts, index) = (view.state.parts(), view.applied.as_ref().map_or(0, |id| id.index));
         let last = view.applied.as_ref().map(log_id_to_wire);

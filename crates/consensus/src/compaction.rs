@@ -23,6 +23,7 @@ pub struct Outdated {
 impl Inner {
     /// See [`crate::Replica::outdated`].
     pub(crate) async fn outdated(&self, by: Retention, limit: usize) -> Result<Outdated, Error> {
+        self.write_down().await?;
         let now = self.applied.read().state.now();
         let state = self.applied.store().state.clone();
         let found = self.blocking(move || {

@@ -22,6 +22,8 @@ mod join;
 mod level;
 mod limits;
 mod log_store;
+#[doc(hidden)]
+pub mod measured;
 mod measures;
 mod members;
 mod network;

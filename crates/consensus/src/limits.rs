@@ -26,6 +26,13 @@ pub(crate) const APPLY_BATCH_MAX: usize = 256;
 /// Bytes of them, beyond which no further entry is taken: each is in memory several times meanwhile.
 pub(crate) const APPLY_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
+/// Records of history, and of the audit log, that wait to be written in one transaction: what it costs
+/// is then no more than what they cost themselves.
+pub(crate) const UNWRITTEN_MAX: usize = 256;
+
+/// Bytes of them, beyond which they are written at once: they are in memory meanwhile.
+pub(crate) const UNWRITTEN_BYTES_MAX: usize = 512 * 1024;
+
 /// Happenings that a subscriber may be behind before it misses some.
 pub(crate) const EVENTS_MAX: usize = 1_024;
 

@@ -131,6 +131,7 @@ impl Inner {
         for job in live {
             self.refill_job(&job, &mut incomplete).await?;
         }
+        self.write_down().await?;
         let mut after = None;
         loop {
             let state = self.applied.store().state.clone();

@@ -429,6 +429,7 @@ impl Replica {
         if tokio::time::timeout(limits::GOODBYE_TIMEOUT, &mut peer_service).await.is_err() {
             peer_service.abort();
         }
+        self.0.inner.write_down_the_rest().await;
         Inner::wait_until_let_go(&self.0.inner).await;
         stopped.map_err(|error| Error::Failed(error.to_string()))
     }

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+};
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use stint_core::{Event, Job, JobId, State};
-use stint_storage::Store;
+use stint_storage::{Audited, Store};
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::audit::AuditRecord;
@@ -21,6 +23,7 @@ use crate::codec::{
     Garbled, decode_audited, decode_header, encode_chunks, encode_header, level_of_header,
     wire_level,
 };
+use crate::consequences::{Unwritten, changes_history};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::limits::{APPLY_BATCH_BYTES, APPLY_BATCH_MAX, DISK_FULL_PAUSE, EVENTS_MAX};
@@ -45,8 +48,8 @@ pub(crate) struct Applied {
     /// state itself may be ahead of it.
     progress: watch::Sender<Option<u64>>,
     /// Held while entries are on their way from the state to history and output, so that a
-    /// checkpoint finds all three at the same entry.
-    whole: Mutex<()>,
+    /// checkpoint finds all three at the same entry, once it has written down what is left.
+    whole: Mutex<Unwritten>,
     /// Held while the checkpoint is replaced, by a new one or by a received one.
     checkpointing: Mutex<()>,
     /// Rung when a received snapshot has taken the place of the state: output may be missing.
@@ -67,6 +70,8 @@ pub(crate) struct View {
     pub(crate) membership: StoredMembership,
     /// Jobs that have left the state and are on their way into history.
     pub(crate) leaving: BTreeMap<JobId, Arc<Job>>,
+    /// Records of the audit log that are on their way there too, the oldest first.
+    pub(crate) audited: Vec<Audited>,
 }
 
 impl View {
@@ -89,7 +94,7 @@ impl Applied {
             events,
             watched,
             progress,
-            whole: Mutex::new(()),
+            whole: Mutex::default(),
             checkpointing: Mutex::new(()),
             jumped: Notify::new(),
             compacted: Notify::new(),
@@ -103,7 +108,7 @@ impl Applied {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, View> {
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, View> {
         self.view.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -127,8 +132,17 @@ impl Applied {
         self.bytes().saturating_sub(checkpointed)
     }
 
-    pub(crate) fn whole(&self) -> MutexGuard<'_, ()> {
+    pub(crate) fn whole(&self) -> MutexGuard<'_, Unwritten> {
         self.whole.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same without waiting for the disk on a thread that must not.
+    fn whole_in_place(&self) -> MutexGuard<'_, Unwritten> {
+        match self.whole.try_lock() {
+            Ok(whole) => whole,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => in_place(|| self.whole()),
+        }
     }
 
     fn checkpointing(&self) -> MutexGuard<'_, ()> {
@@ -168,6 +182,7 @@ fn restore_view(store: &Store, failure: &Failure) -> Result<View, io::Error> {
             applied: None,
             membership: StoredMembership::default(),
             leaving: BTreeMap::new(),
+            audited: Vec::new(),
         });
     };
     let (mut restored, applied, membership) = decode_header(&header.header)?;
@@ -182,6 +197,7 @@ fn restore_view(store: &Store, failure: &Failure) -> Result<View, io::Error> {
         applied: applied.as_ref().map(log_id_of),
         membership: stored_membership_of(membership)?,
         leaving: BTreeMap::new(),
+        audited: Vec::new(),
     })
 }
 
@@ -225,7 +241,7 @@ impl StateMachine {
         }
         let mut done = Vec::with_capacity(decoded.len());
         let mut audited = Vec::new();
-        let whole = self.0.whole();
+        let mut whole = self.0.whole_in_place();
         {
             let mut view = self.0.write();
             for (entry, responder, command) in decoded {
@@ -261,16 +277,33 @@ impl StateMachine {
                 let mark = Mark { index: entry.log_id.index, at: view.state.now() };
                 done.push(Unannounced { mark, answer, responder, events });
             }
+            whole.note_audited(&audited);
+            view.audited.append(&mut audited);
         }
-        let mut records = Vec::new();
-        for entry in &done {
-            self.0.keep(&entry.events, &mut records)?;
-        }
-        self.0.put(&mut records, &audited)?;
-        self.0.write().leaving.clear();
+        self.keep(&done, &mut whole)?;
         drop(whole);
         self.0.bytes.fetch_add(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
         self.announce(done);
+        Ok(())
+    }
+
+    /// Notes for the disk what has happened, and writes it down if that cannot wait, or is enough.
+    /// Only then this thread may have to wait.
+    fn keep(&self, done: &[Unannounced], unwritten: &mut Unwritten) -> Result<(), io::Error> {
+        let any = |is: fn(&Event) -> bool| done.iter().flat_map(|entry| &entry.events).any(is);
+        let cannot_wait = any(changes_history);
+        let has_lines = any(|event| matches!(event, Event::LinesAppended { .. }));
+        let note = |unwritten: &mut Unwritten| {
+            done.iter().try_for_each(|entry| self.0.keep(&entry.events, unwritten))
+        };
+        if cannot_wait || has_lines {
+            in_place(|| note(unwritten))?;
+        } else {
+            note(unwritten)?;
+        }
+        if cannot_wait || unwritten.is_enough() {
+            in_place(|| self.0.write_down(unwritten))?;
+        }
         Ok(())
     }
 
@@ -330,8 +363,7 @@ impl RaftStateMachine<Types> for StateMachine {
                 bytes += size(&next);
                 batch.push(next);
             }
-            // Writing history and output may wait for the disk.
-            in_place(|| self.apply_batch(batch))?;
+            self.apply_batch(batch)?;
         }
         Ok(())
     }
@@ -358,13 +390,16 @@ impl RaftStateMachine<Types> for StateMachine {
             raised.map_err(|error| applied.fail("the data directory", &error))?;
             let marked = crate::refill::mark(&applied.store.log);
             marked.map_err(|error| applied.fail("the log", &error))?;
+            let mut whole = applied.whole();
             let mut view = applied.write();
             let installed = applied.store.state.install(*received);
             installed.map_err(|error| applied.fail("the snapshot", &error))?;
             *view = restore_view(&applied.store, &applied.failure)?;
+            whole.forget();
             let index = view.applied.as_ref().map(|id| id.index);
             applied.watched.jump(view.mark());
             drop(view);
+            drop(whole);
             applied
                 .bytes_checkpointed
                 .store(applied.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -419,7 +454,7 @@ impl RaftSnapshotBuilder<Types> for Checkpointer {
         let build = blocking(move || {
             let _alone = applied.checkpointing();
             let (parts, last, membership, bytes) = {
-                let _whole = applied.whole();
+                let _whole = applied.insist("history", || applied.written())?;
                 let bytes = applied.bytes.load(Ordering::Relaxed);
                 let view = applied.read();
                 (view.state.parts(), view.applied, view.membership.clone(), bytes)

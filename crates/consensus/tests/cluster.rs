@@ -9,6 +9,8 @@ mod compaction;
 mod handover;
 #[path = "cluster/harness.rs"]
 mod harness;
+#[path = "cluster/history.rs"]
+mod history;
 #[path = "cluster/leases.rs"]
 mod leases;
 #[path = "cluster/output.rs"]

@@ -40,6 +40,7 @@ use axum::routing::{MethodFilter, on};
 use crate::api::{Api, ApiError, Caller};
 use crate::operation::Operation;
 use crate::parse::shown;
+pub(crate) use jobs::list_of;
 
 /// Every path of the table, with and without a slash at its end, and the probes.
 pub(crate) fn router(api: &Arc<Api>) -> Router {

@@ -24,6 +24,8 @@ mod inbound;
 mod inside;
 mod invitation;
 mod limits;
+#[doc(hidden)]
+pub mod measured;
 mod metrics;
 mod operation;
 mod outside;

@@ -203,8 +203,10 @@ pub(crate) enum Command {
     /// the data directory of a replica that does not run, and keeps a copy of it.
     Repair(disaster::Repair),
     /// Measure a cluster that runs. It makes many jobs there.
-    #[command(subcommand)]
-    Bench(bench::Command),
+    ///
+    /// Beside times and rates it says what that cost: processor time of each replica and of the load
+    /// itself, and bytes that the replicas gave to their disks. It takes an administrator's token.
+    Bench(bench::Bench),
 }
 
 /// Where the configuration of a replica comes from.

@@ -1,9 +1,17 @@
 //! `stint bench`: measures a cluster from outside, through the client that everybody uses.
 
+mod cost;
+mod crons;
+mod idle;
 mod latency;
 mod life;
+mod lines;
+mod list;
 mod load;
 mod outage;
+mod read;
+mod saved;
+mod submit;
 mod times;
 
 use std::pin::pin;
@@ -15,17 +23,19 @@ use stint_client::{Client, Code, Error, v0};
 use tokio::sync::watch;
 
 use crate::args::Global;
-use crate::args::bench::{Command, Load};
+use crate::args::bench::{Bench, Command};
 use crate::command::client;
 use crate::exit::Exit;
 use crate::print::{self, Printer, Row, Unit};
 use crate::stops::Signals;
+use cost::Meter;
+use saved::Saved;
 
 /// How long a replica may take to say that it is there.
 const FIND_MAX: Duration = Duration::from_secs(2);
 
-/// Deletions under way at a time when the jobs of a measurement are removed.
-const DELETIONS_MAX: usize = 64;
+/// Jobs that are made or removed at a time beside a measurement.
+const AT_ONCE_MAX: usize = 64;
 
 /// What is run by everything here: it is built in, and does nothing.
 const ACTION: &str = "noop";
@@ -33,14 +43,52 @@ const ACTION: &str = "noop";
 /// Whether the load is to end early.
 type Stopped = watch::Receiver<bool>;
 
-pub(crate) fn run(global: &Global, command: Command) -> anyhow::Result<Exit> {
+/// A cluster that is measured.
+struct Target {
+    connections: Vec<Client>,
+    meter: Meter,
+    stopped: Stopped,
+}
+
+impl Target {
+    /// Any of the connections.
+    fn client(&self) -> anyhow::Result<&Client> {
+        self.connections.first().context("no connections")
+    }
+
+    fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
+    }
+}
+
+pub(crate) fn run(global: &Global, bench: Bench) -> anyhow::Result<Exit> {
+    let Bench { load, record } = bench;
+    let before = record.compare.as_deref().map(Saved::read).transpose()?;
+    let name = load.name();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    let rows = runtime.block_on(until_stopped(global, command))?;
-    Printer(global.output).load(&rows)?;
-    Ok(Exit::Done)
+    let rows = runtime.block_on(until_stopped(global, load))?;
+    let saved = Saved::of(name, &rows);
+    let is_printed = record.json.as_deref().is_some_and(|path| path.as_os_str() == "-");
+    match &record.json {
+        Some(_) if is_printed => print::json(&saved)?,
+        Some(path) => saved.write(path)?,
+        None => {}
+    }
+    let compared = before.as_ref().map(|before| before.compare(name, &rows)).transpose()?;
+    if !is_printed {
+        Printer(global.output).load(&rows, compared.as_deref())?;
+    }
+    let (Some(compared), Some(limit)) = (compared, record.fail_above) else {
+        return Ok(Exit::Done);
+    };
+    let worse: Vec<_> = compared.iter().filter(|one| one.is_worse_than(limit)).collect();
+    for one in &worse {
+        print::note(&format!("{}: {:.2} times worse than before", one.name, one.worse));
+    }
+    Ok(if worse.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
 /// Measures. A signal ends the load early and leaves time to remove its jobs, a second one does not.
@@ -62,45 +110,43 @@ async fn until_stopped(global: &Global, command: Command) -> anyhow::Result<Vec<
 }
 
 async fn measure(global: &Global, command: Command, stopped: Stopped) -> anyhow::Result<Vec<Row>> {
-    match command {
-        Command::Submit(args) => {
-            submit(&connections(global, args.connections).await?, args, &stopped).await
-        }
-        Command::Life(args) => {
-            life::run(&connections(global, args.connections).await?, args, &stopped).await
-        }
-        Command::Latency { count, keep } => {
-            latency::run(&connections(global, 1).await?, count, keep, &stopped).await
-        }
-        Command::Outage { kill } => outage::run(&connections(global, 1).await?, kill).await,
-    }
-}
-
-async fn submit(connections: &[Client], args: Load, stopped: &Stopped) -> anyhow::Result<Vec<Row>> {
-    let job = v0::SubmitJobRequest {
-        action: ACTION.to_owned(),
-        scheduled_at: Some(times::in_a_year()),
-        ..Default::default()
+    let count = match &command {
+        Command::Submit(load)
+        | Command::Life { load, .. }
+        | Command::Read { load, .. }
+        | Command::List { load, .. }
+        | Command::Lines { load, .. } => load.connections,
+        Command::Crons { .. }
+        | Command::Latency { .. }
+        | Command::Outage { .. }
+        | Command::Idle { .. } => 1,
     };
-    let load = load::run(connections, args, &job, stopped).await?;
-    let rows = load.rows(args);
-    if !args.keep {
-        remove(connections, load.ids).await?;
+    let target = target(global, count, stopped).await?;
+    match command {
+        Command::Submit(load) => submit::run(&target, load).await,
+        Command::Life { load, what } => life::run(&target, load, what).await,
+        Command::Read { load, jobs } => read::run(&target, load, jobs).await,
+        Command::List { load, limit } => list::run(&target, load, limit).await,
+        Command::Lines { load, what } => lines::run(&target, load, what).await,
+        Command::Crons { actions, seconds } => crons::run(&target, &actions, seconds).await,
+        Command::Latency { count, keep } => latency::run(&target, count, keep).await,
+        Command::Outage { kill } => outage::run(&target, kill).await,
+        Command::Idle { seconds } => idle::run(&target, seconds).await,
     }
-    Ok(rows)
 }
 
-/// Connections to the replicas that answer, in turn.
-async fn connections(global: &Global, count: u32) -> anyhow::Result<Vec<Client>> {
+/// Connections to the replicas that answer, in turn, and one to each of them that asks what it costs.
+async fn target(global: &Global, count: u32, stopped: Stopped) -> anyhow::Result<Target> {
     let token = global.token()?;
     let client = |addresses: &[String], timeout| {
         client(addresses, global.ca.as_deref(), token.as_deref(), timeout)
     };
-    let mut live = Vec::new();
+    let (mut live, mut each) = (Vec::new(), Vec::new());
     for address in &global.address {
         let one = client(std::slice::from_ref(address), Some(FIND_MAX))?;
         if one.cluster_status().await.is_ok() {
             live.push(address.clone());
+            each.push(one);
         }
     }
     if live.is_empty() {
@@ -114,7 +160,24 @@ async fn connections(global: &Global, count: u32) -> anyhow::Result<Vec<Client>>
         connections.push(client(&live, global.timeout)?);
         live.rotate_left(1);
     }
-    Ok(connections)
+    Ok(Target { connections, meter: Meter::new(each), stopped })
+}
+
+/// Has so many jobs of nothing done, and says which.
+async fn finished(target: &Target, count: u32) -> anyhow::Result<Vec<String>> {
+    print::note(&format!("{count} jobs are made first"));
+    let clients = (0..count).zip(target.connections.iter().cycle());
+    let jobs = stream::iter(clients).map(async |(_, client): (u32, &Client)| {
+        let job = v0::SubmitJobRequest { action: ACTION.to_owned(), ..Default::default() };
+        let job = client.submit_job(job).await?;
+        client.wait_job(&job.id, None).await
+    });
+    let mut ids = Vec::new();
+    let mut jobs = pin!(jobs.buffer_unordered(AT_ONCE_MAX));
+    while let Some(job) = jobs.next().await {
+        ids.push(job?.id);
+    }
+    Ok(ids)
 }
 
 /// Deletes the jobs of a measurement. That they are gone already is fine.
@@ -125,7 +188,7 @@ async fn remove(connections: &[Client], ids: Vec<String>) -> anyhow::Result<()> 
         .map(async |(id, client): (String, &Client)| client.delete_job(&id).await);
     let mut failed: Option<Error> = None;
     let mut count = 0_u64;
-    let mut deletions = pin!(deletions.buffer_unordered(DELETIONS_MAX));
+    let mut deletions = pin!(deletions.buffer_unordered(AT_ONCE_MAX));
     while let Some(outcome) = deletions.next().await {
         if let Err(error) = outcome
             && error.code() != Some(&Code::NoSuchJob)

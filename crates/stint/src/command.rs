@@ -78,7 +78,7 @@ pub(crate) fn client(
 }
 
 /// The parameters as the API has them, each name once.
-fn parameters(given: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Usage> {
+pub(crate) fn parameters(given: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Usage> {
     let mut parameters = BTreeMap::new();
     for (name, value) in given {
         if parameters.contains_key(&name) {

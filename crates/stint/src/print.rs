@@ -12,7 +12,7 @@ mod json;
 mod load;
 mod table;
 
-pub(crate) use load::{Row, Unit};
+pub(crate) use load::{Better, Compared, Row, Unit};
 
 /// Standard output takes no more.
 #[derive(Debug, Error)]
@@ -397,10 +397,10 @@ impl Printer {
     }
 
     /// The result of a measurement.
-    pub(crate) fn load(self, rows: &[Row]) -> Result<(), Error> {
+    pub(crate) fn load(self, rows: &[Row], compared: Option<&[Compared]>) -> Result<(), Error> {
         match self.0 {
-            Output::Table => line(&load::table(rows)),
-            Output::Json => json(&load::json(rows)),
+            Output::Table => line(&load::table(rows, compared)),
+            Output::Json => json(&load::json(rows, compared)),
         }
     }
 }

@@ -64,6 +64,13 @@ fn end(reader: &JobsReader) -> Vec<u8> {
     format!("]{next}}}").into_bytes()
 }
 
+/// These jobs as a list is written.
+pub(crate) fn list_of(jobs: &[JobView]) -> Vec<u8> {
+    let (mut list, _) = put(b"[".to_vec(), jobs, true);
+    list.push(b']');
+    list
+}
+
 /// Adds jobs to a list that has some already, unless these are the first; and whether the next are.
 fn put(mut piece: Vec<u8>, jobs: &[JobView], mut is_first: bool) -> (Vec<u8>, bool) {
     for job in jobs {

@@ -1,25 +1,19 @@
 //! One job after the other on an idle cluster, watched from outside.
 
-use anyhow::bail;
-use stint_client::{Client, is_over, v0};
+use stint_client::{is_over, v0};
 use tokio::time::Instant;
 
 use super::times::Times;
-use super::{ACTION, Stopped, distribution, remove};
+use super::{ACTION, Target, distribution, remove};
 use crate::print::{Row, Unit};
 
-pub(super) async fn run(
-    connections: &[Client],
-    count: u32,
-    keep: bool,
-    stopped: &Stopped,
-) -> anyhow::Result<Vec<Row>> {
-    let Some(client) = connections.first() else { bail!("no connections") };
+pub(super) async fn run(target: &Target, count: u32, keep: bool) -> anyhow::Result<Vec<Row>> {
+    let client = target.client()?;
     let mut ids = Vec::new();
     let (mut accepted, mut claimed, mut over) =
         (Times::default(), Times::default(), Times::default());
     for _ in 0..count {
-        if *stopped.borrow() {
+        if target.is_stopped() {
             break;
         }
         let began = Instant::now();
@@ -45,7 +39,7 @@ pub(super) async fn run(
     let names = ["doneP50", "doneP90", "doneP99", "doneLongest"];
     rows.extend(distribution(names, "submit to seen done", &over));
     if !keep {
-        remove(connections, ids).await?;
+        remove(&target.connections, ids).await?;
     }
     Ok(rows)
 }

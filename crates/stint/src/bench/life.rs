@@ -7,8 +7,9 @@ use anyhow::bail;
 use stint_client::{Client, Timestamp, is_over, v0};
 
 use super::times::{Times, between, rate};
-use super::{ACTION, Stopped, distribution, load, remove};
-use crate::args::bench::Load;
+use super::{Target, distribution, load, remove};
+use crate::args::bench::{Load, What};
+use crate::command::parameters;
 use crate::print::{self, Row, Unit};
 
 /// Jobs that are read at once: as many as a replica gives.
@@ -22,35 +23,40 @@ struct Lives {
     not_done: u64,
 }
 
-pub(super) async fn run(
-    connections: &[Client],
-    args: Load,
-    stopped: &Stopped,
-) -> anyhow::Result<Vec<Row>> {
-    let job = v0::SubmitJobRequest { action: ACTION.to_owned(), ..Default::default() };
-    let load = load::run(connections, args, &job, stopped).await?;
-    let Some(client) = connections.first() else { bail!("no connections") };
-    print::note(&format!("{} jobs accepted, waiting for all to be over", load.ids.len()));
-    for id in &load.last {
+pub(super) async fn run(target: &Target, args: Load, what: What) -> anyhow::Result<Vec<Row>> {
+    let job = v0::SubmitJobRequest {
+        action: what.action,
+        parameters: Some(v0::StringMap { entries: parameters(what.params)? }),
+        ..Default::default()
+    };
+    let client = target.client()?;
+    let before = target.meter.read().await?;
+    let load = load::submit(target, args, &job).await?;
+    let ids = load.all();
+    print::note(&format!("{} jobs accepted, waiting for all to be over", ids.len()));
+    for id in load.last() {
         client.wait_job(id, None).await?;
     }
-    let lives = read(client, &load.ids).await?;
-    let mut rows = load.rows(args);
+    // Those that are read are what costs from here on.
+    let after = target.meter.read().await?;
+    let lives = read(client, &job.action, &ids).await?;
+    let mut rows = load.rows(args, &load::SUBMISSIONS);
     rows.extend(lives.rows(load.window));
+    rows.extend(before.rows_until(&after, load.count(), "life"));
     if !args.keep {
-        remove(connections, load.ids).await?;
+        remove(&target.connections, ids).await?;
     }
     Ok(rows)
 }
 
 /// Reads the records of all jobs: page by page, and then one by one what no page had.
-async fn read(client: &Client, ids: &[String]) -> anyhow::Result<Lives> {
+async fn read(client: &Client, action: &str, ids: &[String]) -> anyhow::Result<Lives> {
     let mut left: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
     let mut lives: Option<Lives> = None;
     let mut start = 0;
     loop {
         let which = v0::ListJobsRequest {
-            action: ACTION.to_owned(),
+            action: action.to_owned(),
             start,
             limit: Some(PAGE),
             ..Default::default()

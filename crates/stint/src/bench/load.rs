@@ -1,4 +1,4 @@
-//! Many clients that submit one job after the other.
+//! Many clients that ask for one thing after the other.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,27 +9,46 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::times::{Times, rate};
-use super::{Stopped, distribution};
+use super::{Stopped, Target, distribution};
 use crate::args::bench::Load;
 use crate::print::{Row, Unit};
 
+/// How a load's figures are named.
+pub(super) struct Words {
+    /// As JSON has the rate, and the times.
+    pub(super) rate: &'static str,
+    pub(super) times: [&'static str; 4],
+    /// As people read them.
+    pub(super) accepted: &'static str,
+    pub(super) failed: &'static str,
+    pub(super) a_second: &'static str,
+    pub(super) took: &'static str,
+}
+
+pub(super) const SUBMISSIONS: Words = Words {
+    rate: "submit",
+    times: ["submitP50", "submitP90", "submitP99", "submitLongest"],
+    accepted: "jobs accepted in that time",
+    failed: "submissions failed",
+    a_second: "jobs accepted",
+    took: "submit to accepted",
+};
+
 /// What came of it.
-#[derive(Debug, Default)]
-pub(super) struct Submitted {
-    /// The jobs that were accepted, in no order.
-    pub(super) ids: Vec<String>,
-    /// The last job of each client: when these are over, most are.
-    pub(super) last: Vec<String>,
-    /// How long each submission took that was accepted in time.
+#[derive(Debug)]
+pub(super) struct Loaded<T> {
+    /// The answers of each client, in their order; those after the end too.
+    answers: Vec<Vec<T>>,
+    /// How long each took that came in time.
     times: Times,
     failed: u64,
     /// How long it went on.
     pub(super) window: Duration,
 }
 
-/// What came of one client's submissions.
-struct Share {
-    ids: Vec<String>,
+/// What came of one client's questions.
+struct Share<T> {
+    answers: Vec<T>,
     times: Times,
     /// Failures by what they say.
     failures: BTreeMap<String, u64>,
@@ -37,24 +56,38 @@ struct Share {
 
 /// Submits jobs like `job` for as long as `args` says. What is answered after the end does not
 /// count, but exists.
-pub(super) async fn run(
-    connections: &[Client],
+pub(super) async fn submit(
+    target: &Target,
     args: Load,
     job: &v0::SubmitJobRequest,
-    stopped: &Stopped,
-) -> anyhow::Result<Submitted> {
+) -> anyhow::Result<Loaded<String>> {
+    let job = job.clone();
+    let submit = move |client: Client| {
+        let job = job.clone();
+        async move { Ok(client.submit_job(job).await?.id) }
+    };
+    run(target, args, submit).await
+}
+
+/// Asks for as long as `args` says.
+pub(super) async fn run<T, F, A>(target: &Target, args: Load, ask: F) -> anyhow::Result<Loaded<T>>
+where
+    F: Fn(Client) -> A + Clone + Send + 'static,
+    A: Future<Output = Result<T, Error>> + Send + 'static,
+    T: Send + 'static,
+{
     let began = Instant::now();
     let end = began + Duration::from_secs(args.seconds);
     let mut clients = JoinSet::new();
-    for (_, connection) in (0..args.clients).zip(connections.iter().cycle()) {
-        clients.spawn(submit_until(end, stopped.clone(), connection.clone(), job.clone()));
+    for (_, connection) in (0..args.clients).zip(target.connections.iter().cycle()) {
+        clients.spawn(until(end, target.stopped.clone(), connection.clone(), ask.clone()));
     }
-    let mut all = Submitted::default();
+    let mut all =
+        Loaded { answers: Vec::new(), times: Times::default(), failed: 0, window: Duration::ZERO };
     let mut failures = BTreeMap::new();
     while let Some(share) = clients.join_next().await {
-        let Share { ids, times, failures: its } = share?;
-        all.last.extend(ids.last().cloned());
-        all.ids.extend(ids);
+        let Share { answers, times, failures: its } = share?;
+        all.answers.push(answers);
         all.times.add_all(&times);
         for (text, count) in its {
             all.failed += count;
@@ -62,30 +95,30 @@ pub(super) async fn run(
         }
     }
     for (text, count) in &failures {
-        crate::print::note(&format!("{count} submissions failed: {text}"));
+        crate::print::note(&format!("{count} failed: {text}"));
     }
     all.window = began.elapsed().min(Duration::from_secs(args.seconds));
     if all.times.count() == 0 {
-        bail!("no job was accepted");
+        bail!("nothing was answered in time");
     }
     Ok(all)
 }
 
-async fn submit_until(
-    end: Instant,
-    stopped: Stopped,
-    client: Client,
-    job: v0::SubmitJobRequest,
-) -> Share {
-    let mut share = Share { ids: Vec::new(), times: Times::default(), failures: BTreeMap::new() };
+async fn until<T, F, A>(end: Instant, stopped: Stopped, client: Client, ask: F) -> Share<T>
+where
+    F: Fn(Client) -> A,
+    A: Future<Output = Result<T, Error>>,
+{
+    let mut share =
+        Share { answers: Vec::new(), times: Times::default(), failures: BTreeMap::new() };
     while Instant::now() < end && !*stopped.borrow() {
         let began = Instant::now();
-        match client.submit_job(job.clone()).await {
-            Ok(job) => {
+        match ask(client.clone()).await {
+            Ok(answer) => {
                 if Instant::now() <= end {
                     share.times.add(began.elapsed());
                 }
-                share.ids.push(job.id);
+                share.answers.push(answer);
             }
             Err(error) => *share.failures.entry(kind(&error)).or_insert(0) += 1,
         }
@@ -107,19 +140,34 @@ fn kind(error: &Error) -> String {
     }
 }
 
-impl Submitted {
-    /// The figures of the submissions themselves.
-    pub(super) fn rows(&self, args: Load) -> Vec<Row> {
+impl<T: Clone> Loaded<T> {
+    /// All answers, in no order.
+    pub(super) fn all(&self) -> Vec<T> {
+        self.answers.iter().flatten().cloned().collect()
+    }
+
+    /// The last answer of each client.
+    pub(super) fn last(&self) -> impl Iterator<Item = &T> {
+        self.answers.iter().filter_map(|answers| answers.last())
+    }
+
+    /// How many answers there were, those after the end too.
+    pub(super) fn count(&self) -> u64 {
+        u64::try_from(self.answers.iter().map(Vec::len).sum::<usize>()).unwrap_or(u64::MAX)
+    }
+
+    /// The figures of the questions and answers themselves.
+    pub(super) fn rows(&self, args: Load, words: &Words) -> Vec<Row> {
         let accepted = self.times.count();
+        let a_second = Unit::PerSecond(rate(accepted, self.window));
         let mut rows = vec![
             Row::new("clients", "clients", Unit::Count(args.clients.into())),
             Row::new("seconds", "seconds", Unit::Count(self.window.as_secs())),
-            Row::new("accepted", "jobs accepted in that time", Unit::Count(accepted)),
-            Row::new("failed", "submissions failed", Unit::Count(self.failed)),
-            Row::new("submit", "jobs accepted", Unit::PerSecond(rate(accepted, self.window))),
+            Row::new("accepted", words.accepted, Unit::Count(accepted)),
+            Row::new("failed", words.failed, Unit::Count(self.failed)),
+            Row::new(words.rate, words.a_second, a_second),
         ];
-        let names = ["submitP50", "submitP90", "submitP99", "submitLongest"];
-        rows.extend(distribution(names, "submit to accepted", &self.times));
+        rows.extend(distribution(words.times, words.took, &self.times));
         rows
     }
 }

@@ -1,19 +1,19 @@
 //! The time between the death of a replica and the next accepted job.
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
-use stint_client::{Client, v0};
+use stint_client::v0;
 use tokio::time::Instant;
 
 use super::times::in_a_year;
-use super::{ACTION, remove};
+use super::{ACTION, Target, remove};
 use crate::print::{Row, Unit};
 
 /// Jobs accepted before the replica is killed: the connections are warm, the cluster is at work.
 const JOBS_BEFORE: usize = 100;
 
-pub(super) async fn run(connections: &[Client], kill: i32) -> anyhow::Result<Vec<Row>> {
-    let Some(client) = connections.first() else { bail!("no connections") };
+pub(super) async fn run(target: &Target, kill: i32) -> anyhow::Result<Vec<Row>> {
+    let client = target.client()?;
     let job = v0::SubmitJobRequest {
         action: ACTION.to_owned(),
         scheduled_at: Some(in_a_year()),
@@ -28,6 +28,6 @@ pub(super) async fn run(connections: &[Client], kill: i32) -> anyhow::Result<Vec
     kill_process(pid, Signal::KILL).with_context(|| format!("process {kill} cannot be killed"))?;
     ids.push(client.submit_job(job).await?.id);
     let outage = killed.elapsed();
-    remove(connections, ids).await?;
+    remove(&target.connections, ids).await?;
     Ok(vec![Row::new("outage", "kill -9 to the next accepted job", Unit::Took(outage))])
 }
