@@ -36,6 +36,8 @@ pub(crate) const CAPACITY: (&str, u64) = ("place", 2);
 const CLUSTER: [u8; 16] = [7; 16];
 /// Leases that are short, so that a seed sees many of them end.
 const TTL: Duration = Duration::from_secs(3);
+/// What it counts as that the cluster has taken one in.
+const JOINED: &str = "member joined";
 /// How long one that is to join waits for its invitation, at a time.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -119,23 +121,23 @@ impl Host {
     /// Has the cluster take it in, if it is no founder; once is enough, and again is the same.
     async fn join(&self, store: &Store, door: &Door) -> Outcome {
         let Some(invitation) = &self.invitation else { return Ok(()) };
-        let secret = loop {
-            let secret = invitation.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            match secret {
-                Some(secret) => break secret,
+        let text = loop {
+            let text = invitation.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            match text {
+                Some(text) => break text,
                 None => tokio::time::sleep(PAUSE).await,
             }
         };
-        if self.trace.seen().members.contains(&self.name) {
+        if self.trace.seen().faults.contains_key(JOINED) {
             return Ok(());
         }
-        let peers = self.founders.iter().map(|(id, at)| (*id, at.peer_address.clone()));
+        let invited = stint_gateway::Invitation::parse(&text)?;
         let joining = || Joining {
             id: self.id,
             cluster: CLUSTER,
             member: member(&self.name),
-            secret: secret.clone(),
-            peers: peers.clone().collect(),
+            secret: invited.secret.reveal(),
+            peers: invited.peers.clone(),
             peer_tls: None,
         };
         while let Err(error) = join_over(door.network(), joining(), store).await {
@@ -143,7 +145,7 @@ impl Host {
             tokio::time::sleep(PAUSE).await;
         }
         self.trace.say(now(), &self.name, "has joined");
-        self.trace.count("member joined");
+        self.trace.count(JOINED);
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_settime};
-use stint_consensus::{Keep, Member};
+use stint_consensus::Keep;
 use stint_core::WorkerId;
 use tempfile::TempDir;
 use turmoil::Sim;

@@ -26,7 +26,7 @@ pub(super) fn check(seen: &Seen) -> Vec<String> {
     for call in &seen.calls {
         let is_right = match (&call.ask, &call.answer) {
             (Ask::TooMuch, Answer::Refused(code)) => matches!(code, 400 | 413 | 429 | 503 | 507),
-            (Ask::TooMuch, answer) => *answer == Answer::Unknown,
+            (Ask::TooMuch, answer) => matches!(answer, Answer::Unknown | Answer::NotFound),
             (Ask::Page(most), Answer::Listed(count)) => count <= most,
             _ => true,
         };

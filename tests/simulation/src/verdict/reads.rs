@@ -17,7 +17,6 @@ use crate::trace::{Answer, Ask, Call, Seen, status_of};
 /// What a job was from some entry on.
 #[derive(Debug, Clone)]
 struct Version {
-    index: u64,
     /// When some replica had applied it.
     at: Duration,
     status: Status,
@@ -66,12 +65,12 @@ fn tells(answer: &Answer) -> bool {
 
 fn versions(seen: &Seen) -> BTreeMap<JobId, Vec<Version>> {
     let mut all: BTreeMap<JobId, Vec<Version>> = BTreeMap::new();
-    for (index, entry, event) in seen.events() {
+    for (_, entry, event) in seen.events() {
         let Some((id, status)) = status_of(event) else { continue };
         let job = job_of(event);
         let updated = job.map(|job| job.last_updated);
         let is_to_go = status == Status::Deleted || job.is_some_and(|job| job.delete_requested);
-        let version = Version { index, at: entry.at, status, updated, is_to_go };
+        let version = Version { at: entry.at, status, updated, is_to_go };
         all.entry(id).or_default().push(version);
     }
     all
