@@ -83,16 +83,37 @@ pub(crate) fn run(plan: Plan) -> Result<Trace, Box<dyn std::error::Error>> {
     }
     let size = if changes.joins_at.is_some() { HOSTS.len() } else { FOUNDERS };
     hosts.truncate(size);
+    set_to_work(plan, &mut sim, &hosts, &trace, (changes, invitation));
+    let mut hand = Hand::new(
+        Dice::new(plan.seed, 1),
+        hosts,
+        CLIENT_NAMES.iter().chain(&["operator"]).map(|name| (*name).to_owned()).collect(),
+        trace.clone(),
+    );
+    step_through(plan, &mut sim, &mut hand, &trace)?;
+    drop(sim);
+    verdict::judge(&trace);
+    Ok(trace)
+}
+
+/// Clients, an operator, and the auditor.
+fn set_to_work(
+    plan: Plan,
+    sim: &mut Sim<'_>,
+    hosts: &[Host],
+    trace: &Trace,
+    (changes, invitation): (Changes, Invitation),
+) {
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
-    for (number, name) in CLIENT_NAMES.iter().enumerate() {
+    for (number, name) in (100..).zip(CLIENT_NAMES) {
         let client = client::Client {
-            name: (*name).to_owned(),
+            name: name.to_owned(),
             hosts: names.clone(),
-            dice: Dice::new(plan.seed, 100 + u64::try_from(number)?),
+            dice: Dice::new(plan.seed, number),
             trace: trace.clone(),
             jobs: Vec::new(),
         };
-        sim.client(*name, async move {
+        sim.client(name, async move {
             client.work(SAFETY).await;
             Ok(())
         });
@@ -110,16 +131,6 @@ pub(crate) fn run(plan: Plan) -> Result<Trace, Box<dyn std::error::Error>> {
         Ok(())
     });
     sim.client("auditor", verdict::audit(trace.clone()));
-    let mut hand = Hand::new(
-        Dice::new(plan.seed, 1),
-        hosts,
-        CLIENT_NAMES.iter().chain(&["operator"]).map(|name| (*name).to_owned()).collect(),
-        trace.clone(),
-    );
-    step_through(plan, &mut sim, &mut hand, &trace)?;
-    drop(sim);
-    verdict::judge(&trace);
-    Ok(trace)
 }
 
 fn step_through(

@@ -122,9 +122,8 @@ impl History {
 
     fn write(&mut self, by: u64, job: &Job, first: u64, texts: &[&str]) {
         let lease = job.lease().unwrap_or_default();
-        let lines = texts
-            .iter()
-            .map(|text| Line { stream: Stream::Stdout, text: format!("{lease} {text}") });
+        let lines =
+            texts.iter().map(|text| Line { stream: Stream::Out, text: format!("{lease} {text}") });
         let (worker, epoch, lines) = (worker(by), Epoch(1), lines.collect());
         self.apply(Command::AppendLines { worker, epoch, job: job.id, lease, first, lines });
     }
@@ -190,7 +189,7 @@ fn work(history: &mut History) {
 fn tick(history: &mut History) {
     let anchor = history.time();
     let next = Timestamp::from_ms((anchor.as_ms() / 2_000 + 1) * 2_000);
-    history.apply(Command::PutCron(NewCron {
+    history.apply(Command::PutCron(Box::new(NewCron {
         id: CronId::from_bytes([9; 16]),
         spec: spec(BEAT, None),
         retries: 0,
@@ -199,7 +198,7 @@ fn tick(history: &mut History) {
         policy: CronPolicy::default(),
         anchor,
         next_run: next,
-    }));
+    })));
     for number in 0..2 {
         let mark = Timestamp::from_ms(next.as_ms() + number * 2_000);
         while history.time() < mark {
