@@ -204,9 +204,10 @@ impl Client {
             1 => (format!("/crons/{action}/resume"), None),
             _ => {
                 let mut body: Value = serde_json::from_str(more).expect("it is in the source");
-                body["action"] = json!(action);
-                body["parameters"] = json!({"ms": "80", "lines": "1"});
-                body["capacityMap"] = json!({CAPACITY.0: 1});
+                let members = body.as_object_mut().expect("it is an object");
+                members.insert("action".to_owned(), json!(action));
+                members.insert("parameters".to_owned(), json!({"ms": "80", "lines": "1"}));
+                members.insert("capacityMap".to_owned(), json!({CAPACITY.0: 1}));
                 ("/crons".to_owned(), Some(body))
             }
         };

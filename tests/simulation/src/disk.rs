@@ -77,9 +77,9 @@ impl Medium {
 
     /// What a store is opened on.
     pub(crate) fn disk(&self) -> Disk {
-        let root = Arc::new(Root(self.clone()));
-        let (tap, pace, room) = (Arc::clone(&root), Arc::clone(&root), root);
-        Disk { tap: Some(tap), pace: Some(pace), room: Some(room) }
+        let all = Arc::new(Root(self.clone()));
+        let (tap, pace) = (Arc::clone(&all), Arc::clone(&all));
+        Disk { tap: Some(tap), pace: Some(pace), room: Some(all) }
     }
 
     /// Where the replica keeps its data.

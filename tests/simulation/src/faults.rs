@@ -235,7 +235,7 @@ impl Hand {
             Fault::Freeze(one) => self.freeze(sim, *one, true),
             Fault::SlowReplica(one, ms) => self.slow_down(sim, *one, *ms),
             Fault::SlowDisk(..) | Fault::FullDisk(..) | Fault::BadSync(_) => {
-                self.strike_disk(&fault)
+                self.strike_disk(&fault);
             }
             Fault::Jump { hosts, by_ms } => self.set_clocks(hosts, *by_ms),
             Fault::Skew(one, by_ms) => self.set_clocks(&[*one], *by_ms),
@@ -296,7 +296,9 @@ impl Hand {
         self.trace.say(now, "FAULT", &format!("over: {fault:?}"));
         match fault {
             Fault::Crash { hosts, .. } => {
-                hosts.iter().for_each(|host| sim.bounce(self.name(*host)));
+                for host in hosts {
+                    sim.bounce(self.name(*host));
+                }
             }
             Fault::Cut(one, other) => sim.repair(self.name(*one), self.name(*other)),
             Fault::CutOneWay(from, to) => sim.repair_oneway(self.name(*from), self.name(*to)),

@@ -26,7 +26,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let has = |flag: &str| std::env::args().any(|argument| argument == flag);
     if has("--kinds") {
-        faults::KINDS.iter().for_each(|kind| tell(kind));
+        for kind in faults::KINDS {
+            tell(kind);
+        }
         return ExitCode::SUCCESS;
     }
     let seed = std::env::var("STINT_SIM_SEED").ok().and_then(|text| text.parse().ok());

@@ -97,8 +97,7 @@ impl Operator {
     }
 
     async fn transfer(&mut self) {
-        let (_, to) =
-            *self.dice.of(&self.hosts.iter().map(|(_, id)| ((), *id)).collect::<Vec<_>>());
+        let (_, to) = self.dice.of(&self.hosts).clone();
         let told = self.ask(Method::POST, &format!("/meta/members/{to}/lead"), None).await;
         if told.is_some_and(|(code, _)| code == StatusCode::NO_CONTENT) {
             self.trace.count("leader transfer");

@@ -15,6 +15,9 @@ use history::{PLACE, right};
 /// What is broken, who has to find it, how it is broken, and what is said of it.
 type Break = (&'static str, Checker, fn(&mut Seen), &'static str);
 
+/// Makes an entry another one.
+type Change = fn(&mut Entry);
+
 const BREAKS: &[Break] = &[
     ("an accepted job is lost", kept::check, lose_job, "is in no entry"),
     ("one submission is two jobs", kept::check, submit_twice, "is two jobs"),
@@ -91,7 +94,7 @@ fn an_entry_that_is_not_the_same_on_two_replicas_is_found() {
     let seen = right();
     let entry = seen.entries.values().next_back().expect("an entry");
     assert_eq!(difference(entry, entry), None);
-    let others: [(fn(&mut Entry), &str); 4] = [
+    let others: [(Change, &str); 4] = [
         (|entry| entry.command = Some(0), "one log"),
         (|entry| entry.term += 1, "one log"),
         (|entry| entry.events = Arc::default(), "equal states"),
@@ -183,7 +186,9 @@ fn stale_lines(seen: &mut Seen) {
     edit(seen, |events| {
         for event in events {
             if let Event::LinesAppended { lines, .. } = event {
-                lines.iter_mut().for_each(|line| line.text = "0 0".to_owned());
+                for line in lines {
+                    line.text = "0 0".to_owned();
+                }
             }
         }
     });
