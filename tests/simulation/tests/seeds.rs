@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// About two minutes of a processor: what a commit has to pass.
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 20;
 /// The machine may have other things to do, but it has two processors.
 const AT_ONCE: usize = 2;
 
