@@ -100,6 +100,8 @@ impl Host {
             error = replica.failed() => error.to_string(),
             error = worker.failed() => error.to_string(),
         };
+        // Where the disk is kept is another place each time.
+        let why = why.replace(&self.medium.dir().display().to_string(), "");
         self.trace.say(now(), &self.name, &format!("fails: {why}"));
         // Whoever started it would start it again.
         std::future::pending::<()>().await;
