@@ -1,5 +1,7 @@
 //! A new replica joins a cluster that runs: with an invitation, which only an administrator can make.
 
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 use stint_core::{Command, Level, MembersChange, TokenHash, TokenId, WorkerId};
 use stint_proto::log::v1::Node;
@@ -7,6 +9,7 @@ use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::change_members_request::Change;
 use stint_proto::peer::v1::join_response::Result as Answer;
 use stint_storage::{Lineage, Store};
+use stint_tls::Network;
 use tokio::time::Instant;
 
 use crate::audit::Origin;
@@ -40,8 +43,17 @@ pub struct Joining {
 /// Has the cluster take this replica as a member, and keeps in `store` that it has. It may be asked
 /// again with the same store: one invitation is for one disk. Gives the number of members.
 pub async fn join(joining: Joining, store: &Store) -> Result<u32, Error> {
+    join_over(None, joining, store).await
+}
+
+/// The same over this network, unless that is TCP.
+pub async fn join_over(
+    network: Option<Arc<dyn Network>>,
+    joining: Joining,
+    store: &Store,
+) -> Result<u32, Error> {
     let disk = disks::own(&store.log)?;
-    let peers = Peers::new(joining.peer_tls.clone(), None, SNAPSHOT_BYTES_PER_SECOND);
+    let peers = Peers::new(joining.peer_tls.clone(), network, SNAPSHOT_BYTES_PER_SECOND);
     let end = Instant::now() + JOIN_TIMEOUT;
     let mut whys = Vec::new();
     loop {

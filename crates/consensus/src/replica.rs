@@ -17,7 +17,6 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::audit::{AuditFilter, AuditPage, Origin};
 use crate::backup::Backup;
-use crate::blocking::blocking;
 use crate::clock::{Clock, WallClock};
 use crate::compaction::Outdated;
 use crate::disks;
@@ -31,10 +30,12 @@ use crate::network::Network;
 use crate::page::{JobPage, List, Place};
 use crate::peer_service::PeerService;
 use crate::peers::Peers;
+use crate::restored::restored;
 use crate::snapshot::Incoming;
-use crate::state_machine::{Applied, StateMachine};
+use crate::state_machine::StateMachine;
 use crate::status::ClusterStatus;
 use crate::watch::Watcher;
+use crate::witness::Witness;
 use crate::{inbound, limits, raft};
 
 /// The replicas that found a cluster.
@@ -186,6 +187,15 @@ impl Replica {
     ///
     /// If the log is empty, the founders found the cluster. Returns before there is a leader.
     pub async fn start(config: Config, store: Store) -> Result<Self, Error> {
+        Self::start_seen(config, store, None).await
+    }
+
+    /// The same, where somebody is to see each entry as it is applied.
+    pub async fn start_seen(
+        config: Config,
+        store: Store,
+        witness: Option<Arc<dyn Witness>>,
+    ) -> Result<Self, Error> {
         let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
         let failure = Failure::new(config.id);
         let lineage = store.lineage().map_err(|error| failed(&error))?;
@@ -194,7 +204,7 @@ impl Replica {
         let stopping = watch::Sender::new(false);
         let store_log = store.log.clone();
         let store = Arc::new(store);
-        let applied = restored(store, failure.clone()).await?;
+        let applied = restored(store, failure.clone(), witness).await?;
         let applied = Arc::new(applied);
         let network = config.peer_listener.network();
         let pace = config.timing.snapshot_bytes_per_second;
@@ -433,22 +443,6 @@ impl Replica {
         Inner::wait_until_let_go(&self.0.inner).await;
         stopped.map_err(|error| Error::Failed(error.to_string()))
     }
-}
-
-/// The state as it was, once the log is known to be whole.
-async fn restored(store: Arc<Store>, failure: Failure) -> Result<Applied, Error> {
-    let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
-    let restoring = blocking(move || {
-        store.log.check().map_err(std::io::Error::other)?;
-        Applied::restore(store, failure)
-    });
-    restoring.await.map_err(|error| failed(&error))?.map_err(|error| {
-        let source = error.get_ref().and_then(|source| source.downcast_ref());
-        source.map_or_else(
-            || failed(&error),
-            |source: &stint_storage::Error| Error::Storage(source.clone()),
-        )
-    })
 }
 
 fn listen(door: Door) -> Result<Listener, Error> {

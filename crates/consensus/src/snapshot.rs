@@ -139,23 +139,30 @@ pub(crate) fn frames(
     outgoing: Arc<Outgoing>,
 ) -> impl Stream<Item = pb::SnapshotFrame> + Send + 'static {
     let (sender, receiver) = mpsc::channel(2);
-    let runtime = tokio::runtime::Handle::current();
-    tokio::task::spawn_blocking(move || {
+    tokio::spawn(async move {
         header.transfer = sending.transfer;
         header.from_frame = from;
         let first = pb::SnapshotFrame { header: Some(header), data: Bytes::new() };
-        let send = |frame| runtime.block_on(send(&sender, frame));
         let mut pace = Pace::new(outgoing.bytes_per_second);
-        let mut is_going = send(first);
+        let mut is_going = send(&sender, first).await;
         for data in sending.again(from) {
-            is_going = is_going && send(pb::SnapshotFrame { header: None, data });
+            is_going = is_going && send(&sender, pb::SnapshotFrame { header: None, data }).await;
         }
         while is_going {
             // A stream that ends early lacks its last frame, and the receiver refuses it.
-            match sending.read() {
+            let reading = crate::blocking::blocking(move || {
+                let read = sending.read();
+                (sending, read)
+            });
+            let read;
+            (sending, read) = match reading.await {
+                Ok(done) => done,
+                Err(error) => return tracing::error!(%error, "the snapshot cannot be read"),
+            };
+            match read {
                 Ok(Some(data)) => {
-                    std::thread::sleep(pace.pause(data.len()));
-                    is_going = send(pb::SnapshotFrame { header: None, data });
+                    tokio::time::sleep(pace.pause(data.len())).await;
+                    is_going = send(&sender, pb::SnapshotFrame { header: None, data }).await;
                 }
                 Ok(None) => break,
                 Err(error) => return tracing::error!(%error, "the snapshot cannot be read"),

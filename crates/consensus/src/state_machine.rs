@@ -35,6 +35,7 @@ use crate::types::{
     stored_membership_to_wire,
 };
 use crate::watch::Watched;
+use crate::witness::{Seen, Witness};
 
 /// What is applied, shared by the one who applies and all who read.
 pub(crate) struct Applied {
@@ -61,6 +62,7 @@ pub(crate) struct Applied {
     /// Of these, those that the last checkpoint contains.
     bytes_checkpointed: AtomicU64,
     pub(crate) failure: Failure,
+    witness: Option<Arc<dyn Witness>>,
 }
 
 /// One moment of the applied log.
@@ -83,7 +85,11 @@ impl View {
 
 impl Applied {
     /// Restores what the last checkpoint has.
-    pub(crate) fn restore(store: Arc<Store>, failure: Failure) -> Result<Self, io::Error> {
+    pub(crate) fn restore(
+        store: Arc<Store>,
+        failure: Failure,
+        witness: Option<Arc<dyn Witness>>,
+    ) -> Result<Self, io::Error> {
         let view = restore_view(&store, &failure)?;
         let (events, _) = broadcast::channel(EVENTS_MAX);
         let progress = watch::Sender::new(view.applied.as_ref().map(|id| id.index));
@@ -101,7 +107,18 @@ impl Applied {
             bytes: AtomicU64::new(0),
             bytes_checkpointed: AtomicU64::new(0),
             failure,
+            witness,
         })
+    }
+
+    fn show(&self, entry: &Entry, events: &[Event], state: &State) {
+        let Some(witness) = &self.witness else { return };
+        let command = match &entry.payload {
+            EntryPayload::Normal(payload) => Some(payload.0.as_ref()),
+            EntryPayload::Blank | EntryPayload::Membership(_) => None,
+        };
+        let (index, term) = (entry.log_id.index, entry.log_id.leader_id.term);
+        witness.applied(Seen { index, term, command, events, state });
     }
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, View> {
@@ -274,6 +291,7 @@ impl StateMachine {
                     }
                 }
                 view.applied = Some(entry.log_id);
+                self.0.show(&entry, &events, &view.state);
                 let mark = Mark { index: entry.log_id.index, at: view.state.now() };
                 done.push(Unannounced { mark, answer, responder, events });
             }
@@ -398,6 +416,9 @@ impl RaftStateMachine<Types> for StateMachine {
             whole.forget();
             let index = view.applied.as_ref().map(|id| id.index);
             applied.watched.jump(view.mark());
+            if let Some((witness, index)) = applied.witness.as_ref().zip(index) {
+                witness.installed(index, &view.state);
+            }
             drop(view);
             drop(whole);
             applied

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     Error,
     error::is_full,
-    limits::{CARRY_ON_BYTES, LOCK_TRIES, LOCK_WAIT_MS, RESERVE_BYTES, ROOM_BYTES},
+    limits::{LOCK_TRIES, LOCK_WAIT_MS, RESERVE_BYTES},
 };
 
 /// The exclusive right to a data directory, given back when the last part that uses it is dropped.
@@ -131,16 +131,6 @@ pub(crate) fn names(dir: &Path) -> Result<Vec<String>, Error> {
         Ok(names)
     };
     read().map_err(|error| io_error("list the directory", dir, error))
-}
-
-/// Whether the disk has room for new work.
-pub(crate) fn has_room(dir: &Path) -> Result<bool, Error> {
-    Ok(free_bytes(dir)? >= ROOM_BYTES)
-}
-
-/// Whether what was taken can be carried on with.
-pub(crate) fn has_reserve(dir: &Path) -> Result<bool, Error> {
-    Ok(free_bytes(dir)? >= CARRY_ON_BYTES)
 }
 
 /// Refuses when only the reserve is left, which is for votes and for what frees space.

@@ -67,6 +67,13 @@ pub trait Tap: Debug + Send + Sync {
     }
 }
 
+/// Says how much room a disk has. A replica asks the machine; where disks are simulated, the
+/// simulation says.
+pub trait Room: Debug + Send + Sync {
+    /// The bytes that are free.
+    fn free_bytes(&self) -> u64;
+}
+
 /// The file of a database.
 #[derive(Debug)]
 pub(crate) struct DiskFile {

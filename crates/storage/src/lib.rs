@@ -36,7 +36,7 @@ mod store;
 mod testing;
 
 pub use backup::{BackupEncoder, BackupReader};
-pub use disk::Tap;
+pub use disk::{Room, Tap};
 pub use error::Error;
 pub use identity::{Identity, Lineage};
 pub use level::LevelMark;

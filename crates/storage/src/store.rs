@@ -9,11 +9,11 @@ use std::{
 };
 
 use crate::{
-    Error, Identity, LevelMark, Lineage, Log, Output, Pace, StateStore, Tap,
+    Error, Identity, LevelMark, Lineage, Log, Output, Pace, Room, StateStore, Tap,
     directory::{
-        DirLock, beside, create_dir, has_reserve, has_room, io_error, names, remove_file, rename,
-        room,
+        DirLock, beside, create_dir, free_bytes, io_error, names, remove_file, rename, room,
     },
+    limits::{CARRY_ON_BYTES, ROOM_BYTES},
 };
 
 pub use anew::StateAnew;
@@ -29,6 +29,7 @@ pub struct Store {
     pub output: Output,
     level: LevelMark,
     dir: PathBuf,
+    room: Option<Arc<dyn Room>>,
     is_new: bool,
 }
 
@@ -107,6 +108,7 @@ impl Store {
             output: Output::open(dir, lock)?,
             level: LevelMark::read(dir)?,
             dir: dir.to_owned(),
+            room: disk.room.as_ref().map(Arc::clone),
             is_new,
         })
     }
@@ -148,13 +150,17 @@ impl Store {
     /// Whether there is room for new work. When not, refuse it: what is taken already can still
     /// be written, for a while.
     pub fn has_room(&self) -> Result<bool, Error> {
-        has_room(&self.dir)
+        Ok(self.free_bytes()? >= ROOM_BYTES)
     }
 
     /// Whether there is room to carry on with what was taken, and to free space. When not, nothing is
     /// to be written but votes, and what cuts the log.
     pub fn has_reserve(&self) -> Result<bool, Error> {
-        has_reserve(&self.dir)
+        Ok(self.free_bytes()? >= CARRY_ON_BYTES)
+    }
+
+    fn free_bytes(&self) -> Result<u64, Error> {
+        self.room.as_ref().map_or_else(|| free_bytes(&self.dir), |room| Ok(room.free_bytes()))
     }
 
     /// How much room there is, and what takes it.
@@ -164,9 +170,9 @@ impl Store {
             let metadata = fs::metadata(&path);
             metadata.map(|found| found.len()).map_err(|error| io_error("look at", &path, error))
         };
-        let (free_bytes, total_bytes) = room(&self.dir)?;
+        let (_, total_bytes) = room(&self.dir)?;
         Ok(Usage {
-            free_bytes,
+            free_bytes: self.free_bytes()?,
             total_bytes,
             log_bytes: size(LOG)?,
             state_bytes: size(STATE)?,
@@ -187,6 +193,8 @@ pub struct Disk {
     pub tap: Option<Arc<dyn Tap>>,
     /// Says when the log is written.
     pub pace: Option<Arc<dyn Pace>>,
+    /// Says whether there is room for new work, and to carry on.
+    pub room: Option<Arc<dyn Room>>,
 }
 
 /// The room on the disk of a data directory.

@@ -12,11 +12,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use stint_storage::{Disk, Pace, Tap, Turn};
+use stint_storage::{Disk, Pace, Room, Tap, Turn};
 
 use crate::dice::Dice;
 
 const SECTOR: usize = 512;
+/// What is free on a disk that is not full.
+const PLENTY: u64 = 1 << 40;
+/// How often a frozen one is looked at.
+const THAW_LOOK: Duration = Duration::from_millis(10);
 
 /// The disk of one replica. Clones are the same disk.
 #[derive(Debug, Clone)]
@@ -29,6 +33,10 @@ struct Inner {
     is_dead: AtomicBool,
     /// Syncs fail from now on, until the replica has started anew.
     sync_fails: AtomicBool,
+    /// The bytes that are free.
+    free_bytes: AtomicU64,
+    /// Nothing is written for now: the machine stands still.
+    is_frozen: AtomicBool,
     /// How long the log waits for the disk, at the least and at the most.
     slowest_ms: AtomicU64,
     dice: Mutex<Dice>,
@@ -59,6 +67,8 @@ impl Medium {
             dir: dir.to_owned(),
             is_dead: AtomicBool::new(false),
             sync_fails: AtomicBool::new(false),
+            free_bytes: AtomicU64::new(PLENTY),
+            is_frozen: AtomicBool::new(false),
             slowest_ms: AtomicU64::new(3),
             dice: Mutex::new(dice),
             files: Mutex::default(),
@@ -67,7 +77,9 @@ impl Medium {
 
     /// What a store is opened on.
     pub(crate) fn disk(&self) -> Disk {
-        Disk { tap: Some(Arc::new(Root(self.clone()))), pace: Some(Arc::new(Root(self.clone()))) }
+        let all = Arc::new(Root(self.clone()));
+        let (tap, pace) = (Arc::clone(&all), Arc::clone(&all));
+        Disk { tap: Some(tap), pace: Some(pace), room: Some(all) }
     }
 
     /// Where the replica keeps its data.
@@ -78,6 +90,16 @@ impl Medium {
     /// From now on the log waits for so long for each sync, at the most.
     pub(crate) fn set_slowest(&self, slowest_ms: u64) {
         self.0.slowest_ms.store(slowest_ms, Ordering::Relaxed);
+    }
+
+    /// From now on so many bytes are free; plenty if nobody says how many.
+    pub(crate) fn set_free(&self, bytes: Option<u64>) {
+        self.0.free_bytes.store(bytes.unwrap_or(PLENTY), Ordering::Relaxed);
+    }
+
+    /// From now on what is written waits, or does so no more.
+    pub(crate) fn set_frozen(&self, is_frozen: bool) {
+        self.0.is_frozen.store(is_frozen, Ordering::Relaxed);
     }
 
     /// The next sync fails, and so does all that follows.
@@ -154,10 +176,20 @@ impl Pace for Root {
     fn queued(&self, turn: Turn) {
         let slowest = self.0.0.slowest_ms.load(Ordering::Relaxed);
         let delay = Duration::from_micros(lock(&self.0.0.dice).below(slowest * 1_000 + 1));
+        let medium = self.0.clone();
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
+            while medium.0.is_frozen.load(Ordering::Relaxed) {
+                tokio::time::sleep(THAW_LOOK).await;
+            }
             turn.write();
         });
+    }
+}
+
+impl Room for Root {
+    fn free_bytes(&self) -> u64 {
+        self.0.0.free_bytes.load(Ordering::Relaxed)
     }
 }
 

@@ -1,6 +1,5 @@
 //! What goes wrong, and when: drawn from the seed, one thing after the other, each with its end.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -32,6 +31,17 @@ pub(crate) enum Fault {
     BadSync(usize),
     /// The wall clocks of these jump.
     Jump { hosts: Vec<usize>, by_ms: i64 },
+    /// The wall clock of this one is a little wrong.
+    Skew(usize, i64),
+    /// Of what is sent between these two, some is lost, and so is all that is on its way then.
+    Loss(usize, usize),
+    /// The machine stands still: what it sends and is sent waits, and so does what it writes. Then all
+    /// of it comes at once.
+    Freeze(usize),
+    /// All that the machine does takes up to so many milliseconds longer.
+    SlowReplica(usize, u64),
+    /// So many bytes are left on its disk.
+    FullDisk(usize, u64),
 }
 
 impl Fault {
@@ -40,7 +50,7 @@ impl Fault {
         let one = dice.below(hosts);
         let other = (one + dice.between(1, hosts - 1)) % hosts;
         let (one, other) = (index(one), index(other));
-        match dice.below(14) {
+        match dice.below(23) {
             0..3 => {
                 let is_power_cut = !dice.one_in(3);
                 let all = (0..index(hosts)).collect();
@@ -58,6 +68,15 @@ impl Fault {
             8 => Self::SlowNetwork(dice.between(20, 300)),
             9..11 => Self::SlowDisk(one, dice.between(50, 1_500)),
             11 => Self::BadSync(one),
+            12 => {
+                let by = i64::try_from(dice.between(5, 900)).unwrap_or(0);
+                Self::Skew(one, if dice.one_in(2) { by } else { -by })
+            }
+            13..15 => Self::Loss(one, other),
+            15..17 => Self::Freeze(one),
+            17..19 => Self::SlowReplica(one, dice.between(30, 400)),
+            // Nothing new is taken with less than 64 MiB, and nothing at all with less than 32.
+            19..21 => Self::FullDisk(one, dice.of(&[48, 20]) << 20),
             _ => {
                 let far = i64::try_from(dice.between(200, 3_600_000)).unwrap_or(0);
                 let by_ms = if dice.one_in(2) { far } else { -far };
@@ -65,6 +84,52 @@ impl Fault {
                 Self::Jump { hosts, by_ms }
             }
         }
+    }
+}
+
+/// All that happens to replicas, also what operators and clients do: whatever is never drawn proves
+/// nothing.
+pub(crate) const KINDS: [&str; 20] = [
+    "power cut",
+    "kill",
+    "cut",
+    "one-way cut",
+    "isolation",
+    "hold",
+    "slow network",
+    "slow disk",
+    "bad sync",
+    "clock jump",
+    "clock skew",
+    "loss",
+    "freeze",
+    "slow replica",
+    "full disk",
+    "leader transfer",
+    "member joined",
+    "member removed",
+    "travelling snapshot",
+    "repeated submission",
+];
+
+/// What it is counted as.
+fn kind(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Crash { is_power_cut: true, .. } => "power cut",
+        Fault::Crash { is_power_cut: false, .. } => "kill",
+        Fault::Cut(..) => "cut",
+        Fault::CutOneWay(..) => "one-way cut",
+        Fault::Isolate(_) => "isolation",
+        Fault::Hold(..) => "hold",
+        Fault::SlowNetwork(_) => "slow network",
+        Fault::SlowDisk(..) => "slow disk",
+        Fault::BadSync(_) => "bad sync",
+        Fault::Jump { .. } => "clock jump",
+        Fault::Skew(..) => "clock skew",
+        Fault::Loss(..) => "loss",
+        Fault::Freeze(_) => "freeze",
+        Fault::SlowReplica(..) => "slow replica",
+        Fault::FullDisk(..) => "full disk",
     }
 }
 
@@ -78,17 +143,17 @@ pub(crate) struct Hand {
     next: Duration,
     /// What is broken, and until when. Some may be broken twice.
     broken: Vec<(Duration, Fault)>,
-    /// How often each kind has happened.
-    pub(crate) counts: BTreeMap<&'static str, u64>,
 }
 
 pub(crate) const LATENCY_MAX: Duration = Duration::from_millis(8);
 const SLOWEST_SYNC_MS: u64 = 3;
+/// How much of what is sent is lost, where some is.
+const LOSS: f64 = 0.03;
 
 impl Hand {
     pub(crate) fn new(dice: Dice, hosts: Vec<Host>, others: Vec<String>, trace: Trace) -> Self {
         let next = Duration::from_secs(3);
-        Self { dice, hosts, others, trace, next, broken: Vec::new(), counts: BTreeMap::new() }
+        Self { dice, hosts, others, trace, next, broken: Vec::new() }
     }
 
     /// Does what is due.
@@ -118,6 +183,10 @@ impl Hand {
         Ok(())
     }
 
+    fn at(&self, host: usize) -> Option<&Host> {
+        self.hosts.get(host)
+    }
+
     fn is_down(&self, host: usize) -> bool {
         self.broken.iter().any(|(_, fault)| match fault {
             Fault::Crash { hosts, .. } => hosts.contains(&host),
@@ -126,69 +195,94 @@ impl Hand {
         })
     }
 
+    fn name(&self, at: usize) -> String {
+        self.at(at).map(|host| host.name.clone()).unwrap_or_default()
+    }
+
     fn strike(&mut self, sim: &mut Sim<'_>, now: Duration, fault: Fault) -> io::Result<()> {
-        let name =
-            |at: &usize| self.hosts.get(*at).map(|host| host.name.clone()).unwrap_or_default();
         let mut length = self.dice.ms(200, 6_000);
-        let kind = match &fault {
+        if let Fault::Isolate(_) = fault {
+            length = self.dice.ms(1_000, 9_000);
+        }
+        let down = match &fault {
+            Fault::Crash { hosts, .. } => hosts.iter().any(|host| self.is_down(*host)),
+            Fault::BadSync(one) => self.is_down(*one),
+            _ => false,
+        };
+        if down {
+            return Ok(());
+        }
+        self.trace.count(kind(&fault));
+        self.trace.say(now, "FAULT", &format!("{fault:?} for {} ms", length.as_millis()));
+        match &fault {
             Fault::Crash { hosts, is_power_cut } => {
-                if hosts.iter().any(|host| self.is_down(*host)) {
-                    return Ok(());
-                }
                 for host in hosts {
                     self.crash(sim, *host, *is_power_cut)?;
                 }
-                if *is_power_cut { "power cut" } else { "kill" }
             }
-            Fault::Cut(one, other) => {
-                sim.partition(name(one), name(other));
-                "cut"
-            }
-            Fault::CutOneWay(from, to) => {
-                sim.partition_oneway(name(from), name(to));
-                "one-way cut"
-            }
+            Fault::Cut(one, other) => sim.partition(self.name(*one), self.name(*other)),
+            Fault::CutOneWay(from, to) => sim.partition_oneway(self.name(*from), self.name(*to)),
             Fault::Isolate(one) => {
-                length = self.dice.ms(1_000, 9_000);
                 for other in self.all_but(*one) {
-                    sim.partition(name(one), other);
+                    sim.partition(self.name(*one), other);
                 }
-                "isolation"
             }
-            Fault::Hold(one, other) => {
-                sim.hold(name(one), name(other));
-                "hold"
+            Fault::Hold(one, other) => sim.hold(self.name(*one), self.name(*other)),
+            Fault::Loss(one, other) => {
+                sim.set_link_fail_rate(self.name(*one), self.name(*other), LOSS);
             }
-            Fault::SlowNetwork(ms) => {
-                sim.set_max_message_latency(Duration::from_millis(*ms));
-                "slow network"
+            Fault::SlowNetwork(ms) => sim.set_max_message_latency(Duration::from_millis(*ms)),
+            Fault::Freeze(one) => self.freeze(sim, *one, true),
+            Fault::SlowReplica(one, ms) => self.slow_down(sim, *one, *ms),
+            Fault::SlowDisk(..) | Fault::FullDisk(..) | Fault::BadSync(_) => {
+                self.strike_disk(&fault);
             }
-            Fault::SlowDisk(one, ms) => {
-                if let Some(host) = self.hosts.get(*one) {
-                    host.medium.set_slowest(*ms);
-                }
-                "slow disk"
-            }
-            Fault::BadSync(one) => {
-                if self.is_down(*one) {
-                    return Ok(());
-                }
-                if let Some(host) = self.hosts.get(*one) {
-                    host.medium.break_syncs();
-                }
-                "bad sync"
-            }
-            Fault::Jump { hosts, by_ms } => {
-                for host in hosts.iter().filter_map(|at| self.hosts.get(*at)) {
-                    host.skew_ms.store(*by_ms, Ordering::Relaxed);
-                }
-                "clock jump"
-            }
-        };
-        *self.counts.entry(kind).or_insert(0) += 1;
-        self.trace.say(now, "FAULT", &format!("{fault:?} for {} ms", length.as_millis()));
+            Fault::Jump { hosts, by_ms } => self.set_clocks(hosts, *by_ms),
+            Fault::Skew(one, by_ms) => self.set_clocks(&[*one], *by_ms),
+        }
         self.broken.push((now + length, fault));
         Ok(())
+    }
+
+    fn strike_disk(&self, fault: &Fault) {
+        match fault {
+            Fault::SlowDisk(one, ms) => {
+                self.at(*one).inspect(|host| host.medium.set_slowest(*ms));
+            }
+            Fault::FullDisk(one, left) => {
+                self.at(*one).inspect(|host| host.medium.set_free(Some(*left)));
+            }
+            Fault::BadSync(one) => {
+                self.at(*one).inspect(|host| host.medium.break_syncs());
+            }
+            _ => {}
+        }
+    }
+
+    fn freeze(&self, sim: &Sim<'_>, at: usize, is_frozen: bool) {
+        let Some(host) = self.at(at) else { return };
+        host.medium.set_frozen(is_frozen);
+        for other in self.all_but(at) {
+            if is_frozen {
+                sim.hold(host.name.as_str(), other);
+            } else {
+                sim.release(host.name.as_str(), other);
+            }
+        }
+    }
+
+    fn slow_down(&self, sim: &Sim<'_>, at: usize, ms: u64) {
+        let Some(host) = self.at(at) else { return };
+        host.medium.set_slowest(ms);
+        for other in self.all_but(at) {
+            sim.set_link_max_message_latency(host.name.as_str(), other, Duration::from_millis(ms));
+        }
+    }
+
+    fn set_clocks(&self, hosts: &[usize], by_ms: i64) {
+        for host in hosts.iter().filter_map(|at| self.at(*at)) {
+            host.skew_ms.store(by_ms, Ordering::Relaxed);
+        }
     }
 
     fn crash(&self, sim: &mut Sim<'_>, at: usize, is_power_cut: bool) -> io::Result<()> {
@@ -200,33 +294,42 @@ impl Hand {
 
     fn mend(&mut self, sim: &mut Sim<'_>, now: Duration, fault: &Fault) -> io::Result<()> {
         self.trace.say(now, "FAULT", &format!("over: {fault:?}"));
-        let name =
-            |at: &usize| self.hosts.get(*at).map(|host| host.name.clone()).unwrap_or_default();
         match fault {
-            Fault::Crash { hosts, .. } => hosts.iter().for_each(|host| sim.bounce(name(host))),
-            Fault::Cut(one, other) => sim.repair(name(one), name(other)),
-            Fault::CutOneWay(from, to) => sim.repair_oneway(name(from), name(to)),
-            Fault::Isolate(one) => {
-                for other in self.all_but(*one) {
-                    sim.repair(name(one), other);
+            Fault::Crash { hosts, .. } => {
+                for host in hosts {
+                    sim.bounce(self.name(*host));
                 }
             }
-            Fault::Hold(one, other) => sim.release(name(one), name(other)),
-            Fault::SlowNetwork(_) => sim.set_max_message_latency(LATENCY_MAX),
-            Fault::SlowDisk(one, _) => {
-                if let Some(host) = self.hosts.get(*one) {
-                    host.medium.set_slowest(SLOWEST_SYNC_MS);
+            Fault::Cut(one, other) => sim.repair(self.name(*one), self.name(*other)),
+            Fault::CutOneWay(from, to) => sim.repair_oneway(self.name(*from), self.name(*to)),
+            Fault::Isolate(one) => {
+                for other in self.all_but(*one) {
+                    sim.repair(self.name(*one), other);
                 }
+            }
+            Fault::Hold(one, other) => sim.release(self.name(*one), self.name(*other)),
+            Fault::Loss(one, other) => {
+                sim.set_link_fail_rate(self.name(*one), self.name(*other), 0.0);
+                sim.repair(self.name(*one), self.name(*other));
+            }
+            Fault::SlowNetwork(_) => sim.set_max_message_latency(LATENCY_MAX),
+            Fault::Freeze(one) => self.freeze(sim, *one, false),
+            Fault::SlowReplica(one, _) => {
+                self.slow_down(sim, *one, u64::try_from(LATENCY_MAX.as_millis()).unwrap_or(8));
+                self.at(*one).inspect(|host| host.medium.set_slowest(SLOWEST_SYNC_MS));
+            }
+            Fault::SlowDisk(one, _) => {
+                self.at(*one).inspect(|host| host.medium.set_slowest(SLOWEST_SYNC_MS));
+            }
+            Fault::FullDisk(one, _) => {
+                self.at(*one).inspect(|host| host.medium.set_free(None));
             }
             Fault::BadSync(one) => {
                 self.crash(sim, *one, true)?;
-                sim.bounce(name(one));
+                sim.bounce(self.name(*one));
             }
-            Fault::Jump { hosts, .. } => {
-                for host in hosts.iter().filter_map(|at| self.hosts.get(*at)) {
-                    host.skew_ms.store(0, Ordering::Relaxed);
-                }
-            }
+            Fault::Jump { hosts, .. } => self.set_clocks(hosts, 0),
+            Fault::Skew(one, _) => self.set_clocks(&[*one], 0),
         }
         Ok(())
     }

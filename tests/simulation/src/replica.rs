@@ -2,32 +2,44 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use stint_consensus::{Config, Keep, Member, Replica, Timing, WallClock};
+use stint_consensus::{Config, Joining, Keep, Member, Replica, Timing, WallClock, join_over};
 use stint_core::{Attempt, Job, WorkerId};
 use stint_gateway::Gateway;
 use stint_storage::{Identity, Store};
+use stint_tls::Door;
 use stint_worker::{Action, CommandLine, RunOutput, Runner, Worker};
 
 use crate::disk::Medium;
 use crate::net;
-use crate::trace::{Run, Trace, fingerprint, now};
+use crate::trace::{Run, Trace, now};
+use crate::witness::Eyes;
 
 pub(crate) const PEERS: u16 = 7000;
 pub(crate) const CLIENTS: u16 = 8000;
 /// What jobs of the simulation are.
 pub(crate) const ACTION: &str = "work";
+/// The parameter that names the submission a job is from.
+pub(crate) const KEY: &str = "key";
+/// The crons, each the only source of jobs of its action, and what more there is to say of them.
+pub(crate) const CRONS: [(&str, &str); 3] = [
+    ("beat", r#"{"schedule":"*/2 * * * * *"}"#),
+    ("round", r#"{"schedule":"@every 5s","missed":"skip","overlap":"skip"}"#),
+    ("rare", r#"{"schedule":"@every 1m","missed":"all","missedWindow":"2s"}"#),
+];
 /// Of this, each worker has so much, and each job takes one.
 pub(crate) const CAPACITY: (&str, u64) = ("place", 2);
 
 const CLUSTER: [u8; 16] = [7; 16];
 /// Leases that are short, so that a seed sees many of them end.
 const TTL: Duration = Duration::from_secs(3);
-/// How often a state is compared with those of the others.
-const LOOK: Duration = Duration::from_millis(50);
+/// What it counts as that the cluster has taken one in.
+const JOINED: &str = "member joined";
+/// How long one that is to join waits for its invitation, at a time.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A host of the simulation, with what outlives its process.
 #[derive(Debug, Clone)]
@@ -41,7 +53,14 @@ pub(crate) struct Host {
     pub(crate) trace: Trace,
     /// How much of the log it keeps.
     pub(crate) keep: Keep,
+    /// The last entry that it has ever applied.
+    pub(crate) last: Arc<Mutex<u64>>,
+    /// What it is invited with, if it is no founder.
+    pub(crate) invitation: Option<Invitation>,
 }
+
+/// The secret by which a replica joins, once there is one.
+pub(crate) type Invitation = Arc<Mutex<Option<String>>>;
 
 pub(crate) type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -51,18 +70,24 @@ impl Host {
         let identity = Identity { replica: self.id.get(), cluster: CLUSTER };
         self.trace.say(now(), &self.name, "starts");
         let store = Store::open_on(&self.medium.dir(), identity, &self.medium.disk())?;
+        let peer_listener = net::door(PEERS).await?;
+        self.join(&store, &peer_listener).await?;
         let skew = Arc::clone(&self.skew_ms);
         let config = Config {
             id: self.id,
             cluster: CLUSTER,
             founders: self.founders.clone(),
-            peer_listener: net::door(PEERS).await?,
+            peer_listener,
             wall_clock: WallClock::simulated(move || skewed(skew.load(Ordering::Relaxed))),
             peer_tls: None,
             timing: Timing::default(),
             keep: self.keep,
         };
-        let replica = Replica::start(config, store).await?;
+        let eyes = Arc::new(Eyes::new(&self.name, &self.trace, &self.last));
+        let replica = Replica::start_seen(config, store, Some(eyes)).await?;
+        if self.invitation.is_some() {
+            self.trace.seen().members.insert(self.name.clone());
+        }
         let doors = stint_gateway::Config {
             is_open: true,
             // By default it depends on the machine.
@@ -71,11 +96,13 @@ impl Host {
         };
         let _gateway = Gateway::start(net::door(CLIENTS).await?, replica.clone(), doors, None)?;
         let worker = Worker::start(replica.clone(), self.worker()?)?;
-        tokio::select! {
-            () = self.watch(&replica) => {}
-            () = self.compare(&replica) => {}
-            error = worker.failed() => self.trace.say(now(), &self.name, &format!("fails: {error}")),
-        }
+        let why = tokio::select! {
+            error = replica.failed() => error.to_string(),
+            error = worker.failed() => error.to_string(),
+        };
+        // Where the disk is kept is another place each time.
+        let why = why.replace(&self.medium.dir().display().to_string(), "");
+        self.trace.say(now(), &self.name, &format!("fails: {why}"));
         // Whoever started it would start it again.
         std::future::pending::<()>().await;
         Ok(())
@@ -84,38 +111,60 @@ impl Host {
     fn worker(&self) -> Result<stint_worker::Config, stint_worker::Error> {
         let mut config = stint_worker::Config::new(self.medium.dir());
         let command = CommandLine::parse(&["/simulated".to_owned()])?;
-        config.actions.insert(ACTION.to_owned(), Action::new(command));
+        for action in CRONS.map(|(action, _)| action).into_iter().chain([ACTION]) {
+            config.actions.insert(action.to_owned(), Action::new(command.clone()));
+        }
         config.capacity = [(CAPACITY.0.to_owned(), CAPACITY.1)].into_iter().collect();
         config.ttl = TTL;
         config.runner = Some(Arc::new(Work { trace: self.trace.clone() }));
         Ok(config)
     }
 
-    async fn watch(&self, replica: &Replica) {
-        let mut events = replica.subscribe();
-        while let Ok(happening) = events.next().await {
-            if let Some(happening) = happening {
-                self.trace.applied(&self.name, happening.index, &happening.events);
+    /// Has the cluster take it in, if it is no founder; once is enough, and again is the same.
+    async fn join(&self, store: &Store, door: &Door) -> Outcome {
+        let Some(invitation) = &self.invitation else { return Ok(()) };
+        let text = loop {
+            let text = invitation.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            match text {
+                Some(text) => break text,
+                None => tokio::time::sleep(PAUSE).await,
             }
+        };
+        if self.trace.seen().faults.contains_key(JOINED) {
+            return Ok(());
         }
-        self.trace.say(now(), &self.name, "applies nothing any more");
+        let invited = stint_gateway::Invitation::parse(&text)?;
+        let joining = || Joining {
+            id: self.id,
+            cluster: CLUSTER,
+            member: member(&self.name),
+            secret: invited.secret.reveal(),
+            peers: invited.peers.clone(),
+            peer_tls: None,
+        };
+        while let Err(error) = join_over(door.network(), joining(), store).await {
+            self.trace.say(now(), &self.name, &format!("does not join: {error}"));
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.trace.say(now(), &self.name, "has joined");
+        self.trace.count(JOINED);
+        Ok(())
     }
+}
 
-    async fn compare(&self, replica: &Replica) {
-        let mut last = None;
-        loop {
-            replica.with_applied(|index, state| {
-                let Some(index) = index.filter(|_| index != last) else { return };
-                last = Some(index);
-                let parts = state.parts();
-                let fingerprint = fingerprint(&format!("{parts:?}"));
-                self.trace.state(&self.name, index, parts.jobs.len(), &fingerprint);
-                if let Err(violation) = stint_core::invariant::check(state) {
-                    self.trace.violation(format!("{} after entry {index}: {violation}", self.name));
-                }
-            });
-            tokio::time::sleep(LOOK).await;
-        }
+/// Where a host is reached.
+pub(crate) fn member(name: &str) -> Member {
+    let (peer_address, client_address) = (format!("{name}:{PEERS}"), format!("{name}:{CLIENTS}"));
+    Member { peer_address, client_address }
+}
+
+/// How far the ticks of one of our schedules are apart.
+pub(crate) fn period_of(schedule: &str) -> Option<u64> {
+    match schedule {
+        "*/2 * * * * *" => Some(2_000),
+        "@every 5s" => Some(5_000),
+        "@every 1m" => Some(60_000),
+        _ => None,
     }
 }
 
@@ -167,10 +216,10 @@ struct Running {
 
 impl Running {
     fn begin(trace: &Trace, job: &Job, attempt: &Attempt) -> Self {
-        let (job, lease) = (job.id, attempt.lease);
+        let (job, lease, worker) = (job.id, attempt.lease, attempt.worker);
         trace.say(now(), "run", &format!("begins {job} {lease}"));
         let mut seen = trace.seen();
-        seen.runs.push(Run { job, lease, began: now(), ended: None });
+        seen.runs.push(Run { job, lease, worker, began: now(), ended: None });
         let at = seen.runs.len() - 1;
         Self { trace: trace.clone(), at }
     }

@@ -1,5 +1,5 @@
-//! One seed: three replicas and their clients, a time in which things go wrong, and one in which all
-//! is mended and has to come to rest.
+//! One seed: three replicas, a fourth that may join, their clients and an operator, a time in which
+//! things go wrong, and one in which all is mended and has to come to rest.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_settime};
-use stint_consensus::{Keep, Member};
+use stint_consensus::Keep;
 use stint_core::WorkerId;
 use tempfile::TempDir;
 use turmoil::Sim;
@@ -18,11 +18,14 @@ use turmoil::Sim;
 use crate::dice::Dice;
 use crate::disk::Medium;
 use crate::faults::{Hand, LATENCY_MAX};
-use crate::replica::{CLIENTS, Host, PEERS};
+use crate::operator::{Changes, Operator};
+use crate::replica::{Host, Invitation, member};
 use crate::trace::Trace;
 use crate::{client, verdict};
 
-const HOSTS: [&str; 3] = ["one", "two", "three"];
+/// The last one is no founder.
+const HOSTS: [&str; 4] = ["one", "two", "three", "four"];
+const FOUNDERS: usize = 3;
 const CLIENT_NAMES: [&str; 2] = ["alice", "bob"];
 /// Seconds of the epoch at which every simulation begins.
 const EPOCH_SECONDS: i64 = 1_800_000_000;
@@ -31,6 +34,10 @@ const EPOCH_SECONDS: i64 = 1_800_000_000;
 const SAFETY: Duration = Duration::from_secs(30);
 /// How long it may take until all is at rest after that: leases have to end, backoffs to pass.
 const LIVENESS: Duration = Duration::from_secs(90);
+
+/// A log that is cut soon.
+const SHORT: Keep =
+    Keep { checkpoint_entries: 60, checkpoint_bytes: 1 << 20, entries: 20, bytes: 1 << 20 };
 
 /// What is simulated.
 #[derive(Debug, Clone, Copy)]
@@ -56,37 +63,74 @@ pub(crate) fn run(plan: Plan) -> Result<Trace, Box<dyn std::error::Error>> {
         .enable_tokio_io()
         .build();
     set_clock(Duration::ZERO)?;
-    let hosts = hosts(plan, &dir, &trace);
+    let mut dice = Dice::new(plan.seed, 2);
+    let changes = if plan.has_faults { Changes::draw(&mut dice) } else { Changes::default() };
+    // In half of the seeds the log is cut so soon that whoever was away needs a snapshot.
+    let keep = if dice.one_in(2) { SHORT } else { Keep::default() };
+    let invitation = Invitation::default();
+    let mut hosts = hosts(plan, &dir, &trace, keep);
+    for host in hosts.iter_mut().skip(FOUNDERS) {
+        host.invitation = Some(Arc::clone(&invitation));
+    }
     for host in &hosts {
         let life = host.clone();
         sim.host(host.name.as_str(), move || life.clone().live());
     }
-    let names: Vec<String> = HOSTS.map(str::to_owned).into();
-    for (number, name) in CLIENT_NAMES.iter().enumerate() {
+    {
+        let mut seen = trace.seen();
+        seen.members = HOSTS.iter().take(FOUNDERS).map(|name| (*name).to_owned()).collect();
+        seen.is_changing = true;
+    }
+    let size = if changes.joins_at.is_some() { HOSTS.len() } else { FOUNDERS };
+    hosts.truncate(size);
+    set_to_work(plan, &mut sim, &hosts, &trace, (changes, invitation));
+    let mut hand = Hand::new(
+        Dice::new(plan.seed, 1),
+        hosts,
+        CLIENT_NAMES.iter().chain(&["operator"]).map(|name| (*name).to_owned()).collect(),
+        trace.clone(),
+    );
+    step_through(plan, &mut sim, &mut hand, &trace)?;
+    drop(sim);
+    verdict::judge(&trace);
+    Ok(trace)
+}
+
+/// Clients, an operator, and the auditor.
+fn set_to_work(
+    plan: Plan,
+    sim: &mut Sim<'_>,
+    hosts: &[Host],
+    trace: &Trace,
+    (changes, invitation): (Changes, Invitation),
+) {
+    let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
+    for (number, name) in (100..).zip(CLIENT_NAMES) {
         let client = client::Client {
-            name: (*name).to_owned(),
+            name: name.to_owned(),
             hosts: names.clone(),
-            dice: Dice::new(plan.seed, 100 + u64::try_from(number)?),
+            dice: Dice::new(plan.seed, number),
             trace: trace.clone(),
             jobs: Vec::new(),
         };
-        sim.client(*name, async move {
+        sim.client(name, async move {
             client.work(SAFETY).await;
             Ok(())
         });
     }
-    sim.client("auditor", verdict::audit(trace.clone(), names));
-    let mut hand = Hand::new(
-        Dice::new(plan.seed, 1),
-        hosts,
-        CLIENT_NAMES.map(str::to_owned).into(),
-        trace.clone(),
-    );
-    step_through(plan, &mut sim, &mut hand, &trace)?;
-    trace.seen().faults = hand.counts;
-    drop(sim);
-    verdict::judge(&trace);
-    Ok(trace)
+    let operator = Operator {
+        hosts: hosts.iter().map(|host| (host.name.clone(), host.id)).collect(),
+        dice: Dice::new(plan.seed, 3),
+        trace: trace.clone(),
+        changes,
+        invitation,
+        is_waiting: false,
+    };
+    sim.client("operator", async move {
+        operator.work(SAFETY).await;
+        Ok(())
+    });
+    sim.client("auditor", verdict::audit(trace.clone()));
 }
 
 fn step_through(
@@ -108,9 +152,11 @@ fn step_through(
             hand.mend_all(sim, now)?;
             trace.say(now, "PLAN", "all is mended");
             let mut seen = trace.seen();
-            seen.rest_from = seen.events.last_key_value().map(|(index, _)| *index);
-        } else if now > SAFETY + LIVENESS && !trace.seen().is_at_rest(HOSTS.len()) {
-            let left = trace.seen().latest.clone();
+            seen.rest_from = seen.entries.last_key_value().map(|(index, _)| *index);
+        } else if now > SAFETY + LIVENESS && !trace.seen().is_at_rest() {
+            let seen = trace.seen();
+            let left = (seen.members.clone(), seen.latest.clone(), seen.is_changing);
+            drop(seen);
             trace.violation(format!("it does not come to rest: {left:?}"));
             return Ok(());
         }
@@ -120,25 +166,21 @@ fn step_through(
     }
 }
 
-fn hosts(plan: Plan, dir: &TempDir, trace: &Trace) -> Vec<Host> {
-    let ids: Vec<_> = (1..=3).filter_map(WorkerId::new).collect();
-    let founders: BTreeMap<_, _> = ids
-        .iter()
-        .zip(HOSTS)
-        .map(|(id, name)| {
-            let peer_address = format!("{name}:{PEERS}");
-            (*id, Member { peer_address, client_address: format!("{name}:{CLIENTS}") })
-        })
-        .collect();
-    let all = ids.iter().zip(HOSTS).zip(0..);
+fn hosts(plan: Plan, dir: &TempDir, trace: &Trace, keep: Keep) -> Vec<Host> {
+    let ids = (1..).filter_map(WorkerId::new);
+    let founders: BTreeMap<_, _> =
+        ids.clone().zip(HOSTS).take(FOUNDERS).map(|(id, name)| (id, member(name))).collect();
+    let all = ids.zip(HOSTS).zip(0..);
     let all = all.map(|((id, name), number)| Host {
         name: name.to_owned(),
-        id: *id,
+        id,
         medium: Medium::new(&dir.path().join(name), Dice::new(plan.seed, 10 + number)),
         skew_ms: Arc::new(AtomicI64::new(0)),
         founders: founders.clone(),
         trace: trace.clone(),
-        keep: Keep::default(),
+        keep,
+        last: Arc::default(),
+        invitation: None,
     });
     all.collect()
 }

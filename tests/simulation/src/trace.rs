@@ -1,36 +1,56 @@
 //! What happened, in one order: the trace that the same seed always has, and all that the checkers
 //! look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Write as _, stdout};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use stint_core::{Event, JobId, LeaseId};
+use stint_core::{CapacityMap, Event, JobId, LeaseId, Status, Timestamp, WorkerId};
+
+use crate::faults::KINDS;
 
 /// One request of a client, with what came of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) began: Duration,
     pub(crate) ended: Duration,
-    pub(crate) job: JobId,
-    pub(crate) what: What,
+    /// What it is about; nothing, if it is a submission that nobody knows of.
+    pub(crate) job: Option<JobId>,
+    pub(crate) ask: Ask,
+    pub(crate) answer: Answer,
 }
 
-/// What a call says of its job.
+/// What a client wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum What {
-    /// It was accepted.
-    Accepted,
-    /// It was read: its status, and when that was last changed, as they are written.
-    Read(String, String),
-    /// There was none.
+pub(crate) enum Ask {
+    /// A job, under this key.
+    Submit(String),
+    Read,
+    Cancel,
+    Delete,
+    /// What no limit allows.
+    TooMuch,
+    /// A page of so many jobs at the most.
+    Page(usize),
+}
+
+/// What it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It is done, or will be.
+    Done,
+    /// The job: its status, and when that was last changed, as they are written.
+    Shown(String, String),
+    /// So many jobs.
+    Listed(usize),
+    /// There is no such job.
     NotFound,
-    /// It was canceled.
-    Canceled,
-    /// It was deleted.
-    Deleted,
+    /// No, with this code: nothing was changed.
+    Refused(u16),
+    /// Nothing, or that nobody knows.
+    Unknown,
 }
 
 /// One run, from its start to its end.
@@ -38,30 +58,95 @@ pub(crate) enum What {
 pub(crate) struct Run {
     pub(crate) job: JobId,
     pub(crate) lease: LeaseId,
+    pub(crate) worker: WorkerId,
     pub(crate) began: Duration,
     pub(crate) ended: Option<Duration>,
+}
+
+/// What an entry of the log led to, as the first replica that applied it saw it.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// When it was first applied anywhere.
+    pub(crate) at: Duration,
+    pub(crate) term: u64,
+    /// A digest of its bytes; nothing, if it is no command.
+    pub(crate) command: Option<u64>,
+    /// What the log says of the time after it.
+    pub(crate) time: Timestamp,
+    pub(crate) events: Arc<[Event]>,
+    /// A digest of the whole state after it.
+    pub(crate) state: u64,
+    /// All leases that live after it.
+    pub(crate) holds: Vec<Hold>,
+    /// What the workers have, and what the state counts as in use.
+    pub(crate) workers: Vec<Having>,
+    pub(crate) sizes: Sizes,
+}
+
+/// A job that somebody has the right to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub(crate) job: JobId,
+    pub(crate) lease: LeaseId,
+    pub(crate) worker: WorkerId,
+    pub(crate) need: CapacityMap,
+}
+
+/// A worker's capacity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Having {
+    pub(crate) worker: WorkerId,
+    pub(crate) capacity: CapacityMap,
+    pub(crate) in_use: CapacityMap,
+}
+
+/// How large the state is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    pub(crate) live: usize,
+    pub(crate) parameter_bytes: u64,
+    pub(crate) recently_ended: usize,
+    pub(crate) tick_records: usize,
+    /// All of it as text, but for the jobs that have ended lately, which have a bound of their own.
+    pub(crate) text: usize,
+}
+
+/// What a replica says of a job at the end.
+#[derive(Debug, Clone)]
+pub(crate) struct Final {
+    pub(crate) host: String,
+    pub(crate) job: JobId,
+    /// Its status; nothing, if there is no such job.
+    pub(crate) status: Option<String>,
+    /// Its lines, with their numbers.
+    pub(crate) lines: Vec<(u64, String)>,
 }
 
 /// All that was seen. Clones are the same.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trace(Arc<Mutex<Seen>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
     pub(crate) text: String,
     /// Whether it is written to standard output, too.
     pub(crate) is_told: bool,
-    /// What entries made happen, by their index, and when that was first seen.
-    pub(crate) events: BTreeMap<u64, (Duration, Arc<[Event]>)>,
-    /// Fingerprints of states, by the index of the entry they are the result of.
-    pub(crate) states: BTreeMap<u64, String>,
+    pub(crate) entries: BTreeMap<u64, Entry>,
     pub(crate) calls: Vec<Call>,
     pub(crate) runs: Vec<Run>,
+    pub(crate) finals: Vec<Final>,
     /// Of each replica: the last entry that it was seen with, and the live jobs after it.
     pub(crate) latest: BTreeMap<String, (u64, usize)>,
-    /// The last entry with events when all was mended.
+    /// The last entry when all was mended.
     pub(crate) rest_from: Option<u64>,
+    /// Who has to come to rest: the members, as far as they are known to be.
+    pub(crate) members: BTreeSet<String>,
+    /// What operators want of the members is not done yet.
+    pub(crate) is_changing: bool,
+    /// How often each kind of thing has gone wrong, or was done on purpose.
     pub(crate) faults: BTreeMap<&'static str, u64>,
+    /// How many states were compared with one that was there before.
+    pub(crate) compared: u64,
     /// What must not have happened.
     pub(crate) violations: Vec<String>,
 }
@@ -72,26 +157,61 @@ pub(crate) fn now() -> Duration {
 }
 
 impl Seen {
-    /// Whether all is mended, and every replica has come to an end with every job.
-    pub(crate) fn is_at_rest(&self, replicas: usize) -> bool {
-        let Some(from) = self.rest_from else { return false };
-        let is_done = |(index, live): &(u64, usize)| *index >= from && *live == 0;
-        self.latest.len() == replicas && self.latest.values().all(is_done)
+    /// Whether all is mended, and every member has come to an end with every job.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let Some(from) = self.rest_from.filter(|_| !self.is_changing) else { return false };
+        let is_done = |name: &String| {
+            self.latest.get(name).is_some_and(|(index, live)| *index >= from && *live == 0)
+        };
+        self.members.iter().all(is_done)
     }
 
     /// The jobs that were answered with 202, and when first.
     pub(crate) fn accepted(&self) -> BTreeMap<JobId, Duration> {
         let mut all = BTreeMap::new();
-        for call in self.calls.iter().filter(|call| call.what == What::Accepted) {
-            all.entry(call.job).or_insert(call.ended);
+        let submits = self
+            .calls
+            .iter()
+            .filter(|call| matches!(call.ask, Ask::Submit(_)) && call.answer == Answer::Done);
+        for call in submits {
+            let Some(job) = call.job else { continue };
+            let ended = all.entry(job).or_insert(call.ended);
+            *ended = call.ended.min(*ended);
         }
         all
     }
 
-    /// Whether the log says that this job was deleted.
-    pub(crate) fn has_deletion(&self, job: JobId) -> bool {
-        let mut events = self.events.values().flat_map(|(_, events)| events.iter());
-        events.any(|event| matches!(event, Event::Deleted(id) if *id == job))
+    /// All that happened, by the entry.
+    pub(crate) fn events(&self) -> impl Iterator<Item = (u64, &Entry, &Event)> {
+        self.entries
+            .iter()
+            .flat_map(|(index, entry)| entry.events.iter().map(move |event| (*index, entry, event)))
+    }
+
+    /// The last status that the log gives each job.
+    pub(crate) fn statuses(&self) -> BTreeMap<JobId, Status> {
+        let mut all = BTreeMap::new();
+        for (_, _, event) in self.events() {
+            if let Some((job, status)) = status_of(event) {
+                all.insert(job, status);
+            }
+        }
+        all
+    }
+}
+
+/// The job that an event is about, and its status then.
+pub(crate) fn status_of(event: &Event) -> Option<(JobId, Status)> {
+    match event {
+        Event::Submitted(job)
+        | Event::Claimed(job)
+        | Event::CancelRequested(job)
+        | Event::WorkerLost(job)
+        | Event::Resurrected(job)
+        | Event::AwaitsChildren(job)
+        | Event::Ended(job) => Some((job.id, job.status)),
+        Event::Deleted(job) => Some((*job, Status::Deleted)),
+        _ => None,
     }
 }
 
@@ -117,31 +237,10 @@ impl Trace {
         self.seen().violations.push(what);
     }
 
-    /// A replica has applied an entry that made this happen.
-    pub(crate) fn applied(&self, who: &str, index: u64, events: &Arc<[Event]>) {
-        self.say(now(), who, &format!("applied {index}: {}", brief(events)));
-        let mut seen = self.seen();
-        let (_, first) = seen.events.entry(index).or_insert_with(|| (now(), Arc::clone(events)));
-        if first == events {
-            return;
-        }
-        let differ =
-            format!("entry {index} made other things happen on {who}: {events:?}, {first:?}");
-        drop(seen);
-        self.violation(differ);
-    }
-
-    /// A replica has this state after this entry.
-    pub(crate) fn state(&self, who: &str, index: u64, live: usize, fingerprint: &str) {
-        let mut seen = self.seen();
-        seen.latest.insert(who.to_owned(), (index, live));
-        let first = seen.states.entry(index).or_insert_with(|| fingerprint.to_owned());
-        if first == fingerprint {
-            return;
-        }
-        let differ = format!("after entry {index}, {who} has state {fingerprint}, others {first}");
-        drop(seen);
-        self.violation(differ);
+    /// Takes note that something was done that makes life hard for the replicas.
+    pub(crate) fn count(&self, kind: &'static str) {
+        assert!(KINDS.contains(&kind), "{kind} is no kind that is looked for");
+        *self.seen().faults.entry(kind).or_default() += 1;
     }
 }
 
@@ -152,7 +251,7 @@ pub(crate) fn fingerprint(text: &str) -> String {
     format!("{:016x}", u64::from_be_bytes(first))
 }
 
-fn brief(events: &[Event]) -> String {
+pub(crate) fn brief(events: &[Event]) -> String {
     let all: Vec<_> = events.iter().map(one).collect();
     all.join(", ")
 }
@@ -169,6 +268,7 @@ fn one(event: &Event) -> String {
             format!("lines {first}+{} {}", lines.len(), job.id)
         }
         Event::WorkerChanged(worker) => format!("worker {} {:?}", worker.id, worker.status),
+        Event::CronTicked(ticked) => format!("tick of {}: {:?}", ticked.action, ticked.record),
         other => {
             let text = format!("{other:?}");
             text.chars().take(60).collect()

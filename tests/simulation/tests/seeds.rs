@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// About two minutes of a processor: what a commit has to pass.
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 20;
 /// The machine may have other things to do, but it has two processors.
 const AT_ONCE: usize = 2;
 
@@ -49,6 +49,7 @@ fn the_promises_hold_whatever_goes_wrong() {
     };
     let is_one = seeds.clone().count() == 1;
     let (left, failed) = (Mutex::new(seeds.collect::<VecDeque<_>>()), Mutex::new(Vec::new()));
+    let all_said = Mutex::new(String::new());
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
@@ -59,8 +60,9 @@ fn the_promises_hold_whatever_goes_wrong() {
                     if is_one {
                         println!("{}", String::from_utf8_lossy(&said));
                     }
+                    let said = String::from_utf8_lossy(&said).into_owned();
+                    all_said.lock().unwrap_or_else(PoisonError::into_inner).push_str(&said);
                     if !status.success() {
-                        let said = String::from_utf8_lossy(&said).into_owned();
                         let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
                         failed.push((seed, said));
                     }
@@ -80,6 +82,20 @@ fn the_promises_hold_whatever_goes_wrong() {
     });
     let told: Vec<_> = told.collect();
     assert!(failed.is_empty(), "{} seeds failed:\n{}", failed.len(), told.join("\n"));
+    if !is_one {
+        let said = all_said.into_inner().unwrap_or_else(PoisonError::into_inner);
+        check_kinds(&said);
+    }
+}
+
+/// Each kind of thing that can go wrong has: the seeds say how often each did.
+fn check_kinds(said: &str) {
+    let kinds = simulate(0, &["--kinds"]).stdout;
+    let kinds = String::from_utf8_lossy(&kinds).into_owned();
+    assert!(kinds.lines().count() > 10, "these are not all kinds: {kinds}");
+    let never: Vec<_> =
+        kinds.lines().filter(|kind| !said.contains(&format!("{kind:?}: "))).collect();
+    assert!(never.is_empty(), "in no seed there was {}", never.join(", "));
 }
 
 fn next(left: &Mutex<VecDeque<u64>>) -> Option<u64> {

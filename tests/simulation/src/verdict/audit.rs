@@ -1,0 +1,95 @@
+//! The auditor: once all is mended it ends the crons, waits for rest, and looks at every job then, on
+//! every member.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use serde_json::Value;
+use stint_core::JobId;
+
+use crate::client::{ask, instant};
+use crate::replica::{CRONS, Outcome};
+use crate::trace::{Final, Trace, now};
+
+const LOOK: Duration = Duration::from_millis(200);
+
+pub(crate) async fn audit(trace: Trace) -> Outcome {
+    while trace.seen().rest_from.is_none() || trace.seen().is_changing {
+        tokio::time::sleep(LOOK).await;
+    }
+    let hosts = |trace: &Trace| -> Vec<String> { trace.seen().members.iter().cloned().collect() };
+    for (action, _) in CRONS {
+        end_cron(&trace, &hosts(&trace), action).await;
+    }
+    {
+        let mut seen = trace.seen();
+        seen.rest_from = seen.entries.last_key_value().map(|(index, _)| *index);
+    }
+    while !trace.seen().is_at_rest() {
+        tokio::time::sleep(LOOK).await;
+    }
+    trace.say(now(), "auditor", "all is at rest");
+    let jobs: Vec<JobId> = trace.seen().statuses().into_keys().collect();
+    for job in jobs {
+        for host in hosts(&trace) {
+            let end = look(&host, job).await;
+            trace.say(now(), "auditor", &format!("{job} is {:?} on {host}", end.status));
+            trace.seen().finals.push(end);
+        }
+    }
+    Ok(())
+}
+
+/// Ends a cron, after it has caught up with all that it was to do.
+async fn end_cron(trace: &Trace, hosts: &[String], action: &str) {
+    let path = format!("/crons/{action}");
+    let Some(host) = hosts.first() else { return };
+    loop {
+        let (status, cron) = insist(host, Method::GET, &path).await;
+        if status == StatusCode::NOT_FOUND {
+            return;
+        }
+        if cron.get("isPaused").and_then(Value::as_bool) == Some(true) {
+            insist(host, Method::POST, &format!("{path}/resume")).await;
+            continue;
+        }
+        let next = cron.get("nextRun").and_then(Value::as_str).and_then(instant);
+        let time = trace.seen().entries.last_key_value().map(|(_, entry)| entry.time);
+        if next.zip(time).is_some_and(|(next, time)| next > time) {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    insist(host, Method::DELETE, &path).await;
+    trace.say(now(), "auditor", &format!("the cron of {action} is deleted"));
+}
+
+async fn look(host: &str, job: JobId) -> Final {
+    let (code, body) = insist(host, Method::GET, &format!("/jobs/{job}")).await;
+    let status = body.get("status").and_then(Value::as_str).map(str::to_owned);
+    let status = status.filter(|_| code != StatusCode::NOT_FOUND);
+    let mut lines = Vec::new();
+    if status.as_deref().is_some_and(|status| status != "deleted") {
+        let (_, body) = insist(host, Method::GET, &format!("/jobs/{job}/logs")).await;
+        lines.extend(body.as_array().into_iter().flatten().map(|line| {
+            let number = line.get("lineNum").and_then(Value::as_u64).unwrap_or(u64::MAX);
+            let data = line.get("data").and_then(Value::as_str).unwrap_or_default();
+            (number, data.to_owned())
+        }));
+    }
+    Final { host: host.to_owned(), job, status, lines }
+}
+
+/// Asks until there is an answer: all is mended.
+async fn insist(host: &str, method: Method, path: &str) -> (StatusCode, Value) {
+    loop {
+        match ask(host, method.clone(), path, None, None).await {
+            Ok((status, body))
+                if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS =>
+            {
+                return (status, body);
+            }
+            Ok(_) | Err(_) => tokio::time::sleep(LOOK).await,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Reads by id are linearizable, and so are the calls that change a job.
+//!
+//! The log says which versions a job has had, and in which order. A call takes effect at one of them,
+//! which has to fit its answer, and lies between what was committed when the call began and what was
+//! when it ended; calls of which one had ended when the other began are in this order. If each call is
+//! given the oldest version that fits, in the order of their ends, every later one has the most to
+//! choose from: an order exists if and only if this finds one, and there is no need to search.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use stint_core::{Event, Job, JobId, Status, Timestamp};
+
+use crate::client::instant;
+use crate::trace::{Answer, Ask, Call, Seen, status_of};
+
+/// What a job was from some entry on.
+#[derive(Debug, Clone)]
+struct Version {
+    /// When some replica had applied it.
+    at: Duration,
+    status: Status,
+    updated: Option<Timestamp>,
+    is_to_go: bool,
+}
+
+pub(super) fn check(seen: &Seen) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let versions = versions(seen);
+    let mut calls: BTreeMap<JobId, Vec<&Call>> = BTreeMap::new();
+    for call in &seen.calls {
+        if let Some(job) = call.job.filter(|_| tells(&call.answer)) {
+            calls.entry(job).or_default().push(call);
+        }
+    }
+    for (job, mut calls) in calls {
+        let empty = Vec::new();
+        let all = versions.get(&job).unwrap_or(&empty);
+        calls.sort_by_key(|call| call.ended);
+        // When a call had ended, and the place of the version that it was given.
+        let mut placed: Vec<(Duration, usize)> = Vec::new();
+        for call in calls {
+            let shown = placed.iter().filter(|(ended, _)| *ended < call.began);
+            let committed = all.iter().take_while(|version| version.at < call.began).count();
+            let floor = shown.map(|(_, place)| *place).max().unwrap_or(0);
+            let floor = floor.max(committed.saturating_sub(1));
+            let mut later = all.iter().enumerate().skip(floor);
+            match later.find(|(_, version)| version.at <= call.ended && fits(call, version)) {
+                Some((place, _)) => placed.push((call.ended, place)),
+                None if all.is_empty() && call.answer == Answer::NotFound => {}
+                None => {
+                    let left = all.get(floor..).unwrap_or_default();
+                    wrong.push(format!("{call:?} fits nothing of {left:?}"));
+                }
+            }
+        }
+    }
+    check_causes(seen, &versions, &mut wrong);
+    wrong
+}
+
+fn tells(answer: &Answer) -> bool {
+    matches!(answer, Answer::Done | Answer::Shown(..) | Answer::NotFound)
+}
+
+fn versions(seen: &Seen) -> BTreeMap<JobId, Vec<Version>> {
+    let mut all: BTreeMap<JobId, Vec<Version>> = BTreeMap::new();
+    for (_, entry, event) in seen.events() {
+        let Some((id, status)) = status_of(event) else { continue };
+        let job = job_of(event);
+        let updated = job.map(|job| job.last_updated);
+        let is_to_go = status == Status::Deleted || job.is_some_and(|job| job.delete_requested);
+        let version = Version { at: entry.at, status, updated, is_to_go };
+        all.entry(id).or_default().push(version);
+    }
+    all
+}
+
+fn job_of(event: &Event) -> Option<&Job> {
+    match event {
+        Event::Submitted(job)
+        | Event::Claimed(job)
+        | Event::CancelRequested(job)
+        | Event::WorkerLost(job)
+        | Event::Resurrected(job)
+        | Event::AwaitsChildren(job)
+        | Event::Ended(job) => Some(job),
+        _ => None,
+    }
+}
+
+/// Whether a call may have taken effect at this version.
+fn fits(call: &Call, version: &Version) -> bool {
+    let status = version.status;
+    match (&call.ask, &call.answer) {
+        (Ask::Submit(_), Answer::Done) => true,
+        (Ask::Cancel, Answer::Done) => matches!(status, Status::Cancel | Status::CancelRequest),
+        (Ask::Delete, Answer::Done) => version.is_to_go,
+        (Ask::Read, Answer::Shown(name, updated)) if status.name() == name => {
+            // When a tombstone was made is nobody's business.
+            let is_same = |at: Timestamp| instant(updated) == Some(at);
+            status == Status::Deleted || version.updated.is_none_or(is_same)
+        }
+        // That its dead worker is back is no event of its own.
+        (Ask::Read, Answer::Shown(name, _)) => {
+            status == Status::WorkerDead && name == Status::WorkerResurrection.name()
+        }
+        (_, Answer::NotFound) => status == Status::Deleted,
+        _ => false,
+    }
+}
+
+/// Nothing is canceled or deleted that nobody wanted to be.
+fn check_causes(seen: &Seen, versions: &BTreeMap<JobId, Vec<Version>>, wrong: &mut Vec<String>) {
+    for (job, all) in versions {
+        for version in all {
+            let is_wanted = |call: &Call| {
+                let is_that = match call.ask {
+                    Ask::Delete => true,
+                    Ask::Cancel => !version.is_to_go,
+                    _ => false,
+                };
+                is_that && call.job == Some(*job) && call.began <= version.at
+            };
+            let is_ended = version.is_to_go
+                || matches!(version.status, Status::Cancel | Status::CancelRequest);
+            if is_ended && !seen.calls.iter().any(is_wanted) {
+                wrong.push(format!("nobody wanted job {job} to become {version:?}"));
+            }
+        }
+    }
+}
