@@ -28,6 +28,7 @@ mod lists;
 mod members;
 mod operations;
 mod policies;
+mod power;
 mod retention;
 mod tidy;
 mod upgrade;
