@@ -26,6 +26,7 @@ mod hostile;
 mod life;
 mod lists;
 mod members;
+mod nemesis;
 mod operations;
 mod policies;
 mod power;

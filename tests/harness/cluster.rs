@@ -71,6 +71,12 @@ pub(crate) struct Replica {
     pub(super) child: Option<Child>,
 }
 
+impl Replica {
+    pub(crate) fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+}
+
 /// The cluster. Its processes end with it.
 #[derive(Debug)]
 pub(crate) struct Cluster {
