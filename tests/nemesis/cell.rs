@@ -13,7 +13,7 @@ use crate::harness::dice::Dice;
 use crate::harness::program::STINT;
 use crate::harness::wait_for;
 
-use super::commits::Commits;
+use super::commits::{Commits, is_gap};
 use super::history::{Outcome, summary};
 use super::inflict::Inflicted;
 use super::load::{Door, Load};
@@ -112,10 +112,11 @@ impl Stage {
             Change::Leave => "one left",
         };
         format!(
-            "victims {victims:?}, {change}, {}, writes after {:.1} s, {} events",
+            "victims {victims:?}, {change}, {}, writes after {:.1} s, {} events with {} gaps",
             summary(&found.operations),
             silence.as_secs_f32(),
             found.events.len(),
+            found.events.iter().filter(|event| is_gap(event)).count(),
         )
     }
 
