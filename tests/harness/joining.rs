@@ -49,7 +49,11 @@ impl Cluster {
     /// An invitation from replica `i`, good for so long.
     pub(crate) fn invite(&self, i: usize, expires_in: &str) -> String {
         let body = format!(r#"{{"expiresIn":"{expires_in}"}}"#);
-        let answer = self.post(i, "/api/v0/meta/invitations", &body).expect("an answer");
+        let answer = wait_for("an invitation", || {
+            let answer = self.post(i, "/api/v0/meta/invitations", &body)?;
+            // There may be an election.
+            if answer.status == 503 { Err(format!("{answer:?}")) } else { Ok(answer) }
+        });
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.json()["invitation"].as_str().expect("an invitation").to_owned()
     }
@@ -97,6 +101,15 @@ impl Cluster {
     pub(crate) fn remove(&self, by: usize, i: usize) -> super::http::Answer {
         let path = format!("/api/v0/meta/members/{}", self.replicas[i].id);
         self.delete(by, &path).expect("an answer")
+    }
+
+    /// The same, as soon as that one answers and has it agreed on.
+    pub(crate) fn remove_soon(&self, by: usize, i: usize) {
+        let path = format!("/api/v0/meta/members/{}", self.replicas[i].id);
+        wait_for("a replica to be removed", || {
+            let answer = self.delete(by, &path)?;
+            if answer.status == 204 { Ok(()) } else { Err(format!("{answer:?}")) }
+        });
     }
 
     /// The members as replica `i` knows them.

@@ -67,10 +67,7 @@ impl Site {
 
     /// Takes the one at the fourth place out of the cluster, whose others know of it already or will.
     pub(super) fn remove_fourth(&mut self) {
-        wait_for("the fourth to be removed", || {
-            let answer = self.cluster.remove(0, 3);
-            if answer.status == 204 { Ok(()) } else { Err(answer) }
-        });
+        self.cluster.remove_soon(0, 3);
         if self.cluster.replicas[3].is_running() {
             self.cluster.wait_until_ended(3);
         }
@@ -90,10 +87,7 @@ impl Site {
         let words = if self.is_founder(i) { "with another disk" } else { "there is no data" };
         assert!(said.contains(words), "{said}");
         let by = (i + 1) % 3;
-        wait_for("the wiped one to be removed", || {
-            let answer = self.cluster.remove(by, i);
-            if answer.status == 204 { Ok(()) } else { Err(answer) }
-        });
+        self.cluster.remove_soon(by, i);
         self.empty(i);
         self.cluster.replicas[i] = self.outsider(i);
         self.cluster.admit(by, i);
