@@ -4,6 +4,7 @@
 //! them has to be one job that has left its trace in a file, or one record of why it is none.
 
 mod clocks;
+pub(crate) mod counted;
 pub(crate) mod plan;
 mod probe;
 mod trouble;

@@ -1,7 +1,7 @@
 //! Runs are fenced: whatever befalls a worker, its jobs' processes are gone before anybody else
 //! starts those jobs.
 
-mod beats;
+pub(crate) mod beats;
 mod faults;
 mod repeated;
 mod stopped;

@@ -2,12 +2,13 @@
 
 pub(crate) mod certificates;
 pub(crate) mod cluster;
+pub(crate) mod dice;
 pub(crate) mod disk;
 pub(crate) mod document;
 pub(crate) mod freezer;
 pub(crate) mod hosts;
 pub(crate) mod http;
-mod joining;
+pub(crate) mod joining;
 pub(crate) mod program;
 pub(crate) mod reflection;
 pub(crate) mod tls;

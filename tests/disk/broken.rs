@@ -1,11 +1,11 @@
 //! Disks that fail, files that are damaged or gone: a replica that cannot keep its promises stops and
 //! says why, and never begins anew by itself.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
 
 use super::House;
+use crate::harness::disk::flip_in_each;
 use crate::harness::program::stint;
 use crate::harness::{Options, wait_for};
 
@@ -112,19 +112,6 @@ fn a_log_that_is_damaged_is_found_and_never_used() {
     assert!(said.contains("log.redb") && said.contains("damaged"), "{said}");
     assert!(said.contains("stint cluster remove 000000000001"), "{said}");
     house.works(1);
-}
-
-/// Flips a bit in each place of a file where the mark is; how many there were.
-fn flip_in_each(path: &Path, mark: &str) -> usize {
-    let mut bytes = fs::read(path).expect("the file");
-    let places: Vec<_> =
-        (0..bytes.len()).filter(|at| bytes[*at..].starts_with(mark.as_bytes())).collect();
-    for at in &places {
-        bytes[*at] ^= 1;
-    }
-    fs::write(path, bytes).expect("the file");
-    File::open(path).and_then(|file| file.sync_all()).expect("the disk");
-    places.len()
 }
 
 /// A job that is over, with a parameter that is found again on a disk.

@@ -32,24 +32,24 @@ while [ "$beats" -gt 0 ]; do echo "$STINT_LEASE" >> "$here"; beats=$((beats - 1)
 "#;
 
 /// Where the beats of a cluster's jobs are.
-pub(super) struct Beats {
+pub(crate) struct Beats {
     dir: PathBuf,
 }
 
 impl Beats {
-    pub(super) fn new(dir: &Path) -> Self {
+    pub(crate) fn new(dir: &Path) -> Self {
         fs::write(dir.join("beat.sh"), SCRIPT).expect("a file");
         Self { dir: dir.to_owned() }
     }
 
     /// The table of the action `beat`.
-    pub(super) fn action(&self) -> String {
+    pub(crate) fn action(&self) -> String {
         let dir = self.dir.display();
         format!("[actions.beat]\ncommand = [\"sh\", \"{dir}/beat.sh\", \"{dir}\"]\n")
     }
 
     /// Starts a job that beats, waits until it does, and says which replica runs it.
-    pub(super) fn start(&self, cluster: &Cluster, body: &str) -> (String, usize) {
+    pub(crate) fn start(&self, cluster: &Cluster, body: &str) -> (String, usize) {
         let id = cluster.submit(0, body);
         let job = cluster.wait_for_status(0, &id, "running");
         wait_for("beats of both processes", || {
@@ -60,12 +60,12 @@ impl Beats {
     }
 
     /// The leases in the order in which they beat.
-    pub(super) fn leases(&self, id: &str) -> Vec<u64> {
+    pub(crate) fn leases(&self, id: &str) -> Vec<u64> {
         self.read(id, "").lines().map(|line| line.parse().expect("a lease")).collect()
     }
 
     /// The last beat of each attempt was before the first of the next, and there were several.
-    pub(super) fn are_fenced(&self, job: &Value) {
+    pub(crate) fn are_fenced(&self, job: &Value) {
         let id = job["id"].as_str().expect("an id");
         let leases = self.leases(id);
         assert!(leases.is_sorted(), "an older run wrote after a newer one: {leases:?} {job}");
@@ -75,8 +75,15 @@ impl Beats {
         assert_eq!(faults, "", "{job}");
     }
 
+    /// No attempt has beaten after a later one, nor found a process of an earlier one.
+    pub(crate) fn never_overlap(&self, id: &str) {
+        let leases = self.leases(id);
+        assert!(leases.is_sorted(), "an older run of {id} wrote after a newer one: {leases:?}");
+        assert_eq!(self.read(id, ".faults"), "", "{id}");
+    }
+
     /// The processes of all attempts that live.
-    pub(super) fn alive(&self, id: &str) -> Vec<String> {
+    pub(crate) fn alive(&self, id: &str) -> Vec<String> {
         let is_alive = |line: &&str| {
             let Some((pid, started)) = line.split_once(' ') else { return false };
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -92,7 +99,7 @@ impl Beats {
 }
 
 /// Which replica runs the job, or did last.
-pub(super) fn index_of(cluster: &Cluster, job: &Value) -> usize {
+pub(crate) fn index_of(cluster: &Cluster, job: &Value) -> usize {
     let worker = job["workerID"].as_str().expect("a worker");
     cluster.replicas.iter().position(|replica| replica.id == worker).expect("a worker of ours")
 }

@@ -33,6 +33,11 @@ pub(crate) struct Options {
     pub(crate) backup: Option<PathBuf>,
     /// Whether each replica is on a machine of its own, with a network and a clock. Needs root.
     pub(crate) has_hosts: bool,
+    /// How many more such machines there are, for replicas that join.
+    pub(crate) spare_hosts: usize,
+    /// Where each replica has its data, such as a disk of its own; beside its configuration if there
+    /// is none.
+    pub(crate) data_dirs: Vec<PathBuf>,
 }
 
 impl Default for Options {
@@ -46,6 +51,8 @@ impl Default for Options {
             is_closed: false,
             backup: None,
             has_hosts: false,
+            spare_hosts: 0,
+            data_dirs: Vec::new(),
         }
     }
 }
@@ -62,6 +69,12 @@ pub(crate) struct Replica {
     pub(crate) program: PathBuf,
     pub(super) log: PathBuf,
     pub(super) child: Option<Child>,
+}
+
+impl Replica {
+    pub(crate) fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
 }
 
 /// The cluster. Its processes end with it.
@@ -101,7 +114,7 @@ impl Cluster {
         let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
         let hosts = options.has_hosts.then(|| {
             let net = (std::process::id() * 8 + u32::from(number)) % 512;
-            Hosts::new(net, options.replicas, dir.path())
+            Hosts::new(net, options.replicas + options.spare_hosts, dir.path())
         });
         let replicas: Vec<_> = (1..=options.replicas)
             .map(|i| {
@@ -113,7 +126,7 @@ impl Cluster {
                     address: format!("{host}:7400"),
                     config: base.with_extension("toml"),
                     log: base.with_extension("log"),
-                    data_dir: base,
+                    data_dir: options.data_dirs.get(i - 1).cloned().unwrap_or(base),
                     program: STINT.into(),
                     child: None,
                 }
@@ -220,6 +233,24 @@ impl Cluster {
             let answer = self.get(i, &format!("/api/v0/jobs/{id}"))?;
             if answer.status == 200 { Ok(answer.json()) } else { Err(format!("{answer:?}")) }
         })
+    }
+
+    /// All jobs that this query is about, as replica `i` lists them.
+    pub(crate) fn list(&self, i: usize, query: &str) -> Result<Vec<Value>, String> {
+        let (mut jobs, mut after) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/v0/jobs?{query}&limit=1000&after={after}");
+            let answer = self.get(i, &path)?;
+            if answer.status != 200 {
+                return Err(format!("{answer:?}"));
+            }
+            let page = answer.json();
+            jobs.extend(page["jobs"].as_array().into_iter().flatten().cloned());
+            match page["next"].as_str() {
+                Some(next) => next.clone_into(&mut after),
+                None => return Ok(jobs),
+            }
+        }
     }
 
     /// Waits until the job has this status, and gives it.
@@ -426,10 +457,10 @@ pub(super) fn config(replica: &Replica, all: &[Replica], options: &Options) -> S
     text
 }
 
-/// `[tls]` with files beside the data directory.
+/// `[tls]` with files beside the configuration.
 fn tls_table(replica: &Replica) -> String {
-    let base = replica.data_dir.display();
-    let ca = replica.data_dir.with_file_name("peer-ca.pem");
+    let base = replica.config.with_extension("");
+    let (base, ca) = (base.display(), replica.config.with_file_name("peer-ca.pem"));
     format!(
         "\n[tls]\nclient_certificate = \"{base}-client.pem\"\nclient_key = \"{base}-client.key\"\nclient_ca = \"{0}\"\n\
          peer_certificate = \"{base}-peer.pem\"\npeer_key = \"{base}-peer.key\"\n\
@@ -440,7 +471,7 @@ fn tls_table(replica: &Replica) -> String {
 
 /// Makes the files that `tls_table` names.
 pub(super) fn certify(replica: &Replica, authority: &Authority, dir: &Path) {
-    let number = replica.data_dir.file_name().expect("a name").to_string_lossy();
+    let number = replica.config.file_stem().expect("a name").to_string_lossy();
     let host = replica.address.strip_suffix(":7400").expect("the client port");
     authority.sign(host, &dir.join(format!("{number}-client")));
     authority.sign(&peer_name(&replica.id), &dir.join(format!("{number}-peer")));

@@ -1,6 +1,6 @@
 //! Machines of their own for the replicas of a cluster, as far as one machine can be several: each
 //! has a network that can be cut, and a wall clock that can be set. Needs root, `ip`, `nsenter` and
-//! libfaketime.
+//! libfaketime; losing some packets and not others, `iptables`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -84,6 +84,30 @@ impl Hosts {
     /// Plugs it in again.
     pub(crate) fn mend(&self, i: usize) {
         ip(&["link", "set", &self.cable(i), "up"]);
+    }
+
+    /// From now on it hears nothing of that other one.
+    pub(crate) fn deafen(&self, i: usize, to: usize) {
+        self.filter(i, &["-A", "INPUT", "-s", &self.host(to), "-j", "DROP"]);
+    }
+
+    /// From now on each packet to it is lost with this probability, those of clients too.
+    pub(crate) fn lose(&self, i: usize, probability: &str) {
+        let random = ["-m", "statistic", "--mode", "random", "--probability", probability];
+        self.filter(i, &[&["-A", "INPUT"], random.as_slice(), &["-j", "DROP"]].concat());
+    }
+
+    /// It hears everything again.
+    pub(crate) fn hear(&self, i: usize) {
+        self.filter(i, &["-F", "INPUT"]);
+    }
+
+    fn filter(&self, i: usize, rule: &[&str]) {
+        let net = format!("--net=/run/netns/{}", self.space(i));
+        let mut command = Command::new("nsenter");
+        let output = command.args([&net, "iptables", "-w"]).args(rule).output();
+        let output = output.expect("nsenter and iptables");
+        assert!(output.status.success(), "{command:?}: {output:?}");
     }
 
     /// Sets its wall clock to so many seconds off the right time.

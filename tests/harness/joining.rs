@@ -1,6 +1,7 @@
 //! Replicas that join a cluster that runs, and that leave it.
 
 use std::fs;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -8,18 +9,33 @@ use super::cluster::{Cluster, Options, Replica, certify, config, path};
 use super::program::{Run, STINT, stint_of};
 use super::wait_for;
 
+/// Where a new replica is, if not where its number says.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The last number of its address.
+    pub(crate) host: Option<usize>,
+}
+
 impl Cluster {
     /// A replica of this number that is no member yet, with a configuration and nothing else.
     pub(crate) fn newcomer(&mut self, number: usize, options: &Options) -> usize {
+        let replica = self.outsider(number, &Place::default(), options);
+        self.replicas.push(replica);
+        self.replicas.len() - 1
+    }
+
+    /// The same at a place of its own, and not among the replicas yet.
+    pub(crate) fn outsider(&self, number: usize, place: &Place, options: &Options) -> Replica {
         let address = &self.replicas[0].address;
         let net = address.rsplit_once('.').expect("an address of IPv4").0;
         let base = self.dir.path().join(number.to_string());
         let replica = Replica {
             id: format!("{number:012x}"),
-            address: format!("{net}.{number}:7400"),
+            address: format!("{net}.{}:7400", place.host.unwrap_or(number)),
             config: base.with_extension("toml"),
             log: base.with_extension("log"),
-            data_dir: base,
+            data_dir: place.data_dir.clone().unwrap_or(base),
             program: STINT.into(),
             child: None,
         };
@@ -27,14 +43,17 @@ impl Cluster {
         if let Some(authority) = self.authority() {
             certify(&replica, authority, self.dir.path());
         }
-        self.replicas.push(replica);
-        self.replicas.len() - 1
+        replica
     }
 
     /// An invitation from replica `i`, good for so long.
     pub(crate) fn invite(&self, i: usize, expires_in: &str) -> String {
         let body = format!(r#"{{"expiresIn":"{expires_in}"}}"#);
-        let answer = self.post(i, "/api/v0/meta/invitations", &body).expect("an answer");
+        let answer = wait_for("an invitation", || {
+            let answer = self.post(i, "/api/v0/meta/invitations", &body)?;
+            // There may be an election.
+            if answer.status == 503 { Err(format!("{answer:?}")) } else { Ok(answer) }
+        });
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.json()["invitation"].as_str().expect("an invitation").to_owned()
     }
@@ -51,8 +70,19 @@ impl Cluster {
     /// Has a new replica join by way of replica `by`, starts it, and waits until it votes.
     pub(crate) fn grow(&mut self, by: usize, number: usize, options: &Options) -> usize {
         let i = self.newcomer(number, options);
+        self.admit(by, i);
+        i
+    }
+
+    /// Has replica `i` join by way of replica `by`, starts it, and waits until it votes.
+    pub(crate) fn admit(&mut self, by: usize, i: usize) {
         let joined = self.join(i, &self.invite(by, "5m"));
         assert_eq!(joined.code, Some(0), "stint cluster join: {joined:?}");
+        self.starts_voting(by, i);
+    }
+
+    /// Starts replica `i`, which has joined, and waits until it votes.
+    pub(crate) fn starts_voting(&mut self, by: usize, i: usize) {
         self.spawn(i);
         let id = self.replicas[i].id.clone();
         for asked in [by, i] {
@@ -65,13 +95,21 @@ impl Cluster {
                 Err(format!("{members:?}\n{}", self.log_tail(i)))
             });
         }
-        i
     }
 
     /// Removes replica `i` by way of replica `by`.
     pub(crate) fn remove(&self, by: usize, i: usize) -> super::http::Answer {
         let path = format!("/api/v0/meta/members/{}", self.replicas[i].id);
         self.delete(by, &path).expect("an answer")
+    }
+
+    /// The same, as soon as that one answers and has it agreed on.
+    pub(crate) fn remove_soon(&self, by: usize, i: usize) {
+        let path = format!("/api/v0/meta/members/{}", self.replicas[i].id);
+        wait_for("a replica to be removed", || {
+            let answer = self.delete(by, &path)?;
+            if answer.status == 204 { Ok(()) } else { Err(format!("{answer:?}")) }
+        });
     }
 
     /// The members as replica `i` knows them.

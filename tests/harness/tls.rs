@@ -27,6 +27,18 @@ pub(crate) fn connect(
     ca: &Path,
     own: Option<&Path>,
 ) -> Result<Client, String> {
+    let stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    speak(stream, name, ca, own)
+}
+
+/// The same on a connection that there is.
+fn speak(
+    mut stream: TcpStream,
+    name: &str,
+    ca: &Path,
+    own: Option<&Path>,
+) -> Result<Client, String> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(ca) {
         roots.add(certificate).map_err(|error| error.to_string())?;
@@ -46,8 +58,6 @@ pub(crate) fn connect(
     let name = ServerName::try_from(name.to_owned()).map_err(|error| error.to_string())?;
     let mut connection =
         ClientConnection::new(Arc::new(config), name).map_err(|error| error.to_string())?;
-    let mut stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     while connection.is_handshaking() {
         connection.complete_io(&mut stream).map_err(|error| error.to_string())?;
     }
@@ -77,13 +87,38 @@ pub(crate) fn ask(
 ) -> Result<Answer, String> {
     let authorization =
         authorization.map(|value| format!("Authorization: {value}\r\n")).unwrap_or_default();
-    let body = body.unwrap_or_default();
+    let client = connect(address, host(address), ca, None)?;
+    answer(client, address, (method, path), &authorization, body.unwrap_or_default())
+}
+
+/// The same by whoever waits for so long at most, with these lines of header.
+pub(crate) fn ask_within(
+    patience: Duration,
+    address: &str,
+    ca: &Path,
+    what: (&str, &str),
+    header: &str,
+    body: &str,
+) -> Result<Answer, String> {
+    let place = address.parse().expect("an address");
+    let stream = TcpStream::connect_timeout(&place, patience).map_err(|error| error.to_string())?;
+    stream.set_read_timeout(Some(patience)).expect("a timeout");
+    stream.set_write_timeout(Some(patience)).expect("a timeout");
+    answer(speak(stream, host(address), ca, None)?, address, what, header, body)
+}
+
+fn answer(
+    mut client: Client,
+    address: &str,
+    (method, path): (&str, &str),
+    header: &str,
+    body: &str,
+) -> Result<Answer, String> {
     let length = body.len();
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{authorization}\
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{header}\
          Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     );
-    let mut client = connect(address, host(address), ca, None)?;
     client.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
     let mut text = String::new();
     client.read_to_string(&mut text).map_err(|error| format!("{error}, after {text:?}"))?;
