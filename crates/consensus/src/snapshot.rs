@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
+use stint_failpoint::failpoint;
 use stint_proto::peer::v1 as pb;
 use stint_storage::{Received, SnapshotReader, SnapshotWriter, StateStore};
 use tokio::sync::mpsc::{self, Sender};
@@ -73,6 +74,7 @@ impl Sending {
 
     /// The next frame, which is kept for a while.
     fn read(&mut self) -> Result<Option<Bytes>, stint_storage::Error> {
+        failpoint!("consensus::snapshot::send")?;
         let Some(frame) = self.reader.next_frame()? else { return Ok(None) };
         let frame = Bytes::from(frame);
         self.next += 1;
@@ -267,6 +269,7 @@ impl Incoming {
             match next {
                 Some(Ok(frame)) => {
                     writer = blocking(move || {
+                        failpoint!("consensus::snapshot::receive")?;
                         writer.write_frame(&frame.data)?;
                         Ok::<SnapshotWriter, stint_storage::Error>(writer)
                     })

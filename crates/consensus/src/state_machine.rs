@@ -12,6 +12,7 @@ use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use stint_core::{Event, Job, JobId, State};
+use stint_failpoint::failpoint;
 use stint_storage::Store;
 use tokio::sync::{Notify, broadcast, watch};
 
@@ -209,6 +210,7 @@ impl StateMachine {
         &self,
         batch: Vec<Result<EntryResponder<Types>, io::Error>>,
     ) -> Result<(), io::Error> {
+        failpoint!("consensus::apply::begin")?;
         let mut decoded = Vec::with_capacity(batch.len());
         let mut bytes = 0;
         for item in batch {
@@ -262,6 +264,7 @@ impl StateMachine {
                 done.push(Unannounced { mark, answer, responder, events });
             }
         }
+        failpoint!("consensus::apply::applied")?;
         let mut records = Vec::new();
         for entry in &done {
             self.0.keep(&entry.events, &mut records)?;
@@ -269,6 +272,7 @@ impl StateMachine {
         self.0.put(&mut records, &audited)?;
         self.0.write().leaving.clear();
         drop(whole);
+        failpoint!("consensus::apply::kept")?;
         self.0.bytes.fetch_add(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
         self.announce(done);
         Ok(())
@@ -350,6 +354,7 @@ impl RaftStateMachine<Types> for StateMachine {
             let SnapshotData::Received(received) = snapshot else {
                 return Err(io::Error::other("a snapshot of our own is installed already"));
             };
+            failpoint!("consensus::snapshot::install")?;
             let _alone = applied.checkpointing();
             let level = level_of_header(&received.checkpoint().header);
             let level =
@@ -417,6 +422,7 @@ impl RaftSnapshotBuilder<Types> for Checkpointer {
     async fn build_snapshot(&mut self) -> Result<SnapshotOf<Types, SnapshotData>, io::Error> {
         let applied = Arc::clone(&self.0);
         let build = blocking(move || {
+            failpoint!("consensus::checkpoint::build")?;
             let _alone = applied.checkpointing();
             let (parts, last, membership, bytes) = {
                 let _whole = applied.whole();

@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use stint_failpoint::failpoint;
+
 use crate::{
     Error, Identity, LevelMark, Lineage, Log, Output, Pace, StateStore, Tap,
     directory::{
@@ -75,6 +77,7 @@ impl Store {
         let lineage = fill(&store)?;
         store.output.sync()?;
         store.state.make_durable()?;
+        failpoint!("storage::store::filled").map_err(Error::from)?;
         Ok(identity.write(dir, Some(lineage), store.level.get())?)
     }
 
