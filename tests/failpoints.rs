@@ -69,6 +69,12 @@ fn the_list_has_every_place_of_the_code_once_and_there_are_enough() {
     }
 }
 
+/// Whether a program has the name of a place. A function has one that looks like it, behind that of
+/// its crate.
+fn has(program: &str, name: &str) -> bool {
+    program.match_indices(name).any(|(at, _)| !program[..at].ends_with("stint_"))
+}
+
 /// What of a program can be read.
 fn text_of(program: &Path) -> String {
     String::from_utf8_lossy(&fs::read(program).expect("a program")).into_owned()
@@ -78,7 +84,7 @@ fn text_of(program: &Path) -> String {
 fn a_normal_build_has_no_place_and_knows_of_none() {
     let program = text_of(Path::new(STINT));
     for name in names_in_list().into_iter().chain(["STINT_FAILPOINTS_FILE"]) {
-        assert!(!program.contains(name), "{name} is in a program without failpoints");
+        assert!(!has(&program, name), "{name} is in a program without failpoints");
     }
 }
 
@@ -87,7 +93,7 @@ fn a_normal_build_has_no_place_and_knows_of_none() {
 fn the_build_with_failpoints_has_all_places() {
     let program = text_of(&failing());
     for name in names_in_list() {
-        assert!(program.contains(name), "{name} is not in the program with failpoints");
+        assert!(has(&program, name), "{name} is not in the program with failpoints");
     }
 }
 

@@ -149,12 +149,12 @@ impl Drive {
         let end = Instant::now() + PATIENCE;
         (self.stirred, self.begun) = (None, None);
         let mut has_stopped = false;
-        self.ask_for(target, place, (0, mark), wanted);
+        self.ask_for(target, place, mark, wanted);
         loop {
             if let Some(code) = self.ended(target) {
                 let hits = self.hits(target, place, mark);
                 has_stopped = self.may_end(place, target, code, hits);
-                self.ask_for(target, place, (hits, mark), wanted);
+                self.ask_for(target, place, mark, wanted);
                 self.cluster.spawn(target);
             }
             let hits = self.hits(target, place, mark);
@@ -170,7 +170,7 @@ impl Drive {
                 self.cluster.log_tail(target)
             );
             if self.stirred.is_none_or(|at| at.elapsed() >= STIR) {
-                self.stir(place, target, (hits, mark, wanted));
+                self.stir(place, target, (mark, wanted));
                 self.stirred = Some(Instant::now());
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -192,7 +192,7 @@ impl Drive {
     }
 
     /// Writes what is left to happen at the place, and what leads there.
-    fn ask_for(&self, target: usize, place: &Place, (_, mark): (usize, usize), wanted: usize) {
+    fn ask_for(&self, target: usize, place: &Place, mark: usize, wanted: usize) {
         let hits = self.hits(target, place, mark);
         let left: Vec<_> = ALL.get(hits..wanted).unwrap_or_default().to_vec();
         let left: Vec<_> = left.iter().map(|action| format!("1*return({action})")).collect();
@@ -200,10 +200,11 @@ impl Drive {
         if left.is_empty() {
             text.clear();
         }
-        match place.by {
-            By::Checkpoint => text.push_str(CHECKPOINT),
-            By::Purge => text.push_str(&format!("{CHECKPOINT}{PURGE}")),
-            _ => {}
+        if matches!(place.by, By::Checkpoint | By::Purge) {
+            text.push_str(CHECKPOINT);
+        }
+        if place.by == By::Purge {
+            text.push_str(PURGE);
         }
         self.ask(target, &text);
     }
@@ -236,7 +237,7 @@ impl Drive {
     }
 
     /// Does what leads to the place.
-    fn stir(&mut self, place: &Place, target: usize, at: (usize, usize, usize)) {
+    fn stir(&mut self, place: &Place, target: usize, at: (usize, usize)) {
         if place.at == At::Leader && place.by != By::Transfer {
             self.have_lead(target);
         }
@@ -301,9 +302,10 @@ impl Drive {
     fn transfer(&self, place: &Place, target: usize) {
         let Some(leader) = self.known_leader() else { return };
         let other = (0..3).find(|i| *i != leader && *i != target);
-        match place.at {
-            At::Leader if leader != target => self.ask_to_lead(leader, target),
-            _ => self.ask_to_lead(leader, other.unwrap_or((leader + 1) % 3)),
+        if place.at == At::Leader && leader != target {
+            self.ask_to_lead(leader, target);
+        } else {
+            self.ask_to_lead(leader, other.unwrap_or((leader + 1) % 3));
         }
     }
 
@@ -361,12 +363,7 @@ impl Drive {
     }
 
     /// Has a follower miss entries that the others do not have any more, and then come back.
-    fn be_behind(
-        &mut self,
-        place: &Place,
-        target: usize,
-        (hits, mark, wanted): (usize, usize, usize),
-    ) {
+    fn be_behind(&mut self, place: &Place, target: usize, (mark, wanted): (usize, usize)) {
         let behind = if place.at == At::Follower {
             target
         } else {
@@ -386,7 +383,7 @@ impl Drive {
             });
             self.ask(*i, "");
         }
-        self.ask_for(target, place, (hits, mark), wanted);
+        self.ask_for(target, place, mark, wanted);
         self.cluster.spawn(behind);
     }
 

@@ -31,7 +31,7 @@ impl Drive {
                     newcomer.joining = None;
                     self.cluster.spawn(i);
                 }
-                _ => {
+                Ok(Some(_)) | Err(_) => {
                     let config = &self.cluster.replicas[i].config;
                     newcomer.joining = Some(join(config, &newcomer.invitation));
                 }
@@ -55,7 +55,7 @@ impl Drive {
                     }));
                 }
             }
-            _ => {}
+            Some(_) | None => {}
         }
     }
 
