@@ -75,7 +75,9 @@ impl Drive {
 
     /// Starts the cluster, whose level rises then: once, so that each replica meets something else.
     pub(super) fn rise(mut self, [raised, proposed]: [&str; 2]) {
-        let proposes = format!("{proposed}=1*return(pause)->1*return(error)->1*return(crash)\n");
+        // Whoever only stops for a while goes on, and then there is nothing left to rise.
+        let proposes = format!("{proposed}=1*return(error)->1*return(crash)\n");
+        let proposes_last = format!("{proposed}=1*return(pause)\n");
         for (i, action) in ALL.iter().enumerate() {
             self.ask(i, &format!("{proposes}{raised}=1*return({action})\n"));
             self.cluster.spawn(i);
@@ -96,7 +98,8 @@ impl Drive {
                 // It may have crashed as a leader, and meet the level only now.
                 let is_met = has(&log, raised, ALL[i]);
                 let left = format!("{raised}=1*return({})\n", ALL[i]);
-                self.ask(i, if is_met { "" } else { &left });
+                let left = if is_met { "" } else { left.as_str() };
+                self.ask(i, &format!("{proposes_last}{left}"));
                 self.cluster.spawn(i);
             }
             let logs: Vec<_> = (0..3).map(|i| self.cluster.log(i)).collect();
