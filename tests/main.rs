@@ -20,6 +20,7 @@ mod crons;
 mod disaster;
 mod disk;
 mod failover;
+mod failpoints;
 mod fencing;
 mod figures;
 mod harness;

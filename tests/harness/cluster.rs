@@ -72,6 +72,7 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
+    /// Whether it has a process, as far as anybody has looked.
     pub(crate) fn is_running(&self) -> bool {
         self.child.is_some()
     }
@@ -164,6 +165,7 @@ impl Cluster {
         let child = program
             .unwrap_or_else(|| Command::new(&replica.program))
             .args(["serve", "--stop-on-stdin-eof", "--config", path(&replica.config)])
+            .env("STINT_FAILPOINTS_FILE", replica.config.with_extension("failpoints"))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
@@ -318,6 +320,14 @@ impl Cluster {
         });
         self.replicas[i].child = None;
         status.code()
+    }
+
+    /// The exit code of a replica that has ended by itself, once; it has none if a signal ended it.
+    pub(crate) fn try_wait(&mut self, i: usize) -> Option<Option<i32>> {
+        let status =
+            self.replicas[i].child.as_mut()?.try_wait().expect("a process can be waited for")?;
+        self.replicas[i].child = None;
+        Some(status.code())
     }
 
     /// Whether a replica has ended by itself.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
+use stint_failpoint::failpoint;
 use stint_proto::log::v1 as pb;
 use stint_storage::{BackupEncoder, Batch, CheckpointHeader, SnapshotReader, Store};
 use tokio::runtime::Handle;
@@ -140,6 +141,7 @@ struct Writer {
 impl Writer {
     fn write(&self) -> Result<(), Stop> {
         let Moment { about, live, mut reader } = Moment::of(&self.inner.applied, &self.inner)?;
+        failpoint!("consensus::backup::begin").map_err(stint_storage::Error::from)?;
         let (mut encoder, head) = BackupEncoder::new();
         self.send(head)?;
         self.send(encoder.block(ABOUT, &about.encode_to_vec())?)?;
@@ -242,6 +244,7 @@ impl Writer {
     }
 
     fn send(&self, bytes: Vec<u8>) -> Result<(), Stop> {
+        failpoint!("consensus::backup::send").map_err(stint_storage::Error::from)?;
         let sent = async {
             tokio::select! {
                 sent = self.to.send_timeout(Ok(bytes.into()), BACKUP_PATIENCE) => {

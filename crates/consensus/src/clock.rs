@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_util::future::join_all;
 use openraft::async_runtime::WatchReceiver as _;
 use stint_core::{Level, Timestamp};
+use stint_failpoint::failpoint;
 use stint_proto::peer::v1 as pb;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -249,6 +250,7 @@ pub(crate) async fn ask(inner: &Arc<Inner>, peer: u64, address: &str) -> Option<
         disk: inner.disk.to_vec(),
     });
     request.set_timeout(CLOCK_TIMEOUT);
+    failpoint!("consensus::clock::ask").ok()?;
     let asked = inner.clock.started.elapsed();
     let answer = tokio::time::timeout(CLOCK_TIMEOUT, client.clock(request)).await.ok()?;
     if let Err(status) = &answer

@@ -1,6 +1,7 @@
 //! Leadership given away, rather than lost.
 
 use openraft::async_runtime::WatchReceiver as _;
+use stint_failpoint::failpoint;
 
 use crate::inner::Inner;
 use crate::limits::HANDOVER_TIMEOUT;
@@ -21,6 +22,7 @@ impl Inner {
     /// Says who that is.
     pub(crate) async fn hand_over_to(&self, next: u64) -> Option<u64> {
         let us = self.id.get();
+        failpoint!("consensus::members::hand_over").ok()?;
         if self.raft.trigger().transfer_leader(next).await.is_err() {
             return None;
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use stint_core::{Command, Level, MembersChange, TokenHash, TokenId, WorkerId};
+use stint_failpoint::failpoint;
 use stint_proto::log::v1::Node;
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::change_members_request::Change;
@@ -64,6 +65,7 @@ pub async fn join_over(
                     if let Some(lineage) = lineage.filter(|id| *id != joining.cluster) {
                         store.begin_lineage(lineage)?;
                     }
+                    failpoint!("consensus::join::note").map_err(stint_storage::Error::from)?;
                     let noted = disks::note_joined(&store.log);
                     noted.map_err(|error| Error::Failed(format!("the log: {error}")))?;
                     return Ok(members);
@@ -144,6 +146,9 @@ pub(crate) async fn accept(inner: &Inner, request: pb::JoinRequest) -> Answer {
         Ok(Ok(_)) => {}
         Ok(Err(refusal)) => return Answer::Refused(refusal.to_string()),
         Err(error) => return Answer::Unavailable(error.to_string()),
+    }
+    if let Err(why) = failpoint!("consensus::join::taken") {
+        return Answer::Unavailable(why.to_string());
     }
     let pb::JoinRequest { peer_address, client_address, .. } = request;
     let node = Some(Node { peer_address, client_address });

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::join_all;
 use stint_core::{Command, Level, WorkerId};
+use stint_failpoint::failpoint;
 use stint_storage::Store;
 
 use crate::clock;
@@ -190,6 +191,9 @@ pub(crate) async fn run(inner: Arc<Inner>) {
             continue;
         }
         let Some(to) = inner.known_to_all().await else { continue };
+        if failpoint!("consensus::level::raise").is_err() {
+            continue;
+        }
         match inner.propose(Command::RaiseLevel { to }, None).await {
             Ok(Err(refusal)) => {
                 tracing::warn!(%refusal, level = to.get(), "the feature level stays");

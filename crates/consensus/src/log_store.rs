@@ -13,6 +13,7 @@ use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{EntryPayload, OptionalSend, RaftLogReader};
 use prost::Message as _;
 use stint_core::Level;
+use stint_failpoint::failpoint;
 use stint_proto::log::v1 as pb;
 use stint_storage::{Durable, LevelMark, Log};
 use tokio::time::Instant;
@@ -231,9 +232,11 @@ impl RaftLogStorage<Types> for LogStore {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
+        failpoint!("consensus::vote::save")?;
         let (log, bytes) = (self.log.clone(), vote_to_wire(vote).encode_to_vec());
         let put = blocking(move || log.put(VOTE, &bytes, Durable::Now));
-        put.await.map_err(io::Error::other)?.map_err(|error| self.fail(&error))
+        put.await.map_err(io::Error::other)?.map_err(|error| self.fail(&error))?;
+        Ok(failpoint!("consensus::vote::saved")?)
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
@@ -258,6 +261,7 @@ impl RaftLogStorage<Types> for LogStore {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
+        failpoint!("consensus::log::append")?;
         let entries: Vec<Entry> = entries.into_iter().collect();
         self.mark_level(&entries).await?;
         let mut encoded = Vec::with_capacity(entries.len());
@@ -300,5 +304,37 @@ impl RaftLogStorage<Types> for LogStore {
         let (log, marker) = (self.log.clone(), log_id_to_wire(&upto).encode_to_vec());
         let purge = blocking(move || log.purge_to(upto.index, &marker));
         purge.await.map_err(io::Error::other)?.map_err(|error| self.fail(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openraft::vote::RaftLeaderId as _;
+    use stint_core::WorkerId;
+    use stint_storage::{Identity, Store};
+
+    use super::*;
+    use crate::types::LeaderId;
+
+    const IDENTITY: Identity = Identity { replica: 7, cluster: [7; 16] };
+
+    fn log_store(store: &Store) -> LogStore {
+        let failure = Failure::new(WorkerId::new(7).unwrap());
+        LogStore::new(store.log.clone(), store.level().clone(), failure)
+    }
+
+    /// Whoever promises a vote and forgets it in a crash may promise another one in the same term.
+    #[tokio::test]
+    async fn a_vote_is_in_the_file_when_it_counts_as_saved() {
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let [live, crashed] = dirs.each_ref().map(tempfile::TempDir::path);
+        let store = Store::open(live, IDENTITY).unwrap();
+        drop(Store::open(crashed, IDENTITY).unwrap());
+        let vote = Vote { leader_id: LeaderId::new(3, 7), committed: false };
+        log_store(&store).save_vote(&vote).await.unwrap();
+        // The file as a crash finds it, at this moment.
+        std::fs::copy(live.join("log.redb"), crashed.join("log.redb")).unwrap();
+        let found = Store::open(crashed, IDENTITY).unwrap();
+        assert_eq!(log_store(&found).read_vote().await.unwrap(), Some(vote));
     }
 }

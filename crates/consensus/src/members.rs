@@ -12,6 +12,7 @@ use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError};
 use openraft::{ChangeMembers, Instant as _};
 use stint_core::{Command, Level, MembersChange, WorkerId};
+use stint_failpoint::failpoint;
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::change_members_request::Change as WireChange;
 use tokio::time::Instant;
@@ -150,6 +151,9 @@ impl Inner {
         if let Some(why) = known.iter().find_map(is_taken) {
             return Changed::Refused(why);
         }
+        if let Err(why) = failpoint!("consensus::members::add") {
+            return Changed::Unknown(why.to_string());
+        }
         self.write(ChangeMembers::AddNodes(BTreeMap::from([(replica, node)]))).await
     }
 
@@ -207,6 +211,9 @@ impl Inner {
         if replica == self.id.get() {
             self.hand_over().await;
             return Changed::NotLeader;
+        }
+        if let Err(why) = failpoint!("consensus::members::remove") {
+            return Changed::Unknown(why.to_string());
         }
         let ids = BTreeSet::from([replica]);
         let change = if *is_voter {
@@ -331,6 +338,7 @@ pub(crate) async fn run(inner: Arc<Inner>) {
         }
         if let Some(replica) = inner.to_be_promoted()
             && inner.is_heard(replica)
+            && failpoint!("consensus::members::promote").is_ok()
         {
             let change = ChangeMembers::AddVoterIds(BTreeSet::from([replica]));
             let changed = inner.write(change).await;

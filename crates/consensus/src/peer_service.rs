@@ -9,6 +9,7 @@ use openraft::raft::{
     AppendEntriesRequest, StreamAppendError, StreamAppendResult, TransferLeaderRequest, VoteRequest,
 };
 use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
+use stint_failpoint::failpoint;
 use stint_proto::log::v1::Vote;
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::peer_server::Peer;
@@ -196,6 +197,7 @@ impl Peer for PeerService {
                 .and_then(|()| is_of_sender(sender, message.vote.as_ref()))
                 .inspect(|()| asked.note_word(message.vote.as_ref()))
                 .and_then(|()| asked.has_reserve())
+                .and_then(|()| failpoint!("consensus::peer::append").map_err(failed))
                 .and_then(|()| append_of(message));
             append.inspect_err(note_refused_entries).ok()
         });
@@ -213,6 +215,7 @@ impl Peer for PeerService {
         let (sender, request) = (Sender::of(&request), request.get_ref());
         let inner = self.if_for_us(sender, &request.cluster, request.target)?;
         is_of_sender(sender, request.vote.as_ref())?;
+        failpoint!("consensus::peer::vote").map_err(failed)?;
         let answer = inner.raft.vote(vote_request(request)?).await.map_err(failed)?;
         Ok(Response::new(vote_answer(&answer)))
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use openraft::errors::ClientWriteError;
 use stint_core::{Command, Refusal, Reply};
+use stint_failpoint::failpoint;
 use stint_proto::peer::v1 as pb;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -179,6 +180,9 @@ impl Inner {
     /// Proposes what a peer has sent. Nothing that could not be applied may get into the log: it
     /// would stop every replica.
     pub(crate) async fn propose_for_peer(&self, commands: Vec<Bytes>) -> Vec<Proposed> {
+        if failpoint!("consensus::forward::heard").is_err() {
+            return vec![Proposed::NotLeader; commands.len()];
+        }
         let decoded = commands.iter().map(|bytes| check_unstamped(bytes));
         match decoded.collect::<Result<Vec<_>, _>>() {
             Ok(decoded) => {
@@ -230,6 +234,9 @@ impl Inner {
             let why = "the clocks of most replicas are not known yet".to_owned();
             return vec![Proposed::Refused(Error::Unavailable(why)); count];
         };
+        if let Err(why) = failpoint!("consensus::propose::begin") {
+            return vec![Proposed::Refused(Error::Unavailable(why.to_string())); count];
+        }
         let entries: Vec<_> =
             commands.into_iter().map(|command| Payload(stamp(at, &command))).collect();
         let Ok(mut answers) = self.raft.client_write_many(entries).await else {
@@ -249,6 +256,9 @@ impl Inner {
             });
         }
         outcomes.resize(count, Proposed::Unknown("the leader stopped".to_owned()));
+        if let Err(why) = failpoint!("consensus::propose::answered") {
+            return vec![Proposed::Unknown(why.to_string()); count];
+        }
         outcomes
     }
 
@@ -300,7 +310,14 @@ impl Inner {
         let message = pb::ProposeRequest { cluster: self.cluster.to_vec(), proposals: commands };
         let mut request = tonic::Request::new(message);
         request.set_timeout(self.timing.request);
-        match client.propose(request).await {
+        if failpoint!("consensus::forward::send").is_err() {
+            return vec![Proposed::NotLeader; count];
+        }
+        let answer = client.propose(request).await;
+        if let Err(why) = failpoint!("consensus::forward::answered") {
+            return vec![Proposed::Unknown(why.to_string()); count];
+        }
+        match answer {
             Ok(answer) => answer.into_inner().results.into_iter().map(of_wire).collect(),
             Err(status) if was_not_sent(&status) => vec![Proposed::NotLeader; count],
             Err(status) => vec![Proposed::Unknown(status.to_string()); count],

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use openraft::ReadPolicy;
 use stint_core::{Job, JobId, Line, ListKey, Scan, Status};
+use stint_failpoint::failpoint;
 use stint_proto::peer::v1 as pb;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -89,6 +90,7 @@ impl Inner {
         if self.raft.is_leader() {
             return self.read_index_here().await;
         }
+        failpoint!("consensus::read::ask").map_err(|why| why.to_string())?;
         let Some((leader, address)) = self.leader() else { return Err("none is known".to_owned()) };
         let client = self.peers.client(leader, &address, Lane::Request);
         let mut client = client.map_err(|status| status.to_string())?;
@@ -103,6 +105,7 @@ impl Inner {
 
     /// The read index as the leader knows it, after a round to a majority.
     pub(crate) async fn read_index_here(&self) -> Result<u64, String> {
+        failpoint!("consensus::read::index").map_err(|why| why.to_string())?;
         let linearizer = self.raft.get_read_linearizer(ReadPolicy::ReadIndex).await;
         linearizer.map(|found| found.read_log_id().index()).map_err(|error| error.to_string())
     }
@@ -214,6 +217,9 @@ impl Inner {
         let mut next: Option<u64> = None;
         for (id, address) in self.peer_addresses() {
             let Ok(mut client) = self.peers.client(id, &address, Lane::Bulk) else { continue };
+            if failpoint!("consensus::output::fetch").is_err() {
+                continue;
+            }
             let request = pb::FetchOutputRequest {
                 cluster: self.cluster.to_vec(),
                 period,

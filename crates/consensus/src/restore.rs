@@ -14,6 +14,7 @@ use openraft::vote::RaftLeaderId as _;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use stint_core::{Command, Level, Timestamp, WorkerId};
+use stint_failpoint::failpoint;
 use stint_proto::log::v1 as pb;
 use stint_storage::{
     BackupReader, CheckpointHeader, Durable, Identity, Lineage, SnapshotWriter, Store,
@@ -229,6 +230,7 @@ fn install(
         let bad = |error: crate::codec::Garbled| error.to_string();
         moved.map_err(|error| stint_storage::Error::BadBackup { detail: bad(error) })
     })?;
+    failpoint!("consensus::restore::install").map_err(stint_storage::Error::from)?;
     store.state.install(received)?;
     Ok(now)
 }
@@ -248,6 +250,7 @@ fn begin(former: Option<LogId>) -> LogId {
 pub(crate) const NOBODY: u64 = 0;
 
 fn begin_log(store: &Store, info: &BackupInfo, now: Timestamp) -> Result<(), Error> {
+    failpoint!("consensus::restore::log").map_err(stint_storage::Error::from)?;
     let former = LogId::new(LeaderId::new(info.term, NOBODY), info.index);
     let last = begin(Some(former));
     store.log.purge_to(last.index, &log_id_to_wire(&last).encode_to_vec())?;

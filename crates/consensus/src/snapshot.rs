@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
+use stint_failpoint::failpoint;
 use stint_proto::peer::v1 as pb;
 use stint_storage::{CheckpointHeader, Received, SnapshotReader, SnapshotWriter, StateStore};
 use tokio::sync::mpsc::{self, Sender};
@@ -73,6 +74,7 @@ impl Sending {
 
     /// The next frame, which is kept for a while.
     fn read(&mut self) -> Result<Option<Bytes>, stint_storage::Error> {
+        failpoint!("consensus::snapshot::send")?;
         let Some(frame) = self.reader.next_frame()? else { return Ok(None) };
         let frame = Bytes::from(frame);
         self.next += 1;
@@ -282,6 +284,7 @@ impl Incoming {
                 Some(Ok(frame)) => {
                     let is_head = writer.checkpoint().is_none();
                     writer = blocking(move || {
+                        failpoint!("consensus::snapshot::receive")?;
                         writer.write_frame(&frame.data)?;
                         Ok::<SnapshotWriter, stint_storage::Error>(writer)
                     })

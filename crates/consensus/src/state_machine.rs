@@ -14,6 +14,7 @@ use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use stint_core::{Event, Job, JobId, State};
+use stint_failpoint::failpoint;
 use stint_storage::{Audited, Store};
 use tokio::sync::{Notify, broadcast, watch};
 
@@ -242,6 +243,7 @@ impl StateMachine {
         &self,
         batch: Vec<Result<EntryResponder<Types>, io::Error>>,
     ) -> Result<(), io::Error> {
+        failpoint!("consensus::apply::begin")?;
         let mut decoded = Vec::with_capacity(batch.len());
         let mut bytes = 0;
         for item in batch {
@@ -298,8 +300,10 @@ impl StateMachine {
             whole.note_audited(&audited);
             view.audited.append(&mut audited);
         }
+        failpoint!("consensus::apply::applied")?;
         self.keep(&done, &mut whole)?;
         drop(whole);
+        failpoint!("consensus::apply::kept")?;
         self.0.bytes.fetch_add(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
         self.announce(done);
         Ok(())
@@ -400,6 +404,7 @@ impl RaftStateMachine<Types> for StateMachine {
             let SnapshotData::Received(received) = snapshot else {
                 return Err(io::Error::other("a snapshot of our own is installed already"));
             };
+            failpoint!("consensus::snapshot::install")?;
             let _alone = applied.checkpointing();
             let level = level_of_header(&received.checkpoint().header);
             let level =
@@ -473,6 +478,7 @@ impl RaftSnapshotBuilder<Types> for Checkpointer {
     async fn build_snapshot(&mut self) -> Result<SnapshotOf<Types, SnapshotData>, io::Error> {
         let applied = Arc::clone(&self.0);
         let build = blocking(move || {
+            failpoint!("consensus::checkpoint::build")?;
             let _alone = applied.checkpointing();
             let (parts, last, membership, bytes) = {
                 let _whole = applied.insist("history", || applied.written())?;

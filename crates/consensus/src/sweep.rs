@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use stint_core::JobId;
+use stint_failpoint::failpoint;
 use stint_storage::{Error as StorageError, Gone, Swept};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -56,6 +57,7 @@ impl Inner {
 }
 
 fn sweep_period(applied: &Applied, gone: Gone) -> Result<(), StorageError> {
+    failpoint!("consensus::sweep::period")?;
     let today = applied.read().state.now().day();
     let swept = applied.store().output.sweep(gone, gone.period < today, |jobs| {
         if applied.failure.is_stopping() { Ok(None) } else { are_kept(applied, jobs).map(Some) }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stint_core::{Command, Epoch, WorkerId, WorkerStatus};
+use stint_failpoint::failpoint;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -60,6 +61,9 @@ async fn tick(inner: &Inner, strange: &mut crons::Strange) -> Duration {
     }
     match due {
         Some(due) if due <= now => {
+            if failpoint!("consensus::ticker::tick").is_err() {
+                return LEASE_LOOK;
+            }
             if let Err(error) = inner.propose(Command::Tick, None).await {
                 tracing::warn!(%error, "time could not be proposed");
                 return LEASE_LOOK;
@@ -95,6 +99,9 @@ async fn expire(inner: &Inner, seen: &mut Seen) {
         }
     }
     for (worker, epoch, renewal) in over {
+        if failpoint!("consensus::ticker::expire").is_err() {
+            continue;
+        }
         tracing::warn!(%worker, %epoch, "no renewal: the worker's lease is over");
         match inner.propose(Command::Expire { worker, epoch, renewal }, None).await {
             Ok(Ok(_)) => {}

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use openraft::async_runtime::WatchReceiver as _;
+use stint_failpoint::failpoint;
 use stint_storage::Usage;
 use tokio::time::Instant;
 
@@ -40,7 +41,9 @@ pub(crate) async fn run(inner: Arc<Inner>, keep: Keep) {
             inner.hand_over().await;
             handed_over = Some(Instant::now());
         }
-        if inner.applied.bytes_since_checkpoint() >= keep.checkpoint_bytes
+        // A test cannot wait for so many bytes.
+        let is_wanted = failpoint!("consensus::upkeep::checkpoint").is_err();
+        if (is_wanted || inner.applied.bytes_since_checkpoint() >= keep.checkpoint_bytes)
             && let Err(error) = inner.raft.trigger().snapshot().await
         {
             tracing::debug!(%error, "no checkpoint: Raft has stopped");
@@ -90,7 +93,9 @@ pub(crate) fn shortage(inner: &Inner, disk: Usage) -> Option<String> {
 async fn shorten(inner: &Inner, cut: &mut Cut) {
     let applied = inner.applied.read().applied.as_ref().map_or(0, |id| id.index);
     cut.note(applied, inner.applied.bytes());
-    let Some(place) = cut.place(inner.applied.bytes()) else { return };
+    let is_wanted = failpoint!("consensus::upkeep::purge").is_err();
+    let place = if is_wanted { Some(applied) } else { cut.place(inner.applied.bytes()) };
+    let Some(place) = place else { return };
     let (checkpoint, purged) = {
         let metrics = inner.raft.metrics();
         let metrics = metrics.borrow_watched();

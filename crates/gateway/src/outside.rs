@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use stint_failpoint::failpoint;
 use stint_trace::TraceParent;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -125,7 +126,12 @@ impl Outside {
             let request_id = id.to_str().unwrap_or_default().to_owned();
             let subject = Arc::clone(&subject);
             let whence = Whence { remote: activity.peer(), request_id, subject };
-            self.carry_out(door, whence, request, &in_flight).instrument(span).await
+            let carried_out = self.carry_out(door, whence, request, &in_flight).instrument(span);
+            let answer = carried_out.await;
+            match failpoint!("gateway::outside::answer") {
+                Ok(()) => answer,
+                Err(why) => door.refusal(&ApiError::internal(&why.to_string())),
+            }
         } else {
             let message = "too many requests are under way; try again, or ask another replica";
             door.refusal(&ApiError::TooManyRequests(message.to_owned()))
@@ -173,6 +179,9 @@ impl Outside {
         let preflight = self.cors.preflight(&request).filter(|_| door == Door::Http);
         let answer = self.pass(door, whence, request, preflight, in_flight);
         let answer = AssertUnwindSafe(answer).catch_unwind();
+        if let Err(why) = failpoint!("gateway::outside::request") {
+            return door.refusal(&ApiError::internal(&why.to_string()));
+        }
         let outcome = match deadline {
             None => answer.await,
             Some(Deadline(at)) => match tokio::time::timeout_at(at, answer).await {

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::Context as _;
 use stint_consensus::Replica;
+use stint_failpoint::failpoint;
 use stint_tls::{Notice, PeerName, Peers, Server, Urgency};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -37,6 +38,9 @@ impl Certificates {
     }
 
     fn reload(&self, is_asked: bool) {
+        if let Err(why) = failpoint!("stint::certificates::reload") {
+            return tracing::error!(%why, "certificates could not be read");
+        }
         if let Some(clients) = &self.clients {
             clients.reload(is_asked);
         }

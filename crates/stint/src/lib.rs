@@ -7,6 +7,9 @@
 #[cfg(all(feature = "next-level", not(debug_assertions)))]
 compile_error!("next-level is for tests of upgrades: a build that is used must not have it");
 
+#[cfg(all(feature = "failpoints", not(debug_assertions)))]
+compile_error!("failpoints are for tests: a build that is used must not have them");
+
 mod args;
 mod backup;
 mod bench;

@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use stint_consensus::Replica;
+use stint_failpoint::failpoint;
 use stint_gateway::Inside;
 use stint_worker::Reloader;
 use tokio::signal::unix::Signal;
@@ -71,6 +72,7 @@ impl Reload {
     }
 
     fn read(&self) -> Result<(), String> {
+        failpoint!("stint::reload::read").map_err(|why| why.to_string())?;
         let config = Config::load(&self.layers).map_err(|error| error.to_string())?;
         let fixed = config::fixed(&self.layers).map_err(|error| error.to_string())?;
         let told = config::told(&self.layers).map_err(|error| error.to_string())?;

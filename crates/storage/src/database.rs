@@ -39,6 +39,12 @@ impl Fault {
     }
 }
 
+impl From<stint_failpoint::Injected> for Fault {
+    fn from(injected: stint_failpoint::Injected) -> Self {
+        Self::Ours(injected.into())
+    }
+}
+
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         Self::Ours(error)

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use stint_failpoint::failpoint;
+
 use crate::{
     Error,
     error::is_full,
@@ -80,12 +82,14 @@ pub(crate) fn create_dir(dir: &Path) -> Result<(), Error> {
 /// Replaces `path` by `content`: the old or the new content is there after a crash, never a mix.
 pub(crate) fn write_file(path: &Path, content: &[u8]) -> Result<(), Error> {
     let beside = beside(path, "new");
+    failpoint!("storage::file::write")?;
     File::create(&beside)
         .and_then(|mut file| {
             file.write_all(content)?;
             file.sync_all()
         })
         .map_err(|error| io_error("write", &beside, error))?;
+    failpoint!("storage::file::rename")?;
     rename(&beside, path)
 }
 

@@ -173,6 +173,13 @@ pub enum Error {
     },
 }
 
+impl From<stint_failpoint::Injected> for Error {
+    fn from(injected: stint_failpoint::Injected) -> Self {
+        let source = Arc::new(io::Error::from(injected));
+        Self::Io { what: "go on", path: injected.place.into(), source }
+    }
+}
+
 impl Error {
     /// Whether the part that answered this is of no use until the process starts again.
     pub fn is_final(&self) -> bool {

@@ -8,6 +8,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use stint_failpoint::failpoint;
+
 use crate::{Error, Identity};
 
 /// The level of one data directory. Clones share it.
@@ -30,6 +32,7 @@ impl LevelMark {
         if level <= *known {
             return Ok(());
         }
+        failpoint!("storage::level::raise")?;
         // A directory that is being made gets it with its identity.
         if let Some(identity) = Identity::read(&self.dir)? {
             identity.write(&self.dir, Identity::lineage(&self.dir)?, level)?;

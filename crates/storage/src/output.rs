@@ -23,6 +23,8 @@ use std::{
     },
 };
 
+use stint_failpoint::failpoint;
+
 use crate::{
     Error,
     directory::{DirLock, check_reserve, create_dir, held, io_error, names},
@@ -133,6 +135,7 @@ impl Output {
             return Err(Error::TooLarge { what: "a batch of output", bytes, bytes_max });
         }
         check_reserve(self.inner.ledger.data())?;
+        failpoint!("storage::output::append")?;
         self.on(period, Absent::Create, |period| {
             period.append(job, first_line, line_count, batch)
         })?;

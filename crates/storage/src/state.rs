@@ -21,6 +21,8 @@ use std::{
     },
 };
 
+use stint_failpoint::failpoint;
+
 use crate::{
     Error,
     database::{Commit, Database, Fault, WriteTransaction},
@@ -135,6 +137,7 @@ impl StateStore {
             records.iter().map(|record| record.body.len() + record.action.len()).sum();
         let bytes = bytes + audited.iter().map(|audited| audited.body.len()).sum::<usize>();
         check_reserve(&self.inner.path)?;
+        failpoint!("storage::state::batch")?;
         self.change(bytes, records.iter().map(|record| record.id), |txn| {
             if !records.is_empty() {
                 let mut tables = Tables::open(txn)?;
@@ -142,7 +145,8 @@ impl StateStore {
                 tables.finish()?;
             }
             put_audit(txn, audited)
-        })
+        })?;
+        Ok(failpoint!("storage::state::put")?)
     }
 
     /// What is known of the latest changes before the entry `before`, or of all, the newest first.
@@ -228,21 +232,25 @@ impl StateStore {
         fits("a checkpoint header", header, HEADER_BYTES_MAX)?;
         let _alone = held(&self.inner.checkpoint);
         check_reserve(&self.inner.path)?;
+        failpoint!("storage::checkpoint::begin")?;
         let database = self.database();
         let slot = Slot::next(&database)?;
         let mut count = 0;
         for chunk in chunks {
             fits("a checkpoint chunk", &chunk, CHUNK_BYTES_MAX)?;
             check_reserve(&self.inner.path)?;
+            failpoint!("storage::checkpoint::chunk")?;
             let _writer = self.writer();
             database.write(Commit::Visible, |txn| slot.put_chunk(txn, count, &chunk))?;
             count += 1;
         }
+        failpoint!("storage::checkpoint::commit")?;
         {
             let mut writer = self.writer();
             database.write(Commit::Checkpoint, |txn| slot.finish(txn, count, index, header))?;
             writer.unsynced_bytes = 0;
         }
+        failpoint!("storage::checkpoint::committed")?;
         // The new checkpoint stands, whatever becomes of the room that the former one takes.
         if let Err(error) = checkpoint::clear_others(&database) {
             tracing::warn!(%error, "the former checkpoint is still in the way");
@@ -312,6 +320,7 @@ impl StateStore {
     /// Puts a file that is whole and synced in the place of the state's.
     fn replace(&self, writer: &mut Writer, incoming: Incoming) -> Result<(), Error> {
         let path = &self.inner.path;
+        failpoint!("storage::state::rename")?;
         let database = incoming.take(|from| {
             std::fs::rename(from, path)
                 .map_err(|error| crate::directory::io_error("rename", from, error))
@@ -321,7 +330,9 @@ impl StateStore {
             Arc::clone(&database);
         writer.unsynced_bytes = 0;
         // Whether the name survives a crash is unknown if this fails, so nothing may build on it.
-        sync_dir(path.parent().unwrap_or(Path::new(".")))
+        failpoint!("storage::state::renamed")
+            .map_err(Error::from)
+            .and_then(|()| sync_dir(path.parent().unwrap_or(Path::new("."))))
             .map_err(|error| database.fail(&error.to_string()))
     }
 

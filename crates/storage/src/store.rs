@@ -8,6 +8,8 @@ use std::{
     sync::Arc,
 };
 
+use stint_failpoint::failpoint;
+
 use crate::{
     Error, Identity, LevelMark, Lineage, Log, Output, Pace, Room, StateStore, Tap,
     directory::{
@@ -80,6 +82,7 @@ impl Store {
         let lineage = fill(&store)?;
         store.output.sync()?;
         store.state.make_durable()?;
+        failpoint!("storage::store::filled").map_err(Error::from)?;
         Ok(identity.write(dir, Some(lineage), store.level.get())?)
     }
 

@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use stint_consensus::Replica;
+use stint_consensus::{Error, Replica};
 use stint_core::{Command, Epoch, Line, Refusal, Reply, WorkerId};
+use stint_failpoint::failpoint;
 use tokio::sync::oneshot;
 
 use crate::limits::APPEND_RETRY_PAUSE;
@@ -86,7 +87,11 @@ pub(crate) async fn append_lines(
             first,
             lines: lines.clone(),
         };
-        match channel.replica.propose(command).await {
+        let proposed = match failpoint!("worker::pump::append") {
+            Ok(()) => channel.replica.propose(command).await,
+            Err(why) => Err(Error::Unavailable(why.to_string())),
+        };
+        match proposed {
             Ok(Ok(Reply::LinesAppended { line_count })) => return Ok(Some(line_count)),
             Ok(Err(Refusal::LineGap { expected, .. })) if expected < first => first = expected,
             Ok(Err(Refusal::TooManyLines { .. })) => return Ok(None),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use stint_consensus::Replica;
 use stint_core::{Attempt, Exit, ExitCause, Job, Timeout};
+use stint_failpoint::failpoint;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
@@ -165,14 +166,16 @@ fn start(
     if !lease.is_valid() {
         return Start::TooLate;
     }
-    if let Err(error) = notes.begin(mark) {
+    let noted = failpoint!("worker::run::note").map_err(std::io::Error::from);
+    if let Err(error) = noted.and_then(|()| notes.begin(mark)) {
         return Start::Failed(format!("its worker cannot note that it runs: {error}"));
     }
     let failed = |reason| {
         notes.end(mark.lease);
         Start::Failed(reason)
     };
-    let (process, pipes) = match Process::new(&context.program) {
+    let wanted = failpoint!("worker::run::guardian").map_err(std::io::Error::from);
+    let (process, pipes) = match wanted.and_then(|()| Process::new(&context.program)) {
         Ok(started) => started,
         Err(error) => return failed(format!("its guardian cannot be started: {error}")),
     };
@@ -187,7 +190,8 @@ fn start(
         Ok(launch) => launch,
         Err(reason) => return failed(reason),
     };
-    match process.launch(&launch) {
+    let wanted = failpoint!("worker::run::launch").map_err(std::io::Error::from);
+    match wanted.and_then(|()| process.launch(&launch)) {
         Ok(()) => Start::Started(process, guarded, pipes),
         // It has not heard all, and starts nothing.
         Err(error) => failed(format!("its guardian does not listen: {error}")),

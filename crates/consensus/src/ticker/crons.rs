@@ -10,6 +10,7 @@ use stint_core::{
     COMPACTION_ACTION, Command, Cron, Firing, Generation, JobSpec, Passed, Schedule, ScheduleError,
     Timestamp,
 };
+use stint_failpoint::failpoint;
 use tokio::time::Instant;
 
 use crate::blocking::blocking;
@@ -45,6 +46,9 @@ pub(super) async fn fire(inner: &Inner, strange: &mut Strange, now: Timestamp) -
         strange.insert(name(&cron), Instant::now() + SCHEDULE_PAUSE);
     }
     if plan.firings.is_empty() {
+        return LEASE_LOOK;
+    }
+    if failpoint!("consensus::ticker::fire").is_err() {
         return LEASE_LOOK;
     }
     match inner.propose(Command::Fire(plan.firings), None).await {

@@ -11,6 +11,7 @@ use std::{
     time::Instant,
 };
 
+use stint_failpoint::failpoint;
 use stint_measure::{Distribution, Times};
 
 use crate::{
@@ -332,6 +333,7 @@ impl Shared {
 
     /// Writes a group, all or nothing; the bounds it leads to, and whether more is to be swept.
     fn commit(&self, group: &Group) -> Result<(Bounds, bool), Error> {
+        failpoint!("storage::log::group").map_err(|why| self.database.fail(&why.to_string()))?;
         let mut stored = group.stored.clone();
         if group.is_unsure {
             stored = self.find_out(&stored)?;
@@ -341,7 +343,7 @@ impl Shared {
         }
         let is_idle = group.works.is_empty() && group.later.is_empty();
         let commit = if is_idle { Commit::Lazy } else { Commit::Durable };
-        self.database.write(commit, |txn| {
+        let written = self.database.write(commit, |txn| {
             let mut needs_sweep = group.needs_sweep;
             for (key, value) in &group.later {
                 table::put(txn, key, value)?;
@@ -350,10 +352,13 @@ impl Shared {
                 needs_sweep |= write(txn, &work.task, &mut stored)?;
             }
             if let Some((index, _)) = stored.purged.as_ref().filter(|_| needs_sweep) {
+                failpoint!("storage::log::sweep")?;
                 needs_sweep = !table::sweep_to(txn, *index)?;
             }
             Ok((stored, needs_sweep))
-        })
+        })?;
+        failpoint!("storage::log::synced").map_err(|why| self.database.fail(&why.to_string()))?;
+        Ok(written)
     }
 
     /// After a full disk: opens the file again, takes away what nobody was told of, and answers
@@ -420,6 +425,7 @@ fn write(txn: &WriteTransaction, task: &Task, stored: &mut Bounds) -> Result<boo
             Ok(false)
         }
         Task::Purge(index, marker) => {
+            failpoint!("storage::log::purge")?;
             let changes = stored.purge_to(*index, marker);
             if changes {
                 table::mark_purged(txn, *index, marker)?;

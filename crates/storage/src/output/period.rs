@@ -18,6 +18,8 @@ use std::{
     },
 };
 
+use stint_failpoint::failpoint;
+
 use crate::{
     Error,
     directory::{create_dir, held, io_error, names, remove_file, sync_dir},
@@ -299,6 +301,7 @@ impl Period {
     }
 
     fn sync_all(&self, progress: &mut Progress) -> Result<(), Harm> {
+        failpoint!("storage::output::sync").map_err(|why| Harm::Broken(why.to_string()))?;
         let number = progress.synced + 1;
         self.caught(|db| {
             db.insert(SYNCED, &number.to_le_bytes())?;
@@ -306,6 +309,7 @@ impl Period {
             Ok(())
         })?;
         self.file.sync_data().map_err(|error| Harm::Broken(format!("sync: {error}")))?;
+        failpoint!("storage::output::synced").map_err(|why| Harm::Broken(why.to_string()))?;
         self.mark.write(self.synced(progress, number, false))?;
         (progress.synced, progress.bytes, progress.deletes) = (number, 0, 0);
         self.has_unsynced.store(false, Ordering::Release);

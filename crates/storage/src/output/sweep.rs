@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, thread, time::Instant};
 
+use stint_failpoint::failpoint;
+
 use super::{Absent, Output, period::Harm, period::Period};
 use crate::{
     Error, Gone,
@@ -50,6 +52,7 @@ impl Output {
         keeps: impl Fn(&[[u8; 16]]) -> Result<Option<Vec<bool>>, Error>,
     ) -> Result<Swept, Error> {
         let Some(period) = self.period(seen.period, Absent::Skip)? else { return Ok(Swept::Gone) };
+        failpoint!("storage::output::sweep")?;
         let Some(survey) = self.survey(&period, &keeps)? else { return Ok(Swept::Interrupted) };
         let gone = survey.gone.max(seen.unswept) + seen.swept;
         if gone > 0 && gone >= survey.kept / SWEEP_ANEW_PART {
@@ -101,6 +104,7 @@ impl Output {
             }),
             Err(harm) => self.suffer(&period, harm).map(|()| false),
         };
+        let copied = failpoint!("storage::output::anew").map_err(Error::from).and(copied);
         let replaced = match copied {
             Ok(true) => self.replace(&period, &successor, may_end),
             other => other.map(|_| None),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use stint_failpoint::failpoint;
+
 use crate::{
     CheckpointHeader, Error, Record,
     checked::put_bytes,
@@ -78,6 +80,7 @@ impl SnapshotReader {
 
     /// The next frame, at most [`FRAME_BYTES_MAX`] long; `None` after the last one.
     pub fn next_frame(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        failpoint!("storage::snapshot::read")?;
         let payload_max = FRAME_BYTES_MAX - FRAME_HEAD_BYTES;
         while self.buffer.len() < payload_max && !matches!(self.at, At::Over) {
             self.fill()?;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use stint_failpoint::failpoint;
+
 use crate::{
     Audited, CheckpointHeader, Error, Record,
     checked::{Fields, unseal},
@@ -119,6 +121,7 @@ impl SnapshotWriter {
         if self.is_broken {
             return Err(bad("an earlier frame was refused"));
         }
+        failpoint!("storage::snapshot::write")?;
         let result = self.take_frame(frame);
         self.is_broken = result.is_err();
         result
@@ -158,6 +161,7 @@ impl SnapshotWriter {
         let header = self.header.take().filter(|_| self.is_ended && self.buffer.is_empty());
         let header = other(header.ok_or_else(|| bad("the stream is cut short"))?)?;
         self.flush()?;
+        failpoint!("storage::snapshot::finish")?;
         self.incoming.database().write(Commit::Checkpoint, |txn| {
             Slot::FIRST.finish(txn, self.tally.chunks, header.index, &header.header)
         })?;

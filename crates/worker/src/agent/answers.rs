@@ -2,6 +2,7 @@
 
 use stint_consensus::Error;
 use stint_core::{Command, Epoch, Finished, Refusal, Reply};
+use stint_failpoint::Injected;
 use tokio::time::Instant;
 
 use crate::clock::Boottime;
@@ -31,10 +32,14 @@ pub(super) struct Answer {
 }
 
 impl Agent {
-    pub(super) fn propose(&mut self, ask: Ask, command: Command) {
+    /// Proposes `command`, unless a test wants that this fails at the place where it is asked for.
+    pub(super) fn propose(&mut self, place: Result<(), Injected>, ask: Ask, command: Command) {
         let (replica, epoch) = (self.replica().clone(), self.life.epoch());
         self.proposals.spawn(async move {
-            let result = replica.propose(command).await;
+            let result = match place {
+                Ok(()) => replica.propose(command).await,
+                Err(why) => Err(Error::Unavailable(why.to_string())),
+            };
             Answer { epoch, ask, result }
         });
     }

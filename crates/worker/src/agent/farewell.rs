@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use stint_core::{Command, Worker};
+use stint_failpoint::failpoint;
 use tokio::time::Instant;
 
 use crate::limits::{DRAIN_GRACE, FAREWELL_MAX};
@@ -85,7 +86,8 @@ impl Agent {
             Life::Absent => farewell.has_left |= !self.in_flight.is_life,
             Life::Arrived(epoch) | Life::Living(epoch) if is_quiet && is_settled => {
                 self.in_flight.is_life = true;
-                self.propose(Ask::Leave, Command::Leave { worker: self.me, epoch });
+                let place = failpoint!("worker::farewell::leave");
+                self.propose(place, Ask::Leave, Command::Leave { worker: self.me, epoch });
             }
             // What a former life left is ended first, though it was not this one's doing.
             Life::Settling | Life::Arrived(_) | Life::Living(_) => {}

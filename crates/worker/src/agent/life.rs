@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use stint_core::{Command, Epoch, Incarnation, Registration, Span};
+use stint_failpoint::failpoint;
 use tokio::time::Instant;
 
 use crate::clock::Boottime;
@@ -127,7 +128,8 @@ impl Agent {
             actions: self.config.offers(),
             ttl: Span::from_ms(ttl_ms),
         };
-        self.propose(Ask::Register, Command::Register(registration));
+        let place = failpoint!("worker::life::register");
+        self.propose(place, Ask::Register, Command::Register(registration));
     }
 
     /// The registration is in the log.
@@ -148,7 +150,8 @@ impl Agent {
     fn confirm(&mut self, epoch: Epoch) {
         if !self.in_flight.is_life && self.paused_until.is_none() {
             self.in_flight.is_life = true;
-            self.propose(Ask::Confirm, Command::Confirm { worker: self.me, epoch });
+            let place = failpoint!("worker::life::confirm");
+            self.propose(place, Ask::Confirm, Command::Confirm { worker: self.me, epoch });
         }
     }
 
@@ -157,7 +160,8 @@ impl Agent {
             self.renewal.at = now + self.renewal_pause();
             self.in_flight.renewals += 1;
             let ask = Ask::Renew { sent: self.context.lease.now() };
-            self.propose(ask, Command::Heartbeat { worker: self.me, epoch });
+            let place = failpoint!("worker::life::renew");
+            self.propose(place, ask, Command::Heartbeat { worker: self.me, epoch });
         }
     }
 

@@ -84,6 +84,6 @@ impl Agent {
             capacity: self.config.capacity.clone(),
             actions: self.config.offers(),
         };
-        self.propose(Ask::Offer, Command::Offer(Box::new(offer)));
+        self.propose(Ok(()), Ask::Offer, Command::Offer(Box::new(offer)));
     }
 }

@@ -9,6 +9,7 @@ use stint_core::{
     BUILT_IN_ACTIONS, COMPACTION_ACTION, Command, Event, Exit, ExitCause, Job, Status, Worker,
     WorkerStatus,
 };
+use stint_failpoint::failpoint;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError};
 
@@ -43,7 +44,8 @@ impl Agent {
         if has_work {
             self.in_flight.is_claim = true;
             let max = u32::try_from(room).unwrap_or(u32::MAX).min(CLAIM_MAX);
-            self.propose(Ask::Claim, Command::Claim { worker: self.me, epoch, max });
+            let place = failpoint!("worker::work::claim");
+            self.propose(place, Ask::Claim, Command::Claim { worker: self.me, epoch, max });
         }
     }
 
@@ -56,7 +58,7 @@ impl Agent {
         if let Some(runs) = self.inventory.take_ended() {
             self.in_flight.is_finish = true;
             let command = Command::Finish { worker: self.me, epoch, runs: runs.clone() };
-            self.propose(Ask::Finish(runs), command);
+            self.propose(failpoint!("worker::work::finish"), Ask::Finish(runs), command);
         }
     }
 
