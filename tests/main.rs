@@ -30,4 +30,5 @@ mod operations;
 mod policies;
 mod retention;
 mod tidy;
+mod top;
 mod upgrade;

@@ -36,9 +36,20 @@ const HOUSE: &[Room] = &[
     },
     Room { dir: "web", ours: &[], alone: &["askama"] },
     Room { dir: "client", ours: &["proto"], alone: &[] },
+    Room { dir: "top", ours: &["client"], alone: &["ratatui", "crossterm"] },
     Room {
         dir: "stint",
-        ours: &["core", "storage", "tls", "trace", "consensus", "worker", "gateway", "client"],
+        ours: &[
+            "core",
+            "storage",
+            "tls",
+            "trace",
+            "consensus",
+            "worker",
+            "gateway",
+            "client",
+            "top",
+        ],
         alone: &["clap", "anyhow"],
     },
 ];
