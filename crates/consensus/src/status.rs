@@ -103,11 +103,8 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
                 Some(None) => Some(false),
                 None => said_ago.map(|ago| ago < SILENT_AFTER),
             };
-            let condition = if is_us {
-                Some(Condition::new(last_log_index, disk, warnings.clone()))
-            } else {
-                said.map(|(condition, _)| condition)
-            };
+            let own = || Condition::new(last_log_index, disk, warnings.clone());
+            let condition = if is_us { Some(own()) } else { said.map(|(condition, _)| condition) };
             // Who does not lead knows what each says, and takes the longest log for the leader's.
             let lag = lag.or_else(|| {
                 let at = condition.as_ref()?.last_log_index;

@@ -185,7 +185,7 @@ pub(crate) enum Command {
     /// See the cluster in this terminal, live: jobs, workers, queues, crons, replicas.
     ///
     /// Keys do the rest: `?` lists them, q ends it. Changes are asked about first; what the token may not
-    /// do is not offered. NO_COLOR is honoured.
+    /// do is not offered. `NO_COLOR` is honoured.
     Top(Top),
     /// Say who may call the cluster.
     #[command(subcommand)]

@@ -143,29 +143,48 @@ impl App {
     /// Something has been found out.
     pub(crate) fn told(&mut self, news: News) {
         let now = self.now.steady;
-        let news = match news {
-            News::Done(outcome) => {
-                let text = outcome.unwrap_or_else(|why| format!("not done: {why}"));
-                self.note = Some((text, now));
-                return;
-            }
+        if let News::Done(outcome) = news {
+            let text = outcome.unwrap_or_else(|why| format!("not done: {why}"));
+            self.note = Some((text, now));
+            return;
+        }
+        let news = self.take_output(news);
+        if let Some(text) = self.picture.take(news, now) {
+            self.note = Some((text, now));
+        }
+    }
+
+    /// Takes lines in. What is left of such news is that something was heard.
+    fn take_output(&mut self, news: News) -> News {
+        match news {
             News::Lines(job, lines) => {
-                if let Some(output) = self.output.as_mut().filter(|output| output.job == job) {
+                if let Some(output) = self.output_of(&job) {
                     output.take(lines);
                 }
                 News::Lines(job, Vec::new())
             }
             News::OutputEnded(job) => {
-                if let Some(output) = self.output.as_mut().filter(|output| output.job == job) {
+                if let Some(output) = self.output_of(&job) {
                     output.has_ended = true;
                 }
                 News::OutputEnded(job)
             }
-            other => other,
-        };
-        if let Some(text) = self.picture.take(news, now) {
-            self.note = Some((text, now));
+            News::Jobs(..)
+            | News::Workers(_)
+            | News::Queues(..)
+            | News::Crons(_)
+            | News::Cluster(_)
+            | News::Statistics(_)
+            | News::Job(_)
+            | News::Watching
+            | News::Trouble(..)
+            | News::Done(_) => news,
         }
+    }
+
+    /// What is shown of the output, if it is that of this job.
+    fn output_of(&mut self, job: &str) -> Option<&mut Output> {
+        self.output.as_mut().filter(|output| output.job == job)
     }
 
     /// What has to be found out now.

@@ -1,6 +1,6 @@
 //! One picture, as text.
 
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 
 use crate::app::{App, Now, Tab, Wanted};
@@ -41,7 +41,7 @@ pub async fn once(options: &Options, columns: u16) -> Result<String, Error> {
 pub(crate) fn lines(buffer: &Buffer) -> Vec<String> {
     let Rect { width, height, .. } = buffer.area;
     let line = |y: u16| {
-        let symbols = (0..width).filter_map(|x| buffer.cell((x, y)).map(|cell| cell.symbol()));
+        let symbols = (0..width).filter_map(|x| buffer.cell((x, y)).map(Cell::symbol));
         symbols.collect::<String>().trim_end().to_owned()
     };
     (0..height).map(line).collect()

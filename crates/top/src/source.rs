@@ -133,13 +133,13 @@ async fn look(
             let matters = changes.borrow().matter_to(&now, &seen);
             let until = if matters { soon.min(due) } else { due };
             tokio::select! {
-                changed = wanted.changed() => {
-                    if changed.is_err() {
+                moved = wanted.changed() => {
+                    if moved.is_err() {
                         return;
                     }
                     break;
                 }
-                changed = timeout_at(until, changes.changed()) => match changed {
+                happened = timeout_at(until, changes.changed()) => match happened {
                     Ok(Ok(())) if Instant::now() < until => {}
                     Ok(Ok(())) | Err(_) => break,
                     Ok(Err(_)) => return,

@@ -72,13 +72,11 @@ impl App {
 
     /// Only `y` is a yes; anything else, and a slip of the finger, changes nothing.
     fn answered(&mut self, deed: Deed, key: Key) {
-        match key {
-            Key::Char('y' | 'Y') => {
-                self.note = Some((format!("{} ...", deed.words()), self.now.steady));
-                self.orders.push(deed);
-            }
-            Key::Char('n' | 'N' | 'q') | Key::Escape => {}
-            _ => self.dialog = Some(Dialog::Confirm(deed)),
+        if matches!(key, Key::Char('y' | 'Y')) {
+            self.note = Some((format!("{} ...", deed.words()), self.now.steady));
+            self.orders.push(deed);
+        } else if !matches!(key, Key::Char('n' | 'N' | 'q') | Key::Escape) {
+            self.dialog = Some(Dialog::Confirm(deed));
         }
     }
 

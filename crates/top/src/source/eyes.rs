@@ -164,14 +164,12 @@ async fn detail(client: &Client, id: &str) -> Result<Detail, Error> {
         }
         Err(error) => return Err(error),
     };
-    let children = match job.children_left {
-        None => Vec::new(),
-        Some(_) => {
-            let parent = id.to_owned();
-            let limit = Some(limits::CHILDREN_MAX);
-            client.page_jobs(ListJobsRequest { parent, limit, ..Default::default() }).await?.jobs
-        }
-    };
+    let mut children = Vec::new();
+    if job.children_left.is_some() {
+        let (parent, limit) = (id.to_owned(), Some(limits::CHILDREN_MAX));
+        let request = ListJobsRequest { parent, limit, ..Default::default() };
+        children = client.page_jobs(request).await?.jobs;
+    }
     Ok(Detail { job, children })
 }
 
