@@ -32,6 +32,7 @@ def chosen_rows_are_canceled_and_retried_and_others_left_alone(cluster, browser)
     for job in waits[:2]:
         cluster.until_status(job, "cancel")
     assert cluster.call("GET", f"/jobs/{waits[2]}")["status"] == "waiting"
+    until("none to be chosen any more", lambda: not browser.has(".chosen:not([hidden])"))
     browser.click(f"tr[data-key='{done}'] [data-name=pick]")
     browser.click(".chosen button", "Retry 1")
     browser.click("dialog button.primary")
