@@ -29,8 +29,11 @@ pub(crate) fn draw(app: &mut App, buffer: &mut Buffer) {
     } else {
         list(app, buffer, body, ink);
     }
-    let note = app.note.as_ref().map_or("", |(text, _)| text.as_str());
-    put(buffer, area, area.height - 2, note, ink.style(Tone::Good));
+    match (&app.note, screen::head::warning(app)) {
+        (Some((text, _)), _) => put(buffer, area, area.height - 2, text, ink.style(Tone::Good)),
+        (None, Some(text)) => put(buffer, area, area.height - 2, &text, ink.style(Tone::Bad)),
+        (None, None) => {}
+    }
     put(buffer, area, area.height - 1, &screen::help::offered(app), ink.style(Tone::Faint));
     dialog(app, buffer, area, ink);
 }

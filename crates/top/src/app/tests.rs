@@ -430,6 +430,14 @@ fn a_lost_replica_a_new_leader_and_silence_are_said() {
     assert!(lines[0].contains("no leader") && lines[22].contains("leads no more"), "{lines:?}");
     app.told(News::Cluster(Box::new(seen("000000000003", "000000000001"))));
     assert!(shown(&mut app, 80, 24)[22].contains("000000000001 leads now"));
+    let mut warned = seen("000000000003", "000000000001");
+    warned.status.cluster_warnings =
+        vec!["one more loss stops all writes".into(), "another".into()];
+    app.told(News::Cluster(Box::new(warned)));
+    app.note = None;
+    let lines = shown(&mut app, 80, 24);
+    assert!(lines[22].contains("(and 1 more: 5) one more loss") && lines[1].contains("running 4"));
+    app.told(News::Cluster(Box::new(seen("000000000003", "000000000001"))));
     app.told(News::Trouble(Topic::Jobs, "no replica answered".into()));
     assert!(shown(&mut app, 80, 24)[1].contains("not current: no replica answered"));
     let later = Now { steady: app.now.steady + Duration::from_secs(9), ..app.now };

@@ -30,7 +30,7 @@ pub(crate) fn cluster(app: &App) -> (String, Tone) {
     (text, Tone::Plain)
 }
 
-/// What is wrong, if anything is, or else what there is to do.
+/// Why the picture is not current, if it is not, or else what there is to do.
 pub(crate) fn state(app: &App) -> (String, Tone) {
     if let Some(silence) = app.silence() {
         let why =
@@ -41,15 +41,6 @@ pub(crate) fn state(app: &App) -> (String, Tone) {
     }
     if let Some(why) = app.picture.trouble.values().next() {
         return (text::plain(&format!("not current: {why}")), Tone::Bad);
-    }
-    let warned = app.picture.cluster.as_ref().map(warnings).unwrap_or_default();
-    if let Some(first) = warned.first() {
-        let more = if warned.len() > 1 {
-            format!(" (and {} more: 5)", warned.len() - 1)
-        } else {
-            String::new()
-        };
-        return (format!("{first}{more}"), Tone::Bad);
     }
     let queues = &app.picture.queues;
     let sum = |of: fn(&stint_client::v0::Queue) -> u64| queues.iter().map(of).sum::<u64>();
@@ -68,4 +59,12 @@ pub(crate) fn state(app: &App) -> (String, Tone) {
         sum(|queue| queue.scheduled),
     );
     (text, Tone::Plain)
+}
+
+/// What is to be said of the cluster, the worst first, as far as there is room.
+pub(crate) fn warning(app: &App) -> Option<String> {
+    let warned = app.picture.cluster.as_ref().map(warnings).unwrap_or_default();
+    let first = warned.first()?;
+    let more = warned.len() - 1;
+    Some(if more > 0 { format!("(and {more} more: 5) {first}") } else { first.clone() })
 }
