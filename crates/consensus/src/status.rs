@@ -87,7 +87,8 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     let learners = inner.learners.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let disk = inner.applied.store().usage().ok();
     let warnings = own_warnings(inner, disk);
-    let newest = newest(inner, &voters).max(last_log_index);
+    let leader = metrics.current_leader.filter(|_| metrics.replication.is_none());
+    let newest = leader.and_then(|id| Some(inner.conditions.of(id)?.0.last_log_index));
     let members = membership
         .nodes()
         .filter_map(|(id, node)| {
@@ -105,11 +106,9 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
             };
             let own = || Condition::new(last_log_index, disk, warnings.clone());
             let condition = if is_us { Some(own()) } else { said.map(|(condition, _)| condition) };
-            // Who does not lead knows what each says, and takes the longest log for the leader's.
-            let lag = lag.or_else(|| {
-                let at = condition.as_ref()?.last_log_index;
-                (metrics.replication.is_none()).then(|| newest.saturating_sub(at))
-            });
+            // Who does not lead takes what each, and the leader, has said.
+            let lag =
+                lag.or_else(|| Some(newest?.saturating_sub(condition.as_ref()?.last_log_index)));
             Some(MemberStatus {
                 id: WorkerId::new(*id)?,
                 member: Member {
@@ -146,12 +145,6 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
         warnings,
         disk,
     }
-}
-
-/// The longest log that one of these has told of: there is no longer one than the leader's.
-fn newest(inner: &Inner, voters: &[u64]) -> u64 {
-    let said = voters.iter().filter_map(|id| Some(inner.conditions.of(*id)?.0.last_log_index));
-    said.max().unwrap_or_default()
 }
 
 /// What is wrong with this replica's own disk or Raft, and what it was told of, in words.
