@@ -17,8 +17,8 @@ use crate::{draw, once};
 
 const NOW_S: i64 = 1_800_000_000;
 
-fn at(seconds: i64) -> Option<Timestamp> {
-    Some(Timestamp { seconds: NOW_S + seconds, nanos: 0 })
+fn at(seconds: i64) -> Timestamp {
+    Timestamp { seconds: NOW_S + seconds, nanos: 0 }
 }
 
 fn app(may_change: bool) -> App {
@@ -40,7 +40,7 @@ fn job(end: &str, status: &str) -> Job {
         id,
         status: status.into(),
         action: "scan".into(),
-        scheduled_at: at(-75),
+        scheduled_at: Some(at(-75)),
         priority: 50,
         line_count: 3,
         ..Default::default()
@@ -52,8 +52,8 @@ fn job(end: &str, status: &str) -> Job {
             job.attempts = vec![Attempt {
                 number: 1,
                 worker_id: "000000000001".into(),
-                started_at: at(-70),
-                ended_at: at(-8),
+                started_at: Some(at(-70)),
+                ended_at: Some(at(-8)),
                 end: "exited".into(),
                 exit_code: Some(7),
                 reason: "it exited with code 7".into(),
@@ -71,9 +71,9 @@ fn queue(action: &str, is_paused: bool) -> Queue {
         due: 4,
         running: 2,
         scheduled: 1,
-        oldest_due: at(-90),
+        oldest_due: Some(at(-90)),
         paused: is_paused,
-        paused_at: at(-3_600),
+        paused_at: Some(at(-3_600)),
         paused_by: "bob".into(),
         pause_reason: "the disk is full".into(),
     }
@@ -169,7 +169,7 @@ fn workers_say_what_is_in_use_and_how_long_their_lease_lasts() {
         status: status.into(),
         capacity_map: map(2),
         capacity_in_use: map(1),
-        heartbeat_expiration: at(9),
+        heartbeat_expiration: Some(at(9)),
         running: 1,
         actions: vec!["scan".into(), "sleep".into()],
         ..Default::default()
@@ -226,8 +226,8 @@ fn crons_say_when_they_come_and_what_they_skipped() {
     let cron = Cron {
         action: "scan".into(),
         schedule: "0 30 3 * * *".into(),
-        next_run: at(600),
-        last_tick: at(-60),
+        next_run: Some(at(600)),
+        last_tick: Some(at(-60)),
         fired: 12,
         skipped: [("missed".to_owned(), 3)].into(),
         is_paused: true,
