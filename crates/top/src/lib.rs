@@ -1,6 +1,6 @@
 //! The picture of a cluster in a terminal: what `stint top` shows, and what it does.
 //!
-//! It is a client like any other, and knows nothing of how a cluster works. [`source`] asks and
+//! It is a client like any other, and knows nothing of how a cluster works. `source` asks and
 //! watches, `App` is all that is known and what keys do, `draw` and `screen` make a frame of it; the
 //! last two touch neither network nor terminal, so that tests can look at what would be seen. Start at
 //! [`run`].
