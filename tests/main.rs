@@ -34,4 +34,5 @@ mod policies;
 mod power;
 mod retention;
 mod tidy;
+mod top;
 mod upgrade;

@@ -37,6 +37,7 @@ const HOUSE: &[Room] = &[
     },
     Room { dir: "web", ours: &[], alone: &["askama"] },
     Room { dir: "client", ours: &["proto"], alone: &[] },
+    Room { dir: "top", ours: &["client"], alone: &["ratatui", "crossterm"] },
     Room {
         dir: "stint",
         ours: &[
@@ -49,6 +50,7 @@ const HOUSE: &[Room] = &[
             "worker",
             "gateway",
             "client",
+            "top",
         ],
         alone: &["clap", "anyhow"],
     },

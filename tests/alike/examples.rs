@@ -304,7 +304,7 @@ fn of_crons_and_configs(operation: &str, cluster: &Cluster) -> Vec<Example> {
 
 fn of_access(operation: &str, cluster: &Cluster) -> Vec<Example> {
     match operation {
-        "ListTokens" => vec![same(plain())],
+        "ListTokens" | "GetCaller" => vec![same(plain())],
         "CreateToken" => {
             let user = json!({"user": "ann", "role": "viewer", "expiresIn": "1h",
                               "description": "to look"});

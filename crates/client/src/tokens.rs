@@ -26,6 +26,22 @@ impl Client {
         Ok(list.tokens)
     }
 
+    /// As whom the cluster takes this client, and what that user may do.
+    ///
+    /// ```no_run
+    /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
+    /// let me = client.caller().await?;
+    /// println!("{} has the role {}", me.user, me.role);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn caller(&self) -> Result<v0::Caller, Error> {
+        self.call(Repeat::Harmless, |line| async {
+            client::tokens(line).get_caller(v0::GetCallerRequest {}).await
+        })
+        .await
+    }
+
     /// Gives somebody a token. The answer has its secret, which is told this once.
     ///
     /// ```no_run

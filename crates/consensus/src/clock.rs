@@ -21,6 +21,7 @@ use stint_proto::peer::v1 as pb;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::condition::Condition;
 use crate::disks::Disk;
 use crate::error::Error;
 use crate::inner::Inner;
@@ -199,6 +200,8 @@ pub(crate) struct Answer {
     pub(crate) membership_index: u64,
     /// What the peer runs.
     pub(crate) build: Build,
+    /// How the peer is, if it says so.
+    pub(crate) condition: Option<Condition>,
 }
 
 /// Looks at the clocks of the others until the replica stops.
@@ -208,6 +211,7 @@ pub(crate) async fn run(inner: Arc<Inner>, mut stopping: watch::Receiver<bool>) 
         let members: Option<Vec<_>> =
             others.as_ref().map(|others| others.iter().map(|(id, _)| *id).collect());
         inner.builds.retain(&inner.members().0);
+        inner.conditions.retain(&inner.members().0);
         let heard =
             join_all(others.iter().flatten().map(|(id, address)| ask(&inner, *id, address)));
         let answers: Vec<_> = heard.await.into_iter().flatten().collect();
@@ -262,9 +266,10 @@ pub(crate) async fn ask(inner: &Arc<Inner>, peer: u64, address: &str) -> Option<
     let answer = answer.ok()?;
     let answered = inner.clock.started.elapsed();
     let answer = answer.into_inner();
-    if let Ok(disk) = Disk::try_from(answer.disk) {
+    if let Ok(disk) = Disk::try_from(answer.disk.as_slice()) {
         inner.note_disk(peer, disk).await;
     }
+    let condition = Condition::of_wire(&answer);
     let build = Build::of_wire(answer.newest_level, &answer.version);
     let cluster_level = Level::new(answer.cluster_level);
     if cluster_level > Level::NEWEST {
@@ -276,6 +281,7 @@ pub(crate) async fn ask(inner: &Arc<Inner>, peer: u64, address: &str) -> Option<
     Some(Answer {
         peer,
         build,
+        condition,
         offset: offset_of(Timestamp::from_ms(answer.wall_ms), (asked + answered) / 2),
         your_disk: Disk::try_from(answer.your_disk).ok(),
         is_removed: answer.is_removed,

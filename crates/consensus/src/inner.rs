@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::blocking::blocking;
 use crate::clock::Clock;
+use crate::condition::Conditions;
 use crate::disks::{Disk, Disks};
 use crate::error::Error;
 use crate::failure::Failure;
@@ -56,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) disks: Disks,
     /// What the other members run.
     pub(crate) builds: Builds,
+    /// How this replica and the other members are.
+    pub(crate) conditions: Conditions,
     /// Becomes true when it is sure that this replica may take part under its id.
     pub(crate) admitted: watch::Sender<bool>,
     /// Who founds the cluster, by its configuration.

@@ -310,3 +310,9 @@ pub(crate) const OUTPUT_MEASURED: Duration = Duration::from_secs(10);
 pub(crate) const RECOVER_CHECKPOINT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How soon it looks again. See [`RECOVER_CHECKPOINT_TIMEOUT`].
 pub(crate) const RECOVER_CHECKPOINT_LOOK: Duration = Duration::from_millis(100);
+/// How often a replica looks how it is itself, to tell others: what is wrong lasts longer than that.
+pub(crate) const CONDITION_LOOK: Duration = Duration::from_secs(2);
+/// What a replica tells others, or is told by one, of what is wrong: more is in its log.
+pub(crate) const WARNINGS_MAX: usize = 8;
+/// Bytes of one of these texts.
+pub(crate) const WARNING_BYTES_MAX: usize = 2_048;

@@ -385,6 +385,9 @@ pub(crate) fn hear(inner: &Arc<Inner>, answer: &Answer) {
         drop(tokio::spawn(async move { end(&inner).await }));
     }
     inner.builds.note(answer.peer, answer.build.clone());
+    if let Some(condition) = &answer.condition {
+        inner.conditions.note(answer.peer, condition.clone());
+    }
     let mut heard = inner.heard.lock().unwrap_or_else(PoisonError::into_inner);
     if answer.membership_index > heard.index {
         *heard = Heard { index: answer.membership_index, members: answer.members.clone() };
@@ -417,6 +420,9 @@ pub(crate) async fn answer_clock(
         your_disk = inner.disks.of(id.get()).map(|disk| disk.to_vec()).unwrap_or_default();
     }
     let (members, membership_index) = inner.members();
+    let own = inner.conditions.own();
+    let last_log_index = inner.raft.metrics().borrow_watched().last_log_index.unwrap_or(0);
+    let (disk_free_bytes, disk_total_bytes) = own.disk.unwrap_or_default();
     Ok(pb::ClockResponse {
         wall_ms: inner.clock.wall().as_ms(),
         disk: inner.disk.to_vec(),
@@ -427,6 +433,10 @@ pub(crate) async fn answer_clock(
         newest_level: Level::NEWEST.get(),
         version: VERSION.to_owned(),
         cluster_level: inner.applied.read().state.level().get(),
+        last_log_index,
+        disk_free_bytes,
+        disk_total_bytes,
+        warnings: own.warnings,
     })
 }
 

@@ -19,6 +19,7 @@ use crate::audit::{AuditFilter, AuditPage, Origin};
 use crate::backup::Backup;
 use crate::clock::{Clock, WallClock};
 use crate::compaction::Outdated;
+use crate::condition::Conditions;
 use crate::disks;
 use crate::error::Error;
 use crate::failure::Failure;
@@ -241,6 +242,7 @@ impl Replica {
             disk: disks::own(&store_log)?,
             disks: disks::Disks::read(&store_log)?,
             builds: Builds::default(),
+            conditions: Conditions::default(),
             admitted: watch::Sender::new(!is_new || has_joined),
             founders: config.founders.keys().map(|id| id.get()).collect(),
             heard: Mutex::default(),
@@ -482,6 +484,7 @@ fn spawn(
     running.spawn(Arc::clone(inner).forward(to_forward));
     running.spawn(Arc::clone(inner).answer_barriers(to_answer));
     running.spawn(crate::clock::run(Arc::clone(inner), stopping.subscribe()));
+    running.spawn(crate::condition::run(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::ticker::run(Arc::clone(inner), stopping.subscribe()));
     running.spawn(raft::watch(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::upkeep::run(Arc::clone(inner), keep));

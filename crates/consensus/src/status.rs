@@ -6,7 +6,9 @@ use std::time::Duration;
 use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver as _;
 use stint_core::{Level, WorkerId};
+use stint_storage::Usage;
 
+use crate::condition::{Condition, SILENT_AFTER};
 use crate::inner::Inner;
 use crate::level::{Build, Known};
 use crate::replica::Member;
@@ -38,7 +40,7 @@ pub struct ClusterStatus {
     /// What is wrong with this replica's own disk or Raft, and what it was told of, in words.
     pub warnings: Vec<String>,
     /// The room on its disk; `None` if it cannot be told.
-    pub disk: Option<stint_storage::Usage>,
+    pub disk: Option<Usage>,
 }
 
 /// One member as the answering replica knows it.
@@ -50,13 +52,14 @@ pub struct MemberStatus {
     pub member: Member,
     /// Whether it votes.
     pub is_voter: bool,
-    /// Entries that the leader has and it has not; known on the leader only.
+    /// Entries that the leader has and it has not; where another one answers, by what both have said
+    /// about a second ago.
     pub lag: Option<u64>,
     /// Whether it has been heard of lately: on the leader by its acknowledgements, elsewhere by
     /// the answering replica's own connections; `None` where that is not known.
     pub is_reachable: Option<bool>,
-    /// How long ago its last acknowledgement was; known on the leader only, and of those that have
-    /// given one.
+    /// How long ago its last acknowledgement was, or elsewhere than on the leader its last answer; of
+    /// those that have given one.
     pub heard_ago: Option<Duration>,
     /// For how long the leader has known it without a vote; known on the leader only.
     pub learner_for: Option<Duration>,
@@ -64,6 +67,8 @@ pub struct MemberStatus {
     pub clock_ahead_ms: Option<i64>,
     /// What it runs, if it has said so to the answering replica since that started.
     pub build: Option<Build>,
+    /// How it is by its own words, if it has said so to the answering replica since that started.
+    pub condition: Option<Condition>,
 }
 
 impl MemberStatus {
@@ -84,6 +89,10 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     let silence = silence::of(inner, &metrics);
     let astray = inner.clock.astray(inner.id.get());
     let learners = inner.learners.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let disk = inner.applied.store().usage().ok();
+    let warnings = own_warnings(inner, disk);
+    let leader = metrics.current_leader.filter(|_| metrics.replication.is_none());
+    let newest = leader.and_then(|id| Some(inner.conditions.of(id)?.0.last_log_index));
     let members = membership
         .nodes()
         .filter_map(|(id, node)| {
@@ -91,11 +100,19 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
             let matched = metrics.replication.as_ref().and_then(|known| known.get(id));
             let lag = matched.map(|at| last_log_index - at.as_ref().map_or(0, |at| at.index));
             let heard = metrics.heartbeat.as_ref().and_then(|known| known.get(id));
+            let said = inner.conditions.of(*id);
+            let said_ago = said.as_ref().map(|(_, at)| at.elapsed());
             let is_reachable = match heard {
+                _ if is_us => Some(true),
                 Some(Some(at)) => Some(at.elapsed() < 2 * inner.timing.election_max),
-                Some(None) => Some(is_us),
-                None => is_us.then_some(true),
+                Some(None) => Some(false),
+                None => said_ago.map(|ago| ago < SILENT_AFTER),
             };
+            let own = || Condition::new(last_log_index, disk, warnings.clone());
+            let condition = if is_us { Some(own()) } else { said.map(|(condition, _)| condition) };
+            // Who does not lead takes what each, and the leader, has said.
+            let lag =
+                lag.or_else(|| Some(newest?.saturating_sub(condition.as_ref()?.last_log_index)));
             Some(MemberStatus {
                 id: WorkerId::new(*id)?,
                 member: Member {
@@ -105,29 +122,20 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
                 is_voter: voters.contains(id),
                 lag,
                 is_reachable,
-                heard_ago: heard.and_then(Option::as_ref).map(|at| at.elapsed()),
+                heard_ago: match heard {
+                    Some(at) => at.as_ref().map(|at| at.elapsed()),
+                    None => said_ago.filter(|_| !is_us),
+                },
                 learner_for: learners.get(id).map(tokio::time::Instant::elapsed),
                 clock_ahead_ms: astray.get(id).copied(),
                 build: if is_us { Some(Build::own()) } else { inner.builds.of(*id) },
+                condition,
             })
         })
         .collect::<Vec<_>>();
     let level = inner.applied.read().state.level();
-    let mut warnings: Vec<String> = inner.failure.seen().iter().map(ToString::to_string).collect();
-    warnings.extend(inner.room().err().map(|error| error.to_string()));
-    let disk = inner.applied.store().usage().ok();
-    warnings.extend(crate::upkeep::slowness(inner));
-    let is_full = inner.room().is_err();
-    warnings
-        .extend(disk.filter(|_| !is_full).and_then(|disk| crate::upkeep::shortage(inner, disk)));
-    for loss in inner.applied.store().output.losses() {
-        warnings.push(format!("output of day {} was lost: {}", loss.period, loss.reason));
-    }
     let known: Vec<_> = members.iter().map(MemberStatus::known).collect();
     let level_warnings = crate::level::warnings(level, &known);
-    let notices = inner.notices.lock().unwrap_or_else(PoisonError::into_inner);
-    warnings.extend(notices.values().flatten().cloned());
-    drop(notices);
     ClusterStatus {
         id: inner.id,
         leader: metrics.current_leader.and_then(WorkerId::new).filter(|_| silence.is_none()),
@@ -142,4 +150,20 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
         warnings,
         disk,
     }
+}
+
+/// What is wrong with this replica's own disk or Raft, and what it was told of, in words.
+pub(crate) fn own_warnings(inner: &Inner, disk: Option<Usage>) -> Vec<String> {
+    let mut warnings: Vec<String> = inner.failure.seen().iter().map(ToString::to_string).collect();
+    warnings.extend(inner.room().err().map(|error| error.to_string()));
+    warnings.extend(crate::upkeep::slowness(inner));
+    let is_full = inner.room().is_err();
+    warnings
+        .extend(disk.filter(|_| !is_full).and_then(|disk| crate::upkeep::shortage(inner, disk)));
+    for loss in inner.applied.store().output.losses() {
+        warnings.push(format!("output of day {} was lost: {}", loss.period, loss.reason));
+    }
+    let notices = inner.notices.lock().unwrap_or_else(PoisonError::into_inner);
+    warnings.extend(notices.values().flatten().cloned());
+    warnings
 }

@@ -33,7 +33,7 @@ use stint_consensus::{ClusterStatus, Replica};
 use stint_core::{Timestamp, WorkerId};
 use tokio::sync::{Semaphore, watch};
 
-pub(crate) use access::{Caller, Whence};
+pub(crate) use access::{Caller, Whence, WhoCalls};
 pub(crate) use action_configs::ActionConfigForm;
 pub(crate) use actions::ActionView;
 pub(crate) use audit::{AuditQuery, result};

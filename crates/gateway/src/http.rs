@@ -133,6 +133,7 @@ async fn operate(
         Operation::ListTokens => tokens::list(api, &caller).await,
         Operation::CreateToken => tokens::create(api, &caller, request).await,
         Operation::RevokeToken => tokens::revoke(api, &caller, &id).await,
+        Operation::GetCaller => Ok(tokens::caller(&caller)),
         Operation::ListAudit => audit::list(api, &caller, query).await,
     }
 }

@@ -94,6 +94,8 @@ pub enum Operation {
     CreateToken,
     /// Takes a token back.
     RevokeToken,
+    /// As whom the cluster takes whoever asks.
+    GetCaller,
     /// Who changed what.
     ListAudit,
 }
@@ -103,7 +105,7 @@ impl Operation {
     pub const BASE_PATH: &str = "/api/v0";
 
     /// All operations.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::ListJobs,
         Self::SubmitJob,
         Self::GetJob,
@@ -148,6 +150,7 @@ impl Operation {
         Self::ListTokens,
         Self::CreateToken,
         Self::RevokeToken,
+        Self::GetCaller,
         Self::ListAudit,
     ];
 
@@ -198,6 +201,7 @@ impl Operation {
             Self::ListTokens => (Method::GET, "/tokens"),
             Self::CreateToken => (Method::POST, "/tokens"),
             Self::RevokeToken => (Method::DELETE, "/tokens/{id}"),
+            Self::GetCaller => (Method::GET, "/caller"),
             Self::ListAudit => (Method::GET, "/audit"),
         }
     }
@@ -249,6 +253,7 @@ impl Operation {
             Self::ListTokens => ("stint.v0.Tokens", "ListTokens"),
             Self::CreateToken => ("stint.v0.Tokens", "CreateToken"),
             Self::RevokeToken => ("stint.v0.Tokens", "RevokeToken"),
+            Self::GetCaller => ("stint.v0.Tokens", "GetCaller"),
             Self::ListAudit => ("stint.v0.Audit", "ListAudit"),
         }
     }
@@ -292,6 +297,7 @@ impl Operation {
             | Self::GetSettings
             | Self::GetClusterStatus
             | Self::GetStatistics
+            | Self::GetCaller
             | Self::Watch => Role::Viewer,
             Self::SubmitJob
             | Self::DeleteJob

@@ -182,6 +182,11 @@ pub(crate) enum Command {
     /// A line for each event: the index of the log, the time, what happened, and to what. With
     /// `--output json` each line is one JSON object, whose `next` is where to go on with `--from`.
     Watch(Watch),
+    /// See the cluster in this terminal, live: jobs, workers, queues, crons, replicas.
+    ///
+    /// Keys do the rest: `?` lists them, q ends it. Changes are asked about first; what the token may not
+    /// do is not offered. `NO_COLOR` is honoured.
+    Top(Top),
     /// Say who may call the cluster.
     #[command(subcommand)]
     Token(token::Command),
@@ -300,6 +305,14 @@ pub(crate) struct Dev {
     /// How long a worker's lease lasts: how soon the jobs of one that was killed run elsewhere.
     #[arg(long, value_name = "DURATION", value_parser = config::length, default_value = "5s")]
     pub(crate) lease_ttl: Duration,
+}
+
+/// `stint top`.
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// Print one picture as text and end, in a file or a pipe too.
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 /// `stint worker ...`.

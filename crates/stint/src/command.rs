@@ -11,6 +11,7 @@ pub(crate) mod job;
 pub(crate) mod queue;
 pub(crate) mod settings;
 pub(crate) mod token;
+pub(crate) mod top;
 pub(crate) mod watch;
 pub(crate) mod worker;
 
@@ -28,7 +29,7 @@ use crate::print::Printer;
 
 /// How long a call looks for a replica that answers, unless `--timeout` says otherwise: long enough
 /// for an election, short enough for somebody who has forgotten to start the cluster.
-const DEADLINE: Duration = Duration::from_secs(15);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
 
 /// What each call needs: the cluster, and how to print.
 pub(crate) struct Caller {

@@ -102,6 +102,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         }
         Command::Debug(args) => command::runtime()?.block_on(command::debug::run(&caller()?, args)),
         Command::Watch(args) => command::runtime()?.block_on(command::watch::run(&caller()?, args)),
+        Command::Top(args) => command::runtime()?.block_on(command::top::run(&global, &args)),
         Command::Token(token::Command::ResetAdmin(args)) => reset_admin::run(&args),
         Command::Token(args) => command::runtime()?.block_on(command::token::run(&caller()?, args)),
         Command::Audit(args) => command::runtime()?.block_on(command::audit::run(&caller()?, args)),

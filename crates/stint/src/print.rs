@@ -396,6 +396,29 @@ impl Printer {
         }
     }
 
+    /// What happened lately.
+    pub(crate) fn statistics(
+        self,
+        statistics: &stint_client::v0::GetStatisticsResponse,
+    ) -> Result<(), Error> {
+        match self.0 {
+            Output::Table if statistics.samples.is_empty() => {
+                note(&format!("no step yet: one takes {} s", statistics.interval_seconds));
+                Ok(())
+            }
+            Output::Table => line(&table::statistics(statistics)),
+            Output::Json => json(&json::Statistics::of(statistics)),
+        }
+    }
+
+    /// Who calls.
+    pub(crate) fn caller(self, caller: &stint_client::v0::Caller) -> Result<(), Error> {
+        match self.0 {
+            Output::Table => line(&table::caller(caller)),
+            Output::Json => json(&json::Caller::of(caller)),
+        }
+    }
+
     /// The result of a measurement.
     pub(crate) fn load(self, rows: &[Row], compared: Option<&[Compared]>) -> Result<(), Error> {
         match self.0 {

@@ -31,7 +31,7 @@ fill(lately, plots);
 
 fill(main, title, h("div.stack", warnings,
   h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Members" }, h("table", h("caption.aside", "Members"),
-    h("thead", h("tr", ["Replica", "Role", "How it is", "Behind", "For clients", "For peers"].map((it) => h("th", { scope: "col" }, it)), h("th", { scope: "col" }, h("span.aside", "What to do")))), members)),
+    h("thead", h("tr", ["Replica", "Role", "How it is", "Behind", "Disk", "Version", "For clients", "For peers"].map((it) => h("th", { scope: "col" }, it)), h("th", { scope: "col" }, h("span.aside", "What to do")))), members)),
   h("section", { "aria-labelledby": "lately-title" }, h("h2.apart", { id: "lately-title" }, "The last hours"), lately),
   h("div.cards", facts, disk)));
 
@@ -68,8 +68,10 @@ function row(cluster, member, health) {
   return h("tr",
     h("td", h("code", member.id), member.id === cluster.replicaID && h("span.faint", " (answers you)")),
     h("td", member.isLeader ? h("b", "leader") : member.isVoter ? "follower" : "does not vote yet"),
-    h("td", health === "OK" ? h("span.pill.good", "well") : isUnknown ? h("span.faint", "the leader knows") : h("span.pill.bad", health)),
+    h("td", health === "OK" ? h("span.pill.good", "well") : isUnknown ? h("span.faint", "not heard yet") : h("span.pill.bad", health)),
     h("td.num", member.lag === undefined ? h("span.faint", "–") : `${number(member.lag)} entries`),
+    h("td.num", room(member)),
+    h("td.num", member.version ?? h("span.faint", "–")),
     h("td", page ? h("a", { href: page }, h("code", member.clientAddress)) : h("span.faint", "–")),
     h("td", h("code", member.peerAddress)),
     h("td.acts",
@@ -77,6 +79,13 @@ function row(cluster, member, health) {
       may("RemoveReplica") && cluster.members.length > 1 && act("Remove", { kind: "small", "aria-label": `Remove ${member.id}` }, async () => {
         if (await confirm(`Remove replica ${member.id}?`, "It is gone for ever: its id is nobody's again, and its worker gets no more jobs.", "Remove it")) await remove(`/meta/members/${member.id}`);
       })));
+}
+
+// What is left of a member's disk, as it said itself.
+function room(member) {
+  if (!member.diskTotalBytes) return h("span.faint", "–");
+  const left = member.diskFreeBytes / member.diskTotalBytes;
+  return h(left < 0.1 ? "span.warn" : "span", `${bytes(member.diskFreeBytes)} free (${Math.floor(left * 100)} %)`);
 }
 
 async function invite() {

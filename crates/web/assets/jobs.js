@@ -17,8 +17,8 @@ let behind = [];
 
 // What the list asks for: everything of the address that is a filter.
 export function filters() {
-  const { action, worker, status, text, since, until } = state;
-  const of = { action, worker, status, text, since: instant(since), until: instant(until) };
+  const { action, worker, status, text, since, until, parent } = state;
+  const of = { action, worker, status, text, parent, since: instant(since), until: instant(until) };
   return Object.fromEntries(Object.entries(of).filter(([, value]) => value));
 }
 
@@ -37,6 +37,7 @@ const rows = h("tbody");
 const pages = h("div.pages");
 const summary = h("p.faint", { role: "status", "aria-live": "polite" });
 const chosenBar = h("div.chosen", { hidden: true });
+const parentBar = h("p.chosen", { hidden: true });
 const form = filterForm();
 const head = h("tr");
 
@@ -54,7 +55,7 @@ fill(main,
     h("div.buttons",
       may("BulkJobs") && h("button", { type: "button", onclick: () => bulk(filters()) }, "All that match…"),
       may("SubmitJob") && h("button.primary", { type: "button", "data-key-press": "n", onclick: () => submit() }, "Submit a job"))),
-  form, chosenBar,
+  form, parentBar, chosenBar,
   h("div.scroll", { role: "region", tabindex: "0", "aria-label": "The list of jobs" },
     h("table.jobs", h("caption.aside", "Jobs, as the filters say"), h("thead", head), rows)),
   h("div.under", summary, pages));
@@ -117,7 +118,7 @@ function limit() {
 }
 
 function clear() {
-  for (const name of ["text", "action", "worker", "since", "until", "status"]) delete state[name];
+  for (const name of ["text", "action", "worker", "since", "until", "status", "parent"]) delete state[name];
   for (const input of form.elements) {
     if (input.type === "checkbox") input.checked = false;
     else if (input.name && input.name !== "limit") input.value = "";
@@ -245,7 +246,9 @@ function draw() {
   keyed(rows, jobs.map((job) => ({ ...job, isChosen: chosen.has(job.id) })), (job) => job.id, row);
   const isFiltered = Object.keys(filters()).length > 0;
   const none = page.next ? "None here matches, and there is more to look through." : isFiltered ? "No job matches." : "There is no job yet.";
-  fill(summary, jobs.length === 0 ? none : `${number(jobs.length)} jobs${behind.length ? `, page ${behind.length + 1}` : ""}${page.next ? ", and more" : ""}`);
+  fill(summary, jobs.length === 0 ? none : `${number(jobs.length)} jobs${behind.length ? `, page ${behind.length + 1}` : ""}${page.next ? ", and more" : ""}${of ? "; sorted among themselves" : ""}`);
+  parentBar.hidden = !state.parent;
+  if (state.parent) fill(parentBar, h("span", "Children of ", h("a", { href: `/jobs/${encodeURIComponent(state.parent)}` }, h("code", short(state.parent))), " only"), h("button.quiet", { type: "button", onclick: () => { state.parent = ""; turn(); } }, "All jobs"));
   fill(pages,
     h("button", { type: "button", disabled: !state.after, onclick: () => turn() }, "Newest"),
     h("button", { type: "button", disabled: !behind.length, onclick: () => turn(behind.at(-1), behind.slice(0, -1)) }, "Newer"),
@@ -274,4 +277,4 @@ function drawChosen() {
     h("button.quiet", { type: "button", onclick: () => { chosen.clear(); draw(); } }, "Choose none"));
 }
 
-const refresh = follow(["jobs"], load);
+const refresh = follow(["jobs", "queues"], load);

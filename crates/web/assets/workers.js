@@ -115,6 +115,6 @@ function pause(queue) {
   });
 }
 
-const refresh = follow(["jobs", "workers"], load);
+const refresh = follow(["jobs", "workers", "queues"], load);
 // Renewals of leases are no events, since they come all the time.
 setInterval(() => { if (!document.hidden) refresh(); }, LEASE_LOOK_MS);

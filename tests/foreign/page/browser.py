@@ -12,12 +12,14 @@ from cluster import until
 
 
 class Browser:
-    def __init__(self, shots, width=1280, height=860, dark=False):
+    def __init__(self, shots, host, width=1280, height=860, dark=False):
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
         # The certificates are of an authority that is made for the test. Root runs it in CI.
         for argument in ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--ignore-certificate-errors"]:
             options.add_argument(argument)
+        # Other names of the same replicas: other origins to the browser.
+        options.add_argument(f"--host-resolver-rules=MAP browser-*.test {host}")
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
         self.driver.set_script_timeout(60)

@@ -27,6 +27,13 @@ parameters.pause = { default = "0.1", values = ["0", "0.1", "1"] }
 [actions.flood]
 command = ["seq", "1", "{param:n}"]
 
+[actions.say]
+command = ["echo", "{param:text}"]
+
+[actions.family]
+children = true
+command = ["sh", "-c", 'for action in noop noop fail; do PROGRAM job submit $action || exit 1; done']
+
 [actions.fail]
 command = ["sh", "-c", "echo 'this cannot work' >&2; exit 3"]
 """
@@ -65,13 +72,14 @@ client_key = "{tls}/client.key"
 peer_certificate = "{tls}/peer.pem"
 peer_key = "{tls}/peer.key"
 peer_ca = "{tls}/peer-ca.pem"
+client_ca = "{self.work / "files/ca.pem"}"
 
 [cluster]
 id = "{(self.work / "files/cluster-id").read_text().strip()}"
 admin_token_hash = "{(self.work / "files/admin.token.sha256").read_text().strip()}"
 members = [{members}]
 """
-                + CONFIG
+                + CONFIG.replace("PROGRAM", str(self.stint))
             )
             self.run(i, "init", check=True)
             self.start(i)

@@ -27,6 +27,40 @@ def output_is_followed_searched_and_told_apart(cluster, browser):
     browser.shot("output")
 
 
+def output_is_read_from_both_ends_wrapped_and_downloaded(cluster, browser):
+    job = cluster.submit("flood", parameters={"n": "25000"})
+    cluster.until_status(job, "done")
+    browser.sign_in(cluster.url(0), cluster.secrets["viewer"])
+    folder = cluster.work / "downloads"
+    browser.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+    browser.go(f"{cluster.url(0)}/jobs/{job}")
+    browser.until_text("25000", ".log")
+    browser.until_text("1,000 lines", ".output")
+    browser.click(".log button", "Earlier lines: 24,000")
+    browser.until_text("11,000 lines", ".output")
+    browser.click(".output button", "Start")
+    browser.until_text("\n2\n", ".log")
+    browser.until_text("10,000 lines", ".output")
+    browser.click(".log button", "Later lines")
+    browser.until_text("20,000 lines", ".output")
+    browser.click(".log button", "Later lines")
+    browser.until_text("25,000 lines", ".output")
+    assert not browser.has(".log .more:not([hidden])")
+    browser.click(".output button", "Download")
+    text = "".join(f"{number}\n" for number in range(1, 25001))
+    until("the whole file", lambda: (folder / f"{job}.log").read_text() == text)
+
+    job = cluster.submit("say", parameters={"text": "word " * 300 + "end"})
+    cluster.until_status(job, "done")
+    browser.go(f"{cluster.url(0)}/jobs/{job}")
+    browser.until_text("word", ".log")
+    beyond = lambda: browser.js("const it = document.querySelector('.log'); return it.scrollWidth - it.clientWidth")
+    assert beyond() > 500, beyond()
+    browser.click(".output .check input")
+    until("no line to go beyond the edge", lambda: beyond() <= 0)
+    assert browser.js("return document.querySelector('.line').offsetHeight > 2 * parseFloat(getComputedStyle(document.querySelector('.lines')).lineHeight)")
+
+
 def a_hundred_thousand_lines_stay_smooth(cluster, browser):
     job = cluster.submit("flood", parameters={"n": "100000"})
     cluster.until_status(job, "done")
@@ -67,4 +101,4 @@ def a_hundred_thousand_lines_stay_smooth(cluster, browser):
     assert elements > 20
 
 
-TESTS = [output_is_followed_searched_and_told_apart, a_hundred_thousand_lines_stay_smooth]
+TESTS = [output_is_followed_searched_and_told_apart, output_is_read_from_both_ends_wrapped_and_downloaded, a_hundred_thousand_lines_stay_smooth]

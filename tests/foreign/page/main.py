@@ -4,6 +4,7 @@ import pathlib
 import sys
 import traceback
 
+import deeds
 import forgery
 import lists
 import logs
@@ -13,7 +14,7 @@ import weight
 from browser import Browser
 from cluster import Cluster
 
-TESTS = [*places.TESTS, *lists.TESTS, *logs.TESTS, *forgery.TESTS, *weight.TESTS, *loss.TESTS]
+TESTS = [*places.TESTS, *lists.TESTS, *deeds.TESTS, *logs.TESTS, *forgery.TESTS, *weight.TESTS, *loss.TESTS, *deeds.LAST]
 
 
 def main():
@@ -30,7 +31,7 @@ def main():
             name = test.__name__
             if words and not any(word in name for word in words):
                 continue
-            browser = Browser(pathlib.Path(shots))
+            browser = Browser(pathlib.Path(shots), cluster.host)
             try:
                 test(cluster, browser)
                 problems = browser.problems()

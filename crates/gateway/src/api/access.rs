@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use stint_consensus::Origin;
 use stint_core::limits::GENERATIONS_MAX;
-use stint_core::{JobId, Parent, Role, State, Token, TokenHash, TokenId};
+use stint_core::{JobId, Parent, Role, State, Timestamp, Token, TokenHash, TokenId};
 use subtle::ConstantTimeEq as _;
 
 use super::{Api, ApiError};
@@ -44,6 +44,19 @@ pub(crate) struct Whence {
 pub(crate) struct Caller {
     whence: Whence,
     proof: Proof,
+}
+
+/// As whom the cluster takes a caller.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct WhoCalls {
+    /// Empty in an open cluster.
+    pub(crate) user: String,
+    /// What the caller may do; a run has no role.
+    pub(crate) role: Option<Role>,
+    /// `None` in an open cluster.
+    pub(crate) token: Option<TokenId>,
+    /// When the token ends.
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 /// What lets a caller in.
@@ -100,6 +113,22 @@ impl Caller {
     /// The role of the token, if one was sent that has one.
     pub(crate) fn role(&self) -> Option<Role> {
         if let Proof::User(token) = &self.proof { Some(token.role) } else { None }
+    }
+
+    /// As whom the cluster takes this caller.
+    pub(crate) fn who(&self) -> WhoCalls {
+        match &self.proof {
+            Proof::User(token) => WhoCalls {
+                user: token.user.clone(),
+                role: Some(token.role),
+                token: Some(token.id),
+                expires_at: token.expires_at,
+            },
+            Proof::Open => WhoCalls { role: Some(Role::Admin), ..WhoCalls::default() },
+            Proof::Run(run) => {
+                WhoCalls { user: run.name.clone(), token: Some(run.token), ..WhoCalls::default() }
+            }
+        }
     }
 
     /// With whose requests this one is counted.

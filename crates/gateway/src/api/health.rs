@@ -37,7 +37,10 @@ pub(crate) fn no_leader(status: &ClusterStatus) -> Option<String> {
 fn of_member(member: &MemberStatus) -> String {
     match member.is_reachable {
         Some(false) => "it has not been heard of lately".to_owned(),
-        Some(true) => WELL.to_owned(),
+        Some(true) => match &member.condition {
+            Some(own) if !own.warnings.is_empty() => own.warnings.join("; "),
+            Some(_) | None => WELL.to_owned(),
+        },
         None => "unknown: ask the leader".to_owned(),
     }
 }
@@ -61,6 +64,7 @@ mod tests {
             learner_for: None,
             clock_ahead_ms: None,
             build: None,
+            condition: None,
         };
         ClusterStatus {
             id: id(1),

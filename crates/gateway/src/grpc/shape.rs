@@ -6,9 +6,9 @@ mod policies;
 
 use prost::Message;
 use prost_types::Timestamp as ProtoTimestamp;
-use stint_consensus::AuditRecord;
+use stint_consensus::{AuditRecord, MemberStatus};
 use stint_core::{
-    Attempt, CapacityMap, Job, JobSpec, Level, Policy, Timeout, Timestamp, Token, WaitReason,
+    Attempt, CapacityMap, Job, JobSpec, Level, Policy, Role, Timeout, Timestamp, Token, WaitReason,
     Worker,
 };
 use stint_proto::v0;
@@ -20,7 +20,7 @@ pub(super) use policies::{bulk, bulk_form, queue, selection_of_list};
 use crate::VERSION;
 use crate::api::{
     self, ApiError, ClusterView, CronView, Diagnostics, IdempotencyKey, JobView, Page, Subject,
-    Submission, TokenRequest, health, latest, place_behind, reason, result, source,
+    Submission, TokenRequest, WhoCalls, health, latest, place_behind, reason, result, source,
 };
 use crate::limits;
 use crate::parse::{self, shown};
@@ -95,6 +95,15 @@ pub(super) fn token(token: &Token) -> v0::Token {
         created_at: Some(timestamp(token.created_at)),
         expires_at: token.expires_at.map(timestamp),
         description: token.description.clone(),
+    }
+}
+
+pub(super) fn who_calls(who: WhoCalls) -> v0::Caller {
+    v0::Caller {
+        user: who.user,
+        role: who.role.map_or("", Role::name).to_owned(),
+        token_id: who.token.map_or_else(String::new, |id| id.to_string()),
+        expires_at: who.expires_at.map(timestamp),
     }
 }
 
@@ -376,6 +385,8 @@ pub(super) fn cluster(view: ClusterView) -> v0::GetClusterStatusResponse {
                 is_voter: member.is_voter,
                 is_leader: status.leader == Some(member.id),
                 lag: member.lag,
+                disk_free_bytes: room(&member).map(|(free, _)| free),
+                disk_total_bytes: room(&member).map(|(_, total)| total),
                 newest_feature_level: member.build.as_ref().map(|build| build.newest_level.get()),
                 version: member.build.map(|build| build.version),
                 peer_address: member.member.peer_address,
@@ -383,6 +394,11 @@ pub(super) fn cluster(view: ClusterView) -> v0::GetClusterStatusResponse {
             })
             .collect(),
     }
+}
+
+/// What is left of a member's disk, and what there is in all.
+fn room(member: &MemberStatus) -> Option<(u64, u64)> {
+    member.condition.as_ref()?.disk
 }
 
 #[cfg(test)]

@@ -23,6 +23,13 @@ impl Tokens for Service {
         Ok(Response::new(v0::ListTokensResponse { tokens }))
     }
 
+    async fn get_caller(
+        &self,
+        request: Request<v0::GetCallerRequest>,
+    ) -> Result<Response<v0::Caller>, Status> {
+        Ok(Response::new(shape::who_calls(caller(&request)?.who())))
+    }
+
     async fn create_token(
         &self,
         request: Request<v0::CreateTokenRequest>,

@@ -11,5 +11,5 @@ pub(super) use read::{
 };
 pub(super) use write::{
     Action, ActionConfig, Attempts, Audit, Bulk, Cluster, Cron, CronHistory, Diagnosed, Invited,
-    Job, LogLine, NewToken, Preview, Queue, Settings, Statistics, Tokens, Worker,
+    Job, LogLine, NewToken, Preview, Queue, Settings, Statistics, Tokens, WhoCalls, Worker,
 };

@@ -14,6 +14,10 @@ pub(super) async fn list(api: &Api, caller: &Caller) -> Result<Response, ApiErro
     Ok(answer::json(StatusCode::OK, &shape::Tokens::of(&tokens)))
 }
 
+pub(super) fn caller(caller: &Caller) -> Response {
+    answer::json(StatusCode::OK, &shape::WhoCalls::of(caller.who()))
+}
+
 pub(super) async fn create(
     api: &Api,
     caller: &Caller,

@@ -72,14 +72,16 @@ impl Metrics {
 /// The part of this replica in Raft.
 fn raft(status: &ClusterStatus, measures: &Measures) -> Vec<Family> {
     let flag = |is: bool| if is { 1.0 } else { 0.0 };
+    // Each member once in the cluster: as the leader knows it, and itself.
+    let leads = status.leader == Some(status.id);
     let lags = status.members.iter().filter_map(|member| {
-        let lag = member.lag.filter(|_| member.id != status.id)?;
+        let lag = member.lag.filter(|_| leads && member.id != status.id)?;
         Some((member.id.to_string(), number(lag)))
     });
-    let reachable = status
-        .members
-        .iter()
-        .filter_map(|member| Some((member.id.to_string(), flag(member.is_reachable?))));
+    let reachable = status.members.iter().filter_map(|member| {
+        let is = member.is_reachable.filter(|_| leads || member.id == status.id)?;
+        Some((member.id.to_string(), flag(is)))
+    });
     let voters = status.members.iter().filter(|member| member.is_voter).count();
     let build = [(VERSION.to_owned(), 1.0)];
     vec![

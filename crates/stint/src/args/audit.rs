@@ -27,7 +27,7 @@ pub(crate) struct Audit {
 }
 
 /// Reads an instant, or how long ago it is.
-fn since(text: &str) -> Result<Timestamp, String> {
+pub(super) fn since(text: &str) -> Result<Timestamp, String> {
     match config::length(text) {
         Ok(ago) => {
             let at = SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH);

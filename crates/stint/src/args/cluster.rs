@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use stint_client::Timestamp;
+
+use super::audit::since;
 use super::{Layered, duration_text};
 
 /// What can be asked of the cluster as a whole.
@@ -11,6 +14,13 @@ use super::{Layered, duration_text};
 pub(crate) enum Command {
     /// The members, who leads, and who is behind.
     Status,
+    /// What happened lately, in steps of half a minute: jobs that were submitted and that ended, and what
+    /// waited. It is the memory of the replica that answers, and begins with its start.
+    Statistics {
+        /// Since a time, such as 2026-03-04T05:06:07Z, or within a duration, such as 2h; 8h are kept.
+        #[arg(long, value_name = "TIME", value_parser = since, default_value = "10m")]
+        since: Timestamp,
+    },
     /// Make an invitation, by which one new replica can join. It takes an administrator's token.
     ///
     /// The invitation is printed alone. Whoever has it can join once, so it is a secret.

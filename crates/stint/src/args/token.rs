@@ -26,6 +26,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TEXT", default_value = "")]
         description: String,
     },
+    /// As whom the cluster takes the token that is used, and what it allows.
+    Show,
     /// All tokens, expired ones too, without what is secret of them.
     List,
     /// Take a token back: it is worthless at once, on every replica.

@@ -28,6 +28,9 @@ pub(crate) struct Seen {
 pub(crate) async fn run(caller: &Caller, command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Status => caller.printer.cluster(&look(caller).await?)?,
+        Command::Statistics { since } => {
+            caller.printer.statistics(&caller.client.statistics(Some(since)).await?)?;
+        }
         Command::Invite { expires_in } => {
             caller.printer.invitation(&caller.client.invite_replica(&expires_in).await?)?;
         }

@@ -19,6 +19,7 @@ pub(crate) async fn run(caller: &Caller, command: Command) -> anyhow::Result<Exi
             let created = caller.client.create_token(new).await?;
             caller.printer.created_token(&created)?;
         }
+        Command::Show => caller.printer.caller(&caller.client.caller().await?)?,
         Command::List => caller.printer.tokens(&caller.client.list_tokens().await?)?,
         Command::ResetAdmin(_) => unreachable!("it is no call to a cluster"),
         Command::Revoke { id } => caller.client.revoke_token(&id).await?,

@@ -15,7 +15,7 @@ use configuration::CronTick;
 use wait::WaitDetail;
 
 pub(super) use action::{Action, Actions};
-pub(super) use cluster::{Cluster, Invitation};
+pub(super) use cluster::{Caller, Cluster, Invitation, Statistics};
 pub(super) use configuration::{
     ActionConfig, ActionConfigs, Cron, CronHistory, Crons, Preview, Settings,
 };

@@ -10,7 +10,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use stint_client::{Timestamp, v0};
 
 pub(super) use action::{action, actions};
-pub(super) use cluster::cluster;
+pub(super) use cluster::{cluster, statistics};
 pub(super) use configuration::{action_config, action_configs, cron, crons, settings, ticks};
 
 use super::json::time;
@@ -90,6 +90,20 @@ pub(super) fn tokens(tokens: &[v0::Token]) -> String {
             plain(&token.description),
         ]);
     }
+    text(&table)
+}
+
+pub(super) fn caller(caller: &v0::Caller) -> String {
+    if caller.token_id.is_empty() {
+        return "the cluster is open: everybody may do all of it".to_owned();
+    }
+    let mut table = new(&["user", "role", "expires", "token"]);
+    table.add_row([
+        plain(&caller.user),
+        plain(&caller.role),
+        caller.expires_at.as_ref().map_or_else(|| "never".to_owned(), |end| at(Some(end))),
+        plain(&caller.token_id),
+    ]);
     text(&table)
 }
 

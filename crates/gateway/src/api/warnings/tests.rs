@@ -30,6 +30,7 @@ fn member(number: u64) -> MemberStatus {
         learner_for: None,
         clock_ahead_ms: None,
         build: Some(build("0.1.0")),
+        condition: None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! JSON out. The order of the fields is that of the v0 documentation; what we add comes after.
 
 mod action;
+mod caller;
 mod configuration;
+mod member;
 mod policies;
 mod statistics;
 mod wait;
@@ -12,17 +14,18 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
-use stint_consensus::MemberStatus;
 use stint_core::{
     Attempt as CoreAttempt, AttemptEnd, CapacityMap, CronId, JobId, Level, Line, Parameters,
     Timeout, TokenId, WorkerId,
 };
 
 pub(in crate::http) use action::Action;
+pub(in crate::http) use caller::WhoCalls;
 pub(in crate::http) use configuration::{ActionConfig, Cron, CronHistory, Preview, Settings, Tick};
 pub(in crate::http) use policies::{Bulk, Queue};
 pub(in crate::http) use statistics::Statistics;
 
+use self::member::Member;
 use self::wait::WaitDetail;
 use super::super::time::Rfc3339;
 use crate::VERSION;
@@ -437,37 +440,6 @@ impl<'a> Cluster<'a> {
             }),
             warnings: &status.warnings,
             cluster_warnings: &view.warnings,
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Member<'a> {
-    id: Text<WorkerId>,
-    peer_address: &'a str,
-    client_address: &'a str,
-    is_voter: bool,
-    is_leader: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lag: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    newest_feature_level: Option<u32>,
-}
-
-impl<'a> Member<'a> {
-    fn of(member: &'a MemberStatus, leader: Option<WorkerId>) -> Self {
-        Self {
-            id: Text(member.id),
-            peer_address: &member.member.peer_address,
-            client_address: &member.member.client_address,
-            is_voter: member.is_voter,
-            is_leader: leader == Some(member.id),
-            lag: member.lag,
-            version: member.build.as_ref().map(|build| build.version.as_str()),
-            newest_feature_level: member.build.as_ref().map(|build| build.newest_level.get()),
         }
     }
 }

@@ -55,6 +55,66 @@ impl<'a> Invitation<'a> {
     }
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::print) struct Statistics<'a> {
+    #[serde(rename = "replicaID")]
+    replica: &'a str,
+    interval_seconds: u64,
+    samples: Vec<Sample<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Sample<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    submitted: u64,
+    ended: &'a BTreeMap<String, u64>,
+    due: u64,
+    running: u64,
+    scheduled: u64,
+    oldest_due_ms: u64,
+}
+
+impl<'a> Statistics<'a> {
+    pub(in crate::print) fn of(statistics: &'a v0::GetStatisticsResponse) -> Self {
+        let samples = statistics.samples.iter().map(|sample| Sample {
+            at: sample.at.as_ref().map(super::time),
+            submitted: sample.submitted,
+            ended: &sample.ended,
+            due: sample.due,
+            running: sample.running,
+            scheduled: sample.scheduled,
+            oldest_due_ms: sample.oldest_due_ms,
+        });
+        Self {
+            replica: &statistics.replica,
+            interval_seconds: statistics.interval_seconds,
+            samples: samples.collect(),
+        }
+    }
+}
+
+/// Who calls.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::print) struct Caller<'a> {
+    user: &'a str,
+    role: &'a str,
+    #[serde(rename = "tokenID")]
+    token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+}
+
+impl<'a> Caller<'a> {
+    pub(in crate::print) fn of(caller: &'a v0::Caller) -> Self {
+        let v0::Caller { user, role, token_id, expires_at } = caller;
+        Self { user, role, token: token_id, expires_at: expires_at.as_ref().map(super::time) }
+    }
+}
+
 impl<'a> Cluster<'a> {
     pub(in crate::print) fn of(status: &'a v0::GetClusterStatusResponse) -> Self {
         Self {
@@ -96,6 +156,10 @@ struct Member<'a> {
     version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     newest_feature_level: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk_free_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk_total_bytes: Option<u64>,
 }
 
 impl<'a> Member<'a> {
@@ -109,6 +173,8 @@ impl<'a> Member<'a> {
             lag: member.lag,
             version: member.version.as_deref(),
             newest_feature_level: member.newest_feature_level,
+            disk_free_bytes: member.disk_free_bytes,
+            disk_total_bytes: member.disk_total_bytes,
         }
     }
 }

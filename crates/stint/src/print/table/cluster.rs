@@ -3,7 +3,7 @@
 
 use stint_client::v0;
 
-use super::{at, new, plain, text, worker_status};
+use super::{at, new, or_dash, plain, text, worker_status};
 use crate::command::cluster::Seen;
 
 /// The replicas, and below them what is wrong, in words.
@@ -68,6 +68,31 @@ pub(in crate::print) fn cluster(seen: &Seen) -> String {
     )
 }
 
+/// What happened lately, a line for each step.
+pub(in crate::print) fn statistics(statistics: &v0::GetStatisticsResponse) -> String {
+    let mut table =
+        new(&["until", "submitted", "ended", "running", "due", "oldest due", "scheduled"]);
+    for sample in &statistics.samples {
+        let ended = sample.ended.iter().filter(|(_, count)| **count > 0);
+        let ended: Vec<_> = ended.map(|(status, n)| format!("{}={n}", plain(status))).collect();
+        table.add_row([
+            at(sample.at.as_ref()),
+            sample.submitted.to_string(),
+            or_dash(&ended.join(",")),
+            sample.running.to_string(),
+            sample.due.to_string(),
+            format!("{}.{} s", sample.oldest_due_ms / 1_000, sample.oldest_due_ms / 100 % 10),
+            sample.scheduled.to_string(),
+        ]);
+    }
+    format!(
+        "replica {}, in steps of {} s\n\n{}",
+        plain(&statistics.replica),
+        statistics.interval_seconds,
+        text(&table)
+    )
+}
+
 /// What a replica that is well says.
 const WELL: &str = "OK";
 
@@ -91,6 +116,26 @@ mod tests {
 
     fn member(id: &str, is_leader: bool) -> v0::Member {
         v0::Member { id: id.into(), is_leader, is_voter: true, ..Default::default() }
+    }
+
+    #[test]
+    fn a_step_of_the_statistics_is_a_line() {
+        let sample = v0::Sample {
+            submitted: 12,
+            ended: [("done".to_owned(), 9), ("error".to_owned(), 1), ("cancel".to_owned(), 0)]
+                .into(),
+            running: 2,
+            oldest_due_ms: 1_250,
+            ..Default::default()
+        };
+        let samples = vec![sample];
+        let statistics =
+            v0::GetStatisticsResponse { replica: "a".into(), interval_seconds: 30, samples };
+        let shown = super::statistics(&statistics);
+        assert!(shown.starts_with("replica a, in steps of 30 s\n\nUNTIL"), "{shown}");
+        let line = shown.lines().last().expect("a line");
+        assert!(line.contains("12") && line.contains("done=9,error=1 "), "{shown}");
+        assert!(line.contains("1.2 s"), "{shown}");
     }
 
     #[test]
