@@ -67,9 +67,9 @@ fn gigabytes_are_backed_up_and_restored_with_flat_memory_at_both_ends() {
     let config = restorable(&cluster);
     let began = Instant::now();
     let restoring = start(&["restore", "--config", text(&config), text(&file)]);
-    let (restorer, _) = most_until_done(restoring, None, patience);
-    eprintln!("restored in {:?}, with at most {restorer} MiB", began.elapsed());
-    assert!(restorer < ABOVE_IDLE_MIB, "who restores had {restorer} MiB");
+    let (by_restore, _) = most_until_done(restoring, None, patience);
+    eprintln!("restored in {:?}, with at most {by_restore} MiB", began.elapsed());
+    assert!(by_restore < ABOVE_IDLE_MIB, "who restores had {by_restore} MiB");
 
     // The restored one is where the former was, which has to go first.
     let mut cluster = cluster;

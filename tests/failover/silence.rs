@@ -95,7 +95,8 @@ fn says_so(cluster: &Cluster, alone: usize, follows: bool, job: &str, ask: Ask<'
     // Where it waits for a leader it takes the whole time of a request.
     let new = r#"{"action":"noop"}"#;
     let path = format!("/api/v0/jobs/{job}");
-    for request in [&["/api/v0/jobs", new] as &[&str], &[path.as_str()], &["/api/v0/jobs"]] {
+    let requests: [&[&str]; 3] = [&["/api/v0/jobs", new], &[&path], &["/api/v0/jobs"]];
+    for request in requests {
         let asked = Instant::now();
         let (status, said) = ask(request).expect("an answer");
         assert_eq!(status, 503, "{request:?}: {said}");

@@ -76,10 +76,10 @@ impl Drive {
     /// Starts the cluster, whose level rises then: once, so that each replica meets something else.
     pub(super) fn rise(mut self, [raised, proposed]: [&str; 2]) {
         // Whoever only stops for a while goes on, and then there is nothing left to rise.
-        let proposes = format!("{proposed}=1*return(error)->1*return(crash)\n");
+        let first = format!("{proposed}=1*return(error)->1*return(crash)\n");
         let proposes_last = format!("{proposed}=1*return(pause)\n");
         for (i, action) in ALL.iter().enumerate() {
-            self.ask(i, &format!("{proposes}{raised}=1*return({action})\n"));
+            self.ask(i, &format!("{first}{raised}=1*return({action})\n"));
             self.cluster.spawn(i);
         }
         let end = Instant::now() + PATIENCE;
@@ -89,12 +89,12 @@ impl Drive {
         let mut ends = [0; 3];
         loop {
             for (i, ends) in ends.iter_mut().enumerate() {
-                let Some(code) = self.cluster.try_wait(i) else { continue };
+                let Some(ended) = self.cluster.try_wait(i) else { continue };
                 *ends += 1;
                 let log = self.cluster.log(i);
                 let crashed = has(&log, proposed, "crash") || has(&log, raised, "crash");
-                let failed = has(&log, raised, "error") && code != Some(0);
-                assert!(crashed || failed, "replica {i} ended with {code:?}: {log}");
+                let failed = has(&log, raised, "error") && !ended.success();
+                assert!(crashed || failed, "replica {i} ended with {ended}: {log}");
                 // It may have crashed as a leader, and meet the level only now.
                 let is_met = has(&log, raised, ALL[i]);
                 let left = format!("{raised}=1*return({})\n", ALL[i]);
@@ -154,9 +154,9 @@ impl Drive {
         let mut has_stopped = false;
         self.ask_for(target, place, mark, wanted);
         loop {
-            if let Some(code) = self.ended(target) {
+            if let Some(ended) = self.cluster.try_wait(target) {
                 let hits = self.hits(target, place, mark);
-                has_stopped = self.may_end(place, target, code, hits);
+                has_stopped = self.may_end(place, target, ended.code(), hits);
                 self.ask_for(target, place, mark, wanted);
                 self.cluster.spawn(target);
             }
@@ -234,11 +234,6 @@ impl Drive {
         hits
     }
 
-    /// The exit code of a replica that has ended by itself: none if a signal ended it.
-    fn ended(&mut self, i: usize) -> Option<Option<i32>> {
-        self.cluster.try_wait(i)
-    }
-
     /// Does what leads to the place.
     fn stir(&mut self, place: &Place, target: usize, at: (usize, usize)) {
         if place.at == At::Leader && place.by != By::Transfer {
@@ -249,7 +244,6 @@ impl Drive {
         }
         let is_time = self.begun.is_none_or(|begun| begun.elapsed() >= AGAIN);
         match place.by {
-            By::Load | By::Checkpoint | By::Purge => {}
             By::Transfer => self.transfer(place, target),
             By::Silence => self.silence(target, is_time),
             By::Backup => self.back_up(target),
@@ -266,7 +260,7 @@ impl Drive {
                 self.be_behind(place, target, at);
                 self.begun = Some(Instant::now());
             }
-            By::Compaction | By::Stop | By::Snapshot => {}
+            By::Load | By::Checkpoint | By::Purge | By::Compaction | By::Stop | By::Snapshot => {}
             By::Join => self.come_and_go(target),
         }
     }
@@ -318,13 +312,12 @@ impl Drive {
             return;
         }
         self.begun = Some(Instant::now());
-        match self.silent.take() {
-            Some(silent) => self.cluster.resume(silent),
-            None => {
-                let silent = (target + 1) % 3;
-                self.cluster.pause(silent);
-                self.silent = Some(silent);
-            }
+        if let Some(silent) = self.silent.take() {
+            self.cluster.resume(silent);
+        } else {
+            let silent = (target + 1) % 3;
+            self.cluster.pause(silent);
+            self.silent = Some(silent);
         }
     }
 

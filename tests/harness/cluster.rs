@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde_json::Value;
@@ -322,12 +322,12 @@ impl Cluster {
         status.code()
     }
 
-    /// The exit code of a replica that has ended by itself, once; it has none if a signal ended it.
-    pub(crate) fn try_wait(&mut self, i: usize) -> Option<Option<i32>> {
+    /// How a replica has ended by itself, once.
+    pub(crate) fn try_wait(&mut self, i: usize) -> Option<ExitStatus> {
         let status =
             self.replicas[i].child.as_mut()?.try_wait().expect("a process can be waited for")?;
         self.replicas[i].child = None;
-        Some(status.code())
+        Some(status)
     }
 
     /// Whether a replica has ended by itself.

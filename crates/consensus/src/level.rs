@@ -199,7 +199,7 @@ pub(crate) async fn run(inner: Arc<Inner>) {
                 tracing::warn!(%refusal, level = to.get(), "the feature level stays");
             }
             Ok(Ok(_)) => {
-                tracing::info!(level = to.get(), "the feature level of the cluster has risen")
+                tracing::info!(level = to.get(), "the feature level of the cluster has risen");
             }
             Err(error) => tracing::warn!(%error, level = to.get(), "the feature level stays"),
         }

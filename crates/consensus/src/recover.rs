@@ -92,7 +92,7 @@ pub async fn recover(recovering: Recovering) -> Result<Recovered, Error> {
     let cluster = Bytes::copy_from_slice(&lineage.unwrap_or(identity.cluster));
     let purged = store.log.purged().map_or(0, |(index, _)| index);
     let ways = Peers::new(peer_tls, None, SNAPSHOT_BYTES_PER_SECOND);
-    let mut whys = Vec::new();
+    let mut refusals = Vec::new();
     for (id, address) in &peers {
         let request = pb::FetchSnapshotRequest {
             cluster: cluster.to_vec(),
@@ -102,12 +102,12 @@ pub async fn recover(recovering: Recovering) -> Result<Recovered, Error> {
         };
         match fetch(&ways, address, request, &store).await {
             Ok(received) => return finish(store, received, *id).await,
-            Err(status) => whys.push(format!("{id} at {address}: {}", status.message())),
+            Err(status) => refusals.push(format!("{id} at {address}: {}", status.message())),
         }
     }
     Err(Error::Unavailable(format!(
         "no other replica gave its state: {}. Nothing was changed",
-        whys.join("; ")
+        refusals.join("; ")
     )))
 }
 

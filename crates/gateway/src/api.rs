@@ -162,11 +162,6 @@ impl Api {
         (self.replica.id(), self.metrics.samples_since(since))
     }
 
-    /// Whether a leader is known, as far as this replica has heard.
-    pub(crate) fn has_leader(&self) -> bool {
-        self.replica.status().leader.is_some()
-    }
-
     /// Returns once this replica is as current as any was when it was called.
     async fn barrier(&self) -> Result<(), ApiError> {
         self.replica.barrier().await.map_err(ApiError::of_read)
