@@ -43,7 +43,7 @@ use simulation::table;
 use stint_core::Status;
 
 /// Enough to take every path in a few seconds.
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 900;
 
 /// Of them so many are played from an aged state too, which costs more.
 const AGED_SEEDS: u64 = 4;

@@ -23,7 +23,11 @@ pub(crate) fn resolve(op: &Op, model: &Model) -> Option<Command> {
     Some(match op {
         Op::Tick => Command::Tick,
         Op::Refound => Command::Refound,
-        Op::RaiseLevel(to) => Command::RaiseLevel { to: stint_core::Level::new(*to) },
+        // To what it is, below that, or up to two higher.
+        Op::RaiseLevel(to) => {
+            let to = (model.level + to).saturating_sub(2);
+            Command::RaiseLevel { to: stint_core::Level::new(to) }
+        }
         Op::Submit { .. } => Command::Submit(submission(op, model)?),
         Op::Resubmit { whose, is_altered } => Command::Submit(again(model, *whose, *is_altered)),
         Op::Cancel(whose) => Command::Cancel { job: job_id(model, *whose) },

@@ -301,7 +301,7 @@ fn op(rng: &mut Rng, trouble: u64) -> Op {
     };
     let worker = rng.below(WORKERS);
     let kinds: [(u64, Draw); 29] = [
-        (3, |rng, _| configuration::members(rng)),
+        (6, |rng, _| configuration::members(rng)),
         (3, |_, _| Op::Tick),
         (20, |rng, _| submit(rng)),
         (4, |rng, _| Op::Resubmit { whose: whose(rng), is_altered: rng.one_in(3) }),

@@ -22,8 +22,9 @@ pub(super) fn resolve(op: &Op, model: &Model) -> Option<Command> {
         }
         Op::Join { secret, replica, disk } => {
             let disk = [u8::try_from(*disk).expect("one of two"); 16];
-            // Some know as much as most clusters have here, and some do not.
-            let knows = Level::new(if (secret + replica) % 6 < 3 { 1 } else { 3 });
+            // Some know as much as the cluster has, which is too little as soon as it rises, and some know less.
+            let too_little = u32::from((secret + replica) % 2 == 0 && model.level > 1);
+            let knows = Level::new(model.level.max(1) - too_little);
             let replica = replica_id(*replica);
             MembersChange::Join { hash: hash(*secret), replica, disk, knows }
         }

@@ -26,12 +26,12 @@ pub(super) fn action_config(rng: &mut Rng) -> Op {
 /// Secrets of few numbers, so that some are met again. The removed replicas are no workers but one.
 pub(super) fn members(rng: &mut Rng) -> Op {
     let (secret, replica) = (rng.below(2), rng.below(6));
-    match rng.below(13) {
-        0..4 => Op::Invite { secret, good_for: rng.below(4_000) },
-        4..9 => Op::Join { secret, replica, disk: rng.below(2) },
-        9 => Op::RemoveReplica(rng.below(60)),
-        10 => Op::Lead(replica),
-        11 => Op::RaiseLevel(u32::try_from(rng.below(5)).unwrap_or(0)),
+    match rng.below(16) {
+        0..5 => Op::Invite { secret, good_for: rng.below(4_000) },
+        5..10 => Op::Join { secret, replica, disk: rng.below(2) },
+        10 => Op::RemoveReplica(rng.below(60)),
+        11 => Op::Lead(replica),
+        12..15 => Op::RaiseLevel(u32::try_from(rng.below(5)).unwrap_or(0)),
         _ => Op::Refound,
     }
 }
