@@ -12,7 +12,7 @@ use std::sync::{
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
-use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
+use openraft::{EntryPayload, OptionalSend};
 use stint_core::{Event, Job, JobId, State};
 use stint_failpoint::failpoint;
 use stint_storage::{Audited, Store};
@@ -20,10 +20,7 @@ use tokio::sync::{Notify, broadcast, watch};
 
 use crate::audit::AuditRecord;
 use crate::blocking::{blocking, in_place};
-use crate::codec::{
-    Garbled, decode_audited, decode_header, encode_chunks, encode_header, level_of_header,
-    wire_level,
-};
+use crate::codec::{Garbled, decode_audited, decode_header, level_of_header, wire_level};
 use crate::consequences::{Unwritten, changes_history};
 use crate::error::Error;
 use crate::failure::Failure;
@@ -32,11 +29,14 @@ use crate::recent::Mark;
 use crate::replica::Happening;
 use crate::snapshot::SnapshotData;
 use crate::types::{
-    Answer, Entry, LogId, StoredMembership, Types, log_id_of, log_id_to_wire, stored_membership_of,
-    stored_membership_to_wire,
+    Answer, Entry, LogId, StoredMembership, Types, log_id_of, stored_membership_of,
 };
 use crate::watch::Watched;
 use crate::witness::{Seen, Witness};
+
+mod checkpoint;
+
+use checkpoint::{Checkpointer, current};
 
 /// What is applied, shared by the one who applies and all who read.
 pub(crate) struct Applied {
@@ -452,52 +452,5 @@ fn size(entry: &Result<EntryResponder<Types>, io::Error>) -> usize {
             EntryPayload::Blank | EntryPayload::Membership(_) => 0,
         },
         Err(_) => 0,
-    }
-}
-
-fn current(applied: &Applied) -> Result<Option<SnapshotOf<Types, SnapshotData>>, io::Error> {
-    let header = applied.store.state.checkpoint();
-    let Some(header) = header.map_err(|error| applied.fail("the checkpoint", &error))? else {
-        return Ok(None);
-    };
-    let (_, last, membership) = decode_header(&header.header)?;
-    let meta = SnapshotMetaOf::<Types> {
-        last_log_id: last.as_ref().map(log_id_of),
-        last_membership: stored_membership_of(membership)?,
-    };
-    let snapshot = SnapshotData::Stored(applied.store.state.clone());
-    Ok(Some(SnapshotOf::<Types, SnapshotData> { meta, snapshot }))
-}
-
-/// Writes checkpoints, beside the one who applies.
-pub(crate) struct Checkpointer(Arc<Applied>);
-
-impl RaftSnapshotBuilder<Types> for Checkpointer {
-    type SnapshotData = SnapshotData;
-
-    async fn build_snapshot(&mut self) -> Result<SnapshotOf<Types, SnapshotData>, io::Error> {
-        let applied = Arc::clone(&self.0);
-        let build = blocking(move || {
-            failpoint!("consensus::checkpoint::build")?;
-            let _alone = applied.checkpointing();
-            let (parts, last, membership, bytes) = {
-                let _whole = applied.insist("history", || applied.written())?;
-                let bytes = applied.bytes.load(Ordering::Relaxed);
-                let view = applied.read();
-                (view.state.parts(), view.applied, view.membership.clone(), bytes)
-            };
-            let index = last.as_ref().map_or(0, |id| id.index);
-            let last = last.as_ref().map(log_id_to_wire);
-            let header = encode_header(&parts, last, stored_membership_to_wire(&membership));
-            // What the log is about to forget must be on disk: lines first, then the checkpoint,
-            // which takes along the history before it.
-            applied.insist("output", || applied.store.output.sync())?;
-            applied.insist("the checkpoint", || {
-                applied.store.state.write_checkpoint(index, &header, encode_chunks(parts.clone()))
-            })?;
-            applied.bytes_checkpointed.store(bytes, Ordering::Relaxed);
-            current(&applied)?.ok_or_else(|| io::Error::other("the checkpoint is gone"))
-        });
-        build.await.map_err(io::Error::other)?
     }
 }
