@@ -38,8 +38,11 @@ fn an_invitation_is_good_once_in_time_for_one_disk_and_for_its_cluster() {
 
 /// An invitation whose time is over by the clock of the log, which never goes back.
 fn expired(cluster: &Cluster) -> String {
-    let answer = cluster.post(0, "/api/v0/meta/invitations", r#"{"expiresIn":"1ms"}"#);
-    let answer = answer.expect("an answer").json();
+    // It is refused if its time is over before it is in the log.
+    let answer = wait_for("an invitation for a short time", || {
+        let answer = cluster.post(0, "/api/v0/meta/invitations", r#"{"expiresIn":"300ms"}"#)?;
+        if answer.status == 201 { Ok(answer.json()) } else { Err(format!("{answer:?}")) }
+    });
     let expires_at = answer["expiresAt"].as_str().expect("a time").to_owned();
     wait_for("the time of the log to pass that", || {
         let id = cluster.submit(0, r#"{"action":"noop"}"#);
