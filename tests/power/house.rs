@@ -88,7 +88,7 @@ impl House {
                 wait_for("the disk to be free", || disk.try_unmount());
                 disk.replace();
                 disk.mount();
-                if self.is_founder(i) {
+                if self.is_prepared_anew(i) {
                     let run = stint(&["init", "--config", path(&self.cluster.replicas[i].config)]);
                     assert_eq!(run.code, Some(0), "{run:?}");
                 }
@@ -107,7 +107,7 @@ impl House {
     pub(super) fn mend(&mut self) {
         let (i, words) = match self.trouble {
             Trouble::None => return,
-            Trouble::Wiped(i) if self.is_founder(i) => (i, "with another disk"),
+            Trouble::Wiped(i) if self.is_prepared_anew(i) => (i, "with another disk"),
             Trouble::Wiped(i) => (i, "there is no data of replica"),
             Trouble::Damaged(i) => (i, "damaged"),
         };
@@ -147,8 +147,13 @@ impl House {
         self.load.accepted().len()
     }
 
-    fn is_founder(&self, i: usize) -> bool {
-        self.cluster.replicas[i].id.as_str() <= "000000000003"
+    /// A founder whose disk is new is prepared as it was once, by an operator who has not read on. Another
+    /// founder knows better; if none is left, nobody in its configuration does, and it only waits.
+    fn is_prepared_anew(&self, i: usize) -> bool {
+        let is_founder = |id: &str| id <= "000000000003";
+        let replicas = &self.cluster.replicas;
+        let mut others = replicas.iter().enumerate().filter(|(other, _)| *other != i);
+        is_founder(&replicas[i].id) && others.any(|(_, other)| is_founder(&other.id))
     }
 }
 
