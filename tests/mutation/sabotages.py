@@ -89,7 +89,7 @@ SABOTAGES = [
      "self.tapped(|tap| tap.sync());",
      ("stint-storage", ["--test", "crash", "--", "--ignored", "power_cut"])),
     ("a log goes on after a failed sync", "crates/storage/src/database.rs",
-     "        *slot = Slot::Failed(detail);\n        answer",
+     "        *slot = Slot::Failed(answer.clone());\n        answer",
      "        answer",
      storage("log::tests::faults")),
     ("the checksum of an entry is not compared", "crates/storage/src/log/table.rs",
@@ -127,7 +127,7 @@ SABOTAGES = [
      "    if cluster.len() == inner.cluster.len() {\n        return Ok(());",
      consensus("strangers::")),
     ("no tombstone is kept of a deleted job", "crates/consensus/src/consequences.rs",
-     "        job.status = Status::Deleted;\n        records.push(record(&job));",
+     "        job.status = Status::Deleted;\n        unwritten.push(record(&job));",
      "        job.status = Status::Deleted;",
      consensus("compaction::")),
     # The doors.
