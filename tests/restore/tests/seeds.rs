@@ -18,7 +18,8 @@ fn restore(arguments: &[&str]) -> (bool, String) {
 
 #[test]
 fn the_same_seed_has_the_same_trace() {
-    for flags in [&["--trace"] as &[&str], &["--trace", "--leader-restore"]] {
+    let both: [&[&str]; 2] = [&["--trace"], &["--trace", "--leader-restore"]];
+    for flags in both {
         let play = |seed| restore(&[&[seed], flags].concat()).1;
         let (one, other) = (play(LOSING_SEED), play(LOSING_SEED));
         assert!(one.lines().count() > 1_000, "there is no trace: {one}");

@@ -55,7 +55,17 @@ fn check_ends(seen: &Seen, wrong: &mut Vec<String>) {
     for end in &seen.finals {
         shown.insert((&end.host, end.job), end.status.as_deref());
     }
+    // A submission whose client has long gone may come into the log after the jobs were listed.
+    let came_later = |job: JobId| {
+        let is_first = |event: &Event| matches!(event, Event::Submitted(new) if new.id == job);
+        let mut events = seen.events();
+        let first = events.find_map(|(index, _, event)| is_first(event).then_some(index));
+        first > seen.rest_from && seen.finals.iter().all(|end| end.job != job)
+    };
     for (job, status) in statuses {
+        if seen.rest_from.is_some() && came_later(job) {
+            continue;
+        }
         let is_over =
             matches!(status, Status::Done | Status::Error | Status::Cancel | Status::Deleted);
         if seen.rest_from.is_some() && !is_over {

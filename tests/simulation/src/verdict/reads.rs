@@ -45,7 +45,11 @@ pub(super) fn check(seen: &Seen) -> Vec<String> {
             let floor = shown.map(|(_, place)| *place).max().unwrap_or(0);
             let floor = floor.max(committed.saturating_sub(1));
             let mut later = all.iter().enumerate().skip(floor);
-            match later.find(|(_, version)| version.at <= call.ended && fits(call, version)) {
+            let may_be = |place: usize, version: &Version| {
+                fits(call, version) || is_seen_later(call, version, all.get(place + 1))
+            };
+            match later.find(|(place, version)| version.at <= call.ended && may_be(*place, version))
+            {
                 Some((place, _)) => placed.push((call.ended, place)),
                 None if all.is_empty() && call.answer == Answer::NotFound => {}
                 None => {
@@ -106,6 +110,17 @@ fn fits(call: &Call, version: &Version) -> bool {
             status == Status::WorkerDead && name == Status::WorkerResurrection.name()
         }
         (_, Answer::NotFound) => status == Status::Deleted,
+        _ => false,
+    }
+}
+
+/// A job whose dead worker is back ends with the run that this worker still has to end, and only then has
+/// an event for what was asked of it meanwhile.
+fn is_seen_later(call: &Call, version: &Version, next: Option<&Version>) -> bool {
+    let Some(next) = next.filter(|_| version.status == Status::WorkerDead) else { return false };
+    match (&call.ask, &call.answer) {
+        (Ask::Cancel, Answer::Done) => next.status == Status::Cancel,
+        (Ask::Delete, Answer::Done) => next.is_to_go,
         _ => false,
     }
 }
