@@ -7,7 +7,7 @@ from selenium.webdriver.common.keys import Keys
 from cluster import IDS, until
 
 
-def chosen_rows_are_canceled_and_retried_and_others_left_alone(cluster, browser):
+def chosen_rows_are_canceled_and_others_left_alone(cluster, browser):
     waits = [cluster.submit("sleep", parameters={"seconds": "300", "batch": "choice"}, capacityMap={"gold": 1}) for _ in range(3)]
     done = cluster.submit("noop", parameters={"batch": "choice"})
     cluster.until_status(done, "done")
@@ -33,10 +33,6 @@ def chosen_rows_are_canceled_and_retried_and_others_left_alone(cluster, browser)
         cluster.until_status(job, "cancel")
     assert cluster.call("GET", f"/jobs/{waits[2]}")["status"] == "waiting"
     until("none to be chosen any more", lambda: not browser.has(".chosen:not([hidden])"))
-    browser.click(f"tr[data-key='{done}'] [data-name=pick]")
-    browser.click(".chosen button", "Retry 1")
-    browser.click("dialog button.primary")
-    until("its retry", lambda: cluster.call("GET", f"/jobs/{done}").get("retriedByID"))
     cluster.call("POST", f"/jobs/{waits[2]}/cancel")
 
 
@@ -129,7 +125,7 @@ def an_administrator_invites_lets_another_lead_and_removes_one(cluster, browser)
 
 
 TESTS = [
-    chosen_rows_are_canceled_and_retried_and_others_left_alone,
+    chosen_rows_are_canceled_and_others_left_alone,
     children_are_told_by_their_parent_and_lead_back_to_it,
     the_last_hours_are_drawn_as_they_were,
     any_replica_tells_how_all_of_them_are,
