@@ -43,10 +43,14 @@ fn expired(cluster: &Cluster) -> String {
         let answer = cluster.post(0, "/api/v0/meta/invitations", r#"{"expiresIn":"300ms"}"#)?;
         if answer.status == 201 { Ok(answer.json()) } else { Err(format!("{answer:?}")) }
     });
-    let expires_at = answer["expiresAt"].as_str().expect("a time").to_owned();
+    // As texts they do not compare: zeros at the end of a fraction are left out.
+    let time = |value: &serde_json::Value| {
+        chrono::DateTime::parse_from_rfc3339(value.as_str().expect("a time")).expect("a time")
+    };
+    let expires_at = time(&answer["expiresAt"]);
     wait_for("the time of the log to pass that", || {
         let id = cluster.submit(0, r#"{"action":"noop"}"#);
-        let now = cluster.job(0, &id)["scheduledAt"].as_str().expect("a time").to_owned();
+        let now = time(&cluster.job(0, &id)["scheduledAt"]);
         if now > expires_at { Ok(()) } else { Err(now) }
     });
     answer["invitation"].as_str().expect("an invitation").to_owned()
