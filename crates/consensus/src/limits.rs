@@ -49,8 +49,9 @@ pub(crate) const WATCH_OCCURRENCES_MAX: usize = 16_384;
 /// finds the rest at another one.
 pub(crate) const WATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Bytes of occurrences that a watcher takes at a time, beyond which it takes no further entry.
-pub(crate) const WATCH_BATCH_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of occurrences that a watcher takes at a time, beyond which it takes no further entry: about
+/// what a client takes before it says that it wants more. Whoever applies waits meanwhile.
+pub(crate) const WATCH_BATCH_BYTES_MAX: usize = 64 * 1024;
 
 /// Output lines in one stored batch; longer ones make it smaller.
 pub(crate) const OUTPUT_BATCH_LINES_MAX: usize = 256;
@@ -288,6 +289,9 @@ pub(crate) const BACKUP_FETCHES_FAILED_MAX: usize = 16;
 /// [`stint_core::limits::NUMBERS_PASSED_OVER`]: whoever watched the former one from an index on, and
 /// goes on here, is told that it is not kept any more, and sees no other events in its place.
 pub(crate) const INDEXES_PASSED_OVER: u64 = stint_core::limits::NUMBERS_PASSED_OVER;
+
+/// Bytes of output that a restore writes before it waits for the disk: until then they are in memory.
+pub(crate) const RESTORED_BYTES_UNSYNCED: usize = 16 * 1024 * 1024;
 
 /// Bytes of entries that are read at a time from a log that is looked through.
 pub(crate) const EXAMINE_BYTES: usize = 4 * 1024 * 1024;

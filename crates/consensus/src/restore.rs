@@ -24,7 +24,7 @@ use crate::audit::Origin;
 use crate::backup::{ABOUT, OUTPUT, SNAPSHOT, SUMMARY};
 use crate::codec::{decode_header, encode_command, move_header, stamp, wire_level, with_origin};
 use crate::error::Error;
-use crate::limits::INDEXES_PASSED_OVER;
+use crate::limits::{INDEXES_PASSED_OVER, RESTORED_BYTES_UNSYNCED};
 use crate::log_store::VOTE;
 use crate::replica::Member;
 use crate::types::{
@@ -183,7 +183,7 @@ fn fill(
 ) -> Result<Timestamp, Error> {
     let mut reader = open(file)?;
     let mut incoming = Some(store.state.receive()?);
-    let mut now = Timestamp::from_ms(0);
+    let (mut now, mut unsynced) = (Timestamp::from_ms(0), 0);
     while let Some((kind, content)) = reader.next_block()? {
         if kind == SNAPSHOT {
             let writer = incoming.as_mut().ok_or_else(|| unfit("its state comes too late"))?;
@@ -194,6 +194,11 @@ fn fill(
             for pb::BackupLines { period, job, first, count, batch } in output.batches {
                 let job = job.try_into().map_err(|_| unfit("it names no job"))?;
                 store.output.append(period, &job, first, count, &batch)?;
+            }
+            unsynced += content.len();
+            if unsynced >= RESTORED_BYTES_UNSYNCED {
+                store.output.sync()?;
+                unsynced = 0;
             }
         }
         if matches!(kind, OUTPUT | SUMMARY)

@@ -51,7 +51,7 @@ pub(crate) use selection::{Selection, place_behind};
 pub(crate) use settings::SettingsForm;
 pub(crate) use tokens::TokenRequest;
 
-use crate::clients::{Share, Shares, Taken, Turn, Turns};
+use crate::clients::{Clients, Share, Shares, Taken, Turn, Turns};
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::inside::Inside;
@@ -78,6 +78,7 @@ pub(crate) struct Api {
     inside: Arc<Inside>,
     hub: Arc<Hub>,
     followers: Arc<Shares>,
+    clients: Arc<Clients>,
     calls: Arc<Turns>,
     pages: Arc<Turns>,
     backups: Arc<Semaphore>,
@@ -90,6 +91,7 @@ impl Api {
         let hub = Arc::new(Hub::default());
         let followers_each = config.followers_max / limits::FOLLOWERS_PER_ONE_OF_A_CLIENT;
         let followers = Arc::new(Shares::new(config.followers_max, followers_each));
+        let clients = Arc::new(Clients::new(config));
         let calls = Arc::new(Turns::new(config.calls_at_once));
         let pages = Arc::new(Turns::leaving_one(config.pages_at_once));
         let backups = Arc::new(Semaphore::new(limits::BACKUPS_MAX));
@@ -105,6 +107,7 @@ impl Api {
             inside,
             hub,
             followers,
+            clients,
             calls,
             pages,
             backups,
@@ -122,9 +125,15 @@ impl Api {
         self.metrics.run(self.stopping.clone()).await;
     }
 
+    /// What each client may ask.
+    pub(crate) fn clients(&self) -> Arc<Clients> {
+        Arc::clone(&self.clients)
+    }
+
     /// A place among those who read for as long as something happens.
     fn place(&self, caller: &Caller) -> Result<Share, ApiError> {
         let client = caller.client();
+        self.clients.begin_to_follow(&client, tokio::time::Instant::now())?;
         self.followers.take(client.clone()).map_err(|taken| {
             let message = match taken {
                 Taken::All => "too many requests follow jobs or watch the log".to_owned(),

@@ -81,7 +81,7 @@ impl Clients {
         }
     }
 
-    /// A place for one more request of a client, if it has not asked for too much.
+    /// A place for one more request of a client, if it has not too many under way.
     pub(crate) fn admit(self: &Arc<Self>, client: Client, now: Instant) -> Result<Place, ApiError> {
         let mut table = self.table();
         let Some(client) = table.know(client, now) else {
@@ -90,18 +90,33 @@ impl Clients {
             return Err(ApiError::TooManyRequests(message.to_owned()));
         };
         let record = table.wake(&client);
-        let outcome = if record.under_way >= self.at_once {
-            Err(self.too_many_at_once(&client))
-        } else if record.bucket.take(self.rate, now) {
+        let has_room = record.under_way < self.at_once;
+        if has_room {
             record.under_way += 1;
-            Ok(())
-        } else {
-            Err(self.too_many_per_second(&client))
-        };
+        }
         table.rest(&client);
         // The place, which locks the table when it is dropped, is made last.
         drop(table);
-        outcome.map(|()| Place { clients: Arc::clone(self), client })
+        if !has_room {
+            return Err(self.too_many_at_once(&client));
+        }
+        Ok(Place { clients: Arc::clone(self), client })
+    }
+
+    /// Takes what it costs to begin to follow or to watch, of a client that has a place.
+    pub(crate) fn begin_to_follow(&self, client: &Client, now: Instant) -> Result<(), ApiError> {
+        self.charge(client, limits::FOLLOW_COST, now)
+    }
+
+    fn charge(&self, client: &Client, count: u32, now: Instant) -> Result<(), ApiError> {
+        let mut table = self.table();
+        // One that is not known has asked for nothing lately.
+        let Some(record) = table.known.get_mut(client) else { return Ok(()) };
+        if record.bucket.take(self.rate, count, now) {
+            return Ok(());
+        }
+        drop(table);
+        Err(self.too_many_per_second(client))
     }
 
     fn too_many_at_once(&self, client: &Client) -> ApiError {
@@ -115,9 +130,10 @@ impl Clients {
     fn too_many_per_second(&self, client: &Client) -> ApiError {
         ApiError::TooManyRequests(format!(
             "{client}: more than {} requests a second on this replica, which is all that one \
-             client may send; wait {} s and send more slowly, or have limits.requests_per_second \
-             raised",
+             client may send, and to begin to follow or to watch counts as {}; wait {} s and send \
+             more slowly, or have limits.requests_per_second raised",
             self.requests_per_second,
+            limits::FOLLOW_COST,
             limits::RETRY_AFTER.as_secs()
         ))
     }
@@ -129,6 +145,11 @@ impl Clients {
 }
 
 impl Place {
+    /// Takes what a request costs. One that is refused keeps its place until it has its answer.
+    pub(crate) fn pay(&self, now: Instant) -> Result<(), ApiError> {
+        self.clients.charge(&self.client, 1, now)
+    }
+
     /// Whose it is.
     pub(crate) fn client(&self) -> &Client {
         &self.client

@@ -14,7 +14,7 @@ use stint_tls::Line;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
-use crate::api::stopped;
+use crate::api::{ApiError, stopped};
 use crate::clients::{Client, Place};
 use crate::config::Config;
 use crate::inbound::LargeBody;
@@ -133,10 +133,15 @@ impl InFlight {
         self.place.get().map_or_else(stranger, |place| place.client().clone())
     }
 
-    /// Holds a place among the requests of the client until the request is over.
-    pub(crate) fn occupy(&self, place: Place) {
+    /// Holds a place among the requests of the client until the request is over, and pays for it.
+    pub(crate) fn occupy(&self, place: Place) -> Result<(), ApiError> {
         // A request is admitted once, so there is none yet.
-        let _unused = self.place.set(place);
+        self.place.get_or_init(|| place).pay(Instant::now())
+    }
+
+    /// Whether it is one of the client's own requests that are under way.
+    pub(crate) fn has_place(&self) -> bool {
+        self.place.get().is_some()
     }
 }
 
@@ -160,7 +165,8 @@ pub(crate) async fn serve(
     let watched = Arc::clone(&activity);
     let service = service_fn(move |request| {
         let (outside, activity) = (Arc::clone(&outside), Arc::clone(&activity));
-        async move { outside.answer(&activity, request).await }
+        // A connection keeps the place of its last request; of one that follows it is then small.
+        Box::pin(async move { outside.answer(&activity, request).await })
     });
     let builder = builder();
     let mut connection = pin!(builder.serve_connection(TokioIo::new(wire), service));

@@ -24,6 +24,10 @@ pub(crate) struct Inbound {
     /// Made when the client is first waited for: most bodies come together with their head.
     timer: Option<Pin<Box<Sleep>>>,
     bytes: usize,
+    /// Whether it has been looked at before.
+    is_begun: bool,
+    /// Whether it has room as a large one, or was refused it.
+    is_large: bool,
     large_bodies: Arc<Shares>,
     in_flight: Arc<InFlight>,
 }
@@ -61,16 +65,42 @@ impl Inbound {
         large_bodies: Arc<Shares>,
         in_flight: Arc<InFlight>,
     ) -> Self {
-        Self { incoming, timeout, timer: None, bytes: 0, large_bodies, in_flight }
+        Self {
+            incoming,
+            timeout,
+            timer: None,
+            bytes: 0,
+            is_begun: false,
+            is_large: false,
+            large_bodies,
+            in_flight,
+        }
+    }
+
+    /// Asks for room before anything is read, if the client says that it sends a large body.
+    fn begin(&mut self) -> Result<(), InboundError> {
+        if std::mem::replace(&mut self.is_begun, true) {
+            return Ok(());
+        }
+        let declared = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX);
+        if declared <= limits::SMALL_BODY_BYTES_MAX {
+            return Ok(());
+        }
+        self.is_large = true;
+        self.take_room()
     }
 
     /// Counts what came in, and asks for room when the body turns out to be a large one.
     fn count(&mut self, bytes: usize) -> Result<(), InboundError> {
-        let was_small = self.bytes <= limits::SMALL_BODY_BYTES_MAX;
         self.bytes = self.bytes.saturating_add(bytes);
-        if !was_small || self.bytes <= limits::SMALL_BODY_BYTES_MAX {
+        if self.is_large || self.bytes <= limits::SMALL_BODY_BYTES_MAX {
             return Ok(());
         }
+        self.is_large = true;
+        self.take_room()
+    }
+
+    fn take_room(&mut self) -> Result<(), InboundError> {
         let client = self.in_flight.client();
         let permit = self.large_bodies.take(client.clone()).map_err(|taken| {
             let message = match taken {
@@ -96,6 +126,9 @@ impl Body for Inbound {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, InboundError>>> {
         let this = &mut *self;
+        if let Err(refusal) = this.begin() {
+            return Poll::Ready(Some(Err(refusal)));
+        }
         match Pin::new(&mut this.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);

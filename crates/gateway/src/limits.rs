@@ -142,6 +142,15 @@ pub(crate) const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
 /// that honest load tools are not held up, and a loop gone wild does not keep others waiting long.
 pub(crate) const REQUESTS_PER_SECOND: NonZeroU32 = nonzero(20_000);
 
+/// To begin to follow a job or to watch the log is as much as so many requests: what comes first is
+/// many messages. As [`BURST_SECONDS`] has it, a client can still begin all that it may have at once,
+/// as after a failover.
+pub(crate) const FOLLOW_COST: u32 = 16;
+
+/// How long a client waits for the answer that it asks for too much. Whoever does not heed
+/// [`RETRY_AFTER`], but repeats it at once, asks so only a few times a second by each of his requests.
+pub(crate) const REFUSAL_DELAY: Duration = Duration::from_millis(250);
+
 /// A client that was quiet may send at once what it may send in so many seconds: those who come
 /// back after an election have saved up as much.
 pub(crate) const BURST_SECONDS: u32 = 2;

@@ -73,11 +73,11 @@ impl Outside {
         is_encrypted: bool,
     ) -> Self {
         Self {
+            clients: api.clients(),
             api,
             http,
             grpc,
             requests: Arc::new(Semaphore::new(config.requests_max)),
-            clients: Arc::new(Clients::new(&config)),
             large_bodies: Arc::new(Shares::new(
                 limits::LARGE_BODIES_MAX,
                 limits::LARGE_BODIES_OF_CLIENT_MAX,
@@ -152,6 +152,11 @@ impl Outside {
                 end: now,
             });
         }
+        if code.is_too_many() && in_flight.has_place() {
+            // It keeps its place meanwhile: who repeats what was refused, again and again, has all of
+            // his places full of that.
+            tokio::time::sleep(limits::REFUSAL_DELAY).await;
+        }
         response.headers_mut().insert(REQUEST_ID, id);
         if let Some(readable) = readable {
             readable.mark(response.headers_mut());
@@ -211,9 +216,9 @@ impl Outside {
         let credentials = self.credentials(door, &request);
         if preflight.is_some() || visit.is_some() || credentials.is_err() {
             let stranger = Client::new(None, whence.remote.ip());
-            match self.clients.admit(stranger, Instant::now()) {
-                Ok(place) => in_flight.occupy(place),
-                Err(error) => return door.refusal(&error),
+            let admitted = self.clients.admit(stranger, Instant::now());
+            if let Err(error) = admitted.and_then(|place| in_flight.occupy(place)) {
+                return door.refusal(&error);
             }
         }
         if let Some(preflight) = preflight {
@@ -285,7 +290,7 @@ impl Outside {
         // try out tokens is not free.
         let known = self.api.recognize(&whence, credentials.as_ref());
         let client = Client::new(known.as_ref().and_then(Caller::user), whence.remote.ip());
-        in_flight.occupy(self.clients.admit(client, Instant::now())?);
+        in_flight.occupy(self.clients.admit(client, Instant::now())?)?;
         if door.is_public(path) {
             return Ok(None);
         }

@@ -37,13 +37,15 @@ impl Bucket {
         Self { full_at: now }
     }
 
-    /// Takes one request's worth; false if there is none, and then one interval later there is.
-    pub(super) fn take(&mut self, rate: Rate, now: Instant) -> bool {
+    /// Takes the worth of so many requests, for which there has to be that of one: what is missing
+    /// flows in before there is any for the next. False if there is none, and then one interval later
+    /// there is.
+    pub(super) fn take(&mut self, rate: Rate, count: u32, now: Instant) -> bool {
         let full_at = self.full_at.max(now);
         if full_at.duration_since(now) > rate.slack {
             return false;
         }
-        self.full_at = full_at + rate.interval;
+        self.full_at = full_at + rate.interval.saturating_mul(count);
         true
     }
 }
@@ -54,7 +56,7 @@ mod tests {
 
     fn taken(bucket: &mut Bucket, rate: Rate, now: Instant) -> u32 {
         let mut count = 0;
-        while bucket.take(rate, now) {
+        while bucket.take(rate, 1, now) {
             count += 1;
         }
         count
@@ -76,9 +78,22 @@ mod tests {
     }
 
     #[test]
+    fn what_costs_as_much_as_several_is_given_as_often_as_they_would_be() {
+        let rate = Rate::per_second(NonZeroU32::new(100).unwrap());
+        let start = Instant::now();
+        let mut bucket = Bucket::full(start);
+        let taken = |bucket: &mut Bucket, now| {
+            std::iter::repeat_with(|| bucket.take(rate, 10, now)).take_while(|is| *is).count()
+        };
+        assert_eq!(taken(&mut bucket, start), 20, "the burst of 200");
+        assert!(!bucket.take(rate, 1, start));
+        assert_eq!(taken(&mut bucket, start + limits::RETRY_AFTER), 10, "what a second brings");
+    }
+
+    #[test]
     fn no_rate_is_too_fast_to_be_counted() {
         let rate = Rate::per_second(NonZeroU32::MAX);
         let now = Instant::now();
-        assert!(Bucket::full(now).take(rate, now));
+        assert!(Bucket::full(now).take(rate, 1, now));
     }
 }

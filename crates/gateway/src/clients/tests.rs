@@ -26,17 +26,23 @@ fn sizes(clients: &Clients) -> (usize, usize) {
     (table.known.len(), table.idle.len())
 }
 
+/// One request, with its place.
+fn ask(clients: &Arc<Clients>, client: Client, now: Instant) -> Result<Place, ApiError> {
+    let place = clients.admit(client, now)?;
+    place.pay(now).map(|()| place)
+}
+
 #[test]
 fn the_table_stays_bounded_and_keeps_who_is_busy_under_a_flood_of_addresses() {
     let clients = clients(1, 1);
     let now = Instant::now();
-    let busy = clients.admit(user("ann"), now).unwrap();
+    let busy = ask(&clients, user("ann"), now).unwrap();
     for n in 0..100_000 {
-        assert!(clients.admit(made_up(n), now).is_ok(), "{n}");
+        assert!(ask(&clients, made_up(n), now).is_ok(), "{n}");
     }
     let max = limits::CLIENTS_REMEMBERED_MAX;
     assert_eq!(sizes(&clients), (max, max - 1));
-    assert!(clients.admit(user("ann"), now).is_err(), "what is under way is not forgotten");
+    assert!(ask(&clients, user("ann"), now).is_err(), "what is under way is not forgotten");
     drop(busy);
     assert_eq!(sizes(&clients), (max, max));
 }
@@ -45,11 +51,11 @@ fn the_table_stays_bounded_and_keeps_who_is_busy_under_a_flood_of_addresses() {
 fn who_comes_again_and_again_is_not_forgotten_though_he_is_refused() {
     let clients = clients(1, 1);
     let now = Instant::now();
-    while clients.admit(user("ann"), now).is_ok() {}
+    while ask(&clients, user("ann"), now).is_ok() {}
     for n in 0..100_000 {
-        drop(clients.admit(made_up(n), now));
+        drop(ask(&clients, made_up(n), now));
         if n % 10_000 == 0 {
-            assert!(clients.admit(user("ann"), now).is_err(), "a new bucket after {n} others");
+            assert!(ask(&clients, user("ann"), now).is_err(), "a new bucket after {n} others");
         }
     }
 }
@@ -59,24 +65,24 @@ fn a_table_full_of_busy_clients_refuses_newcomers_and_serves_those_it_knows() {
     let clients = clients(100, 2);
     let now = Instant::now();
     let max = u32::try_from(limits::CLIENTS_REMEMBERED_MAX).unwrap();
-    let mut places: Vec<_> = (0..max).map(|n| clients.admit(made_up(n), now).unwrap()).collect();
-    assert_eq!(clients.admit(made_up(max), now).unwrap_err().code(), "TOO_MANY_REQUESTS");
-    assert!(clients.admit(made_up(0), now).is_ok());
+    let mut places: Vec<_> = (0..max).map(|n| ask(&clients, made_up(n), now).unwrap()).collect();
+    assert_eq!(ask(&clients, made_up(max), now).unwrap_err().code(), "TOO_MANY_REQUESTS");
+    assert!(ask(&clients, made_up(0), now).is_ok());
     places.pop();
-    assert!(clients.admit(made_up(max), now).is_ok());
+    assert!(ask(&clients, made_up(max), now).is_ok());
 }
 
 #[test]
 fn one_client_may_not_have_more_under_way_than_its_share_and_others_have_theirs() {
     let clients = clients(100, 2);
     let now = Instant::now();
-    let _first = clients.admit(user("ann"), now).unwrap();
-    let second = clients.admit(user("ann"), now).unwrap();
-    let why = clients.admit(user("ann"), now).unwrap_err().to_string();
+    let _first = ask(&clients, user("ann"), now).unwrap();
+    let second = ask(&clients, user("ann"), now).unwrap();
+    let why = ask(&clients, user("ann"), now).unwrap_err().to_string();
     assert!(why.contains("user ann") && why.contains("limits.requests_at_once"), "{why}");
-    assert!(clients.admit(user("bob"), now).is_ok());
+    assert!(ask(&clients, user("bob"), now).is_ok());
     drop(second);
-    assert!(clients.admit(user("ann"), now).is_ok());
+    assert!(ask(&clients, user("ann"), now).is_ok());
 }
 
 #[test]
@@ -84,12 +90,12 @@ fn one_client_may_not_ask_faster_than_its_share_and_may_again_after_the_wait_it_
     let clients = clients(1, 100);
     let now = Instant::now();
     for _ in 0..limits::BURST_SECONDS {
-        clients.admit(user("ann"), now).unwrap();
+        ask(&clients, user("ann"), now).unwrap();
     }
-    let why = clients.admit(user("ann"), now).unwrap_err().to_string();
+    let why = ask(&clients, user("ann"), now).unwrap_err().to_string();
     assert!(why.contains("user ann") && why.contains("limits.requests_per_second"), "{why}");
-    assert!(clients.admit(user("bob"), now).is_ok());
-    assert!(clients.admit(user("ann"), now + limits::RETRY_AFTER).is_ok());
+    assert!(ask(&clients, user("bob"), now).is_ok());
+    assert!(ask(&clients, user("ann"), now + limits::RETRY_AFTER).is_ok());
 }
 
 #[test]

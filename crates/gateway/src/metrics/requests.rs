@@ -124,6 +124,14 @@ impl Code {
         }
     }
 
+    /// Whether it says that the client asks for too much.
+    pub(crate) fn is_too_many(self) -> bool {
+        match self {
+            Self::Http(status) => status == http::StatusCode::TOO_MANY_REQUESTS.as_u16(),
+            Self::Grpc(code) => code == tonic::Code::ResourceExhausted,
+        }
+    }
+
     /// Whether it says that this replica could not do what it should have done.
     pub(crate) fn is_failure(self) -> bool {
         match self {

@@ -1,6 +1,7 @@
 //! One client that takes all it can get, and what is left for another. By counts: how long it takes
 //! is a matter of the machine.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -99,6 +100,27 @@ async fn a_flood_of_lists_makes_others_wait_for_a_turn_and_not_for_the_flood() {
     let request = |who| head("GET", JOBS, who, 0);
     let between = answers_between(&house, &request(&ann), &request(&bob), 200).await;
     assert!(between <= ANSWERS_BETWEEN_MAX, "{between} answers for each that was waited for");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_begins_to_watch_again_and_again_has_to_wait_long_before_one_that_asks_does() {
+    let per_second = NonZeroU32::new(32).expect("not zero");
+    let config = Config { requests_per_second: per_second, ..Config::default() };
+    let (house, ann, bob) = with_two(config).await;
+    let mut begun = 0;
+    let refused = loop {
+        let (_stream, seen) = listen(&house, "/api/v0/watch", &ann).await;
+        if !seen.starts_with(b"HTTP/1.1 200") {
+            break String::from_utf8_lossy(&seen).into_owned();
+        }
+        begun += 1;
+        assert!(begun < 60, "as often as somebody who asks for something small");
+    };
+    assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
+    for _ in 0..60 {
+        assert_eq!(house.ask_as("GET", JOBS, &bearer(&bob), "").await.status, 200);
+    }
     house.stop().await;
 }
 
