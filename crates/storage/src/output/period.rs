@@ -31,7 +31,7 @@ use super::{
     piece::{Assembly, Batch, Piece, cut, key, parse},
 };
 
-use self::sled_file::{Db, caught, is_unfinished_snapshot};
+use self::sled_file::{Db, caught, is_unfinished_snapshot, one_by_one};
 
 pub(super) use self::sled_file::Harm;
 
@@ -234,7 +234,7 @@ impl Period {
             let mut batches: Vec<Batch> = Vec::new();
             let mut bytes = 0;
             let mut assembly = Assembly::default();
-            for entry in db.range(key(job, first_line, 0)..=key(job, u64::MAX, u16::MAX)) {
+            for entry in one_by_one(db, key(job, first_line, 0), key(job, u64::MAX, u16::MAX)) {
                 let (key, value) = entry?;
                 let Ok(whole) = assembly.add(&sound(&key, &value)?) else { break };
                 let Some(batch) = whole else { continue };

@@ -46,7 +46,7 @@ pub(super) fn cut(first_line: u64, line_count: u32, batch: &[u8]) -> Vec<Piece> 
     if parts.is_empty() {
         parts.push(&[]);
     }
-    let pieces = u16::try_from(parts.len()).expect("a batch is at most 1 MiB, a piece 32 KiB");
+    let pieces = u16::try_from(parts.len()).expect("a batch is at most 1 MiB, a piece 2 KiB");
     let piece = |(number, part): (u16, &[u8])| Piece {
         first_line,
         number,

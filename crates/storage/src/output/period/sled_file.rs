@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    ops::Bound,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     thread,
@@ -9,6 +10,7 @@ use std::{
 };
 
 pub(super) use sled::Db;
+use sled::IVec;
 
 use crate::{
     database::panic_text,
@@ -78,6 +80,24 @@ pub(super) fn open(dir: &Path) -> Result<Db, Harm> {
             opened => return opened,
         }
     }
+}
+
+/// The entries of these keys, looked up one after the other. sled looks for what its cache may forget
+/// at each 64th access to one of 256 parts of it only, and an iterator accesses a page once: what it
+/// reads of many pages stays in memory.
+pub(super) fn one_by_one<K: AsRef<[u8]>>(
+    db: &Db,
+    first: K,
+    last: K,
+) -> impl Iterator<Item = sled::Result<(IVec, IVec)>> {
+    let mut from = Bound::Included(IVec::from(first.as_ref()));
+    std::iter::from_fn(move || {
+        let entry = db.range((from.clone(), Bound::Included(IVec::from(last.as_ref())))).next()?;
+        if let Ok((key, _)) = &entry {
+            from = Bound::Excluded(key.clone());
+        }
+        Some(entry)
+    })
 }
 
 /// Killed while it writes one, sled never opens again with it.
