@@ -158,7 +158,7 @@ function drawHead() {
     return h(`th${kind ? `.${kind}` : ""}`, { scope: "col", "aria-sort": order },
       h("button.sort", { type: "button", onclick: sort, "data-name": name, title: "Sort the rows that are shown" }, label));
   });
-  const all = h("input", { type: "checkbox", "aria-label": "Choose all jobs that are shown", onchange: (event) => {
+  const all = h("input", { type: "checkbox", "data-name": "all", "aria-label": "Choose all jobs that are shown", onchange: (event) => {
     for (const job of page.jobs) if (event.target.checked) chosen.add(job.id); else chosen.delete(job.id);
     draw();
   } });
@@ -188,7 +188,7 @@ function why(job) {
 
 function row(job) {
   const label = `${job.action} ${short(job.id)}`;
-  const pick = h("input", { type: "checkbox", "aria-label": `Choose job ${label}`, checked: chosen.has(job.id), "data-name": "pick",
+  const pick = h("input", { type: "checkbox", "aria-label": `Choose job ${label}`, "data-name": "pick",
     onchange: (event) => { if (event.target.checked) chosen.add(job.id); else chosen.delete(job.id); drawChosen(); } });
   const words = parameters(job.parameters);
   return h("tr",
@@ -242,8 +242,12 @@ function draw() {
   const [, , of] = COLUMNS.find(([name]) => name === (state.sort ?? "").replace("-", "")) ?? [];
   const sign = (state.sort ?? "").startsWith("-") ? -1 : 1;
   const jobs = of ? [...page.jobs].sort((a, b) => (of(a) < of(b) ? -sign : of(a) > of(b) ? sign : 0)) : page.jobs;
-  // What one may do is a part of what a row shows.
-  keyed(rows, jobs.map((job) => ({ ...job, isChosen: chosen.has(job.id) })), (job) => job.id, row);
+  keyed(rows, jobs, (job) => job.id, row);
+  // Boxes are ticked by people as well: what a row was drawn from does not say how its box is now.
+  for (const it of rows.children) {
+    const box = it.querySelector('[data-name="pick"]');
+    if (box) box.checked = chosen.has(it.dataset.key);
+  }
   const isFiltered = Object.keys(filters()).length > 0;
   const none = page.next ? "None here matches, and there is more to look through." : isFiltered ? "No job matches." : "There is no job yet.";
   fill(summary, jobs.length === 0 ? none : `${number(jobs.length)} jobs${behind.length ? `, page ${behind.length + 1}` : ""}${page.next ? ", and more" : ""}${of ? "; sorted among themselves" : ""}`);
@@ -259,6 +263,11 @@ function draw() {
 function drawChosen() {
   const jobs = page.jobs.filter((job) => chosen.has(job.id));
   chosenBar.hidden = jobs.length === 0;
+  const all = head.querySelector('[data-name="all"]');
+  if (all) {
+    all.checked = jobs.length > 0 && jobs.length === page.jobs.length;
+    all.indeterminate = jobs.length > 0 && jobs.length < page.jobs.length;
+  }
   const each = (name, operation, fits, work, verb) => {
     const fitting = jobs.filter(fits);
     return may(operation) && act(`${name} ${fitting.length}`, { disabled: fitting.length === 0, kind: name === "Delete" ? "danger" : "" }, async () => {
