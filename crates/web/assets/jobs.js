@@ -153,7 +153,9 @@ addEventListener("popstate", (event) => {
   refresh();
 });
 
-const isOldestFirst = () => state.order === "oldest";
+function isOldestFirst() {
+  return state.order === "oldest";
+}
 
 function drawHead() {
   const [sorted, isDown] = (state.sort ?? "").startsWith("-") ? [state.sort.slice(1), true] : [state.sort, false];
