@@ -209,7 +209,10 @@ fn of_members(operation: &str) -> Vec<Example> {
     match operation {
         // A step may end in between.
         "GetStatistics" => {
-            vec![same(plain()).but(&["samples"]), same(query([("since", LATER)]))]
+            vec![
+                same(plain()).but(&["samples", "jobs"]),
+                same(query([("since", LATER)])).but(&["jobs"]),
+            ]
         }
         "GetClusterStatus" => {
             // Others write to the same disk.
@@ -358,6 +361,9 @@ fn list_jobs(cluster: &Cluster) -> Vec<Example> {
         same(query([("endedUntil", "2026-01-01T00:00:00Z")])),
         same(query([("priority", "50"), ("limit", "2")])),
         same(query([("priority", "101")])).refused("INVALID_PARAMETERS"),
+        same(query([("order", "oldest"), ("limit", "3")])),
+        same(query([("order", "newest"), ("limit", "3")])),
+        same(query([("order", "up")])).refused("INVALID_PARAMETERS"),
         same(query([("after", "here")])).refused("INVALID_PARAMETERS"),
         same(query([("start", "1000001")])).refused("INVALID_PARAMETERS"),
     ]

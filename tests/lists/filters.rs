@@ -1,5 +1,7 @@
 //! Filters against a naive oracle: all jobs, and a look at each.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::harness::program::stint;
@@ -182,18 +184,27 @@ fn settled(cluster: &Cluster, dice: &mut Dice) -> Vec<Value> {
 #[test]
 fn a_filtered_list_is_what_a_look_at_each_job_would_be_by_both_doors_page_by_page() {
     let say = "[actions.say]\ncommand = [\"echo\", \"word\"]\n";
-    let cluster = Cluster::start(&Options { actions: say, ..Options::default() });
+    let mut cluster = Cluster::start(&Options { actions: say, ..Options::default() });
     let mut dice = Dice(SEED);
     let jobs = settled(&cluster, &mut dice);
+    for i in 0..3 {
+        are_counted(&cluster, i);
+    }
     let mut found = 0;
     for number in 0..FILTERS {
-        let pairs = filter(&mut dice, &jobs);
+        let mut pairs = filter(&mut dice, &jobs);
         let all: Vec<_> = jobs
             .iter()
             .filter(|job| pairs.iter().all(|pair| matches(job, pair)))
             .cloned()
             .collect();
-        let expected = ids(&all);
+        let mut expected = ids(&all);
+        if number % 3 > 0 {
+            expected.reverse();
+            pairs.push(("order", "oldest".to_owned()));
+        } else {
+            pairs.push(("order", "newest".to_owned()));
+        }
         found += usize::from(!expected.is_empty());
         let limit = 1 + dice.next(40);
         let seen = by_http(&cluster, number % 3, &pairs, limit);
@@ -204,4 +215,35 @@ fn a_filtered_list_is_what_a_look_at_each_job_would_be_by_both_doors_page_by_pag
         assert_eq!(seen, expected, "seed {SEED}: {pairs:?} from {start}, {limit} of them");
     }
     assert!(found > FILTERS / 2, "only {found} of {FILTERS} filters found anything");
+    // What was counted is on disk, with what has not been written down before.
+    for i in 0..3 {
+        cluster.kill(i);
+    }
+    for i in 0..3 {
+        cluster.spawn(i);
+    }
+    for i in 0..3 {
+        are_counted(&cluster, i);
+    }
+}
+
+/// How many jobs there are by status is what a look at each job says. Some change between the two looks:
+/// workers that were away come back.
+fn are_counted(cluster: &Cluster, i: usize) {
+    wait_for("the counts", || {
+        let mut expected = BTreeMap::<String, u64>::new();
+        let list = cluster.get(i, "/api/v0/jobs?limit=0")?.json();
+        for job in list["jobs"].as_array().ok_or_else(|| list.to_string())? {
+            *expected.entry(job["status"].as_str().expect("a status").to_owned()).or_default() += 1;
+        }
+        let answer = cluster.get(i, "/api/v0/statistics")?.json();
+        let counts = answer["jobs"].as_object().ok_or_else(|| answer.to_string())?;
+        let counts: BTreeMap<_, _> = counts
+            .iter()
+            .filter_map(|(status, count)| {
+                Some((status.clone(), count.as_u64().filter(|count| *count > 0)?))
+            })
+            .collect();
+        if counts == expected { Ok(()) } else { Err(format!("{counts:?}, and not {expected:?}")) }
+    });
 }

@@ -28,7 +28,7 @@ impl Client {
     }
 
     /// What happened lately, in steps that ended after `since`, oldest first, as the replica that answers
-    /// has applied it since its start.
+    /// has applied it since its start; and how many jobs there are of each status.
     ///
     /// ```no_run
     /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {
@@ -36,6 +36,7 @@ impl Client {
     /// if let Some(step) = lately.samples.last() {
     ///     println!("{} jobs run, {} are due", step.running, step.due);
     /// }
+    /// println!("{} jobs have failed", lately.jobs.get("error").copied().unwrap_or(0));
     /// # Ok(())
     /// # }
     /// ```

@@ -61,7 +61,7 @@ impl Client {
         .await
     }
 
-    /// The jobs that match, most recently scheduled first.
+    /// The jobs that match, most recently scheduled first, or the other way round by `order`.
     ///
     /// ```no_run
     /// # async fn example(client: stint_client::Client) -> Result<(), stint_client::Error> {

@@ -30,7 +30,9 @@ pub(crate) use audit::{decode_audit, encode_audit, with_origin};
 #[cfg(test)]
 pub(crate) use command::decode_proposal;
 pub(crate) use command::{check_unstamped, decode_audited, encode_command, level_of, stamp};
-pub(crate) use job::{decode_job, decode_lines, encode_job, encode_lines};
+pub(crate) use job::{
+    decode_job, decode_lines, encode_job, encode_lines, kind_of_job, status_of_kind,
+};
 pub(crate) use members::disk_of;
 pub(crate) use reply::{decode_answer, encode_answer};
 pub(crate) use state::{decode_header, encode_chunks, encode_header, level_of_header, move_header};

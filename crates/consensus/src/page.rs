@@ -1,9 +1,9 @@
-//! One page of a list: live jobs and history as one, newest first.
+//! One page of a list: live jobs and history as one, in the order that is asked for.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use stint_core::{Filter, Job, JobId, ListKey, Scan, Timestamp, WorkerId};
+use stint_core::{Filter, Job, JobId, ListKey, Order, Scan, Timestamp, WorkerId};
 use stint_storage::{Error as StorageError, Key, StateStore};
 
 use crate::blocking::blocking;
@@ -25,6 +25,8 @@ pub struct Place {
 pub struct List {
     /// The jobs that it has.
     pub filter: Filter,
+    /// From which end it is read.
+    pub order: Order,
     /// Where the page begins.
     pub from: Place,
     /// At most so many.
@@ -115,7 +117,9 @@ fn take(state: &StateStore, left: &mut VecDeque<Found>) -> Result<Vec<Arc<Job>>,
 struct History<'a> {
     state: &'a StateStore,
     filter: stint_storage::Filter,
+    order: Order,
     since: u64,
+    until: u64,
     buffer: VecDeque<Key>,
     after: Option<Key>,
     is_at_end: bool,
@@ -128,33 +132,52 @@ impl<'a> History<'a> {
             id: place.id.to_bytes(),
         };
         let filter = &list.filter;
-        // No run of a job begins before it is due. The first place behind all that are due by then:
+        let since = filter.since.map_or(0, Timestamp::as_ms);
+        // No run of a job begins before it is due.
         let until = [filter.until, filter.started_until].into_iter().flatten().min();
-        let until =
-            until.map(|until| Key { scheduled_at: until.as_ms().saturating_add(1), id: [0; 16] });
+        let until = until.map_or(u64::MAX, Timestamp::as_ms);
+        let after = list.from.after.map(key);
+        // The last place before all that may be in it:
+        let after = match list.order {
+            Order::NewestFirst => {
+                let beyond = until.checked_add(1).map(|ms| Key { scheduled_at: ms, id: [0; 16] });
+                [after, beyond].into_iter().flatten().min()
+            }
+            Order::OldestFirst => {
+                let below = since.checked_sub(1).map(|ms| Key { scheduled_at: ms, id: [0xff; 16] });
+                [after, below].into_iter().flatten().max()
+            }
+        };
         Self {
             state,
             filter: stint_storage::Filter {
                 action: filter.action.clone(),
                 worker: filter.worker.map(WorkerId::get),
             },
-            since: filter.since.map_or(0, Timestamp::as_ms),
+            order: list.order,
+            since,
+            until,
             buffer: VecDeque::new(),
-            after: [list.from.after.map(key), until].into_iter().flatten().min(),
+            after,
             is_at_end: filter.is_of_state(),
         }
     }
 
     fn peek(&mut self) -> Result<Option<Key>, Error> {
         if self.buffer.is_empty() && !self.is_at_end {
-            let more = self.state.list(&self.filter, self.after, LIST_STEP);
+            let more = match self.order {
+                Order::NewestFirst => self.state.list(&self.filter, self.after, LIST_STEP),
+                Order::OldestFirst => {
+                    self.state.list_oldest_first(&self.filter, self.after, LIST_STEP)
+                }
+            };
             let more = more.map_err(|error| failed(&error))?;
             self.is_at_end = more.len() < LIST_STEP;
             self.after = more.last().copied().or(self.after);
             self.buffer = more.into();
         }
         let next = self.buffer.front().copied();
-        if next.is_some_and(|key| key.scheduled_at < self.since) {
+        if next.is_some_and(|key| !(self.since..=self.until).contains(&key.scheduled_at)) {
             (self.is_at_end, self.buffer) = (true, VecDeque::new());
             return Ok(None);
         }
@@ -185,7 +208,7 @@ impl Look {
     }
 }
 
-/// The page of what was found alive (newest first) and history, and where the list goes on.
+/// The page of what was found alive (in the order of the list) and history, and where it goes on.
 ///
 /// A job that stands in both is live: history has it already because entries are being applied
 /// again after a restart.
@@ -205,7 +228,10 @@ pub(crate) fn read(
         let over = history.peek()?.map(place_of);
         let live_place = alive.peek().map(|job| ListKey::of(job));
         // Behind where the look at the live jobs ended there may be more of them.
-        let next = live_place.max(over).filter(|next| live.stopped.is_none_or(|end| *next >= end));
+        let places = [live_place, over].into_iter().flatten();
+        let next = places
+            .min_by(|a, b| list.order.compare(a, b))
+            .filter(|next| live.stopped.is_none_or(|end| list.order.compare(next, &end).is_le()));
         let Some(place) = next else {
             let rest = live.stopped.map(|end| Place { after: Some(end), ..from });
             return Ok((page, rest));

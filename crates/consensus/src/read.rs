@@ -124,10 +124,10 @@ impl Inner {
         found.map(|body| decoded(&body)).transpose()
     }
 
-    /// Jobs that match, live and over, newest first.
+    /// Jobs that match, live and over, in the order of the list.
     pub(crate) async fn page_jobs(&self, list: &List) -> Result<JobPage, Error> {
         self.barrier().await?;
-        let List { filter, from, limit } = list;
+        let List { filter, order, from, limit } = list;
         let mut live = {
             let view = self.applied.read();
             let enough = from.skip.saturating_add(*limit);
@@ -135,15 +135,17 @@ impl Inner {
                 Scan::default()
             } else {
                 let places_max = if filter.is_plain() { usize::MAX } else { LIST_LIVE_MAX };
-                view.state.scan(filter, from.after, enough, places_max)
+                view.state.scan(filter, *order, from.after, enough, places_max)
             };
             let leaving = view.leaving.values().filter(|job| job.status != Status::Deleted);
             let leaving = leaving.filter(|job| filter.matches(job));
-            let is_behind = |job: &&Arc<Job>| from.after.is_none_or(|at| ListKey::of(job) < at);
+            let is_behind = |job: &&Arc<Job>| {
+                from.after.is_none_or(|at| order.compare(&ListKey::of(job), &at).is_gt())
+            };
             live.jobs.extend(leaving.filter(is_behind).map(Arc::clone));
             live
         };
-        live.jobs.sort_by_key(|job| std::cmp::Reverse(ListKey::of(job)));
+        live.jobs.sort_by(|a, b| order.compare(&ListKey::of(a), &ListKey::of(b)));
         let state = self.applied.store().state.clone();
         let (history, list) = (state.clone(), list.clone());
         let found = self.blocking(move || Ok(crate::page::read(&history, &list, live))).await??;

@@ -1,5 +1,7 @@
 //! The handle on one replica: propose, read, follow, stop.
 
+mod count;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -327,8 +329,8 @@ impl Replica {
         self.0.inner.job(id).await
     }
 
-    /// A page of the jobs that match, live and over, most recently scheduled first: which they are is
-    /// settled, and each is read as it is wanted. Linearizable.
+    /// A page of the jobs that match, live and over, in the order of the list: which they are is settled,
+    /// and each is read as it is wanted. Linearizable.
     pub async fn page_jobs(&self, list: &List) -> Result<JobPage, Error> {
         self.0.inner.page_jobs(list).await
     }

@@ -20,7 +20,9 @@ use tokio::sync::{Notify, broadcast, watch};
 
 use crate::audit::AuditRecord;
 use crate::blocking::{blocking, in_place};
-use crate::codec::{Garbled, decode_audited, decode_header, level_of_header, wire_level};
+use crate::codec::{
+    Garbled, decode_audited, decode_header, kind_of_job, level_of_header, wire_level,
+};
 use crate::consequences::{Unwritten, changes_history};
 use crate::error::Error;
 use crate::failure::Failure;
@@ -91,6 +93,8 @@ impl Applied {
         failure: Failure,
         witness: Option<Arc<dyn Witness>>,
     ) -> Result<Self, io::Error> {
+        let counting = store.state.count_by(kind_of_job);
+        counting.map_err(|error| failure.report("history", &error))?;
         let view = restore_view(&store, &failure)?;
         let (events, _) = broadcast::channel(EVENTS_MAX);
         let progress = watch::Sender::new(view.applied.as_ref().map(|id| id.index));

@@ -8,6 +8,7 @@ use crate::id::{JobId, WorkerId};
 use crate::job::Job;
 use crate::limits;
 use crate::query::ListKey;
+use crate::status::Status;
 
 type Keys = BTreeSet<ListKey>;
 
@@ -24,6 +25,8 @@ pub(crate) struct Index {
     unique: BTreeMap<String, BTreeMap<String, JobId>>,
     /// How many jobs of an action run.
     running: BTreeMap<String, usize>,
+    /// How many jobs have a status; none is not there.
+    statuses: BTreeMap<Status, usize>,
 }
 
 impl Index {
@@ -53,6 +56,7 @@ impl Index {
             assert!(other.is_none(), "job {}: {other:?} has its unique key", job.id);
         }
         self.set_running(&job.spec.action, false, job.status.is_running());
+        self.set_status(None, Some(job.status));
     }
 
     pub(crate) fn remove(&mut self, job: &Job) {
@@ -94,6 +98,7 @@ impl Index {
             }
         }
         self.set_running(&job.spec.action, job.status.is_running(), false);
+        self.set_status(Some(job.status), None);
     }
 
     /// The live job of the action that has this unique key.
@@ -126,6 +131,28 @@ impl Index {
                 }
             },
             (true, true) | (false, false) => {}
+        }
+    }
+
+    /// How many jobs there are of each status.
+    pub(crate) fn count_by_status(&self) -> &BTreeMap<Status, usize> {
+        &self.statuses
+    }
+
+    pub(crate) fn set_status(&mut self, before: Option<Status>, after: Option<Status>) {
+        if before == after {
+            return;
+        }
+        if let Some(before) = before {
+            match self.statuses.get_mut(&before) {
+                Some(jobs) if *jobs > 1 => *jobs -= 1,
+                Some(_) | None => {
+                    self.statuses.remove(&before);
+                }
+            }
+        }
+        if let Some(after) = after {
+            *self.statuses.entry(after).or_default() += 1;
         }
     }
 

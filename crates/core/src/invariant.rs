@@ -1,6 +1,6 @@
 //! What always holds of a state, as code. Tests ask after each command, replicas after each restore.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -72,6 +72,9 @@ pub enum Violation {
         /// What runs.
         running: usize,
     },
+    /// The numbers of live jobs by status are not those of the jobs.
+    #[error("the numbers of jobs by status are not those of the jobs")]
+    Statuses,
     /// More queues are paused than may be.
     #[error("{paused} paused queues")]
     Paused {
@@ -135,8 +138,10 @@ pub fn check(state: &State) -> Result<(), Violation> {
     let mut claimable = 0;
     let mut running = 0;
     let mut expiring = 0;
+    let mut statuses = BTreeMap::new();
     for job in state.jobs.values() {
         check_job(state, job)?;
+        *statuses.entry(job.status).or_insert(0) += 1;
         claimable += usize::from(job.is_claimable());
         running += usize::from(job.status.is_running());
         expiring += usize::from(job.is_claimable() && job.policy.expires_at.is_some());
@@ -157,6 +162,9 @@ pub fn check(state: &State) -> Result<(), Violation> {
     let counted = state.index.running_count();
     if counted != running {
         return Err(Violation::Running { counted, running });
+    }
+    if statuses != *state.count_by_status() {
+        return Err(Violation::Statuses);
     }
     if state.expiring.len() != expiring || state.paused.len() > limits::PAUSED_QUEUES_MAX {
         return Err(Violation::Paused { paused: state.paused.len() });

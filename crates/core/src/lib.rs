@@ -104,7 +104,7 @@ pub use offer::within_limits as offers_within_limits;
 pub use outcome::{Event, Outcome, Refusal, Reply};
 pub use pause::{Pause as QueuePause, QueueStatus};
 pub use policy::{Policy, Priority};
-pub use query::{Filter, ListKey, Scan};
+pub use query::{Filter, ListKey, Order, Scan};
 pub use schedule::{Field as ScheduleField, FieldProblem, Schedule, ScheduleError};
 pub use settings::{Change, Settings, SettingsChange};
 pub use state::{Parts, State};

@@ -1,6 +1,7 @@
 //! Reading the state: single records, ordered lists, and why a job waits.
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -16,7 +17,8 @@ use crate::time::Timestamp;
 use crate::token::Token;
 use crate::worker::Worker;
 
-/// The place of a job in a list: by scheduled time, then by id. Lists run from the largest down.
+/// The place of a job in a list: by scheduled time, then by id. Lists run from the largest down, unless
+/// their [`Order`] is the other one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListKey {
     /// From when on the job can be claimed.
@@ -46,6 +48,26 @@ impl Default for ListKey {
     /// The place before all jobs.
     fn default() -> Self {
         Self { scheduled_at: Timestamp::ZERO, id: JobId::from_bytes([0; 16]) }
+    }
+}
+
+/// From which end a list is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// From what is scheduled latest.
+    #[default]
+    NewestFirst,
+    /// From what is scheduled earliest.
+    OldestFirst,
+}
+
+impl Order {
+    /// How two places stand to each other in a list; the smaller one comes first.
+    pub fn compare(self, a: &ListKey, b: &ListKey) -> Ordering {
+        match self {
+            Self::NewestFirst => b.cmp(a),
+            Self::OldestFirst => a.cmp(b),
+        }
     }
 }
 
@@ -169,7 +191,7 @@ fn has_text(job: &Job, text: &str) -> bool {
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scan {
-    /// The jobs that match, newest first.
+    /// The jobs that match, in the order of the list.
     pub jobs: Vec<Arc<Job>>,
     /// The last place that was looked at, if there are more behind it.
     pub stopped: Option<ListKey>,
@@ -256,6 +278,11 @@ impl State {
         self.is_closed
     }
 
+    /// How many jobs are not over, by status.
+    pub fn count_by_status(&self) -> &BTreeMap<Status, usize> {
+        self.index.count_by_status()
+    }
+
     /// How many jobs are due and not claimed.
     pub fn due_count(&self) -> usize {
         self.queue.len()
@@ -277,42 +304,36 @@ impl State {
 
     /// Live jobs that match, newest first: those after `after` in that order, at most `limit`.
     pub fn list(&self, filter: &Filter, after: Option<ListKey>, limit: usize) -> Vec<Arc<Job>> {
-        self.scan(filter, after, limit, usize::MAX).jobs
+        self.scan(filter, Order::NewestFirst, after, limit, usize::MAX).jobs
     }
 
-    /// The same, but no more than `places_max` jobs are looked at.
+    /// The same in either order, but no more than `places_max` jobs are looked at.
     pub fn scan(
         &self,
         filter: &Filter,
+        order: Order,
         after: Option<ListKey>,
         limit: usize,
         places_max: usize,
     ) -> Scan {
         if filter.is_of_running() {
-            return self.list_running(filter, after, limit);
+            return self.list_running(filter, order, after, limit);
         }
         let mut scan = Scan::default();
-        let until = filter.until.map(ListKey::end_of);
-        let lower = filter.since.map_or(ListKey::default(), ListKey::start_of);
-        // Of two upper bounds the lower one counts, and what is excluded is.
-        let upper = match (after, until) {
-            (Some(after), Some(until)) if until < after => Bound::Included(until),
-            (Some(after), _) => Bound::Excluded(after),
-            (None, Some(until)) => Bound::Included(until),
-            (None, None) => Bound::Unbounded,
-        };
-        if matches!(upper, Bound::Included(key) | Bound::Excluded(key) if key < lower) {
-            return scan;
-        }
+        let Some(bounds) = bounds(filter, order, after) else { return scan };
         let keys = self.index.keys(filter.action.as_deref(), filter.worker);
-        let keys = keys.into_iter().flat_map(|keys| keys.range((Bound::Included(lower), upper)));
-        let mut last = None;
-        for (looked_at, key) in keys.rev().enumerate() {
+        let mut keys = keys.into_iter().flat_map(|keys| keys.range(bounds));
+        let mut next = || match order {
+            Order::NewestFirst => keys.next_back(),
+            Order::OldestFirst => keys.next(),
+        };
+        let (mut last, mut looked_at) = (None, 0);
+        while let Some(key) = next() {
             if scan.jobs.len() >= limit || looked_at >= places_max {
                 scan.stopped = last;
                 break;
             }
-            last = Some(*key);
+            (last, looked_at) = (Some(*key), looked_at + 1);
             let job = self.expect_job(key.id);
             if filter.matches(job) {
                 scan.jobs.push(Arc::clone(job));
@@ -323,7 +344,13 @@ impl State {
 
     /// The workers know what they run, and the family who waits for children, so that the waiting
     /// jobs need not be walked over.
-    fn list_running(&self, filter: &Filter, after: Option<ListKey>, limit: usize) -> Scan {
+    fn list_running(
+        &self,
+        filter: &Filter,
+        order: Order,
+        after: Option<ListKey>,
+        limit: usize,
+    ) -> Scan {
         let mut jobs: Vec<_> = self
             .workers
             .values()
@@ -331,13 +358,43 @@ impl State {
             .chain(&self.family.ending)
             .map(|id| self.expect_job(*id))
             .filter(|job| filter.matches(job))
-            .filter(|job| after.is_none_or(|after| ListKey::of(job) < after))
+            .filter(|job| {
+                after.is_none_or(|after| order.compare(&ListKey::of(job), &after).is_gt())
+            })
             .map(Arc::clone)
             .collect();
-        jobs.sort_by_key(|job| std::cmp::Reverse(ListKey::of(job)));
+        jobs.sort_by(|a, b| order.compare(&ListKey::of(a), &ListKey::of(b)));
         let is_cut = jobs.len() > limit;
         jobs.truncate(limit);
         let stopped = jobs.last().map(|job| ListKey::of(job)).filter(|_| is_cut);
         Scan { jobs, stopped }
     }
+}
+
+/// The places that a list may have behind `after`; `None` if there cannot be any.
+fn bounds(
+    filter: &Filter,
+    order: Order,
+    after: Option<ListKey>,
+) -> Option<(Bound<ListKey>, Bound<ListKey>)> {
+    let since = filter.since.map_or(ListKey::default(), ListKey::start_of);
+    let until = filter.until.map(ListKey::end_of);
+    // Of two bounds of one side the narrower one counts, and what is excluded is.
+    let (lower, upper) = match (order, after) {
+        (Order::NewestFirst, Some(after)) if until.is_none_or(|until| until >= after) => {
+            (Bound::Included(since), Bound::Excluded(after))
+        }
+        (Order::OldestFirst, Some(after)) if since <= after => {
+            (Bound::Excluded(after), until.map_or(Bound::Unbounded, Bound::Included))
+        }
+        (Order::NewestFirst | Order::OldestFirst, Some(_) | None) => {
+            (Bound::Included(since), until.map_or(Bound::Unbounded, Bound::Included))
+        }
+    };
+    let key = |bound: &Bound<ListKey>| match bound {
+        Bound::Included(key) | Bound::Excluded(key) => Some(*key),
+        Bound::Unbounded => None,
+    };
+    let is_empty = key(&lower).zip(key(&upper)).is_some_and(|(lower, upper)| lower > upper);
+    (!is_empty).then_some((lower, upper))
 }

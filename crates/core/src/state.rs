@@ -416,10 +416,11 @@ impl State {
         let slot = self.jobs.get_mut(&id).expect("the job was found before");
         let (worker, was_claimable) = (slot.worker, slot.is_claimable());
         let before = (slot.token, slot.ending.is_some());
-        let was_running = slot.status.is_running();
+        let status = slot.status;
         f(Arc::make_mut(slot));
         let job = Arc::clone(slot);
-        self.index.set_running(&job.spec.action, was_running, job.status.is_running());
+        self.index.set_running(&job.spec.action, status.is_running(), job.status.is_running());
+        self.index.set_status(Some(status), Some(job.status));
         self.index.set_worker(ListKey::of(&job), worker, job.worker);
         self.family.follow(before, &job);
         match (was_claimable, job.is_claimable()) {

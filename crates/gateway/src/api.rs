@@ -22,6 +22,7 @@ mod queues;
 pub(crate) mod reason;
 mod selection;
 mod settings;
+mod statistics;
 mod tokens;
 mod warnings;
 mod workers;
@@ -30,7 +31,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use stint_consensus::{ClusterStatus, Replica};
-use stint_core::{Timestamp, WorkerId};
 use tokio::sync::{Semaphore, watch};
 
 pub(crate) use access::{Caller, Whence, WhoCalls};
@@ -49,6 +49,7 @@ pub(crate) use logs::{LogQuery, LogReader, Page, source};
 pub(crate) use members::Invited;
 pub(crate) use selection::{Selection, place_behind};
 pub(crate) use settings::SettingsForm;
+pub(crate) use statistics::Statistics;
 pub(crate) use tokens::TokenRequest;
 
 use crate::clients::{Clients, Share, Shares, Taken, Turn, Turns};
@@ -56,7 +57,7 @@ use crate::config::Config;
 use crate::connections::Connections;
 use crate::inside::Inside;
 use crate::limits;
-use crate::metrics::{Metrics, Sample};
+use crate::metrics::Metrics;
 use follow::Hub;
 
 /// A cluster as one replica knows it.
@@ -164,11 +165,6 @@ impl Api {
         let status = self.replica.status();
         let warnings = self.replica.with_state(|state| warnings::of(&status, state));
         ClusterView { status, warnings }
-    }
-
-    /// What happened lately as this replica has applied it, in the steps that ended after `since`.
-    pub(crate) fn statistics(&self, since: Option<Timestamp>) -> (WorkerId, Vec<Sample>) {
-        (self.replica.id(), self.metrics.samples_since(since))
     }
 
     /// Returns once this replica is as current as any was when it was called.

@@ -123,7 +123,7 @@ async fn operate(
         Operation::GetSettings => settings::get(api, &caller).await,
         Operation::ChangeSettings => settings::change(api, &caller, request).await,
         Operation::GetClusterStatus => Ok(cluster::status(api)),
-        Operation::GetStatistics => cluster::statistics(api, query),
+        Operation::GetStatistics => cluster::statistics(api, query).await,
         Operation::GetDiagnostics => cluster::diagnostics(api, &caller).await,
         Operation::Backup => cluster::backup(api, &caller).await,
         Operation::InviteReplica => cluster::invite(api, &caller, request).await,

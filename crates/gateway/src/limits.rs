@@ -226,6 +226,10 @@ pub(crate) const PREVIEW_MAX: u64 = 1_000;
 /// each, and whoever stores it pays for each line.
 pub(crate) const METRICS_ACTIONS_MAX: usize = 100;
 
+/// How long the statistics wait to learn how many jobs there are. They are given without that where there
+/// is no leader.
+pub(crate) const COUNT_PATIENCE: Duration = Duration::from_secs(1);
+
 /// How long a step of the statistics is, and how many a replica keeps: the last eight hours, in some
 /// 200 kB.
 pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_secs(30);

@@ -2,8 +2,8 @@
 
 use stint_core::limits::{NAME_BYTES_MAX, TIMEOUT_BYTES_MAX};
 use stint_core::{
-    CronPolicy, JobId, Missed, Overlap, ParseTimeoutError, Priority, Role, Span, Timeout, TokenId,
-    WorkerId,
+    CronPolicy, JobId, Missed, Order, Overlap, ParseTimeoutError, Priority, Role, Span, Timeout,
+    TokenId, WorkerId,
 };
 
 use crate::api::ApiError;
@@ -12,6 +12,15 @@ use crate::limits;
 /// Empty and `any` are no filter.
 pub(crate) fn unless_any(text: &str) -> Option<&str> {
     if text.is_empty() || text == "any" { None } else { Some(text) }
+}
+
+/// Which end of a list comes first.
+pub(crate) fn order(text: &str) -> Result<Order, ApiError> {
+    match text {
+        "" | "newest" => Ok(Order::NewestFirst),
+        "oldest" => Ok(Order::OldestFirst),
+        _ => Err(ApiError::field("order", "newest or oldest", quoted(text))),
+    }
 }
 
 /// A boolean as Go's `strconv.ParseBool` reads it.

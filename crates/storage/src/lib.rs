@@ -48,5 +48,8 @@ pub use limits::{
 pub use log::{Durable, Log, Pace, Turn};
 pub use output::{Batch, Loss, Output, Swept};
 pub use snapshot::{Received, SnapshotReader, SnapshotWriter};
-pub use state::{Audited, CheckpointHeader, Ended, Filter, Gone, Key, Oldest, Record, StateStore};
+pub use state::{
+    Audited, CheckpointHeader, Counted, Counts, Ended, Filter, Gone, Key, Kind, Oldest, Record,
+    StateStore,
+};
 pub use store::{Disk, StateAnew, Store, Usage};

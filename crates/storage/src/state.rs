@@ -1,6 +1,7 @@
 //! The replica's state on disk: the checkpoint of the hot state and the history of finished jobs.
 
 mod audit;
+mod census;
 mod checkpoint;
 mod history;
 mod record;
@@ -16,7 +17,7 @@ use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -37,6 +38,7 @@ use crate::{
 
 pub use self::{
     audit::Audited,
+    census::{Counted, Counts, Kind},
     checkpoint::CheckpointHeader,
     history::Oldest,
     record::{Ended, Filter, Key, Record},
@@ -72,6 +74,8 @@ struct Inner {
     /// Held while a checkpoint is replaced; taken before `writer`.
     checkpoint: Mutex<()>,
     incoming: AtomicU64,
+    /// What records are counted by; empty while nobody counts.
+    kind: OnceLock<Kind>,
     _lock: Arc<DirLock>,
 }
 
@@ -105,7 +109,7 @@ impl StateStore {
         let database = Database::open(path, STATE_CACHE_BYTES, tap.clone())?;
         checkpoint::clear_others(&database)?;
         if database.read(history::lacks_ends)? {
-            database.write(Commit::Durable, |txn| Tables::open(txn)?.index_ends())?;
+            database.write(Commit::Durable, |txn| Tables::open(txn, None)?.index_ends())?;
         }
         let inner = Inner {
             path: path.to_owned(),
@@ -114,6 +118,7 @@ impl StateStore {
             writer: Mutex::new(Writer::default()),
             checkpoint: Mutex::new(()),
             incoming: AtomicU64::new(0),
+            kind: OnceLock::new(),
             _lock: lock,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -140,7 +145,7 @@ impl StateStore {
         failpoint!("storage::state::batch")?;
         self.change(bytes, records.iter().map(|record| record.id), |txn| {
             if !records.is_empty() {
-                let mut tables = Tables::open(txn)?;
+                let mut tables = Tables::open(txn, self.kind())?;
                 records.iter().try_for_each(|record| tables.put(record))?;
                 tables.finish()?;
             }
@@ -160,7 +165,7 @@ impl StateStore {
         // What it takes is the copied pages and not the records.
         let bytes = ids.len() * REMOVAL_BYTES;
         self.change(bytes, ids.iter().copied(), |txn| {
-            let mut tables = Tables::open(txn)?;
+            let mut tables = Tables::open(txn, self.kind())?;
             ids.iter().try_for_each(|id| tables.remove(id))?;
             tables.finish()
         })
@@ -182,7 +187,17 @@ impl StateStore {
         after: Option<Key>,
         limit: usize,
     ) -> Result<Vec<Key>, Error> {
-        self.database().read(|txn| history::list(txn, filter, after, limit))
+        self.database().read(|txn| history::list(txn, filter, after, limit, false))
+    }
+
+    /// The same from the other end, the oldest first.
+    pub fn list_oldest_first(
+        &self,
+        filter: &Filter,
+        after: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<Key>, Error> {
+        self.database().read(|txn| history::list(txn, filter, after, limit, true))
     }
 
     /// The listed records that ended first, at most `limit`.
@@ -219,6 +234,30 @@ impl StateStore {
     /// The number of listed records.
     pub fn count(&self) -> Result<u64, Error> {
         self.database().read(history::count)
+    }
+
+    /// Counts the listed records by kind from now on, always by the same one: what is put and removed
+    /// changes the counts in its own transaction. Walks over all records if nobody has counted those
+    /// that are there.
+    pub fn count_by(&self, kind: Kind) -> Result<(), Error> {
+        let _writer = self.writer();
+        let database = self.database();
+        if database.read(history::counted)?.is_none() {
+            database.write(Commit::Durable, |txn| Tables::open(txn, Some(kind))?.count(kind))?;
+        }
+        // It is the same one where it is there already.
+        self.inner.kind.get_or_init(|| kind);
+        Ok(())
+    }
+
+    /// What was counted up to now, however long that takes to look at; `None` if nobody counts.
+    pub fn counted(&self) -> Result<Option<Counted>, Error> {
+        let Some(kind) = self.kind() else { return Ok(None) };
+        Ok(Some(Counted { view: self.database().pin()?, kind }))
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        self.inner.kind.get().copied()
     }
 
     /// Replaces the checkpoint: durable when this returns, with all records put before. After a
@@ -307,7 +346,7 @@ impl StateStore {
         check_reserve(&self.inner.path)?;
         let number = self.inner.incoming.fetch_add(1, Ordering::Relaxed);
         let path = self.inner.path.with_file_name(format!("{INCOMING}{number}.redb"));
-        Ok(SnapshotWriter::new(create(&path, self.inner.tap.clone())?))
+        Ok(SnapshotWriter::new(create(&path, self.inner.tap.clone())?, self.kind()))
     }
 
     /// Replaces checkpoint and history by what was received, atomically and durably. Readers that
@@ -369,7 +408,7 @@ impl StateStore {
 fn create(path: &Path, tap: Option<Arc<dyn Tap>>) -> Result<Database, Error> {
     let database = Database::create(path, STATE_CACHE_BYTES, tap)?;
     database.write(Commit::Durable, |txn| {
-        Tables::open(txn)?;
+        Tables::open(txn, None)?.begin()?;
         checkpoint::create(txn)
     })?;
     Ok(database)

@@ -12,7 +12,7 @@ pub(crate) struct Filter {
 }
 
 /// What the cluster can look for.
-const CONDITIONS: [&str; 5] = ["action", "worker", "status", "text", "running"];
+const CONDITIONS: [&str; 6] = ["action", "worker", "status", "text", "running", "order"];
 
 impl Filter {
     pub(crate) fn of(text: &str) -> Self {
@@ -39,6 +39,7 @@ impl Filter {
                 "worker" => &mut request.worker,
                 "status" => &mut request.status,
                 "running" => &mut request.running,
+                "order" => &mut request.order,
                 _ => &mut request.text,
             };
             value.clone_into(field);
@@ -58,10 +59,10 @@ mod tests {
 
     #[test]
     fn conditions_go_to_the_cluster_and_words_to_the_rows() {
-        let filter = Filter::of(" status=running,waiting Scan action=scan a=b ");
+        let filter = Filter::of(" status=running,waiting Scan action=scan a=b order=oldest ");
         let request = filter.request(200);
         assert_eq!((request.status.as_str(), request.action.as_str()), ("running,waiting", "scan"));
-        assert_eq!(request.limit, Some(200));
+        assert_eq!((request.limit, request.order.as_str()), (Some(200), "oldest"));
         assert_eq!(filter.words(), ["scan", "a=b"]);
     }
 

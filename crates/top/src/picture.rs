@@ -75,6 +75,8 @@ pub(crate) struct Picture {
     pub(crate) crons: Vec<Cron>,
     pub(crate) cluster: Option<Seen>,
     pub(crate) samples: Vec<Sample>,
+    /// How many jobs there are by status, live and over.
+    pub(crate) counts: BTreeMap<String, u64>,
     pub(crate) interval_s: u64,
     pub(crate) job: Option<Detail>,
     /// What cannot be had now, and why.
@@ -118,6 +120,7 @@ impl Picture {
             News::Statistics(statistics) => {
                 self.trouble.remove(&Topic::Statistics);
                 (self.samples, self.interval_s) = (statistics.samples, statistics.interval_seconds);
+                self.counts = statistics.jobs;
             }
             News::Job(detail) => {
                 self.trouble.remove(&Topic::Job);

@@ -32,6 +32,8 @@ function all() {
     h("label.check", h("input", { type: "radio", name: "window", checked: ms === width, onchange: () => { width = ms; loadStrips().catch(() => {}); } }), ` ${name}`)));
   let crons = [];
   let stripped;
+  // The ticks that are known, by the cron's id: as time goes by they are drawn anew, and not asked for.
+  let ahead = new Map();
   fill(main,
     h("div.title", h("h1", "Crons"), summary, h("div.buttons", may("PutCron") && h("button.primary", { type: "button", "data-key-press": "n", onclick: () => edit() }, "New cron"))),
     h("div.stack",
@@ -57,10 +59,14 @@ function all() {
   async function loadStrips() {
     const live = crons.filter((it) => !it.isPaused).slice(0, STRIPS_MAX);
     const from = Date.now();
-    const drawn = await Promise.all(live.map(async (cron) => {
-      const { ticks } = await get("/schedules/next", { action: cron.action, n: TICKS_MAX });
-      return strip(cron.action, ticks.map((it) => Date.parse(it)), from);
+    const known = await Promise.all(live.map(async ({ id, action }) => {
+      const left = ahead.get(id)?.filter((it) => it >= from);
+      // Of a cron that comes often only so many are known; the others are all that the window can have.
+      const isEnough = left && (left.length >= TICKS_MAX / 2 || ahead.get(id).length < TICKS_MAX && left.length > 0);
+      return [id, isEnough ? ahead.get(id) : (await get("/schedules/next", { action, n: TICKS_MAX })).ticks.map((it) => Date.parse(it))];
     }));
+    ahead = new Map(known);
+    const drawn = live.map(({ id, action }) => strip(action, ahead.get(id).filter((it) => it >= from), from, ahead.get(id).length === TICKS_MAX));
     fill(strips, drawn.length ? [axis(from), drawn] : h("p.faint", "Nothing is scheduled."), crons.filter((it) => !it.isPaused).length > live.length && h("p.faint", `the first ${STRIPS_MAX} are shown`));
   }
   const refresh = follow(["crons"], load);
@@ -73,12 +79,14 @@ const skipped = (cron) => {
 };
 
 // The ticks of one cron within the window, as marks on a line.
-function strip(name, ticks, from) {
+function strip(name, ticks, from, goesOn) {
   const near = ticks.filter((it) => it < from + width);
-  const isDense = near.length === TICKS_MAX || near.length > 120;
+  // Whether there are more within the window than are known.
+  const isCut = goesOn && near.length > 0 && near.length === ticks.length;
+  const isDense = isCut || near.length > 120;
   const x = (at) => Math.max(0, ((at - from) / width) * 1000);
   const says = near.length === 0 ? "none" : `${isDense ? "many" : near.length}, first at ${clock(new Date(near[0]).toISOString())}`;
-  const marks = isDense ? [s("rect", { class: "dense", x: x(near[0]), y: 5, width: x(near.length === TICKS_MAX ? from + width : near.at(-1)) - x(near[0]), height: 10 })]
+  const marks = isDense ? [s("rect", { class: "dense", x: x(near[0]), y: 5, width: x(isCut ? from + width : near.at(-1)) - x(near[0]), height: 10 })]
     : near.map((at) => s("rect", { class: "tick", x: x(at), y: 3, width: 3, height: 14 }, s("title", clock(new Date(at).toISOString()))));
   return h("div.strip", h("a", { href: `/crons/${encode(name)}` }, name), s("svg", { viewBox: "0 0 1000 20", preserveAspectRatio: "none", role: "img", "aria-label": `${name}: ${says}` }, s("line", { x1: 0, x2: 1000, y1: 10, y2: 10 }), marks));
 }

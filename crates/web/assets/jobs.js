@@ -8,6 +8,7 @@ import { follow } from "./watch.js";
 import { bulk } from "./bulk.js";
 import { submit } from "./submit.js";
 
+const BY_TIME = "scheduledAt";
 const SIZES = [25, 50, 100, 250];
 const OVER = ["done", "error", "cancel", "worker_dead", "worker_shutdown", "deleted"];
 const state = Object.fromEntries(new URLSearchParams(location.search));
@@ -41,11 +42,13 @@ const parentBar = h("p.chosen", { hidden: true });
 const form = filterForm();
 const head = h("tr");
 
+// The time is sorted by the cluster, over all that there is; the others have no index, and sort the rows of
+// the page that is shown.
 const COLUMNS = [
   ["status", "Status", (job) => job.status],
   ["action", "Action and parameters", (job) => `${job.action} ${parameters(job.parameters)}`],
   ["id", "Job", (job) => job.id, "id-cell"],
-  ["scheduledAt", "Scheduled", (job) => Date.parse(job.scheduledAt), "when"],
+  [BY_TIME, "Scheduled", undefined, "when"],
   ["took", "Took", (job) => took(job) ?? -1],
   ["workerID", "Worker", (job) => job.workerID, "wide-only"],
 ];
@@ -146,19 +149,38 @@ addEventListener("popstate", (event) => {
   for (const name of Object.keys(state)) delete state[name];
   Object.assign(state, Object.fromEntries(new URLSearchParams(location.search)));
   behind = event.state?.behind ?? [];
+  drawHead();
   refresh();
 });
 
+function isOldestFirst() {
+  return state.order === "oldest";
+}
+
 function drawHead() {
   const [sorted, isDown] = (state.sort ?? "").startsWith("-") ? [state.sort.slice(1), true] : [state.sort, false];
+  const focus = (name) => head.querySelector(`[data-name="${name}"]`).focus();
   const cells = COLUMNS.map(([name, label, , kind]) => {
+    const cell = (order, title, sort) => h(`th${kind ? `.${kind}` : ""}`, { scope: "col", "aria-sort": order },
+      h("button.sort", { type: "button", onclick: sort, "data-name": name, title }, label));
+    if (name === BY_TIME) {
+      // In an order of the page's own the cluster's is not to be seen: then this goes back to it.
+      const order = sorted ? "none" : isOldestFirst() ? "ascending" : "descending";
+      const turnRound = () => {
+        if (sorted) state.sort = "";
+        else state.order = isOldestFirst() ? "" : "oldest";
+        drawHead();
+        turn();
+        focus(name);
+      };
+      return cell(order, "Sort all jobs, newest or oldest first", turnRound);
+    }
     const order = sorted === name ? (isDown ? "descending" : "ascending") : "none";
     const next = order === "ascending" ? `-${name}` : order === "none" ? name : "";
-    const sort = () => { state.sort = next; remember("replace"); drawHead(); draw(); head.querySelector(`[data-name="${name}"]`).focus(); };
-    return h(`th${kind ? `.${kind}` : ""}`, { scope: "col", "aria-sort": order },
-      h("button.sort", { type: "button", onclick: sort, "data-name": name, title: "Sort the rows that are shown" }, label));
+    const sort = () => { state.sort = next; remember("replace"); drawHead(); draw(); focus(name); };
+    return cell(order, "Sort the rows of this page only", sort);
   });
-  const all = h("input", { type: "checkbox", "aria-label": "Choose all jobs that are shown", onchange: (event) => {
+  const all = h("input", { type: "checkbox", "data-name": "all", "aria-label": "Choose all jobs that are shown", onchange: (event) => {
     for (const job of page.jobs) if (event.target.checked) chosen.add(job.id); else chosen.delete(job.id);
     draw();
   } });
@@ -188,7 +210,7 @@ function why(job) {
 
 function row(job) {
   const label = `${job.action} ${short(job.id)}`;
-  const pick = h("input", { type: "checkbox", "aria-label": `Choose job ${label}`, checked: chosen.has(job.id), "data-name": "pick",
+  const pick = h("input", { type: "checkbox", "aria-label": `Choose job ${label}`, "data-name": "pick",
     onchange: (event) => { if (event.target.checked) chosen.add(job.id); else chosen.delete(job.id); drawChosen(); } });
   const words = parameters(job.parameters);
   return h("tr",
@@ -210,55 +232,56 @@ async function retry(job) {
 }
 
 async function load() {
-  const { jobs, next } = await get("/jobs", { ...filters(), after: state.after, limit: limit() });
+  const { jobs, next } = await get("/jobs", { ...filters(), order: isOldestFirst() ? "oldest" : "", after: state.after, limit: limit() });
   page = { jobs, next };
   draw();
   loadCounts().catch(() => {});
 }
 
-// What ended within the last hour, by status; steps are half a minute long, so it is asked as often.
-let lately = {};
-let latelyAt = 0;
-async function loadLately() {
-  if (Date.now() - latelyAt < 30000) return;
-  latelyAt = Date.now();
-  const { samples } = await get("/statistics", { since: new Date(Date.now() - 3600000).toISOString() });
-  lately = {};
-  for (const { ended } of samples) for (const [status, count] of Object.entries(ended)) lately[status] = (lately[status] ?? 0) + count;
-}
-
+// How many there are of each status, of all that is kept; live ones by what they wait for.
 async function loadCounts() {
-  const [{ queues }] = await Promise.all([get("/queues"), loadLately()]);
+  const now = new Date().toISOString();
+  const [{ queues }, { jobs }] = await Promise.all([get("/queues"), get("/statistics", { since: now })]);
   const sum = (name) => queues.reduce((all, queue) => all + queue[name], 0);
   const paused = queues.filter((queue) => queue.paused).length;
   const count = (label, amount, status) => h("li", h("a", { href: `/?status=${status}` }, h("b", number(amount)), ` ${label}`));
+  const over = Object.entries(jobs ?? {}).filter(([status, amount]) => amount > 0 && OVER.includes(status));
   fill(counts, count("waiting", sum("due"), "waiting"), count("for later", sum("scheduled"), "waiting"), count("running", sum("running"), "running,cancel_request"),
     paused > 0 && h("li.warn", h("b", paused), " paused"),
-    Object.keys(lately).length > 0 && h("li.faint", "last hour:"),
-    Object.entries(lately).map(([status, amount]) => count(statusName(status), amount, status)));
+    jobs && h("li.faint", over.length > 0 ? "kept:" : "none kept"),
+    over.map(([status, amount]) => count(statusName(status), amount, status)));
 }
 
 function draw() {
-  const [, , of] = COLUMNS.find(([name]) => name === (state.sort ?? "").replace("-", "")) ?? [];
+  const [, label, of] = COLUMNS.find(([name]) => name === (state.sort ?? "").replace("-", "")) ?? [];
   const sign = (state.sort ?? "").startsWith("-") ? -1 : 1;
   const jobs = of ? [...page.jobs].sort((a, b) => (of(a) < of(b) ? -sign : of(a) > of(b) ? sign : 0)) : page.jobs;
-  // What one may do is a part of what a row shows.
-  keyed(rows, jobs.map((job) => ({ ...job, isChosen: chosen.has(job.id) })), (job) => job.id, row);
+  keyed(rows, jobs, (job) => job.id, row);
+  // Boxes are ticked by people as well: what a row was drawn from does not say how its box is now.
+  for (const it of rows.children) {
+    const box = it.querySelector('[data-name="pick"]');
+    if (box) box.checked = chosen.has(it.dataset.key);
+  }
   const isFiltered = Object.keys(filters()).length > 0;
   const none = page.next ? "None here matches, and there is more to look through." : isFiltered ? "No job matches." : "There is no job yet.";
-  fill(summary, jobs.length === 0 ? none : `${number(jobs.length)} jobs${behind.length ? `, page ${behind.length + 1}` : ""}${page.next ? ", and more" : ""}${of ? "; sorted among themselves" : ""}`);
+  fill(summary, jobs.length === 0 ? none : `${number(jobs.length)} jobs${behind.length ? `, page ${behind.length + 1}` : ""}${page.next ? ", and more" : ""}${isOldestFirst() ? ", oldest first" : ""}${of ? `; this page only is sorted by ${label.toLowerCase()}` : ""}`);
   parentBar.hidden = !state.parent;
   if (state.parent) fill(parentBar, h("span", "Children of ", h("a", { href: `/jobs/${encodeURIComponent(state.parent)}` }, h("code", short(state.parent))), " only"), h("button.quiet", { type: "button", onclick: () => { state.parent = ""; turn(); } }, "All jobs"));
   fill(pages,
-    h("button", { type: "button", disabled: !state.after, onclick: () => turn() }, "Newest"),
-    h("button", { type: "button", disabled: !behind.length, onclick: () => turn(behind.at(-1), behind.slice(0, -1)) }, "Newer"),
-    h("button", { type: "button", disabled: !page.next, onclick: () => turn(page.next, [...behind, state.after ?? ""]) }, "Older"));
+    h("button", { type: "button", disabled: !state.after, onclick: () => turn() }, isOldestFirst() ? "Oldest" : "Newest"),
+    h("button", { type: "button", disabled: !behind.length, onclick: () => turn(behind.at(-1), behind.slice(0, -1)) }, isOldestFirst() ? "Older" : "Newer"),
+    h("button", { type: "button", disabled: !page.next, onclick: () => turn(page.next, [...behind, state.after ?? ""]) }, isOldestFirst() ? "Newer" : "Older"));
   drawChosen();
 }
 
 function drawChosen() {
   const jobs = page.jobs.filter((job) => chosen.has(job.id));
   chosenBar.hidden = jobs.length === 0;
+  const all = head.querySelector('[data-name="all"]');
+  if (all) {
+    all.checked = jobs.length > 0 && jobs.length === page.jobs.length;
+    all.indeterminate = jobs.length > 0 && jobs.length < page.jobs.length;
+  }
   const each = (name, operation, fits, work, verb) => {
     const fitting = jobs.filter(fits);
     return may(operation) && act(`${name} ${fitting.length}`, { disabled: fitting.length === 0, kind: name === "Delete" ? "danger" : "" }, async () => {

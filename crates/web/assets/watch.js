@@ -23,8 +23,11 @@ port.onmessage = ({ data }) => {
 const look = () => port.postMessage("ask");
 bus.addEventListener("unreachable", look);
 bus.addEventListener("leaderless", look);
+const tellSeen = () => port.postMessage(document.hidden ? "unseen" : "seen");
+tellSeen();
+document.addEventListener("visibilitychange", tellSeen);
 addEventListener("pagehide", () => port.postMessage("bye"));
-addEventListener("pageshow", (event) => event.persisted && port.postMessage("back"));
+addEventListener("pageshow", (event) => event.persisted && tellSeen());
 
 // Calls `load` now, and whenever one of the topics has changed while somebody can see the page; never
 // twice at once. Gives a function that asks for it out of turn.

@@ -7,7 +7,7 @@ import { ago } from "./time.js";
 import { follow } from "./watch.js";
 
 const RUNS_SHOWN = 12;
-const LEASE_LOOK_MS = 2000;
+const LEASE_LOOK_MS = 3000;
 
 const main = document.getElementById("main");
 const cards = h("div.cards");
@@ -20,9 +20,24 @@ fill(main,
     h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Queues" }, h("table",
       h("thead", h("tr", ["Action", "Due", "Running", "For later", "Waits longest", "State", ""].map((it) => (it ? h("th", { scope: "col" }, it) : h("th", { scope: "col" }, h("span.aside", "What to do")))))), queues))));
 
+let seen;
+
 async function load() {
   const [{ workers }, { jobs }, { queues: all }] = await Promise.all([
     get("/workers"), get("/jobs", { running: true, limit: 200 }), get("/queues")]);
+  seen = { workers, jobs, all };
+  draw(seen);
+}
+
+// Renewals are no events, since they come all the time; what runs and what waits does not change without.
+async function lookAtLeases() {
+  if (document.hidden || !seen) return;
+  const { workers } = await get("/workers");
+  seen = { ...seen, workers };
+  draw(seen);
+}
+
+function draw({ workers, jobs, all }) {
   const live = workers.filter((it) => it.status === "running").length;
   fill(summary, `${live} of ${workers.length} live, ${number(workers.reduce((sum, it) => sum + it.running, 0))} jobs run`);
   keyed(cards, workers.map((worker) => ({ ...worker, runs: jobs.filter((job) => job.workerID === worker.id).map(({ id, action, parameters: map, attempts, status }) => ({ id, action, map, status, since: attempts.at(-1)?.startedAt })) })), (it) => it.id, card);
@@ -116,5 +131,4 @@ function pause(queue) {
 }
 
 const refresh = follow(["jobs", "workers", "queues"], load);
-// Renewals of leases are no events, since they come all the time.
-setInterval(() => { if (!document.hidden) refresh(); }, LEASE_LOOK_MS);
+setInterval(() => lookAtLeases().catch(() => {}), LEASE_LOOK_MS);

@@ -7,7 +7,7 @@ from selenium.webdriver.common.keys import Keys
 from cluster import IDS, until
 
 
-def chosen_rows_are_canceled_and_others_left_alone(cluster, browser):
+def chosen_rows_are_canceled_and_retried_and_others_left_alone(cluster, browser):
     waits = [cluster.submit("sleep", parameters={"seconds": "300", "batch": "choice"}, capacityMap={"gold": 1}) for _ in range(3)]
     done = cluster.submit("noop", parameters={"batch": "choice"})
     cluster.until_status(done, "done")
@@ -33,6 +33,19 @@ def chosen_rows_are_canceled_and_others_left_alone(cluster, browser):
         cluster.until_status(job, "cancel")
     assert cluster.call("GET", f"/jobs/{waits[2]}")["status"] == "waiting"
     until("none to be chosen any more", lambda: not browser.has(".chosen:not([hidden])"))
+    # No box says otherwise, so that the next click on it is a choice.
+    ticked = "return document.querySelectorAll('thead input:checked, tbody input:checked').length"
+    assert browser.js(ticked) == 0, "what was chosen is forgotten, and its boxes are not"
+    browser.click(f"tr[data-key='{done}'] [data-name=pick]")
+    browser.click(".chosen button", "Retry 1")
+    browser.click("dialog button.primary")
+    until("its retry", lambda: cluster.call("GET", f"/jobs/{done}").get("retriedByID"))
+    # All at once, and none at once.
+    until("its row", lambda: len(browser.all("tbody tr")) == 5)
+    browser.click("thead [data-name=all]")
+    browser.until_text("5 chosen", ".chosen:not([hidden])")
+    browser.click(".chosen button", "Choose none")
+    until("no box to be ticked", lambda: browser.js(ticked) == 0 and not browser.has(".chosen:not([hidden])"))
     cluster.call("POST", f"/jobs/{waits[2]}/cancel")
 
 
@@ -125,7 +138,7 @@ def an_administrator_invites_lets_another_lead_and_removes_one(cluster, browser)
 
 
 TESTS = [
-    chosen_rows_are_canceled_and_others_left_alone,
+    chosen_rows_are_canceled_and_retried_and_others_left_alone,
     children_are_told_by_their_parent_and_lead_back_to_it,
     the_last_hours_are_drawn_as_they_were,
     any_replica_tells_how_all_of_them_are,

@@ -1,5 +1,9 @@
 """Jobs, workers, crons, settings: what is seen and what is done."""
 
+import re
+
+from selenium.webdriver.common.keys import Keys
+
 from cluster import until
 
 
@@ -24,6 +28,30 @@ def a_list_is_live_and_its_filters_are_in_the_address(cluster, browser):
     until("the canceled one alone", lambda: [it.get_attribute("data-key") for it in browser.all("tbody tr")] == [job])
     assert "status=cancel" in browser.path()
     cluster.call("POST", f"/jobs/{again}/cancel")
+
+
+def filters_by_action_worker_and_time_are_the_clusters(cluster, browser):
+    job = cluster.submit("say", parameters={"text": "filtered"})
+    cluster.until_status(job, "done")
+    on = cluster.call("GET", f"/jobs/{job}")["workerID"]
+    browser.sign_in(cluster.url(0), cluster.secrets["viewer"])
+    browser.find("tbody tr")
+    shown = lambda selector: browser.js("return [...document.querySelectorAll(arguments[0])].map((it) => it.textContent)", selector)
+    browser.find("[name=action]").send_keys("say", Keys.ENTER)
+    until("its jobs alone", lambda: set(shown("td.what b")) == {"say"} and "action=say" in browser.path())
+    browser.find("[name=worker]").send_keys(on, Keys.ENTER)
+    until("its worker's alone", lambda: set(shown("td.wide-only")) == {on.lstrip("0")} and f"worker={on}" in browser.path())
+    assert browser.has(f"tr[data-key='{job}']")
+    set_time = "const it = document.querySelector(`[name=${arguments[0]}]`); it.value = arguments[1]; it.dispatchEvent(new Event('change', { bubbles: true }))"
+    browser.js(set_time, "since", "2099-01-01T00:00:00")
+    browser.until_text("No job matches", ".under")
+    assert "since=2099-01-01T00" in browser.path(), browser.path()
+    browser.driver.refresh()
+    browser.until_text("No job matches", ".under")
+    browser.js(set_time, "since", "2020-01-01T00:00:00")
+    until("them again", lambda: browser.has(f"tr[data-key='{job}']"))
+    browser.click("button", "Clear")
+    until("all of them", lambda: len(set(shown("td.what b"))) > 1 and browser.path() == "/")
 
 
 def a_job_that_waits_says_why(cluster, browser):
@@ -61,6 +89,53 @@ def pages_and_sorting_go_through_many_jobs(cluster, browser):
     browser.click("button.sort", "Job")
     until("the rows in another order", lambda: keys() == sorted(seen[0]))
     assert "sort=id" in browser.path()
+    browser.until_text("this page only is sorted by job", ".under")
+    # By time all of it is sorted, and the address says so.
+    browser.click("button.sort", "Scheduled")
+    until("the order of the cluster again", lambda: keys() == seen[0])
+    browser.click("button.sort", "Scheduled")
+    oldest = list(reversed(sum(seen, [])))
+    until("the oldest of all first", lambda: keys() == oldest[:25])
+    assert "order=oldest" in browser.path() and "sort=" not in browser.path(), browser.path()
+    browser.driver.refresh()
+    until("them again", lambda: keys() == oldest[:25])
+    assert browser.find("[data-name=scheduledAt]").find_element("xpath", "..").get_attribute("aria-sort") == "ascending"
+    browser.click(".pages button", "Newer")
+    until("the next page of them", lambda: keys() == oldest[25:50])
+    browser.click(".pages button", "Oldest")
+    until("the first page of them", lambda: keys() == oldest[:25])
+    browser.axe("the oldest first")
+
+
+def all_jobs_are_counted_by_status(cluster, browser):
+    """What the page says is what a walk over all jobs finds."""
+
+    def counted():
+        found, place = {}, ""
+        while True:
+            page = cluster.call("GET", f"/jobs?limit=1000{place}")
+            for job in page["jobs"]:
+                found[job["status"]] = found.get(job["status"], 0) + 1
+            if "next" not in page:
+                return found
+            place = f"&after={page['next']}"
+
+    names = {"done": "done", "error": "error", "cancel": "canceled"}
+    for _ in range(3):
+        cluster.submit("fail")
+        cluster.submit("noop")
+    jobs = cluster.submit("noop", capacityMap={"gold": 1})
+    cluster.call("POST", f"/jobs/{jobs}/cancel")
+    browser.sign_in(cluster.url(0), cluster.secrets["viewer"])
+
+    def agrees():
+        found, text = counted(), browser.text(".counts")
+        return all(f"{found[status]:,} {name}" in text for status, name in names.items()) or None
+
+    until("the page to say how many there are", agrees)
+    # Some may run and end in between.
+    said = lambda: {status: count for status, count in cluster.call("GET", "/statistics")["jobs"].items() if count}
+    until("the API to say the same", lambda: said() == counted() or None)
 
 
 def a_job_is_submitted_by_what_its_action_declares(cluster, browser):
@@ -179,6 +254,31 @@ def a_cron_is_made_with_a_preview_paused_run_and_told(cluster, browser):
     cluster.call("DELETE", "/crons/noop")
 
 
+def a_cron_tells_what_became_of_its_ticks_and_is_edited(cluster, browser):
+    cron = {"action": "sleep", "schedule": "@every 2s", "overlap": "skip", "parameters": {"seconds": "300"}}
+    made = cluster.call("POST", "/crons", cron)
+    browser.sign_in(cluster.url(0), cluster.secrets["operator"])
+    browser.go(f"{cluster.url(0)}/crons/sleep")
+    browser.until_text("the job before it was not over", "main tbody")
+    late = browser.js("return document.querySelector('main tbody tr td:nth-child(4)').textContent")
+    assert re.fullmatch(r"\d+ ms|[\d.]+ s", late), late
+    browser.until_text("the tick is skipped", "[aria-label='The cron']")
+    browser.axe("the history of a cron")
+    browser.shot("cron-history")
+    browser.click(".title button", "Edit")
+    browser.fill("dialog [name=schedule]", "0 0 4 31 2 *")
+    until("it to be called what it is", lambda: browser.find("dialog [name=schedule]").get_attribute("aria-invalid") == "true")
+    browser.fill("dialog [name=schedule]", "@every 3h")
+    until("ten ticks", lambda: len(browser.all("#preview li")) == 10)
+    browser.click("dialog button.primary")
+    browser.until_text("@every 3h", "[aria-label='The cron']")
+    browser.click(".title button", "Delete")
+    browser.click("dialog button.danger", "Delete")
+    until("the list of crons", lambda: browser.path() == "/crons")
+    for job in cluster.call("GET", f"/jobs?cron={made['id']}&running=true")["jobs"]:
+        cluster.call("POST", f"/jobs/{job['id']}/cancel")
+
+
 def an_administrator_sets_retention_gives_tokens_and_reads_the_audit_log(cluster, browser):
     browser.sign_in(cluster.url(0), cluster.secrets["admin"])
     browser.go(f"{cluster.url(0)}/settings")
@@ -206,12 +306,15 @@ def an_administrator_sets_retention_gives_tokens_and_reads_the_audit_log(cluster
 
 TESTS = [
     a_list_is_live_and_its_filters_are_in_the_address,
+    filters_by_action_worker_and_time_are_the_clusters,
     a_job_that_waits_says_why,
     pages_and_sorting_go_through_many_jobs,
+    all_jobs_are_counted_by_status,
     a_job_is_submitted_by_what_its_action_declares,
     attempts_parent_and_retries_are_told,
     a_bulk_is_counted_before_it_is_done,
     workers_show_what_they_hold_and_are_drained_and_resumed,
     a_cron_is_made_with_a_preview_paused_run_and_told,
+    a_cron_tells_what_became_of_its_ticks_and_is_edited,
     an_administrator_sets_retention_gives_tokens_and_reads_the_audit_log,
 ]

@@ -1,6 +1,6 @@
 """What is seen when the leader dies, when most replicas die, and when the page's own one does."""
 
-from cluster import until
+from cluster import IDS, until
 
 
 def a_log_is_followed_while_the_leader_dies(cluster, browser):
@@ -19,6 +19,22 @@ def a_log_is_followed_while_the_leader_dies(cluster, browser):
     assert shown == [str(line["lineNum"]) for line in kept], (shown, len(kept))
     cluster.start(leader)
     until("all to be back", lambda: cluster.call("GET", "/workers", at=leader))
+
+
+def a_replica_that_is_gone_is_told_in_words(cluster, browser):
+    leader = cluster.leader()
+    gone = (leader + 1) % 3
+    browser.sign_in(cluster.url(leader), cluster.secrets["viewer"])
+    browser.go(f"{cluster.url(leader)}/cluster")
+    until("three that are well", lambda: browser.text("main tbody").count("well") == 3)
+    cluster.kill(gone)
+    browser.until_text("it has not been heard of lately", "main tbody")
+    browser.until_text(IDS[gone], "#banners")
+    browser.axe("a replica that is gone")
+    browser.shot("one-is-gone")
+    cluster.start(gone)
+    until("three that are well again", lambda: browser.text("main tbody").count("well") == 3)
+    until("nothing to be warned of", lambda: IDS[gone] not in browser.text("#banners"))
 
 
 def a_page_that_loses_the_leader_says_so_and_recovers(cluster, browser):
@@ -52,6 +68,7 @@ def a_page_that_loses_its_replica_says_so_and_recovers(cluster, browser):
 
 TESTS = [
     a_log_is_followed_while_the_leader_dies,
+    a_replica_that_is_gone_is_told_in_words,
     a_page_that_loses_the_leader_says_so_and_recovers,
     a_page_that_loses_its_replica_says_so_and_recovers,
 ]

@@ -24,6 +24,25 @@ pub(crate) fn decode_job(bytes: &[u8]) -> Decoded<Job> {
     from_wire(decode("job", bytes)?)
 }
 
+/// What a record of history is counted by: the number of its job's status, of which alone its bytes are
+/// read. What cannot be read is counted as what no status is.
+pub(crate) fn kind_of_job(bytes: &[u8]) -> u8 {
+    let job = StatusAlone::decode(bytes).ok();
+    job.and_then(|job| u8::try_from(job.status).ok()).unwrap_or(u8::MAX)
+}
+
+/// The status that [`kind_of_job`] means; `None` of what could not be read.
+pub(crate) fn status_of_kind(kind: u8) -> Option<Status> {
+    status_of(kind.into()).ok()
+}
+
+/// [`pb::Job`] without all that counting does not ask for.
+#[derive(Clone, PartialEq, prost::Message)]
+struct StatusAlone {
+    #[prost(uint32, tag = "4")]
+    status: u32,
+}
+
 pub(super) fn to_wire(job: &Job) -> pb::Job {
     pb::Job {
         id: job_bytes(job.id),

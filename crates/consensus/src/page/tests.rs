@@ -45,21 +45,52 @@ fn a_page_looks_into_so_many_records_and_says_where_the_list_goes_on() {
     let rare = count / 3;
     let (_dir, store) = history(count, rare);
     let filter = Filter { text: Some("needle".to_owned()), ..Filter::default() };
-    // The first that matches is left out, by whichever page has it.
-    let mut list = List { filter, from: Place { after: None, skip: 1 }, limit: 100 };
+    let all: Vec<_> = (0..count).filter(|number| number.is_multiple_of(rare)).collect();
+    for order in [Order::NewestFirst, Order::OldestFirst] {
+        let (found, pages) = walked(&store.state, filter.clone(), order);
+        let mut all: Vec<_> = all.iter().copied().map(u128::from).collect();
+        if order == Order::NewestFirst {
+            all.reverse();
+        }
+        assert_eq!(found, all[1..]);
+        let looked_into = usize::try_from(count).expect("few");
+        assert!(pages >= looked_into / LIST_RECORDS_MAX, "{pages} pages");
+    }
+}
+
+#[test]
+fn either_order_has_what_is_within_the_times_and_no_more() {
+    let (_dir, store) = history(300, 1);
+    for (since, until) in [(None, None), (Some(10), None), (None, Some(50)), (Some(33), Some(33))] {
+        let [since, until] = [since, until].map(|ms: Option<u64>| ms.map(Timestamp::from_ms));
+        let filter = Filter { since, until, ..Filter::default() };
+        let fits = |number: &u64| {
+            let at = Timestamp::from_ms(number / 3);
+            since.is_none_or(|since| since <= at) && until.is_none_or(|until| at <= until)
+        };
+        // The first is left out.
+        let all: Vec<_> = (0..300_u64).filter(fits).map(u128::from).collect();
+        let (oldest_first, _) = walked(&store.state, filter.clone(), Order::OldestFirst);
+        assert_eq!(oldest_first, all[1..], "{filter:?}");
+        let (newest_first, _) = walked(&store.state, filter.clone(), Order::NewestFirst);
+        let reversed: Vec<_> = all.iter().rev().skip(1).copied().collect();
+        assert_eq!(newest_first, reversed, "{filter:?}");
+    }
+}
+
+/// All that a list has but the first that matches, which is left out by whichever page has it; and in
+/// how many pages.
+fn walked(state: &StateStore, filter: Filter, order: Order) -> (Vec<u128>, usize) {
+    let mut list = List { filter, order, from: Place { after: None, skip: 1 }, limit: 100 };
     let (mut found, mut pages) = (Vec::new(), 0);
     loop {
-        let (page, rest) = read(&store.state, &list, Scan::default()).expect("a page");
+        let (page, rest) = read(state, &list, Scan::default()).expect("a page");
         pages += 1;
         found.extend(page.into_iter().map(|found| match found {
             Found::Over(id) => u128::from_be_bytes(id),
             Found::Live(job) => panic!("{} is over", job.id),
         }));
-        let Some(rest) = rest else { break };
+        let Some(rest) = rest else { return (found, pages) };
         list.from = rest;
     }
-    let all = (0..count).rev().filter(|number| number.is_multiple_of(rare)).skip(1);
-    assert_eq!(found, all.map(u128::from).collect::<Vec<_>>());
-    let looked_into = usize::try_from(count).expect("few");
-    assert!(pages >= looked_into / LIST_RECORDS_MAX, "{pages} pages");
 }

@@ -7,6 +7,7 @@ use stint_core::{Change, Command, Compaction, Job, JobId, LeaseId, SettingsChang
 use stint_storage::StateStore;
 
 use crate::harness::{Cluster, SHORT, timing, until};
+use crate::history::are_counted;
 use crate::puppet::{LONG, Puppet, has_all_lines, propose, read, submit};
 
 /// A worker whose job compacts.
@@ -83,6 +84,9 @@ async fn are_alike(cluster: &Cluster, what: &str) {
     let expected = history(&cluster.node(0).state);
     for number in 1..3 {
         assert_eq!(history(&cluster.node(number).state), expected, "{what}: replica {number}");
+    }
+    for replica in cluster.replicas() {
+        are_counted(replica, what).await;
     }
     let applied = |number| {
         let replica: &Replica = cluster.replica(number);

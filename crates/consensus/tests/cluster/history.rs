@@ -1,10 +1,10 @@
 //! What has ended is found at once and once, whether it is written down yet or not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt as _;
 use stint_consensus::{AuditFilter, Keep, List, Origin, Place, Replica};
-use stint_core::{Command, Exit, ExitCause, Finished, JobId, Status};
+use stint_core::{Command, Exit, ExitCause, Finished, JobId, Order, Status};
 
 use crate::harness::{Cluster, timing};
 use crate::puppet::{LONG, Puppet, new_job, propose, read};
@@ -56,6 +56,29 @@ async fn listed(replica: &Replica) -> Vec<JobId> {
     all
 }
 
+/// The counts of jobs are what a walk over all of them finds, also from the other end.
+pub(crate) async fn are_counted(replica: &Replica, what: &str) {
+    let mut walks = Vec::new();
+    for order in [Order::NewestFirst, Order::OldestFirst] {
+        let (mut counts, mut all) = (BTreeMap::<Status, u64>::new(), Vec::new());
+        let mut from = Some(Place::default());
+        while let Some(place) = from {
+            let list = List { from: place, order, limit: 90, ..List::default() };
+            let (jobs, rest) = replica.list_jobs(&list).await.expect("a page");
+            for job in jobs {
+                *counts.entry(job.status).or_default() += 1;
+                all.push(job.id);
+            }
+            from = rest;
+        }
+        let counted = replica.count_jobs().await.expect("an answer");
+        assert_eq!(counted.as_ref(), Some(&counts), "{what}: replica {}", replica.id());
+        walks.push(all);
+    }
+    walks[1].reverse();
+    assert_eq!(walks[0], walks[1], "{what}: replica {}", replica.id());
+}
+
 async fn audited(replica: &Replica) -> usize {
     let (mut count, mut filter) = (0, AuditFilter::default());
     loop {
@@ -83,6 +106,7 @@ async fn jobs_that_have_just_ended_are_listed_once_everywhere_and_deleted_ones_a
             assert_eq!(all.len(), expected.len(), "each is listed once");
             assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), expected);
             assert_eq!(audited(replica).await, expected.len(), "each is audited once");
+            are_counted(replica, "just ended").await;
             for id in &ids {
                 assert_eq!(read(replica, *id).await.status, Status::Done);
             }
@@ -95,6 +119,7 @@ async fn jobs_that_have_just_ended_are_listed_once_everywhere_and_deleted_ones_a
         for replica in cluster.replicas() {
             assert_eq!(read(replica, id).await.status, Status::Deleted);
             assert!(!listed(replica).await.contains(&id), "a deleted job is listed");
+            are_counted(replica, "one is deleted").await;
         }
     }
     let left: BTreeSet<_> = expected.iter().copied().filter(|id| !gone.contains(id)).collect();
@@ -106,5 +131,6 @@ async fn jobs_that_have_just_ended_are_listed_once_everywhere_and_deleted_ones_a
         let all: BTreeSet<_> = listed(replica).await.into_iter().collect();
         assert!(all.is_superset(&left) && all.len() == left.len() + 3, "after a restart");
         assert_eq!(audited(replica).await, expected.len() + 3);
+        are_counted(replica, "after a restart").await;
     }
 }

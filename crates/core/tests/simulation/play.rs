@@ -1,11 +1,12 @@
 //! Plays a history on the state and on the model, and compares them after each entry.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use stint_core::{
-    ActionConfig, Command, Cron, Event, Filter, Job, JobId, LeaseId, ListKey, Outcome, Parts,
-    Refusal, Reply, State, Status, Timestamp, Token, invariant, limits,
+    ActionConfig, Command, Cron, Event, Filter, Job, JobId, LeaseId, ListKey, Order, Outcome,
+    Parts, Refusal, Reply, State, Status, Timestamp, Token, invariant, limits,
 };
 
 use super::coverage::Coverage;
@@ -211,10 +212,16 @@ impl Play {
     }
 
     /// A list as it is found by steps that look at few jobs each.
-    fn walked(&self, filter: &Filter, after: Option<ListKey>, places: usize) -> Vec<Arc<Job>> {
+    fn walked(
+        &self,
+        filter: &Filter,
+        order: Order,
+        after: Option<ListKey>,
+        places: usize,
+    ) -> Vec<Arc<Job>> {
         let (mut after, mut all) = (after, Vec::new());
         loop {
-            let scan = self.state.scan(filter, after, 2, places);
+            let scan = self.state.scan(filter, order, after, 2, places);
             all.extend(scan.jobs);
             let Some(stopped) = scan.stopped else { return all };
             after = Some(stopped);
@@ -248,11 +255,13 @@ impl Play {
             let expected = self.model.list(&filter, after, most);
             same("a list", &self.state.list(&filter, after, most), &expected)?;
             let steps = usize::try_from(1 + number % 5).expect("few");
-            same(
-                "a list in steps",
-                &self.walked(&filter, after, steps),
-                &self.model.list(&filter, after, usize::MAX),
-            )?;
+            for order in [Order::NewestFirst, Order::OldestFirst] {
+                same(
+                    "a list in steps",
+                    &self.walked(&filter, order, after, steps),
+                    &self.model.list_in(order, &filter, after, usize::MAX),
+                )?;
+            }
         }
         for job in &all {
             let reason = self.state.why_waiting(job);
@@ -264,6 +273,11 @@ impl Play {
         let worker = worker_id(*worker);
         let has_work = self.state.has_work_for(worker);
         same("whether there is work", &has_work, &self.model.has_work_for(worker))?;
+        let statuses = all.iter().fold(BTreeMap::new(), |mut statuses, job| {
+            *statuses.entry(job.status).or_insert(0) += 1;
+            statuses
+        });
+        same("how many have a status", self.state.count_by_status(), &statuses)?;
         same("how many are due", &self.state.due_count(), &self.model.due_count())?;
         self.compare_queue(action(*which))?;
         let configuration = &self.model.configuration;

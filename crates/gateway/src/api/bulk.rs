@@ -145,7 +145,8 @@ impl Api {
         let Some(filter) = form.selection.read()? else { return Ok(view) };
         let filter = Filter { created_up_to: Some(cursor.up_to), ..filter };
         loop {
-            let list = List { filter: filter.clone(), from: cursor.from, limit: BULK_MAX };
+            let (filter, from) = (filter.clone(), cursor.from);
+            let list = List { filter, from, limit: BULK_MAX, ..List::default() };
             let (jobs, rest) = {
                 let _turn = self.turn_to_page(caller).await?;
                 self.replica.list_jobs(&list).await.map_err(ApiError::of_read)?

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use stint_consensus::{JobPage, List, Place};
 use stint_core::{
-    Attempt, CapacityMap, Command, Job, JobId, JobSpec, NewJob, Parameters, Policy, Refusal, Reply,
-    Status, Timestamp, WaitReason, Waits,
+    Attempt, CapacityMap, Command, Job, JobId, JobSpec, NewJob, Order, Parameters, Policy, Refusal,
+    Reply, Status, Timestamp, WaitReason, Waits,
 };
 use uuid::Uuid;
 
@@ -37,6 +37,8 @@ impl JobView {
 pub(crate) struct JobsQuery {
     /// The jobs that it has.
     pub(crate) selection: Selection,
+    /// Which come first.
+    pub(crate) order: Order,
     /// Where an earlier page says that it goes on; empty is the beginning.
     pub(crate) after: String,
     /// So many are left out first.
@@ -103,7 +105,7 @@ impl JobsReader {
 }
 
 impl Api {
-    /// Jobs that match, most recently scheduled first, to be read step by step.
+    /// Jobs that match, in the order of the query, to be read step by step.
     pub(crate) async fn list_jobs(
         self: &Arc<Self>,
         caller: &Caller,
@@ -120,7 +122,7 @@ impl Api {
         };
         let skip = skip.saturating_add(usize::try_from(query.start).unwrap_or(usize::MAX));
         let from = Place { after, skip };
-        let list = List { filter, from, limit: page_limit(query.limit) };
+        let list = List { filter, order: query.order, from, limit: page_limit(query.limit) };
         let _turn = self.turn_to_page(&caller).await?;
         let page = self.replica.page_jobs(&list).await;
         Ok(JobsReader { api, caller, page: Some(page.map_err(ApiError::of_read)?) })

@@ -34,11 +34,13 @@ impl Cluster for Service {
     ) -> Result<Response<v0::GetStatisticsResponse>, Status> {
         let since = request.into_inner().since;
         let since = shape::instant("since", since)?;
-        let (replica, samples) = self.0.statistics(since);
+        let found = self.0.statistics(since).await;
+        let jobs = found.jobs.into_iter().flatten();
         Ok(Response::new(v0::GetStatisticsResponse {
-            replica: replica.to_string(),
+            replica: found.replica.to_string(),
             interval_seconds: SAMPLE_INTERVAL.as_secs(),
-            samples: samples.into_iter().map(sample).collect(),
+            samples: found.samples.into_iter().map(sample).collect(),
+            jobs: jobs.map(|(status, count)| (status.to_owned(), count)).collect(),
         }))
     }
 

@@ -26,8 +26,9 @@ impl Jobs for Service {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let (start, limit) = (u64::from(request.start), request.limit.map(u64::from));
+        let order = parse::order(&request.order)?;
         let (selection, after) = shape::selection_of_list(request)?;
-        let query = JobsQuery { selection, after, start, limit };
+        let query = JobsQuery { selection, order, after, start, limit };
         let mut reader = self.0.list_jobs(&caller, query).await?;
         let mut page = shape::JobsPage::default();
         while !reader.is_at_end() {

@@ -18,11 +18,11 @@ pub(super) fn status(api: &Api) -> Response {
     answer::json(StatusCode::OK, &shape::Cluster::of(&api.cluster_status()))
 }
 
-pub(super) fn statistics(api: &Api, query: &str) -> Result<Response, ApiError> {
+pub(super) async fn statistics(api: &Api, query: &str) -> Result<Response, ApiError> {
     let query = Query::parse(query)?;
     let since = time::parse("since", query.text("since"))?;
-    let (replica, samples) = api.statistics(since);
-    Ok(answer::json(StatusCode::OK, &shape::Statistics::of(replica, &samples)))
+    let found = api.statistics(since).await;
+    Ok(answer::json(StatusCode::OK, &shape::Statistics::of(&found)))
 }
 
 pub(super) async fn diagnostics(api: &Api, caller: &Caller) -> Result<Response, ApiError> {

@@ -28,6 +28,7 @@ pub(super) async fn list(
     let query = Query::parse(query)?;
     let query = JobsQuery {
         selection: selection(&query)?,
+        order: parse::order(query.text("order"))?,
         after: query.text("after").to_owned(),
         start: query.number("start")?.unwrap_or(0),
         limit: query.number("limit")?,

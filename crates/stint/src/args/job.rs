@@ -164,9 +164,12 @@ pub(crate) struct Filter {
 /// `stint job list`.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Leave out so many of the most recent ones.
+    /// Leave out so many of the first ones.
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub(crate) start: u32,
+    /// Which come first, by the time that they are scheduled for: newest or oldest.
+    #[arg(long, value_name = "WHICH", default_value = "newest", value_parser = ["newest", "oldest"])]
+    pub(crate) order: String,
     /// At most so many; 0 is as many as a replica gives at once.
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
     pub(crate) limit: u32,

@@ -91,7 +91,7 @@ fn submission(args: Submit) -> Result<v0::SubmitJobRequest, Usage> {
 }
 
 fn which(args: List) -> v0::ListJobsRequest {
-    let List { filter, start, limit } = args;
+    let List { filter, start, order, limit } = args;
     v0::ListJobsRequest {
         action: filter.action,
         worker: filter.worker,
@@ -112,6 +112,7 @@ fn which(args: List) -> v0::ListJobsRequest {
         start,
         limit: Some(limit),
         after: String::new(),
+        order,
     }
 }
 

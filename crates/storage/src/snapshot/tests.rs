@@ -3,7 +3,7 @@
 use std::{fs, sync::Arc};
 
 use crate::{
-    Audited, Error, FRAME_BYTES_MAX, Filter, Received, Record, SnapshotWriter, StateStore,
+    Audited, Counts, Error, FRAME_BYTES_MAX, Filter, Received, Record, SnapshotWriter, StateStore,
     testing::{Dice, Place},
 };
 
@@ -15,7 +15,13 @@ fn fresh() -> (Place, StateStore) {
 }
 
 fn open(place: &Place) -> StateStore {
-    StateStore::open(&place.file("state.redb"), Arc::clone(&place.lock), None).unwrap()
+    let state = StateStore::open(&place.file("state.redb"), Arc::clone(&place.lock), None).unwrap();
+    state.count_by(|body| body.first().map_or(0, |first| first % 5)).unwrap();
+    state
+}
+
+fn counts(state: &StateStore) -> Option<Counts> {
+    state.counted().unwrap()?.without(&[]).unwrap()
 }
 
 fn record(number: u64, body: Vec<u8>) -> Record {
@@ -126,10 +132,14 @@ fn a_hundred_thousand_records_arrive_as_they_were_sent() {
     assert_eq!(names(&place), ["state.redb"]);
 
     sender.remove_records(&[record(RECORDS + 9, vec![]).id]).unwrap();
+    let arrived_counts = counts(&receiver);
     drop(receiver);
     let receiver = open(&place);
     assert_eq!(chunks(&receiver), parts);
     assert_eq!(receiver.count().unwrap(), sender.count().unwrap());
+    assert_eq!(arrived_counts, counts(&sender));
+    let total = arrived_counts.map(|counts| counts.values().sum::<u64>());
+    assert_eq!(total, Some(receiver.count().unwrap()));
     for filter in [(None, None), (Some("action 3"), None), (None, Some(2)), (Some(""), Some(1))] {
         let filter = Filter { action: filter.0.map(str::to_owned), worker: filter.1 };
         assert!(

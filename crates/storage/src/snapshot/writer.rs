@@ -13,7 +13,7 @@ use crate::{
         AUDIT_BYTES_MAX, CHUNK_BYTES_MAX, FRAME_BYTES_MAX, HEADER_BYTES_MAX, RECEIVE_STEP_BYTES,
         RECORD_BYTES_MAX,
     },
-    state::{Slot, Tables, check, put_audit},
+    state::{Kind, Slot, Tables, check, put_audit},
 };
 
 use super::{AUDITED, CHUNK, END, HEAD, ITEM_HEAD_BYTES, RECORD, Tally, VERSION};
@@ -29,6 +29,8 @@ const ITEM_BYTES_MAX: usize = 64 * 1024 + {
 /// After an error it is of no use: drop it and start again.
 pub struct SnapshotWriter {
     incoming: Incoming,
+    /// What its records are counted by.
+    kind: Option<Kind>,
     tally: Tally,
     /// Bytes of the stream that are not a whole item yet.
     buffer: Vec<u8>,
@@ -96,9 +98,10 @@ impl Received {
 }
 
 impl SnapshotWriter {
-    pub(crate) fn new(database: Database) -> Self {
+    pub(crate) fn new(database: Database, kind: Option<Kind>) -> Self {
         Self {
             incoming: Incoming::new(database),
+            kind,
             tally: Tally::default(),
             buffer: Vec::new(),
             frames: 0,
@@ -253,10 +256,12 @@ impl SnapshotWriter {
         check_reserve(database.path())?;
         let records = std::mem::take(&mut self.records);
         let audited = std::mem::take(&mut self.audited);
+        let kind = self.kind;
         self.unflushed_bytes = 0;
         database.write(Commit::Lazy, |txn| {
-            let mut tables = Tables::open(txn)?;
+            let mut tables = Tables::open(txn, kind)?;
             records.iter().try_for_each(|record| tables.put(record))?;
+            tables.finish_copy()?;
             put_audit(txn, &audited)
         })
     }

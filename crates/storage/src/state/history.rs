@@ -5,11 +5,12 @@ use crate::{
     Error,
     checked::{seal, unseal},
     database::{
-        Database, Fault, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, Table,
+        Database, Fault, ReadTransaction, ReadableTable, ReadableTableMetadata, Table,
         TableDefinition, TableError, WriteTransaction,
     },
 };
 
+use super::census::{self, Census, Counts, Kind, Stamp};
 use super::record::{Ended, Filter, Index, Key, Record};
 use super::room::Account;
 
@@ -30,6 +31,7 @@ const TOMBSTONES: IndexDefinition = TableDefinition::new("tombstones by end");
 pub(crate) struct Tables<'txn> {
     txn: &'txn WriteTransaction,
     account: Account,
+    census: Census,
     records: Table<'txn, [u8; 16], &'static [u8]>,
     by_time: Table<'txn, &'static [u8], ()>,
     by_action: Table<'txn, &'static [u8], ()>,
@@ -40,10 +42,12 @@ pub(crate) struct Tables<'txn> {
 }
 
 impl<'txn> Tables<'txn> {
-    pub(crate) fn open(txn: &'txn WriteTransaction) -> Result<Self, Fault> {
+    /// `kind` is what records are counted by.
+    pub(crate) fn open(txn: &'txn WriteTransaction, kind: Option<Kind>) -> Result<Self, Fault> {
         Ok(Self {
             txn,
             account: Account::default(),
+            census: Census::by(kind),
             records: txn.open_table(RECORDS)?,
             by_time: txn.open_table(BY_TIME)?,
             by_action: txn.open_table(BY_ACTION)?,
@@ -59,6 +63,7 @@ impl<'txn> Tables<'txn> {
         let old = self.records.insert(record.id, sealed.as_slice())?;
         let old = old.map(|old| decode(record.id, old.value())).transpose()?;
         self.account.put(old.as_ref(), record);
+        self.census.put(old.as_ref(), record);
         let keys = record.keys();
         let old_keys = old.map(|old| old.keys()).unwrap_or_default();
         for (index, key) in old_keys.iter().filter(|key| !keys.contains(key)) {
@@ -74,15 +79,41 @@ impl<'txn> Tables<'txn> {
         let old = self.records.remove(id)?;
         let Some(old) = old.map(|old| decode(*id, old.value())).transpose()? else { return Ok(()) };
         self.account.remove(&old);
+        self.census.remove(&old);
         for (index, key) in old.keys() {
             self.index(index).remove(key.as_slice())?;
         }
         Ok(())
     }
 
-    /// Notes what the changes of this transaction mean for the room on the disk.
-    pub(super) fn finish(self) -> Result<(), Fault> {
-        self.account.settle(self.txn)
+    /// Notes what the changes of this transaction mean for the counts and for the room on the disk.
+    pub(super) fn finish(mut self) -> Result<(), Fault> {
+        std::mem::take(&mut self.account).settle(self.txn)?;
+        self.finish_copy()
+    }
+
+    /// The same of a file that is being made, in which no room is free.
+    pub(crate) fn finish_copy(self) -> Result<(), Fault> {
+        let stamp = stamp(&self.by_end, &self.records)?;
+        self.census.settle(self.txn, stamp)
+    }
+
+    /// Begins to count in a file that is empty.
+    pub(super) fn begin(self) -> Result<(), Fault> {
+        census::begin(self.txn, stamp(&self.by_end, &self.records)?, &Counts::new())
+    }
+
+    /// Begins to count, with all that is there.
+    pub(super) fn count(&self, kind: Kind) -> Result<(), Fault> {
+        let mut counts = Counts::new();
+        for entry in self.records.iter()? {
+            let (id, sealed) = entry?;
+            let record = decode(id.value(), sealed.value())?;
+            if record.listed {
+                *counts.entry(kind(&record.body)).or_default() += 1;
+            }
+        }
+        census::begin(self.txn, stamp(&self.by_end, &self.records)?, &counts)
     }
 
     /// Fills the indexes that a file of the first format does not have.
@@ -119,6 +150,44 @@ fn decode(id: [u8; 16], sealed: &[u8]) -> Result<Record, Fault> {
     })
 }
 
+/// By what it is seen later whether all changes were counted.
+fn stamp(
+    ends: &impl ReadableTable<&'static [u8], ()>,
+    records: &impl ReadableTableMetadata,
+) -> Result<Stamp, Fault> {
+    let last = ends.last()?.and_then(|(key, _)| Ended::decode(key.value()));
+    Ok(Stamp { last: last.map_or([0; Key::BYTES], Ended::encode), all: records.len()? })
+}
+
+/// How many records there are of each kind; `None` where nobody has counted, or somebody has changed
+/// records who does not count.
+pub(super) fn counted(txn: &ReadTransaction) -> Result<Option<Counts>, Fault> {
+    let Some((then, counts)) = census::counted(txn)? else { return Ok(None) };
+    let now = stamp(&txn.open_table(BY_END)?, &txn.open_table(RECORDS)?)?;
+    let is_whole = counts.values().sum::<u64>() == count(txn)?;
+    Ok((then == now && is_whole).then_some(counts))
+}
+
+/// The same without these records.
+pub(super) fn counted_without(
+    txn: &ReadTransaction,
+    ids: &[[u8; 16]],
+    kind: Kind,
+) -> Result<Option<Counts>, Fault> {
+    let Some((_, mut counts)) = census::counted(txn)? else { return Ok(None) };
+    let table = txn.open_table(RECORDS)?;
+    for id in ids {
+        let sealed = table.get(id)?;
+        let record = sealed.map(|sealed| decode(*id, sealed.value())).transpose()?;
+        let Some(record) = record.filter(|record| record.listed) else { continue };
+        if let Some(count) = counts.get_mut(&kind(&record.body)) {
+            *count = count.saturating_sub(1);
+        }
+    }
+    counts.retain(|_, count| *count > 0);
+    Ok(Some(counts))
+}
+
 pub(super) fn is_blank(database: &Database) -> Result<bool, Error> {
     database.read(|txn| Ok(txn.open_table(RECORDS)?.is_empty()?))
 }
@@ -146,7 +215,9 @@ pub(super) fn list(
     filter: &Filter,
     after: Option<Key>,
     limit: usize,
+    is_oldest_first: bool,
 ) -> Result<Vec<Key>, Fault> {
+    use std::ops::Bound::{Excluded, Included};
     let (index, prefix) = filter.prefix();
     let table = txn.open_table(match index {
         Index::Time => BY_TIME,
@@ -157,13 +228,23 @@ pub(super) fn list(
         Index::Tombstone => TOMBSTONES,
     })?;
     let lowest = [prefix.as_slice(), &[0; Key::BYTES]].concat();
-    // One byte longer than any key of this prefix, so that the range may exclude its end.
+    // One byte longer than any key of this prefix.
     let beyond = [prefix.as_slice(), &[u8::MAX; Key::BYTES + 1]].concat();
-    let end = after.map_or(beyond, |key| [prefix.as_slice(), &key.encode()].concat());
+    let after = after.map(|key| [prefix.as_slice(), &key.encode()].concat());
+    let after = after.as_deref();
     let mut keys = Vec::new();
-    for entry in table.range(lowest.as_slice()..end.as_slice())?.rev().take(limit) {
-        let key = Key::decode(entry?.0.value());
+    let mut keep = |index_key: &[u8]| {
+        let key = Key::decode(index_key);
         keys.push(key.ok_or_else(|| Fault::damaged("an index key is too short"))?);
+        Ok::<_, Fault>(())
+    };
+    if is_oldest_first {
+        let from = after.map_or(Included(lowest.as_slice()), Excluded);
+        let range = table.range::<&[u8]>((from, Excluded(beyond.as_slice())))?;
+        range.take(limit).try_for_each(|entry| keep(entry?.0.value()))?;
+    } else {
+        let range = table.range(lowest.as_slice()..after.unwrap_or(&beyond))?;
+        range.rev().take(limit).try_for_each(|entry| keep(entry?.0.value()))?;
     }
     Ok(keys)
 }

@@ -164,9 +164,10 @@ impl Copy<'_> {
             return Ok(());
         }
         self.new.database().write(Commit::Durable, |txn| {
-            let mut tables = Tables::open(txn)?;
+            let mut tables = Tables::open(txn, self.store.kind())?;
             records.iter().try_for_each(|record| tables.put(record))?;
-            removed.iter().try_for_each(|id| tables.remove(id))
+            removed.iter().try_for_each(|id| tables.remove(id))?;
+            tables.finish_copy()
         })
     }
 

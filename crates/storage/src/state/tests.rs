@@ -7,7 +7,7 @@ mod shrink;
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    Ended, Filter, Key, Oldest, Record, StateStore,
+    Counts, Ended, Filter, Key, Oldest, Record, StateStore,
     testing::{Dice, Place},
 };
 
@@ -19,7 +19,24 @@ pub(super) fn fresh() -> (Place, StateStore) {
 }
 
 pub(super) fn open(place: &Place) -> StateStore {
+    let state = opened(place);
+    state.count_by(kind).unwrap();
+    state
+}
+
+/// The same where nobody counts, as a version that knew nothing of counts.
+pub(super) fn opened(place: &Place) -> StateStore {
     StateStore::open(&place.file("state.redb"), Arc::clone(&place.lock), None).unwrap()
+}
+
+/// What is counted, without these; `None` if nobody counts.
+pub(super) fn counts(state: &StateStore, without: &[[u8; 16]]) -> Option<Counts> {
+    state.counted().unwrap()?.without(without).unwrap()
+}
+
+/// What tests count by.
+pub(super) fn kind(body: &[u8]) -> u8 {
+    body.first().map_or(9, |first| first % 4)
 }
 
 /// History as it ought to be.
@@ -55,22 +72,39 @@ impl Model {
         Oldest { count: u64::try_from(first.len()).unwrap(), first }
     }
 
-    /// Whether a store holds exactly this, through all that can be asked.
+    pub(super) fn counts(&self, without: &[[u8; 16]]) -> Counts {
+        let mut counts = Counts::new();
+        for record in self.0.values().filter(|it| it.listed && !without.contains(&it.id)) {
+            *counts.entry(kind(&record.body)).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Whether a store holds exactly this, through all that can be asked. If nobody counts there, it
+    /// does not have to say how many there are.
     pub(super) fn is_in(&self, state: &StateStore) -> bool {
         let all = (0..IDS).all(|number| {
             let id = id(number);
             state.get(&id).unwrap() == self.0.get(&id).map(|record| record.body.clone())
         });
-        let listed = filters()
-            .iter()
-            .all(|filter| state.list(filter, None, usize::MAX).unwrap() == self.list(filter));
+        let listed = filters().iter().all(|filter| {
+            let mut keys = self.list(filter);
+            let newest_first = state.list(filter, None, usize::MAX).unwrap() == keys;
+            keys.reverse();
+            newest_first && state.list_oldest_first(filter, None, usize::MAX).unwrap() == keys
+        });
         let count = u64::try_from(self.list(&Filter::default()).len()).unwrap();
         let ends = state.oldest(usize::MAX).unwrap() == self.oldest(true)
             && state.oldest_tombstones(usize::MAX).unwrap() == self.oldest(false);
         let ids: Vec<_> = (0..IDS).map(id).collect();
         let are_listed = ids.iter().map(|id| self.0.get(id).is_some_and(|record| record.listed));
         let are_listed = are_listed.eq(state.are_listed(&ids).unwrap());
-        all && listed && ends && are_listed && state.count().unwrap() == count
+        let some: Vec<_> = (0..IDS).step_by(7).map(id).collect();
+        let counted = [&[][..], &some].into_iter().all(|without| {
+            let counts = counts(state, without);
+            counts.is_none_or(|counts| counts == self.counts(without))
+        });
+        all && listed && ends && are_listed && counted && state.count().unwrap() == count
     }
 }
 
@@ -136,11 +170,53 @@ fn history_is_what_a_naive_model_says() {
                 assert!(state.shrink(|| true).unwrap());
             }
             assert!(model.is_in(&state), "seed {seed}, step {step}");
+            assert_eq!(counts(&state, &[]), Some(model.counts(&[])));
         }
         drop(state);
-        state = open(&place);
+        // What was counted is on disk with what was counted.
+        state = opened(&place);
+        let counted = state.database().read(super::history::counted).unwrap();
+        assert_eq!(counted, Some(model.counts(&[])), "seed {seed}, after a clean close");
         assert!(model.is_in(&state), "seed {seed}, after a clean close");
     }
+}
+
+#[test]
+fn what_somebody_changed_who_does_not_count_is_counted_anew() {
+    let (place, state) = fresh();
+    let mut dice = Dice::new(4);
+    let mut model = Model::default();
+    let mut some = |count: usize| (0..count).map(|_| any_record(&mut dice)).collect::<Vec<_>>();
+    let records = some(40);
+    state.put_records(&records).unwrap();
+    model.put(&records);
+    drop(state);
+
+    let state = opened(&place);
+    let records = some(20);
+    state.put_records(&records).unwrap();
+    model.put(&records);
+    assert_eq!(counts(&state, &[]), None, "nobody knows");
+    drop(state);
+
+    let state = open(&place);
+    assert_eq!(counts(&state, &[]), Some(model.counts(&[])));
+    let records = some(20);
+    state.put_records(&records).unwrap();
+    model.put(&records);
+    assert!(model.is_in(&state));
+
+    // A version that knows nothing of counts leaves them as they were.
+    let former = state.database().read(super::census::counted).unwrap();
+    let (stamp, then) = former.expect("they are there");
+    let last = Record { ended_at: 99, listed: true, ..any_record(&mut Dice::new(5)) };
+    state.put_records(std::slice::from_ref(&last)).unwrap();
+    model.put(&[last]);
+    let forge = |txn: &_| super::census::begin(txn, stamp, &then);
+    state.database().write(crate::database::Commit::Durable, forge).unwrap();
+    drop(state);
+    let state = open(&place);
+    assert_eq!(counts(&state, &[]), Some(model.counts(&[])));
 }
 
 #[test]
@@ -152,16 +228,25 @@ fn pages_follow_each_other_without_gap_or_overlap() {
     state.put_records(&records).unwrap();
     model.put(&records);
     for filter in filters() {
-        let mut pages = Vec::new();
-        let mut after = None;
-        loop {
-            let page = state.list(&filter, after, 3).unwrap();
-            assert!(page.len() <= 3);
-            let Some(last) = page.last() else { break };
-            after = Some(*last);
-            pages.extend(page);
+        for is_oldest_first in [false, true] {
+            let mut pages = Vec::new();
+            let mut after = None;
+            loop {
+                let page = if is_oldest_first {
+                    state.list_oldest_first(&filter, after, 3).unwrap()
+                } else {
+                    state.list(&filter, after, 3).unwrap()
+                };
+                assert!(page.len() <= 3);
+                let Some(last) = page.last() else { break };
+                after = Some(*last);
+                pages.extend(page);
+            }
+            if is_oldest_first {
+                pages.reverse();
+            }
+            assert_eq!(pages, model.list(&filter), "{filter:?}");
         }
-        assert_eq!(pages, model.list(&filter), "{filter:?}");
     }
 }
 

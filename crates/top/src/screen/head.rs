@@ -52,13 +52,23 @@ pub(crate) fn state(app: &App) -> (String, Tone) {
     let oldest = oldest
         .map_or_else(String::new, |at| format!(" (oldest {})", text::age(Some(at), app.now.wall)));
     let paused = if paused > 0 { format!("   {paused} queues paused") } else { String::new() };
+    let kept = kept(app);
     let text = format!(
-        "running {}   due {}{oldest}   for later {}{paused}",
+        "running {}   due {}{oldest}   for later {}{paused}{kept}",
         sum(|queue| queue.running),
         sum(|queue| queue.due),
         sum(|queue| queue.scheduled),
     );
     (text, Tone::Plain)
+}
+
+/// How many jobs are over of all that are kept, by status.
+fn kept(app: &App) -> String {
+    const LIVE: [&str; 4] = ["waiting", "running", "cancel_request", "worker_resurrection"];
+    let is_over = |status: &str| !LIVE.contains(&status);
+    let counts = app.picture.counts.iter().filter(|(status, n)| **n > 0 && is_over(status));
+    let counts: Vec<_> = counts.map(|(status, n)| format!("{n} {}", text::plain(status))).collect();
+    if counts.is_empty() { String::new() } else { format!("   kept: {}", counts.join(", ")) }
 }
 
 /// What is to be said of the cluster, the worst first, as far as there is room.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use stint_core::{
-    Filter, Job, JobId, ListKey, Status, Timestamp, WaitReason, Worker, WorkerId, WorkerStatus,
-    limits,
+    Filter, Job, JobId, ListKey, Order, Status, Timestamp, WaitReason, Worker, WorkerId,
+    WorkerStatus, limits,
 };
 
 use super::{Model, need_of};
@@ -14,6 +14,16 @@ use super::{Model, need_of};
 impl Model {
     pub(crate) fn list(
         &self,
+        filter: &Filter,
+        after: Option<ListKey>,
+        most: usize,
+    ) -> Vec<Arc<Job>> {
+        self.list_in(Order::NewestFirst, filter, after, most)
+    }
+
+    pub(crate) fn list_in(
+        &self,
+        order: Order,
         filter: &Filter,
         after: Option<ListKey>,
         most: usize,
@@ -30,8 +40,15 @@ impl Model {
             .map(|job| Arc::new(job.clone()))
             .collect();
         jobs.sort_by_key(|job| Reverse((job.scheduled_at, job.id)));
-        if let Some(after) = after {
-            jobs.retain(|job| (job.scheduled_at, job.id) < (after.scheduled_at, after.id));
+        let after = after.map(|after| (after.scheduled_at, after.id));
+        match order {
+            Order::NewestFirst => {
+                jobs.retain(|job| after.is_none_or(|after| (job.scheduled_at, job.id) < after));
+            }
+            Order::OldestFirst => {
+                jobs.reverse();
+                jobs.retain(|job| after.is_none_or(|after| (job.scheduled_at, job.id) > after));
+            }
         }
         jobs.truncate(most);
         jobs

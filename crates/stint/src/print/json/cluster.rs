@@ -62,6 +62,8 @@ pub(in crate::print) struct Statistics<'a> {
     replica: &'a str,
     interval_seconds: u64,
     samples: Vec<Sample<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    jobs: &'a BTreeMap<String, u64>,
 }
 
 #[derive(Serialize)]
@@ -92,6 +94,7 @@ impl<'a> Statistics<'a> {
             replica: &statistics.replica,
             interval_seconds: statistics.interval_seconds,
             samples: samples.collect(),
+            jobs: &statistics.jobs,
         }
     }
 }

@@ -68,7 +68,7 @@ pub(in crate::print) fn cluster(seen: &Seen) -> String {
     )
 }
 
-/// What happened lately, a line for each step.
+/// How many jobs there are, and what happened lately, a line for each step.
 pub(in crate::print) fn statistics(statistics: &v0::GetStatisticsResponse) -> String {
     let mut table =
         new(&["until", "submitted", "ended", "running", "due", "oldest due", "scheduled"]);
@@ -85,8 +85,15 @@ pub(in crate::print) fn statistics(statistics: &v0::GetStatisticsResponse) -> St
             sample.scheduled.to_string(),
         ]);
     }
+    let jobs = statistics.jobs.iter().filter(|(_, count)| **count > 0);
+    let jobs: Vec<_> = jobs.map(|(status, count)| format!("{count} {}", plain(status))).collect();
+    let jobs = match jobs.as_slice() {
+        [] if statistics.jobs.is_empty() => "how many jobs there are cannot be told".to_owned(),
+        [] => "no jobs".to_owned(),
+        some => format!("jobs: {}", some.join(", ")),
+    };
     format!(
-        "replica {}, in steps of {} s\n\n{}",
+        "replica {}, in steps of {} s; {jobs}\n\n{}",
         plain(&statistics.replica),
         statistics.interval_seconds,
         text(&table)
@@ -129,10 +136,16 @@ mod tests {
             ..Default::default()
         };
         let samples = vec![sample];
-        let statistics =
-            v0::GetStatisticsResponse { replica: "a".into(), interval_seconds: 30, samples };
+        let jobs = [("done", 7), ("error", 0), ("waiting", 2)].map(|(name, n)| (name.into(), n));
+        let statistics = v0::GetStatisticsResponse {
+            replica: "a".into(),
+            interval_seconds: 30,
+            samples,
+            jobs: jobs.into(),
+        };
         let shown = super::statistics(&statistics);
-        assert!(shown.starts_with("replica a, in steps of 30 s\n\nUNTIL"), "{shown}");
+        let head = "replica a, in steps of 30 s; jobs: 7 done, 2 waiting\n\nUNTIL";
+        assert!(shown.starts_with(head), "{shown}");
         let line = shown.lines().last().expect("a line");
         assert!(line.contains("12") && line.contains("done=9,error=1 "), "{shown}");
         assert!(line.contains("1.2 s"), "{shown}");

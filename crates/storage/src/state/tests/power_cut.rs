@@ -4,10 +4,11 @@ use std::{fs, sync::Arc};
 
 use crate::{
     Record, StateStore,
+    state::history,
     testing::{Dice, Place, Recorder},
 };
 
-use super::{Checkpoint, IDS, Model, any_record, id, open, read};
+use super::{Checkpoint, IDS, Model, any_record, id, kind, opened, read};
 
 /// Noted around each change.
 #[derive(Debug, Clone, Copy)]
@@ -21,12 +22,13 @@ enum Note {
 /// What the state ought to hold.
 type Expected = (Model, Option<Checkpoint>);
 
-fn history(dice: &mut Dice, changes: usize) -> (Arc<Recorder<Note>>, Vec<Expected>) {
+fn played(dice: &mut Dice, changes: usize) -> (Arc<Recorder<Note>>, Vec<Expected>) {
     let place = Place::new();
     let path = place.file("state.redb");
     StateStore::create(&path).unwrap();
     let recorder = Recorder::new(&path);
     let state = StateStore::open(&path, Arc::clone(&place.lock), Some(recorder.tap())).unwrap();
+    state.count_by(kind).unwrap();
     let mut expected = vec![Expected::default()];
     for change in 1..=changes {
         let (mut model, mut checkpoint) = expected.last().unwrap().clone();
@@ -68,7 +70,7 @@ fn after_a_power_cut_the_state_is_whole_and_has_all_that_was_made_durable() {
     const CUTS: usize = 50;
     for seed in 1..=SEEDS {
         let mut dice = Dice::new(seed);
-        let (recorder, expected) = history(&mut dice, 60);
+        let (recorder, expected) = played(&mut dice, 60);
         for _ in 0..CUTS {
             let at = dice.index(recorder.len() + 1);
             let (image, notes) = recorder.cut(at, &mut dice);
@@ -81,7 +83,10 @@ fn after_a_power_cut_the_state_is_whole_and_has_all_that_was_made_durable() {
             }
             let place = Place::new();
             fs::write(place.file("state.redb"), image).unwrap();
-            let state = open(&place);
+            let state = opened(&place);
+            let counted = state.database().read(history::counted).unwrap();
+            assert!(counted.is_some(), "seed {seed}, cut at {at}: counts are as old as records");
+            state.count_by(kind).unwrap();
             let found = read(&state);
             let fits = expected[durable..=asked]
                 .iter()

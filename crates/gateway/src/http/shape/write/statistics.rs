@@ -7,8 +7,8 @@ use stint_core::WorkerId;
 
 use super::super::super::time::Rfc3339;
 use super::Text;
+use crate::api;
 use crate::limits::SAMPLE_INTERVAL;
-use crate::metrics;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -17,6 +17,8 @@ pub(in crate::http) struct Statistics<'a> {
     replica_id: Text<WorkerId>,
     interval_seconds: u64,
     samples: Vec<Sample<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jobs: Option<&'a BTreeMap<&'static str, u64>>,
 }
 
 #[derive(Serialize)]
@@ -32,8 +34,8 @@ struct Sample<'a> {
 }
 
 impl<'a> Statistics<'a> {
-    pub(in crate::http) fn of(replica: WorkerId, samples: &'a [metrics::Sample]) -> Self {
-        let samples = samples.iter().map(|sample| Sample {
+    pub(in crate::http) fn of(found: &'a api::Statistics) -> Self {
+        let samples = found.samples.iter().map(|sample| Sample {
             at: Rfc3339(sample.at),
             submitted: sample.submitted,
             ended: &sample.ended,
@@ -43,9 +45,10 @@ impl<'a> Statistics<'a> {
             oldest_due_ms: sample.oldest_due_ms,
         });
         Self {
-            replica_id: Text(replica),
+            replica_id: Text(found.replica),
             interval_seconds: SAMPLE_INTERVAL.as_secs(),
             samples: samples.collect(),
+            jobs: found.jobs.as_ref(),
         }
     }
 }
