@@ -118,6 +118,12 @@ impl Cluster {
         Ok(status.json()["members"].as_array().cloned().unwrap_or_default())
     }
 
+    /// Whether the process of replica `i` is over. It stays to be waited for.
+    pub(crate) fn is_over(&mut self, i: usize) -> bool {
+        let child = self.replicas[i].child.as_mut();
+        child.is_none_or(|child| matches!(child.try_wait(), Ok(Some(_))))
+    }
+
     /// Waits until the process of replica `i` has ended by itself, and gives its exit code.
     pub(crate) fn wait_until_ended(&mut self, i: usize) -> Option<i32> {
         let mut child = self.replicas[i].child.take().expect("the replica runs");
