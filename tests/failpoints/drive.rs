@@ -142,6 +142,12 @@ impl Drive {
         };
         let mut wanted = 0;
         for round in rounds {
+            if wanted > 0 && place.error == Then::Either {
+                // It may be about to stop, or not; what comes next is for another process.
+                self.cluster.kill(target);
+                self.ask(target, "");
+                self.cluster.spawn(target);
+            }
             wanted += round.len();
             self.round(place, (target, mark), wanted);
         }
@@ -159,7 +165,7 @@ impl Drive {
         loop {
             if let Some(ended) = self.cluster.try_wait(target) {
                 let hits = self.hits(target, place, mark);
-                has_stopped = self.may_end(place, target, ended.code(), hits);
+                has_stopped = self.may_end(place, target, ended.code(), hits) && hits >= wanted;
                 self.ask_for(target, place, mark, wanted);
                 self.cluster.spawn(target);
                 self.is_stopping = false;
