@@ -76,8 +76,12 @@ impl Cluster {
 
     /// Has replica `i` join by way of replica `by`, starts it, and waits until it votes.
     pub(crate) fn admit(&mut self, by: usize, i: usize) {
-        let joined = self.join(i, &self.invite(by, "5m"));
-        assert_eq!(joined.code, Some(0), "stint cluster join: {joined:?}");
+        let invitation = self.invite(by, "10m");
+        // There may be an election, or nobody answers in time; the same may be asked again.
+        wait_for("a replica to join", || {
+            let joined = self.join(i, &invitation);
+            if joined.code == Some(0) { Ok(()) } else { Err(joined) }
+        });
         self.starts_voting(by, i);
     }
 
