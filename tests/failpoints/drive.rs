@@ -30,6 +30,8 @@ pub(super) struct Drive {
     pub(super) options: Options,
     stirred: Option<Instant>,
     begun: Option<Instant>,
+    /// The replica was told to stop. A second time would end it at once.
+    is_stopping: bool,
     silent: Option<usize>,
     backup: Option<Child>,
     count: usize,
@@ -55,6 +57,7 @@ impl Drive {
             options,
             stirred: None,
             begun: None,
+            is_stopping: false,
             silent: None,
             backup: None,
             count: 0,
@@ -139,6 +142,12 @@ impl Drive {
         };
         let mut wanted = 0;
         for round in rounds {
+            if wanted > 0 && place.error == Then::Either {
+                // It may be about to stop, or not; what comes next is for another process.
+                self.cluster.kill(target);
+                self.ask(target, "");
+                self.cluster.spawn(target);
+            }
             wanted += round.len();
             self.round(place, (target, mark), wanted);
         }
@@ -150,15 +159,16 @@ impl Drive {
     /// Until that much has happened at the place.
     fn round(&mut self, place: &Place, (target, mark): (usize, usize), wanted: usize) {
         let end = Instant::now() + PATIENCE;
-        (self.stirred, self.begun) = (None, None);
+        (self.stirred, self.begun, self.is_stopping) = (None, None, false);
         let mut has_stopped = false;
         self.ask_for(target, place, mark, wanted);
         loop {
             if let Some(ended) = self.cluster.try_wait(target) {
                 let hits = self.hits(target, place, mark);
-                has_stopped = self.may_end(place, target, ended.code(), hits);
+                has_stopped = self.may_end(place, target, ended.code(), hits) && hits >= wanted;
                 self.ask_for(target, place, mark, wanted);
                 self.cluster.spawn(target);
+                self.is_stopping = false;
             }
             let hits = self.hits(target, place, mark);
             let last = ALL[wanted - 1];
@@ -252,8 +262,8 @@ impl Drive {
                 self.compact((target + 1) % 3);
             }
             By::HangUp => self.cluster.hang_up(target),
-            By::Stop if is_time => {
-                self.begun = Some(Instant::now());
+            By::Stop if !self.is_stopping && self.is_ready(target).is_ok() => {
+                self.is_stopping = true;
                 self.cluster.begin_to_stop(target);
             }
             By::Snapshot if is_time => {
@@ -366,6 +376,10 @@ impl Drive {
             (0..3).find(|i| *i != target && self.known_leader() != Some(*i)).unwrap_or(0)
         };
         let others: Vec<_> = (0..3).filter(|i| *i != behind).collect();
+        if self.cluster.is_over(behind) {
+            // By the place: that is for whoever looks for it.
+            return;
+        }
         self.cluster.kill(behind);
         let lengths: Vec<_> = others.iter().map(|i| self.cluster.log(*i).len()).collect();
         for i in &others {
@@ -395,10 +409,14 @@ impl Drive {
     }
 
     pub(super) fn wait_until_ready(&self, i: usize) {
-        wait_for(&format!("replica {i} to be ready"), || match self.cluster.get(i, "/readyz") {
-            Ok(answer) if answer.status == 200 => Ok(()),
-            other => Err(format!("{other:?}\n{}", self.cluster.log_tail(i))),
+        wait_for(&format!("replica {i} to be ready"), || {
+            self.is_ready(i).map_err(|why| format!("{why}\n{}", self.cluster.log_tail(i)))
         });
+    }
+
+    fn is_ready(&self, i: usize) -> Result<(), String> {
+        let answer = self.cluster.get(i, "/readyz")?;
+        if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
     }
 
     /// The cluster takes a job by each replica, and carries it out.

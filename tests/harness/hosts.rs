@@ -16,6 +16,9 @@ const FAKETIME: &[&str] = &[
     "/usr/lib64/faketime/libfaketimeMT.so.1",
 ];
 
+/// How many networks there are: 198.18.0.0/15 is for such tests.
+const NETS: u32 = 512;
+
 /// The machines of one cluster, on a network of their own. They are gone when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Hosts {
@@ -27,15 +30,17 @@ pub(crate) struct Hosts {
 }
 
 impl Hosts {
-    /// Makes `count` of them; `net`, less than 512, is nobody else's.
+    /// Makes `count` of them, on the network of this number, less than 512, or the next one that no
+    /// other test has: one that was killed leaves its own behind.
     pub(crate) fn new(net: u32, count: usize, dir: &Path) -> Self {
         let faketime = FAKETIME.iter().find(|file| Path::new(file).exists());
         let faketime =
             faketime.expect("libfaketime is installed (Debian: apt install libfaketime)");
         let clocks = (0..count).map(|i| dir.join(format!("clock-{i}"))).collect();
-        let hosts = Self { bridge: format!("stint-{net}"), net, clocks, faketime };
+        let net = (0..NETS).map(|next| (net + next) % NETS).find(|net| is_taken_up(*net));
+        let net = net.expect("a network that no other test has");
+        let hosts = Self { bridge: bridge(net), net, clocks, faketime };
         let Self { bridge, .. } = &hosts;
-        ip(&["link", "add", bridge, "type", "bridge"]);
         ip(&["address", "add", &format!("{}/24", hosts.host(253)), "dev", bridge]);
         ip(&["link", "set", bridge, "up"]);
         for i in 0..count {
@@ -137,8 +142,28 @@ impl Drop for Hosts {
     }
 }
 
+fn bridge(net: u32) -> String {
+    format!("stint-{net}")
+}
+
+/// Makes the bridge of this network, unless there is one: then another test has it.
+fn is_taken_up(net: u32) -> bool {
+    let args = ["link", "add", &bridge(net), "type", "bridge"];
+    match try_ip(&args) {
+        Ok(()) => true,
+        Err(complaint) if complaint.contains("File exists") => false,
+        Err(complaint) => panic!("ip {}: {complaint}", args.join(" ")),
+    }
+}
+
 fn ip(args: &[&str]) {
+    if let Err(complaint) = try_ip(args) {
+        panic!("ip {}: {complaint}", args.join(" "));
+    }
+}
+
+fn try_ip(args: &[&str]) -> Result<(), String> {
     let output = Command::new("ip").args(args).output().expect("ip, of iproute2");
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "ip {}: {complaint}", args.join(" "));
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(()) } else { Err(complaint) }
 }

@@ -76,8 +76,12 @@ impl Cluster {
 
     /// Has replica `i` join by way of replica `by`, starts it, and waits until it votes.
     pub(crate) fn admit(&mut self, by: usize, i: usize) {
-        let joined = self.join(i, &self.invite(by, "5m"));
-        assert_eq!(joined.code, Some(0), "stint cluster join: {joined:?}");
+        let invitation = self.invite(by, "10m");
+        // There may be an election, or nobody answers in time; the same may be asked again.
+        wait_for("a replica to join", || {
+            let joined = self.join(i, &invitation);
+            if joined.code == Some(0) { Ok(()) } else { Err(joined) }
+        });
         self.starts_voting(by, i);
     }
 
@@ -116,6 +120,12 @@ impl Cluster {
     pub(crate) fn members(&self, i: usize) -> Result<Vec<Value>, String> {
         let status = self.get(i, "/api/v0/meta/cluster_status")?;
         Ok(status.json()["members"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Whether the process of replica `i` is over. It stays to be waited for.
+    pub(crate) fn is_over(&mut self, i: usize) -> bool {
+        let child = self.replicas[i].child.as_mut();
+        child.is_none_or(|child| matches!(child.try_wait(), Ok(Some(_))))
     }
 
     /// Waits until the process of replica `i` has ended by itself, and gives its exit code.
