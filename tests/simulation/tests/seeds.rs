@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// About four minutes of a processor: what a commit has to pass.
-const SEEDS: u64 = 40;
+/// About two and a half minutes of a processor: what a commit has to pass.
+const SEEDS: u64 = 20;
 /// The machine may have other things to do, but it has two processors.
 const AT_ONCE: usize = 2;
 /// What loops is ended by a signal after so many seconds of a processor, of which it says so
