@@ -6,8 +6,10 @@ use tokio::task::{JoinError, block_in_place, spawn_blocking};
 /// Whether there is a thread that can be kept waiting. A runtime of one thread has none: there the
 /// work is done at once and in place, so that what happens after what depends on no other thread.
 /// That is how whole replicas are simulated.
-fn has_threads() -> bool {
-    !matches!(Handle::current().runtime_flavor(), RuntimeFlavor::CurrentThread)
+pub(crate) fn has_threads() -> bool {
+    let runtime = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    // Whoever calls from elsewhere is a thread by itself.
+    !matches!(runtime, Ok(RuntimeFlavor::CurrentThread))
 }
 
 /// Does `work` where it may wait, or may take long.

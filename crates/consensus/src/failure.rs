@@ -7,6 +7,7 @@ use std::time::Duration;
 use stint_core::WorkerId;
 use tokio::sync::watch;
 
+use crate::blocking::has_threads;
 use crate::codec::Garbled;
 use crate::error::Error;
 
@@ -37,8 +38,12 @@ impl Failure {
         *self.0.is_stopping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits on a thread that may wait, until the replica stops at the latest.
+    /// Waits on a thread that may wait, until the replica stops at the latest; not at all where there
+    /// is none.
     pub(crate) fn pause(&self, pause: Duration) {
+        if !has_threads() {
+            return;
+        }
         let is_stopping = self.0.is_stopping.lock().unwrap_or_else(PoisonError::into_inner);
         // Whether it ended early is asked for by whoever goes on.
         drop(self.0.stopped.wait_timeout_while(is_stopping, pause, |is_stopping| !*is_stopping));
@@ -80,5 +85,30 @@ impl Failure {
         let mut seen = self.0.error.subscribe();
         let found = seen.wait_for(Option::is_some).await.ok().and_then(|kept| kept.clone());
         found.unwrap_or(Error::ShuttingDown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A simulation has one thread, on which nothing else would ever happen.
+    #[tokio::test]
+    async fn nobody_waits_on_the_only_thread() {
+        let failure = Failure::new(WorkerId::new(7).unwrap());
+        failure.pause(Duration::MAX);
+        assert!(!failure.is_stopping());
+    }
+
+    #[test]
+    fn a_thread_waits_until_the_replica_stops() {
+        let failure = Failure::new(WorkerId::new(7).unwrap());
+        let other = failure.clone();
+        let waiting = std::thread::spawn(move || {
+            other.pause(Duration::from_hours(1));
+            other.is_stopping()
+        });
+        failure.stop();
+        assert!(waiting.join().unwrap());
     }
 }

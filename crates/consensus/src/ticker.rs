@@ -48,11 +48,14 @@ pub(crate) async fn run(inner: Arc<Inner>, mut stopping: watch::Receiver<bool>) 
 
 /// Proposes that time has passed, if something is due; says how long to look away at most.
 async fn tick(inner: &Inner, strange: &mut crons::Strange) -> Duration {
-    let (due, cron_due) = {
+    let (due, cron_due, reached) = {
         let view = inner.applied.read();
-        (view.state.next_deadline(), view.state.next_cron_due())
+        (view.state.next_deadline(), view.state.next_cron_due(), view.state.now())
     };
     let Some(now) = inner.clock.now() else { return LEASE_LOOK };
+    // Where most clocks went back, the log's time has not: what it has reached is due, and does not
+    // wait for the clocks.
+    let now = now.max(reached);
     if cron_due.is_some_and(|due| due <= now) {
         let pause = crons::fire(inner, strange, now).await;
         if pause.is_zero() {

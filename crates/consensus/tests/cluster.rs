@@ -3,6 +3,8 @@
 
 #[path = "cluster/certificates.rs"]
 mod certificates;
+#[path = "cluster/clocks.rs"]
+mod clocks;
 #[path = "cluster/compaction.rs"]
 mod compaction;
 #[path = "cluster/handover.rs"]

@@ -115,8 +115,8 @@ impl Client {
 
     /// Submits a job, and sends it again under the same key until its fate is known, for a while.
     async fn submit(&mut self, number: u64) {
-        let ms = *self.dice.of(&[0, 50, 500, 2_000, 6_000]);
-        let lines = self.dice.below(6);
+        let ms = *self.dice.of(&[0, 50, 500, 2_000, 2_500, 6_000]);
+        let lines = *self.dice.of(&[0, 1, 2, 3, 5, 12]);
         let code = u64::from(self.dice.one_in(5));
         let key = format!("{}-{number}", self.name);
         let parameters = json!({

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +35,10 @@ struct Inner {
     sync_fails: AtomicBool,
     /// The bytes that are free.
     free_bytes: AtomicU64,
+    /// It has not done what it was asked for, in this life.
+    has_refused: AtomicBool,
+    /// Where the disk fills up in the middle of a write.
+    short: Mutex<Short>,
     /// Nothing is written for now: the machine stands still.
     is_frozen: AtomicBool,
     /// How long the log waits for the disk, at the least and at the most.
@@ -43,10 +47,19 @@ struct Inner {
     files: Mutex<Vec<Arc<Watched>>>,
 }
 
+/// What fits on the disk before it is full for a while.
+#[derive(Debug, Default)]
+struct Short {
+    bytes: u64,
+    /// How many writes find no room. None: there is room.
+    refusals: u64,
+}
+
 /// One file, with what has happened to it since its last sync.
 #[derive(Debug)]
 struct Watched {
     file: File,
+    inode: u64,
     changes: Mutex<Vec<Change>>,
     medium: Medium,
 }
@@ -68,6 +81,8 @@ impl Medium {
             is_dead: AtomicBool::new(false),
             sync_fails: AtomicBool::new(false),
             free_bytes: AtomicU64::new(PLENTY),
+            has_refused: AtomicBool::new(false),
+            short: Mutex::default(),
             is_frozen: AtomicBool::new(false),
             slowest_ms: AtomicU64::new(3),
             dice: Mutex::new(dice),
@@ -95,6 +110,31 @@ impl Medium {
     /// From now on so many bytes are free; plenty if nobody says how many.
     pub(crate) fn set_free(&self, bytes: Option<u64>) {
         self.0.free_bytes.store(bytes.unwrap_or(PLENTY), Ordering::Relaxed);
+    }
+
+    /// So many bytes can be written, and then so many writes are cut short, before there is room again.
+    pub(crate) fn cut_short(&self, bytes: u64, refusals: u64) {
+        *lock(&self.0.short) = Short { bytes, refusals };
+    }
+
+    /// Whether it has not done what it was asked for, in this life.
+    pub(crate) fn has_refused(&self) -> bool {
+        self.0.has_refused.load(Ordering::Relaxed)
+    }
+
+    /// How much of so many bytes there is room for, if it is not for all.
+    fn room_for(&self, bytes: u64) -> Option<u64> {
+        let mut short = lock(&self.0.short);
+        if short.refusals == 0 {
+            return None;
+        }
+        if bytes <= short.bytes {
+            short.bytes -= bytes;
+            return None;
+        }
+        short.refusals -= 1;
+        self.0.has_refused.store(true, Ordering::Relaxed);
+        Some(std::mem::take(&mut short.bytes))
     }
 
     /// From now on what is written waits, or does so no more.
@@ -136,6 +176,8 @@ impl Medium {
         }
         self.0.is_dead.store(false, Ordering::Relaxed);
         self.0.sync_fails.store(false, Ordering::Relaxed);
+        self.cut_short(0, 0);
+        self.0.has_refused.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -165,9 +207,16 @@ impl Tap for Root {
 
     fn of(&self, path: &Path) -> Option<Arc<dyn Tap>> {
         let file = File::options().read(true).write(true).open(path).ok()?;
-        let watched = Watched { file, changes: Mutex::default(), medium: self.0.clone() };
+        let inode = file.metadata().ok()?.ino();
+        let mut files = lock(&self.0.0.files);
+        // Whoever opens a file again has no sync of what was written before.
+        if let Some(same) = files.iter().find(|watched| watched.inode == inode) {
+            let same: Arc<dyn Tap> = Arc::<Watched>::clone(same);
+            return Some(same);
+        }
+        let watched = Watched { file, inode, changes: Mutex::default(), medium: self.0.clone() };
         let watched = Arc::new(watched);
-        lock(&self.0.0.files).push(Arc::clone(&watched));
+        files.push(Arc::clone(&watched));
         Some(watched)
     }
 }
@@ -196,12 +245,13 @@ impl Room for Root {
 impl Tap for Watched {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.medium.check()?;
-        let len = self.file.metadata()?.len();
-        let there = usize::try_from(len.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let mut before = vec![0; data.len().min(there)];
-        self.file.read_exact_at(&mut before, offset)?;
-        lock(&self.changes).push(Change::Write { offset, before, after: data.to_vec() });
-        Ok(())
+        if let Some(room) = self.medium.room_for(u64::try_from(data.len()).unwrap_or(u64::MAX)) {
+            let part = data.get(..at(room)).unwrap_or(data);
+            self.note(offset, part)?;
+            self.file.write_all_at(part, offset)?;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.note(offset, data)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -221,6 +271,7 @@ impl Tap for Watched {
     fn sync(&self) -> io::Result<()> {
         self.medium.check()?;
         if self.medium.0.sync_fails.load(Ordering::Relaxed) {
+            self.medium.0.has_refused.store(true, Ordering::Relaxed);
             return Err(io::Error::from_raw_os_error(5));
         }
         lock(&self.changes).clear();
@@ -229,6 +280,16 @@ impl Tap for Watched {
 }
 
 impl Watched {
+    /// Keeps what is there before it is written over.
+    fn note(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let len = self.file.metadata()?.len();
+        let there = usize::try_from(len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let mut before = vec![0; data.len().min(there)];
+        self.file.read_exact_at(&mut before, offset)?;
+        lock(&self.changes).push(Change::Write { offset, before, after: data.to_vec() });
+        Ok(())
+    }
+
     /// Takes away changes since the last sync, as a power cut may.
     fn cut(&self, dice: &mut Dice) -> io::Result<()> {
         let changes = std::mem::take(&mut *lock(&self.changes));

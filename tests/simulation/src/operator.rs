@@ -1,4 +1,5 @@
-//! The operator: hands leadership over, has a replica join, and removes one, while all goes wrong.
+//! The operator: hands leadership over, drains workers, has a replica join, and removes one, while all
+//! goes wrong.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub(crate) struct Changes {
     pub(crate) joins_at: Option<Duration>,
     /// When which one is removed; not before the fourth is a member, if it is to be one.
     pub(crate) removes: Option<(Duration, usize)>,
+    /// Whether workers are drained now and then, with little time for what they run.
+    pub(crate) has_drains: bool,
 }
 
 impl Changes {
@@ -31,7 +34,7 @@ impl Changes {
         // Of three founders one goes now and then, too.
         let is_removing = if joins_at.is_some() { dice.one_in(2) } else { dice.one_in(4) };
         let removes = is_removing.then(|| (dice.ms(12_000, 27_000), whom));
-        Self { joins_at, removes }
+        Self { joins_at, removes, has_drains: !dice.one_in(3) }
     }
 }
 
@@ -43,12 +46,15 @@ pub(crate) struct Operator {
     pub(crate) invitation: Invitation,
     /// Somebody is invited, and no member yet.
     pub(crate) is_waiting: bool,
+    /// Whose workers may be draining, and until when.
+    pub(crate) draining: Vec<(Duration, WorkerId)>,
 }
 
 impl Operator {
     /// Works until then, and until what was begun is done.
     pub(crate) async fn work(mut self, until: Duration) {
         let mut next_transfer = self.dice.ms(2_000, 6_000);
+        let mut next_drain = self.dice.ms(2_000, 5_000);
         loop {
             if self.changes.joins_at.is_some_and(|at| at <= now()) {
                 self.invite().await;
@@ -58,8 +64,14 @@ impl Operator {
             } else if now() >= next_transfer && now() < until {
                 next_transfer = now() + self.dice.ms(2_000, 9_000);
                 self.transfer().await;
+            } else if self.draining.iter().any(|(at, _)| *at <= now() || until <= now()) {
+                self.resume(now() >= until).await;
+            } else if self.changes.has_drains && now() >= next_drain && now() < until {
+                next_drain = now() + self.dice.ms(600, 2_500);
+                self.drain().await;
             }
             let is_done = self.changes.joins_at.is_none() && self.changes.removes.is_none();
+            let is_done = is_done && self.draining.is_empty();
             if is_done && !self.is_joining() {
                 self.trace.seen().is_changing = false;
                 if now() >= until {
@@ -101,6 +113,30 @@ impl Operator {
         let told = self.ask(Method::POST, &format!("/meta/members/{to}/lead"), None).await;
         if told.is_some_and(|(code, _)| code == StatusCode::NO_CONTENT) {
             self.trace.count("leader transfer");
+        }
+    }
+
+    async fn drain(&mut self) {
+        let (_, whom) = self.dice.of(&self.hosts).clone();
+        let body = json!({"limit": format!("{}ms", self.dice.between(50, 800))});
+        // Whatever the answer is, it may be done.
+        self.draining.push((now() + self.dice.ms(300, 3_000), whom));
+        let told = self.ask(Method::POST, &format!("/workers/{whom}/drain"), Some(body)).await;
+        if told.is_some_and(|(code, _)| code.is_success()) {
+            self.trace.count("drain");
+        }
+    }
+
+    /// Has a worker take jobs again whose time has come, or any.
+    async fn resume(&mut self, is_all: bool) {
+        let is_due = |(at, _): &(Duration, WorkerId)| is_all || *at <= now();
+        let Some(place) = self.draining.iter().position(is_due) else { return };
+        let Some((_, whom)) = self.draining.get(place).copied() else { return };
+        let told = self.ask(Method::POST, &format!("/workers/{whom}/resume"), None).await;
+        // One that was removed is no worker any more.
+        let is_over = |code: StatusCode| code.is_success() || code == StatusCode::NOT_FOUND;
+        if told.is_some_and(|(code, _)| is_over(code)) {
+            self.draining.remove(place);
         }
     }
 

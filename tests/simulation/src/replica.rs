@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use prost::Message as _;
 use stint_consensus::{Config, Joining, Keep, Member, Replica, Timing, WallClock, join_over};
 use stint_core::{Attempt, Job, WorkerId};
 use stint_gateway::Gateway;
+use stint_proto::log::v1 as pb;
 use stint_storage::{Identity, Store};
 use stint_tls::Door;
 use stint_worker::{Action, CommandLine, RunOutput, Runner, Worker};
@@ -35,7 +37,7 @@ pub(crate) const CAPACITY: (&str, u64) = ("place", 2);
 
 const CLUSTER: [u8; 16] = [7; 16];
 /// Leases that are short, so that a seed sees many of them end.
-const TTL: Duration = Duration::from_secs(3);
+pub(crate) const TTL: Duration = Duration::from_secs(3);
 /// What it counts as that the cluster has taken one in.
 const JOINED: &str = "member joined";
 /// How long one that is to join waits for its invitation, at a time.
@@ -54,9 +56,18 @@ pub(crate) struct Host {
     /// How much of the log it keeps.
     pub(crate) keep: Keep,
     /// The last entry that it has ever applied.
-    pub(crate) last: Arc<Mutex<u64>>,
+    pub(crate) last: Arc<Mutex<Last>>,
+    /// It has failed in this life, and waits for somebody to start it anew.
+    pub(crate) has_failed: Arc<AtomicBool>,
     /// What it is invited with, if it is no founder.
     pub(crate) invitation: Option<Invitation>,
+}
+
+/// How far a host has ever come: the index of an entry that it has applied, and a term.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Last {
+    pub(crate) index: u64,
+    pub(crate) term: u64,
 }
 
 /// The secret by which a replica joins, once there is one.
@@ -67,9 +78,31 @@ pub(crate) type Outcome = Result<(), Box<dyn std::error::Error>>;
 impl Host {
     /// One life of the replica: until the host is crashed, or the replica fails by itself.
     pub(crate) async fn live(self) -> Outcome {
-        let identity = Identity { replica: self.id.get(), cluster: CLUSTER };
         self.trace.say(now(), &self.name, "starts");
+        self.has_failed.store(false, Ordering::Relaxed);
+        let why = match self.clone().serve().await {
+            Ok(why) => why,
+            Err(why) => {
+                if !self.medium.has_refused() {
+                    self.trace.violation(format!("liveness: {} does not start: {why}", self.name));
+                }
+                why.to_string()
+            }
+        };
+        // Where the disk is kept is another place each time.
+        let why = why.replace(&self.medium.dir().display().to_string(), "");
+        self.trace.say(now(), &self.name, &format!("fails: {why}"));
+        self.has_failed.store(true, Ordering::Relaxed);
+        // Whoever started it would start it again.
+        std::future::pending::<()>().await;
+        Ok(())
+    }
+
+    /// Serves until it fails, and says why it did.
+    async fn serve(self) -> Result<String, Box<dyn std::error::Error>> {
+        let identity = Identity { replica: self.id.get(), cluster: CLUSTER };
         let store = Store::open_on(&self.medium.dir(), identity, &self.medium.disk())?;
+        self.check_vote(&store)?;
         let peer_listener = net::door(PEERS).await?;
         self.join(&store, &peer_listener).await?;
         let skew = Arc::clone(&self.skew_ms);
@@ -96,16 +129,10 @@ impl Host {
         };
         let _gateway = Gateway::start(net::door(CLIENTS).await?, replica.clone(), doors, None)?;
         let worker = Worker::start(replica.clone(), self.worker()?)?;
-        let why = tokio::select! {
-            error = replica.failed() => error.to_string(),
-            error = worker.failed() => error.to_string(),
-        };
-        // Where the disk is kept is another place each time.
-        let why = why.replace(&self.medium.dir().display().to_string(), "");
-        self.trace.say(now(), &self.name, &format!("fails: {why}"));
-        // Whoever started it would start it again.
-        std::future::pending::<()>().await;
-        Ok(())
+        tokio::select! {
+            error = replica.failed() => Ok(error.to_string()),
+            error = worker.failed() => Ok(error.to_string()),
+        }
     }
 
     fn worker(&self) -> Result<stint_worker::Config, stint_worker::Error> {
@@ -118,6 +145,21 @@ impl Host {
         config.ttl = TTL;
         config.runner = Some(Arc::new(Work { trace: self.trace.clone() }));
         Ok(config)
+    }
+
+    /// Whoever has an entry of a term has promised to follow no leader of an earlier one, and keeps that.
+    fn check_vote(&self, store: &Store) -> Outcome {
+        let bytes = store.log.get("vote")?;
+        let vote = bytes.map(|bytes| pb::Vote::decode(bytes.as_slice())).transpose()?;
+        let term = vote.and_then(|vote| vote.leader).map_or(0, |leader| leader.term);
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if term < last.term {
+            let (name, of) = (&self.name, last.term);
+            let what =
+                format!("{name} starts in term {term}, and has applied an entry of term {of}");
+            self.trace.violation(format!("one log: {what}"));
+        }
+        Ok(())
     }
 
     /// Has the cluster take it in, if it is no founder; once is enough, and again is the same.
@@ -202,8 +244,10 @@ impl Runner for Work {
             if lines == 0 {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
             }
-            drop(running);
-            i32::try_from(code).unwrap_or(1)
+            // What fails tells which run it was.
+            let code = if code == 0 { 0 } else { 1 + i32::try_from(lease.0 % 200).unwrap_or(0) };
+            running.end(code);
+            code
         })
     }
 }
@@ -219,9 +263,16 @@ impl Running {
         let (job, lease, worker) = (job.id, attempt.lease, attempt.worker);
         trace.say(now(), "run", &format!("begins {job} {lease}"));
         let mut seen = trace.seen();
-        seen.runs.push(Run { job, lease, worker, began: now(), ended: None });
+        seen.runs.push(Run { job, lease, worker, began: now(), ended: None, code: None });
         let at = seen.runs.len() - 1;
         Self { trace: trace.clone(), at }
+    }
+
+    /// It has ended by itself.
+    fn end(self, code: i32) {
+        if let Some(run) = self.trace.seen().runs.get_mut(self.at) {
+            run.code = Some(code);
+        }
     }
 }
 

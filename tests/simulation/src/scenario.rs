@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use turmoil::Sim;
 
 use crate::dice::Dice;
 use crate::disk::Medium;
-use crate::faults::{Hand, LATENCY_MAX};
+use crate::faults::{Hand, LATENCY_MS};
 use crate::operator::{Changes, Operator};
 use crate::replica::{Host, Invitation, member};
 use crate::trace::Trace;
@@ -27,8 +26,8 @@ use crate::{client, verdict};
 const HOSTS: [&str; 4] = ["one", "two", "three", "four"];
 const FOUNDERS: usize = 3;
 const CLIENT_NAMES: [&str; 2] = ["alice", "bob"];
-/// Seconds of the epoch at which every simulation begins.
-const EPOCH_SECONDS: i64 = 1_800_000_000;
+/// When every simulation begins; a multiple of the periods of all crons.
+pub(crate) const EPOCH_MS: u64 = 1_800_000_000_000;
 
 /// How long things may go wrong.
 const SAFETY: Duration = Duration::from_secs(30);
@@ -49,15 +48,19 @@ pub(crate) struct Plan {
 
 /// Simulates it. What must not happen is in the trace.
 pub(crate) fn run(plan: Plan) -> Result<Trace, Box<dyn std::error::Error>> {
-    // What is durable is the simulation's business; a real sync would only take time.
-    let memory = Path::new("/dev/shm");
-    let dir = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
+    let dir = match std::env::var_os("STINT_SIM_DIR") {
+        Some(dir) => TempDir::new_in(dir)?,
+        None => TempDir::new()?,
+    };
     let trace = Trace::default();
-    trace.seen().is_told = plan.is_told;
+    {
+        let mut seen = trace.seen();
+        (seen.seed, seen.is_told) = (plan.seed, plan.is_told);
+    }
     let mut sim = turmoil::Builder::new()
         .simulation_duration(SAFETY + LIVENESS + Duration::from_mins(1))
         .min_message_latency(Duration::from_micros(200))
-        .max_message_latency(LATENCY_MAX)
+        .max_message_latency(Duration::from_millis(LATENCY_MS))
         .tcp_capacity(1 << 16)
         .rng_seed(plan.seed)
         .enable_tokio_io()
@@ -125,6 +128,7 @@ fn set_to_work(
         changes,
         invitation,
         is_waiting: false,
+        draining: Vec::new(),
     };
     sim.client("operator", async move {
         operator.work(SAFETY).await;
@@ -180,6 +184,7 @@ fn hosts(plan: Plan, dir: &TempDir, trace: &Trace, keep: Keep) -> Vec<Host> {
         trace: trace.clone(),
         keep,
         last: Arc::default(),
+        has_failed: Arc::default(),
         invitation: None,
     });
     all.collect()
@@ -188,6 +193,6 @@ fn hosts(plan: Plan, dir: &TempDir, trace: &Trace, keep: Keep) -> Vec<Host> {
 /// Sets the clock that everything in this process takes for the time.
 fn set_clock(elapsed: Duration) -> io::Result<()> {
     let nanoseconds = i64::from(elapsed.subsec_nanos());
-    let seconds = EPOCH_SECONDS + i64::try_from(elapsed.as_secs()).unwrap_or(0);
+    let seconds = i64::try_from(EPOCH_MS / 1_000 + elapsed.as_secs()).unwrap_or(0);
     Ok(clock_settime(ClockId::CLOCK_REALTIME, TimeSpec::new(seconds, nanoseconds))?)
 }

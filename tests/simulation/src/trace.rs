@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use stint_core::{CapacityMap, Event, JobId, LeaseId, Status, Timestamp, WorkerId};
+use stint_core::{
+    CapacityMap, Epoch, Event, Job, JobId, LeaseId, Status, Timestamp, WorkerId, WorkerStatus,
+};
 
 use crate::faults::KINDS;
 
@@ -61,6 +63,8 @@ pub(crate) struct Run {
     pub(crate) worker: WorkerId,
     pub(crate) began: Duration,
     pub(crate) ended: Option<Duration>,
+    /// The code that it ended with, if nobody ended it.
+    pub(crate) code: Option<i32>,
 }
 
 /// What an entry of the log led to, as the first replica that applied it saw it.
@@ -80,7 +84,38 @@ pub(crate) struct Entry {
     pub(crate) holds: Vec<Hold>,
     /// What the workers have, and what the state counts as in use.
     pub(crate) workers: Vec<Having>,
+    /// The live jobs that are not what they were before it, and perhaps others.
+    pub(crate) jobs: Vec<Shape>,
     pub(crate) sizes: Sizes,
+}
+
+/// What is to be seen of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) job: JobId,
+    pub(crate) status: Status,
+    /// Of a tombstone nobody says it.
+    pub(crate) updated: Option<Timestamp>,
+    pub(crate) is_to_cancel: bool,
+    pub(crate) is_to_go: bool,
+}
+
+impl Shape {
+    pub(crate) fn of(job: &Job) -> Self {
+        Self {
+            job: job.id,
+            status: job.status,
+            updated: Some(job.last_updated),
+            is_to_cancel: job.cancel_requested,
+            is_to_go: job.delete_requested || job.status == Status::Deleted,
+        }
+    }
+
+    /// What is left of a job that was deleted.
+    pub(crate) fn tombstone(job: JobId) -> Self {
+        let status = Status::Deleted;
+        Self { job, status, updated: None, is_to_cancel: false, is_to_go: true }
+    }
 }
 
 /// A job that somebody has the right to run.
@@ -92,10 +127,14 @@ pub(crate) struct Hold {
     pub(crate) need: CapacityMap,
 }
 
-/// A worker's capacity.
+/// A worker: whether it lives, and what it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Having {
     pub(crate) worker: WorkerId,
+    pub(crate) status: WorkerStatus,
+    pub(crate) epoch: Epoch,
+    /// The number of its last renewal.
+    pub(crate) renewal: u64,
     pub(crate) capacity: CapacityMap,
     pub(crate) in_use: CapacityMap,
 }
@@ -128,6 +167,7 @@ pub(crate) struct Trace(Arc<Mutex<Seen>>);
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
+    pub(crate) seed: u64,
     pub(crate) text: String,
     /// Whether it is written to standard output, too.
     pub(crate) is_told: bool,
@@ -139,10 +179,14 @@ pub(crate) struct Seen {
     pub(crate) latest: BTreeMap<String, (u64, usize)>,
     /// The last entry when all was mended.
     pub(crate) rest_from: Option<u64>,
+    /// When every job that there was had been looked at, on every member.
+    pub(crate) audited_at: Option<Duration>,
     /// Who has to come to rest: the members, as far as they are known to be.
     pub(crate) members: BTreeSet<String>,
     /// What operators want of the members is not done yet.
     pub(crate) is_changing: bool,
+    /// Whose wall clocks were ever wrong.
+    pub(crate) astray: BTreeSet<String>,
     /// How often each kind of thing has gone wrong, or was done on purpose.
     pub(crate) faults: BTreeMap<&'static str, u64>,
     /// How many states were compared with one that was there before.
@@ -157,6 +201,14 @@ pub(crate) fn now() -> Duration {
 }
 
 impl Seen {
+    /// Says what must not have happened.
+    pub(crate) fn tell_violations(&self) {
+        for violation in &self.violations {
+            // Whoever has closed the pipe does not want to know.
+            let _closed = writeln!(stdout(), "seed {}: {violation}", self.seed);
+        }
+    }
+
     /// Whether all is mended, and every member has come to an end with every job.
     pub(crate) fn is_at_rest(&self) -> bool {
         let Some(from) = self.rest_from.filter(|_| !self.is_changing) else { return false };
@@ -200,8 +252,8 @@ impl Seen {
     }
 }
 
-/// The job that an event is about, and its status then.
-pub(crate) fn status_of(event: &Event) -> Option<(JobId, Status)> {
+/// The job that an event shows, whole.
+pub(crate) fn job_of(event: &Event) -> Option<&Job> {
     match event {
         Event::Submitted(job)
         | Event::Claimed(job)
@@ -209,9 +261,16 @@ pub(crate) fn status_of(event: &Event) -> Option<(JobId, Status)> {
         | Event::WorkerLost(job)
         | Event::Resurrected(job)
         | Event::AwaitsChildren(job)
-        | Event::Ended(job) => Some((job.id, job.status)),
-        Event::Deleted(job) => Some((*job, Status::Deleted)),
+        | Event::Ended(job) => Some(job),
         _ => None,
+    }
+}
+
+/// The job that an event is about, and its status then.
+pub(crate) fn status_of(event: &Event) -> Option<(JobId, Status)> {
+    match event {
+        Event::Deleted(job) => Some((*job, Status::Deleted)),
+        other => job_of(other).map(|job| (job.id, job.status)),
     }
 }
 
@@ -235,6 +294,13 @@ impl Trace {
     pub(crate) fn violation(&self, what: String) {
         self.say(now(), "VIOLATED", &what);
         self.seen().violations.push(what);
+    }
+
+    /// Ends this process: what is simulated does not come to an end by itself.
+    pub(crate) fn give_up(&self, what: String) -> ! {
+        self.violation(what);
+        self.seen().tell_violations();
+        std::process::exit(1)
     }
 
     /// Takes note that something was done that makes life hard for the replicas.

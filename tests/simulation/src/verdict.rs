@@ -13,6 +13,7 @@ mod lease;
 mod lines;
 mod one_log;
 mod reads;
+mod results;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -26,10 +27,11 @@ pub(crate) use audit::audit;
 type Checker = fn(&Seen) -> Vec<String>;
 
 /// The promises, by the names that the README has for them, and what they stand on.
-const CHECKERS: [(&str, Checker); 10] = [
+const CHECKERS: [(&str, Checker); 11] = [
     ("accepted means kept", kept::check),
     ("at most one lease", lease::check),
     ("runs are fenced", fence::check),
+    ("results are those of their runs", results::check),
     ("each tick is one job or one reason", ticks::check),
     ("capacity is never overdrawn", capacity::check),
     ("reads by id are linearizable", reads::check),

@@ -8,7 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use stint_consensus as consensus;
 use stint_core::{Job, JobId, State};
 
-use crate::trace::{Entry, Having, Hold, Sizes, Trace, brief, now};
+use crate::replica::Last;
+use crate::trace::{Entry, Having, Hold, Shape, Sizes, Trace, brief, now};
+
+/// Entries of one second, of which there are less than a hundred where nothing goes round in circles.
+const ENTRIES_PER_SECOND_MAX: usize = 5_000;
 
 /// The eyes on one life of one replica.
 #[derive(Debug)]
@@ -16,7 +20,7 @@ pub(crate) struct Eyes {
     name: String,
     trace: Trace,
     /// Of the host, whatever life: the last entry that it has applied.
-    last: Arc<Mutex<u64>>,
+    last: Arc<Mutex<Last>>,
     life: Mutex<Life>,
 }
 
@@ -29,27 +33,41 @@ struct Life {
 }
 
 impl Eyes {
-    pub(crate) fn new(name: &str, trace: &Trace, last: &Arc<Mutex<u64>>) -> Self {
+    pub(crate) fn new(name: &str, trace: &Trace, last: &Arc<Mutex<Last>>) -> Self {
         let (trace, last) = (trace.clone(), Arc::clone(last));
         Self { name: name.to_owned(), trace, last, life: Mutex::default() }
     }
 
     /// Entries are applied one after the other, and a new life begins with none left out.
-    fn check_order(&self, life: &mut Life, index: u64) {
+    fn check_order(&self, life: &mut Life, (index, term): (u64, u64)) {
         let mut ever = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let follows = match life.last {
             Some(last) => index == last + 1,
-            None => index <= *ever + 1,
+            None => index <= ever.index + 1,
         };
         if !follows {
-            let (life, ever) = (life.last, *ever);
+            let (life, ever) = (life.last, ever.index);
             self.trace.violation(format!(
                 "one log: {} applies entry {index} after {life:?}, and {ever} before that",
                 self.name
             ));
         }
         life.last = Some(index);
-        *ever = index.max(*ever);
+        *ever = Last { index: index.max(ever.index), term: term.max(ever.term) };
+    }
+
+    /// Whether this entry is one too many for one second: then something goes round in circles, and
+    /// time does not pass any more.
+    fn check_pace(&self, first: &Entry) {
+        let seen = self.trace.seen();
+        let of_second = |entry: &&Entry| entry.at.as_secs() == first.at.as_secs();
+        let latest = seen.entries.values().rev().take(ENTRIES_PER_SECOND_MAX);
+        let count = latest.take_while(of_second).count();
+        drop(seen);
+        if count == ENTRIES_PER_SECOND_MAX {
+            let what = format!("bounded: {count} entries, and it is still {:?}", first.at);
+            self.trace.give_up(what);
+        }
     }
 }
 
@@ -57,8 +75,8 @@ impl consensus::Witness for Eyes {
     fn applied(&self, entry: consensus::Seen<'_>) {
         let consensus::Seen { index, term, command, events, state } = entry;
         let mut life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
-        self.check_order(&mut life, index);
-        let (digest, sizes) = digest(&mut life.jobs, state);
+        self.check_order(&mut life, (index, term));
+        let (digest, sizes, jobs) = digest(&mut life.jobs, state);
         if let Err(violation) = stint_core::invariant::check(state) {
             self.trace.violation(format!("{} after entry {index}: {violation}", self.name));
         }
@@ -78,14 +96,19 @@ impl consensus::Witness for Eyes {
             state: digest,
             holds: holds(state),
             workers: workers(state),
+            jobs,
             sizes,
         };
         let mut all = self.trace.seen();
         all.latest.insert(self.name.clone(), (index, sizes.live));
+        let is_new = !all.entries.contains_key(&index);
         let first = all.entries.entry(index).or_insert_with(|| seen.clone());
         let differs = difference(first, &seen);
         all.compared += 1;
         drop(all);
+        if is_new {
+            self.check_pace(&seen);
+        }
         if let Some(differs) = differs {
             self.trace.violation(format!("{} at entry {index}: {differs}", self.name));
         }
@@ -95,8 +118,8 @@ impl consensus::Witness for Eyes {
         let mut life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
         life.last = Some(index);
         let mut ever = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        *ever = index.max(*ever);
-        let (digest, sizes) = digest(&mut life.jobs, state);
+        ever.index = index.max(ever.index);
+        let (digest, sizes, _) = digest(&mut life.jobs, state);
         let text = format!("has the state of entry {index}, {digest:016x}, from a snapshot");
         self.trace.say(now(), &self.name, &text);
         self.trace.count("travelling snapshot");
@@ -147,8 +170,12 @@ impl Scribe {
     }
 }
 
-/// A digest of all of a state. What is computed of a job is kept for as long as it does not change.
-fn digest(known: &mut BTreeMap<JobId, (Arc<Job>, u64, usize)>, state: &State) -> (u64, Sizes) {
+/// A digest of all of a state, how large it is, and the jobs that have changed. What is computed of a
+/// job is kept for as long as it does not change.
+fn digest(
+    known: &mut BTreeMap<JobId, (Arc<Job>, u64, usize)>,
+    state: &State,
+) -> (u64, Sizes, Vec<Shape>) {
     let mut parts = state.parts();
     let jobs = std::mem::take(&mut parts.jobs);
     let recently_ended = std::mem::take(&mut parts.recently_ended);
@@ -160,11 +187,14 @@ fn digest(known: &mut BTreeMap<JobId, (Arc<Job>, u64, usize)>, state: &State) ->
         tick_records: parts.crons.iter().map(|cron| cron.history.records.len()).max().unwrap_or(0),
         text: 0,
     };
-    let mut former = std::mem::take(known);
+    let (mut former, mut changed) = (std::mem::take(known), Vec::new());
     for job in jobs {
         let (hash, text) = match former.remove(&job.id) {
             Some((same, hash, text)) if Arc::ptr_eq(&same, &job) => (hash, text),
-            _ => Scribe::of(&job),
+            _ => {
+                changed.push(Shape::of(&job));
+                Scribe::of(&job)
+            }
         };
         hash.hash(&mut hasher);
         sizes.text += text;
@@ -174,7 +204,7 @@ fn digest(known: &mut BTreeMap<JobId, (Arc<Job>, u64, usize)>, state: &State) ->
     let (rest, text) = Scribe::of(&parts);
     rest.hash(&mut hasher);
     sizes.text += text;
-    (hasher.finish(), sizes)
+    (hasher.finish(), sizes, changed)
 }
 
 fn parameter_bytes(job: &Job) -> u64 {
@@ -200,6 +230,9 @@ pub(crate) fn holds(state: &State) -> Vec<Hold> {
 pub(crate) fn workers(state: &State) -> Vec<Having> {
     let all = state.workers().map(|worker| Having {
         worker: worker.id,
+        status: worker.status,
+        epoch: worker.epoch,
+        renewal: worker.renewal,
         capacity: worker.capacity().clone(),
         in_use: worker.capacity_in_use.clone(),
     });

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use prost::Message as _;
-use stint_consensus::{Config, Keep, Member, Replica, Timing};
+use stint_consensus::{Config, Keep, Member, Replica, Timing, WallClock};
 use stint_core::{Job, WorkerId};
 use stint_proto::log::v1 as pb;
 use stint_storage::{Identity, Log, Output, StateStore, Store};
@@ -62,6 +64,8 @@ pub(crate) struct Cluster {
     sites: Vec<Site>,
     nodes: Vec<Option<Node>>,
     relays: BTreeMap<(usize, usize), Relay>,
+    /// How far the wall clocks of all are ahead of this machine's.
+    ahead_ms: Arc<AtomicU64>,
 }
 
 impl Cluster {
@@ -126,7 +130,7 @@ impl Cluster {
         };
         let sites = listeners.into_iter().map(site).collect();
         let nodes = (0..3).map(|_| None).collect();
-        Self { timing, keep, sites, nodes, relays: BTreeMap::new() }
+        Self { timing, keep, sites, nodes, relays: BTreeMap::new(), ahead_ms: Arc::default() }
     }
 
     pub(crate) fn id(number: usize) -> WorkerId {
@@ -174,7 +178,12 @@ impl Cluster {
             cluster: CLUSTER,
             founders: site.founders.clone(),
             peer_listener: listener.into(),
-            wall_clock: stint_consensus::WallClock::default(),
+            wall_clock: {
+                let ahead_ms = Arc::clone(&self.ahead_ms);
+                WallClock::simulated(move || {
+                    SystemTime::now() + Duration::from_millis(ahead_ms.load(Ordering::Relaxed))
+                })
+            },
             peer_tls: None,
             timing: self.timing,
             keep: self.keep,
@@ -230,6 +239,12 @@ impl Cluster {
     /// Some replica that does not lead.
     pub(crate) async fn follower(&self) -> usize {
         (self.leader().await + 1) % 3
+    }
+
+    /// From now on the wall clocks of all are so far ahead of this machine's.
+    pub(crate) fn set_clocks_ahead(&self, by: Duration) {
+        let ms = u64::try_from(by.as_millis()).expect("not so far");
+        self.ahead_ms.store(ms, Ordering::Relaxed);
     }
 
     /// Cuts a replica off from the others, both ways.

@@ -1,6 +1,7 @@
 //! The auditor: once all is mended it ends the crons, waits for rest, and looks at every job then, on
 //! every member.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -29,14 +30,22 @@ pub(crate) async fn audit(trace: Trace) -> Outcome {
         tokio::time::sleep(LOOK).await;
     }
     trace.say(now(), "auditor", "all is at rest");
-    let jobs: Vec<JobId> = trace.seen().statuses().into_keys().collect();
-    for job in jobs {
+    let mut looked_at = BTreeSet::new();
+    loop {
+        let all: BTreeSet<JobId> = trace.seen().statuses().into_keys().collect();
+        let Some(job) = all.difference(&looked_at).next().copied() else { break };
+        // A submission whose client has long gone may have come in after the others.
+        while !trace.seen().is_at_rest() {
+            tokio::time::sleep(LOOK).await;
+        }
         for host in hosts(&trace) {
             let end = look(&host, job).await;
             trace.say(now(), "auditor", &format!("{job} is {:?} on {host}", end.status));
             trace.seen().finals.push(end);
         }
+        looked_at.insert(job);
     }
+    trace.seen().audited_at = Some(now());
     Ok(())
 }
 

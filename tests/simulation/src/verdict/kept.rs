@@ -55,12 +55,13 @@ fn check_ends(seen: &Seen, wrong: &mut Vec<String>) {
     for end in &seen.finals {
         shown.insert((&end.host, end.job), end.status.as_deref());
     }
-    // A submission whose client has long gone may come into the log after the jobs were listed.
+    // A submission whose client has long gone may come into the log when all was looked at.
     let came_later = |job: JobId| {
-        let is_first = |event: &Event| matches!(event, Event::Submitted(new) if new.id == job);
         let mut events = seen.events();
-        let first = events.find_map(|(index, _, event)| is_first(event).then_some(index));
-        first > seen.rest_from && seen.finals.iter().all(|end| end.job != job)
+        let first = events.find_map(|(_, entry, event)| {
+            matches!(event, Event::Submitted(new) if new.id == job).then_some(entry.at)
+        });
+        seen.audited_at.is_some() && first >= seen.audited_at
     };
     for (job, status) in statuses {
         if seen.rest_from.is_some() && came_later(job) {

@@ -1,14 +1,18 @@
 //! At most one lease: at every index of the log a job has at most one, each is given once and to one,
-//! and nothing is taken from who has an older one.
+//! nothing is taken from who has an older one, and none is over before its time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use stint_core::{Event, JobId, LeaseId, WorkerId};
+use stint_consensus::Timing;
+use stint_core::{Epoch, Event, JobId, LeaseId, WorkerId, WorkerStatus};
 
+use crate::replica::TTL;
 use crate::trace::Seen;
 
 pub(super) fn check(seen: &Seen) -> Vec<String> {
     let mut wrong = Vec::new();
+    check_lengths(seen, &mut wrong);
     let mut last = LeaseId::default();
     let mut given: BTreeMap<LeaseId, (JobId, WorkerId)> = BTreeMap::new();
     let mut before: BTreeMap<JobId, LeaseId> = BTreeMap::new();
@@ -60,4 +64,31 @@ pub(super) fn check(seen: &Seen) -> Vec<String> {
         before = entry.holds.iter().map(|hold| (hold.job, hold.lease)).collect();
     }
     wrong
+}
+
+/// A worker that has renewed its lease has it for its whole length and the margin, counted from when the
+/// renewal was in the log, on the simulation's own time.
+fn check_lengths(seen: &Seen, wrong: &mut Vec<String>) {
+    let length = TTL + Timing::default().lease_margin;
+    let mut renewed: BTreeMap<(WorkerId, Epoch), (u64, Duration, WorkerStatus)> = BTreeMap::new();
+    for (index, entry) in &seen.entries {
+        for having in &entry.workers {
+            let life = (having.worker, having.epoch);
+            let new = (having.renewal, entry.at, having.status);
+            let (renewal, at, status) = renewed.entry(life).or_insert(new);
+            let has_expired =
+                (*status, having.status) == (WorkerStatus::Running, WorkerStatus::Dead);
+            if has_expired && (*renewal != having.renewal || entry.at < *at + length) {
+                let (worker, lasted) = (having.worker, entry.at.saturating_sub(*at));
+                wrong.push(format!(
+                    "entry {index}: the lease of worker {worker} is over after {lasted:?}"
+                ));
+            }
+            if *renewal == having.renewal {
+                *status = having.status;
+            } else {
+                (*renewal, *at, *status) = new;
+            }
+        }
+    }
 }

@@ -1,9 +1,15 @@
-//! One log: its entries are numbered without gap, terms and times do not go back. That an entry and
-//! the state after it are the same on all replicas is looked at as they are applied (`witness.rs`).
+//! One log: its entries are numbered without gap, terms and times do not go back, and no one clock is the
+//! time. That an entry and the state after it are the same on all replicas is looked at as they are
+//! applied (`witness.rs`).
 
 use stint_core::Timestamp;
 
-use crate::trace::Seen;
+use crate::scenario::EPOCH_MS;
+use crate::trace::{Entry, Seen};
+
+/// How far the log's time may be ahead of all clocks but one, in milliseconds: a replica uses its own if
+/// it is no further than a second from the others, and finds out within another one that it is not.
+const AHEAD_MS_MAX: u64 = 2_000;
 
 pub(super) fn check(seen: &Seen) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -22,6 +28,18 @@ pub(super) fn check(seen: &Seen) -> Vec<String> {
             }
         }
         last = Some((*index, entry.term, entry.time));
+        if seen.astray.len() < 2 && is_ahead(entry) {
+            let (time, at) = (entry.time, entry.at);
+            wrong.push(format!(
+                "entry {index}: {time:?} after {at:?}, and no more than one clock was ever wrong"
+            ));
+        }
     }
     wrong
+}
+
+/// Whether the log's time is ahead of the simulation's.
+fn is_ahead(entry: &Entry) -> bool {
+    let elapsed_ms = u64::try_from(entry.at.as_millis()).unwrap_or(u64::MAX);
+    entry.time.as_ms() > EPOCH_MS + elapsed_ms + AHEAD_MS_MAX
 }

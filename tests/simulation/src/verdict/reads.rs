@@ -9,19 +9,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use stint_core::{Event, Job, JobId, Status, Timestamp};
+use stint_core::{Event, JobId, Status, Timestamp};
 
 use crate::client::instant;
-use crate::trace::{Answer, Ask, Call, Seen, status_of};
+use crate::trace::{Answer, Ask, Call, Seen, Shape, job_of};
 
 /// What a job was from some entry on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Version {
     /// When some replica had applied it.
     at: Duration,
-    status: Status,
-    updated: Option<Timestamp>,
-    is_to_go: bool,
+    shape: Shape,
 }
 
 pub(super) fn check(seen: &Seen) -> Vec<String> {
@@ -45,11 +43,8 @@ pub(super) fn check(seen: &Seen) -> Vec<String> {
             let floor = shown.map(|(_, place)| *place).max().unwrap_or(0);
             let floor = floor.max(committed.saturating_sub(1));
             let mut later = all.iter().enumerate().skip(floor);
-            let may_be = |place: usize, version: &Version| {
-                fits(call, version) || is_seen_later(call, version, all.get(place + 1))
-            };
-            match later.find(|(place, version)| version.at <= call.ended && may_be(*place, version))
-            {
+            let fit = later.find(|(_, version)| version.at <= call.ended && fits(call, version));
+            match fit {
                 Some((place, _)) => placed.push((call.ended, place)),
                 None if all.is_empty() && call.answer == Answer::NotFound => {}
                 None => {
@@ -67,62 +62,49 @@ fn tells(answer: &Answer) -> bool {
     matches!(answer, Answer::Done | Answer::Shown(..) | Answer::NotFound)
 }
 
+/// What each job was after which entry. Nobody sees what it was within one.
 fn versions(seen: &Seen) -> BTreeMap<JobId, Vec<Version>> {
     let mut all: BTreeMap<JobId, Vec<Version>> = BTreeMap::new();
-    for (_, entry, event) in seen.events() {
-        let Some((id, status)) = status_of(event) else { continue };
-        let job = job_of(event);
-        let updated = job.map(|job| job.last_updated);
-        let is_to_go = status == Status::Deleted || job.is_some_and(|job| job.delete_requested);
-        let version = Version { at: entry.at, status, updated, is_to_go };
-        all.entry(id).or_default().push(version);
+    for entry in seen.entries.values() {
+        // What has left the state was told of when it did; of what is in it, the state says it.
+        let told = entry.events.iter().filter_map(|event| match event {
+            Event::Deleted(job) => Some(Shape::tombstone(*job)),
+            other => job_of(other).map(Shape::of),
+        });
+        let shapes: BTreeMap<_, _> =
+            told.chain(entry.jobs.iter().copied()).map(|shape| (shape.job, shape)).collect();
+        for (job, shape) in shapes {
+            let versions = all.entry(job).or_default();
+            if versions.last().is_none_or(|last| last.shape != shape) {
+                versions.push(Version { at: entry.at, shape });
+            }
+        }
     }
     all
 }
 
-fn job_of(event: &Event) -> Option<&Job> {
-    match event {
-        Event::Submitted(job)
-        | Event::Claimed(job)
-        | Event::CancelRequested(job)
-        | Event::WorkerLost(job)
-        | Event::Resurrected(job)
-        | Event::AwaitsChildren(job)
-        | Event::Ended(job) => Some(job),
-        _ => None,
-    }
-}
-
 /// Whether a call may have taken effect at this version.
 fn fits(call: &Call, version: &Version) -> bool {
-    let status = version.status;
+    let Shape { status, updated, is_to_go, .. } = version.shape;
     match (&call.ask, &call.answer) {
         (Ask::Submit(_), Answer::Done) => true,
-        (Ask::Cancel, Answer::Done) => matches!(status, Status::Cancel | Status::CancelRequest),
-        (Ask::Delete, Answer::Done) => version.is_to_go,
-        (Ask::Read, Answer::Shown(name, updated)) if status.name() == name => {
+        (Ask::Cancel, Answer::Done) => is_canceled(&version.shape),
+        (Ask::Delete, Answer::Done) => is_to_go,
+        (Ask::Read, Answer::Shown(name, shown)) => {
             // When a tombstone was made is nobody's business.
-            let is_same = |at: Timestamp| instant(updated) == Some(at);
-            status == Status::Deleted || version.updated.is_none_or(is_same)
-        }
-        // That its dead worker is back is no event of its own.
-        (Ask::Read, Answer::Shown(name, _)) => {
-            status == Status::WorkerDead && name == Status::WorkerResurrection.name()
+            let is_same = |at: Timestamp| instant(shown) == Some(at);
+            let is_then = status == Status::Deleted || updated.is_none_or(is_same);
+            status.name() == name && is_then
         }
         (_, Answer::NotFound) => status == Status::Deleted,
         _ => false,
     }
 }
 
-/// A job whose dead worker is back ends with the run that this worker still has to end, and only then has
-/// an event for what was asked of it meanwhile.
-fn is_seen_later(call: &Call, version: &Version, next: Option<&Version>) -> bool {
-    let Some(next) = next.filter(|_| version.status == Status::WorkerDead) else { return false };
-    match (&call.ask, &call.answer) {
-        (Ask::Cancel, Answer::Done) => next.status == Status::Cancel,
-        (Ask::Delete, Answer::Done) => next.is_to_go,
-        _ => false,
-    }
+/// Whether a job was canceled, or is to be: one whose dead worker is back keeps its status until this
+/// worker has ended what it runs.
+fn is_canceled(shape: &Shape) -> bool {
+    shape.is_to_cancel || matches!(shape.status, Status::Cancel | Status::CancelRequest)
 }
 
 /// Nothing is canceled or deleted that nobody wanted to be.
@@ -132,13 +114,12 @@ fn check_causes(seen: &Seen, versions: &BTreeMap<JobId, Vec<Version>>, wrong: &m
             let is_wanted = |call: &Call| {
                 let is_that = match call.ask {
                     Ask::Delete => true,
-                    Ask::Cancel => !version.is_to_go,
+                    Ask::Cancel => !version.shape.is_to_go,
                     _ => false,
                 };
                 is_that && call.job == Some(*job) && call.began <= version.at
             };
-            let is_ended = version.is_to_go
-                || matches!(version.status, Status::Cancel | Status::CancelRequest);
+            let is_ended = version.shape.is_to_go || is_canceled(&version.shape);
             if is_ended && !seen.calls.iter().any(is_wanted) {
                 wrong.push(format!("nobody wanted job {job} to become {version:?}"));
             }

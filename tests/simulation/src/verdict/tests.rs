@@ -5,7 +5,7 @@ mod history;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stint_core::{CapacityMap, Event, Job, LeaseId, Status, Timestamp};
+use stint_core::{AttemptEnd, CapacityMap, Event, Job, LeaseId, Status, Timestamp, WorkerStatus};
 
 use super::*;
 use crate::trace::{Answer, Ask, Entry};
@@ -29,6 +29,11 @@ const BREAKS: &[Break] = &[
     ("a lease is given again", lease::check, lease_again, "was given after"),
     ("a lease comes from nowhere", lease::check, lease_of_another, "nobody has given"),
     ("lines of an older lease are taken", lease::check, stale_lines, "its lease is"),
+    ("a lease is over before its time", lease::check, early_expiry, "is over after"),
+    ("a result is not that of its run", results::check, other_code, "it exited with"),
+    ("a result is told while its run goes on", results::check, early_result, "and Some(Run"),
+    ("a job is claimed while its lost run goes on", results::check, late_end, "its lease is over"),
+    ("a run was not started, and is there", results::check, not_started, "was not started"),
     ("two runs overlap", fence::check, overlap, "overlap"),
     ("a run never ends and another begins", fence::check, no_end, "overlap"),
     ("a run begins before its claim", fence::check, run_early, "had no lease"),
@@ -47,6 +52,8 @@ const BREAKS: &[Break] = &[
     ("a read has another time", reads::check, other_time, "fits nothing"),
     ("a cancellation does nothing", reads::check, void_cancel, "fits nothing"),
     ("a job that is there is not found", reads::check, not_found, "fits nothing"),
+    ("a job is shown as something else", reads::check, other_status, "fits nothing"),
+    ("a job that is back is not canceled", reads::check, void_mark, "fits nothing"),
     ("a job is canceled for nobody", reads::check, forget_calls, "nobody wanted"),
     ("the queue outgrows its bound", bounds::check, outgrow, "entry"),
     ("what is over stays", bounds::check, leak, "bytes stay"),
@@ -54,6 +61,7 @@ const BREAKS: &[Break] = &[
     ("a page is too long", bounds::check, long_page, "Page"),
     ("an entry is missing", one_log::check, lose_entry, "follows"),
     ("a term goes back", one_log::check, term_back, "has term"),
+    ("a clock that is wrong is the time", one_log::check, clock_wins, "no more than one clock"),
     ("time goes back", one_log::check, time_back, "and was"),
     ("a job that is over runs again", table::check, run_again, "became running after done"),
     ("a job begins as it should not", table::check, born_running, "became running after nothing"),
@@ -79,6 +87,29 @@ fn whatever_is_broken_is_found_by_the_checker_that_is_there_for_it() {
         let is_said = wrong.iter().any(|wrong| wrong.contains(said));
         assert!(is_said, "{what}: {said:?} is not among {wrong:?}");
     }
+}
+
+#[test]
+fn a_cancellation_of_a_job_that_is_back_is_seen_by_its_mark() {
+    let mut seen = right();
+    mark(&mut seen, true);
+    assert_eq!(reads::check(&seen), Vec::<String>::new());
+}
+
+#[test]
+fn a_job_that_came_when_all_was_looked_at_need_not_be_shown() {
+    let mut seen = right();
+    let last = seen.entries.values().next_back().expect("an entry").at;
+    seen.finals.retain(|end| end.job != history::id(2));
+    assert_ne!(kept::check(&seen), Vec::<String>::new());
+    seen.audited_at = Some(last);
+    assert_ne!(kept::check(&seen), Vec::<String>::new(), "it was there before");
+    let submitted = |entry: &&Entry| {
+        let mut events = entry.events.iter();
+        events.any(|event| matches!(event, Event::Submitted(job) if job.id == history::id(2)))
+    };
+    seen.audited_at = seen.entries.values().find(submitted).map(|entry| entry.at);
+    assert_eq!(kept::check(&seen), Vec::<String>::new());
 }
 
 #[test]
@@ -189,6 +220,47 @@ fn stale_lines(seen: &mut Seen) {
                 for line in lines {
                     line.text = "0 0".to_owned();
                 }
+            }
+        }
+    });
+}
+
+fn early_expiry(seen: &mut Seen) {
+    // Until then nobody has renewed anything for a while.
+    let entry = seen.entries.values_mut().nth(3).expect("an entry");
+    entry.workers.iter_mut().for_each(|having| having.status = WorkerStatus::Dead);
+}
+
+fn other_code(seen: &mut Seen) {
+    seen.runs.iter_mut().for_each(|run| run.code = Some(7));
+}
+
+fn early_result(seen: &mut Seen) {
+    seen.runs.iter_mut().for_each(|run| run.ended = None);
+}
+
+fn late_end(seen: &mut Seen) {
+    lose(seen, &AttemptEnd::WorkerDead);
+    for having in seen.entries.values_mut().flat_map(|entry| entry.workers.iter_mut()) {
+        having.status = WorkerStatus::Dead;
+    }
+    early_result(seen);
+}
+
+fn not_started(seen: &mut Seen) {
+    lose(seen, &AttemptEnd::CouldNotStart("there is no file".to_owned()));
+}
+
+/// Runs that ended by themselves have another end.
+fn lose(seen: &mut Seen, end: &AttemptEnd) {
+    edit(seen, |events| {
+        for event in events {
+            if let Event::Ended(job) = event {
+                *job = with(job, |job| {
+                    for attempt in &mut job.attempts {
+                        attempt.end = attempt.end.take().map(|(at, _)| (at, end.clone()));
+                    }
+                });
             }
         }
     });
@@ -307,6 +379,31 @@ fn void_cancel(seen: &mut Seen) {
             _ => true,
         });
     });
+    for entry in seen.entries.values_mut() {
+        entry.jobs.retain(|shape| !shape.is_to_cancel);
+    }
+}
+
+/// A job that is canceled while its worker comes back has no event for that, only a mark.
+fn mark(seen: &mut Seen, is_to_cancel: bool) {
+    edit(seen, |events| events.retain(|event| !matches!(event, Event::CancelRequested(_))));
+    for shape in seen.entries.values_mut().flat_map(|entry| entry.jobs.iter_mut()) {
+        if shape.status == Status::CancelRequest {
+            (shape.status, shape.is_to_cancel) = (Status::WorkerResurrection, is_to_cancel);
+        }
+    }
+}
+
+fn void_mark(seen: &mut Seen) {
+    mark(seen, false);
+}
+
+fn other_status(seen: &mut Seen) {
+    for shape in seen.entries.values_mut().flat_map(|entry| entry.jobs.iter_mut()) {
+        if shape.status == Status::Running {
+            shape.status = Status::CancelRequest;
+        }
+    }
 }
 
 fn not_found(seen: &mut Seen) {
@@ -346,6 +443,11 @@ fn term_back(seen: &mut Seen) {
 fn time_back(seen: &mut Seen) {
     let first = seen.entries.values_mut().next().expect("an entry");
     first.time = Timestamp::from_ms(u64::MAX);
+}
+
+fn clock_wins(seen: &mut Seen) {
+    let last = seen.entries.values_mut().next_back().expect("an entry");
+    last.time = Timestamp::from_ms(last.time.as_ms() + 60_000);
 }
 
 fn run_again(seen: &mut Seen) {

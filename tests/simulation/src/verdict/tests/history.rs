@@ -9,13 +9,12 @@ use stint_core::{
 };
 
 use crate::replica::{ACTION, KEY};
-use crate::trace::{Answer, Ask, Call, Entry, Final, Run, Seen, Sizes};
+use crate::scenario::EPOCH_MS;
+use crate::trace::{Answer, Ask, Call, Entry, Final, Run, Seen, Shape, Sizes};
 use crate::witness::{holds, workers};
 
 pub(super) const PLACE: &str = "place";
 const BEAT: &str = "beat";
-/// A multiple of the two seconds of the schedule.
-const EPOCH_MS: u64 = 1_800_000_000_000;
 const STEP: Duration = Duration::from_millis(100);
 
 struct History {
@@ -28,7 +27,7 @@ fn worker(number: u64) -> WorkerId {
     WorkerId::new(number).expect("a small number")
 }
 
-fn id(number: u8) -> JobId {
+pub(super) fn id(number: u8) -> JobId {
     JobId::from_bytes([number; 16])
 }
 
@@ -68,6 +67,7 @@ impl History {
             state: index,
             holds: holds(&self.state),
             workers: workers(&self.state),
+            jobs: self.state.jobs().map(|job| Shape::of(job)).collect(),
             sizes,
         };
         self.seen.entries.insert(index, entry);
@@ -115,7 +115,14 @@ impl History {
         let job = claimed.expect("a job is due");
         let lease = job.lease().unwrap_or_default();
         self.now += STEP / 10;
-        let run = Run { job: job.id, lease, worker: worker(by), began: self.now, ended: None };
+        let run = Run {
+            job: job.id,
+            lease,
+            worker: worker(by),
+            began: self.now,
+            ended: None,
+            code: None,
+        };
         self.seen.runs.push(run);
         job
     }
@@ -131,6 +138,7 @@ impl History {
     fn finish(&mut self, by: u64, job: JobId, lease: LeaseId, cause: ExitCause) -> Job {
         let run = self.seen.runs.iter_mut().find(|run| run.lease == lease).expect("it runs");
         run.ended = Some(self.now);
+        run.code = (cause == ExitCause::Own).then_some(0);
         let exit = Exit { cause, code: 0, signal: None };
         let runs = vec![Finished { job, lease, exit }];
         let events = self.apply(Command::Finish { worker: worker(by), epoch: Epoch(1), runs });
