@@ -118,9 +118,6 @@ impl Host {
         };
         let eyes = Arc::new(Eyes::new(&self.name, &self.trace, &self.last));
         let replica = Replica::start_seen(config, store, Some(eyes)).await?;
-        if self.invitation.is_some() {
-            self.trace.seen().members.insert(self.name.clone());
-        }
         let doors = stint_gateway::Config {
             is_open: true,
             // By default it depends on the machine.
@@ -190,6 +187,8 @@ impl Host {
         }
         self.trace.say(now(), &self.name, "has joined");
         self.trace.count(JOINED);
+        // Once: one that was removed, and starts again, is none.
+        self.trace.seen().members.insert(self.name.clone());
         Ok(())
     }
 }
