@@ -300,7 +300,7 @@ pub enum Event {
     Due(Arc<Job>),
     /// A worker holds a lease on the job; it starts it now.
     Claimed(Arc<Job>),
-    /// The worker of the job is to end it.
+    /// The job is to end: whoever runs it ends it, or makes sure first that nothing of it runs.
     CancelRequested(Arc<Job>),
     /// The job lost its worker, which is dead or was stopped.
     WorkerLost(Arc<Job>),
@@ -309,6 +309,8 @@ pub enum Event {
     /// The process of the job has ended, or was never begun again; it is over when the last of its
     /// children is.
     AwaitsChildren(Arc<Job>),
+    /// The job's dead worker is back before anybody claimed the job, and ends what is left of it.
+    WorkerReturned(Arc<Job>),
     /// The job is over, and has left the state for history.
     Ended(Arc<Job>),
     /// The job and its output are to be removed from history; a tombstone stays.
@@ -369,6 +371,7 @@ impl Event {
             | Self::Ended(job) => Some(job.status),
             Self::Deleted(_) => Some(Status::Deleted),
             Self::Compacted(_)
+            | Self::WorkerReturned(job)
             | Self::LinesAppended { .. }
             | Self::Retried { .. }
             | Self::QueuePaused(_)

@@ -207,6 +207,7 @@ pub(crate) fn status_of(event: &Event) -> Option<(JobId, Status)> {
         | Event::Claimed(job)
         | Event::CancelRequested(job)
         | Event::WorkerLost(job)
+        | Event::WorkerReturned(job)
         | Event::Resurrected(job)
         | Event::AwaitsChildren(job)
         | Event::Ended(job) => Some((job.id, job.status)),

@@ -83,7 +83,7 @@ const REPLIES: [&str; 8] = [
     "Bulk",
 ];
 
-const EVENTS: [&str; 23] = [
+const EVENTS: [&str; 24] = [
     "+AwaitsChildren",
     "+Retried",
     "+QueuePaused",
@@ -94,6 +94,7 @@ const EVENTS: [&str; 23] = [
     "+CancelRequested",
     "+WorkerLost",
     "+Resurrected",
+    "+WorkerReturned",
     "+Ended",
     "+Deleted",
     "+Compacted",
@@ -398,6 +399,7 @@ fn event_word(event: &Event) -> &'static str {
         Event::WorkerLost(_) => "+WorkerLost",
         Event::Resurrected(_) => "+Resurrected",
         Event::AwaitsChildren(_) => "+AwaitsChildren",
+        Event::WorkerReturned(_) => "+WorkerReturned",
         Event::Ended(_) => "+Ended",
         Event::Deleted(_) => "+Deleted",
         Event::Compacted(_) => "+Compacted",

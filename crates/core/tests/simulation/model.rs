@@ -343,9 +343,7 @@ impl Model {
         if self.jobs[i].job.status == Status::Running {
             self.set_status(i, Status::CancelRequest);
         }
-        if self.jobs[i].job.status == Status::CancelRequest {
-            self.tell(Event::CancelRequested, i);
-        }
+        self.tell(Event::CancelRequested, i);
         self.cancel_children(i);
     }
 

@@ -21,6 +21,7 @@ struct Version {
     at: Duration,
     status: Status,
     updated: Option<Timestamp>,
+    is_unwanted: bool,
     is_to_go: bool,
 }
 
@@ -45,11 +46,7 @@ pub(super) fn check(seen: &Seen) -> Vec<String> {
             let floor = shown.map(|(_, place)| *place).max().unwrap_or(0);
             let floor = floor.max(committed.saturating_sub(1));
             let mut later = all.iter().enumerate().skip(floor);
-            let may_be = |place: usize, version: &Version| {
-                fits(call, version) || is_seen_later(call, version, all.get(place + 1))
-            };
-            match later.find(|(place, version)| version.at <= call.ended && may_be(*place, version))
-            {
+            match later.find(|(_, version)| version.at <= call.ended && fits(call, version)) {
                 Some((place, _)) => placed.push((call.ended, place)),
                 None if all.is_empty() && call.answer == Answer::NotFound => {}
                 None => {
@@ -73,8 +70,9 @@ fn versions(seen: &Seen) -> BTreeMap<JobId, Vec<Version>> {
         let Some((id, status)) = status_of(event) else { continue };
         let job = job_of(event);
         let updated = job.map(|job| job.last_updated);
+        let is_unwanted = job.is_some_and(|job| job.cancel_requested);
         let is_to_go = status == Status::Deleted || job.is_some_and(|job| job.delete_requested);
-        let version = Version { at: entry.at, status, updated, is_to_go };
+        let version = Version { at: entry.at, status, updated, is_unwanted, is_to_go };
         all.entry(id).or_default().push(version);
     }
     all
@@ -86,6 +84,7 @@ fn job_of(event: &Event) -> Option<&Job> {
         | Event::Claimed(job)
         | Event::CancelRequested(job)
         | Event::WorkerLost(job)
+        | Event::WorkerReturned(job)
         | Event::Resurrected(job)
         | Event::AwaitsChildren(job)
         | Event::Ended(job) => Some(job),
@@ -98,29 +97,14 @@ fn fits(call: &Call, version: &Version) -> bool {
     let status = version.status;
     match (&call.ask, &call.answer) {
         (Ask::Submit(_), Answer::Done) => true,
-        (Ask::Cancel, Answer::Done) => matches!(status, Status::Cancel | Status::CancelRequest),
+        (Ask::Cancel, Answer::Done) => status == Status::Cancel || version.is_unwanted,
         (Ask::Delete, Answer::Done) => version.is_to_go,
         (Ask::Read, Answer::Shown(name, updated)) if status.name() == name => {
             // When a tombstone was made is nobody's business.
             let is_same = |at: Timestamp| instant(updated) == Some(at);
             status == Status::Deleted || version.updated.is_none_or(is_same)
         }
-        // That its dead worker is back is no event of its own.
-        (Ask::Read, Answer::Shown(name, _)) => {
-            status == Status::WorkerDead && name == Status::WorkerResurrection.name()
-        }
         (_, Answer::NotFound) => status == Status::Deleted,
-        _ => false,
-    }
-}
-
-/// A job whose dead worker is back ends with the run that this worker still has to end, and only then has
-/// an event for what was asked of it meanwhile.
-fn is_seen_later(call: &Call, version: &Version, next: Option<&Version>) -> bool {
-    let Some(next) = next.filter(|_| version.status == Status::WorkerDead) else { return false };
-    match (&call.ask, &call.answer) {
-        (Ask::Cancel, Answer::Done) => next.status == Status::Cancel,
-        (Ask::Delete, Answer::Done) => next.is_to_go,
         _ => false,
     }
 }
