@@ -142,7 +142,7 @@ fn is_watched(event: &Event) -> bool {
 }
 
 /// About how many bytes the event keeps from being freed.
-fn bytes_of(event: &Event) -> usize {
+pub(crate) fn bytes_of(event: &Event) -> usize {
     let own = size_of::<(Occurrence, usize)>();
     own + match event {
         Event::Submitted(job)

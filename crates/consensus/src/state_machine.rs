@@ -16,15 +16,16 @@ use openraft::{EntryPayload, OptionalSend};
 use stint_core::{Event, Job, JobId, State};
 use stint_failpoint::failpoint;
 use stint_storage::{Audited, Store};
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, watch};
 
 use crate::audit::AuditRecord;
+use crate::backlog::{Backlog, Listener};
 use crate::blocking::{blocking, in_place};
 use crate::codec::{Garbled, decode_audited, decode_header, level_of_header, wire_level};
 use crate::consequences::{Unwritten, changes_history};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::limits::{APPLY_BATCH_BYTES, APPLY_BATCH_MAX, DISK_FULL_PAUSE, EVENTS_MAX};
+use crate::limits::{APPLY_BATCH_BYTES, APPLY_BATCH_MAX, DISK_FULL_PAUSE};
 use crate::recent::Mark;
 use crate::replica::Happening;
 use crate::snapshot::SnapshotData;
@@ -42,8 +43,7 @@ use checkpoint::{Checkpointer, current};
 pub(crate) struct Applied {
     view: RwLock<View>,
     store: Arc<Store>,
-    /// `None` says that history jumped: read the state anew.
-    events: broadcast::Sender<Option<Happening>>,
+    events: Backlog,
     /// The latest of what happened, for those who watch.
     pub(crate) watched: Arc<Watched>,
     /// The last entry whose consequences are all in their places; changes after each batch. The
@@ -92,13 +92,12 @@ impl Applied {
         witness: Option<Arc<dyn Witness>>,
     ) -> Result<Self, io::Error> {
         let view = restore_view(&store, &failure)?;
-        let (events, _) = broadcast::channel(EVENTS_MAX);
         let progress = watch::Sender::new(view.applied.as_ref().map(|id| id.index));
         let watched = Arc::new(Watched::after(view.mark()));
         Ok(Self {
             view: RwLock::new(view),
             store,
-            events,
+            events: Backlog::default(),
             watched,
             progress,
             whole: Mutex::default(),
@@ -130,8 +129,8 @@ impl Applied {
         self.view.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Option<Happening>> {
-        self.events.subscribe()
+    pub(crate) fn listen(&self) -> Listener {
+        self.events.listen()
     }
 
     /// The last entry whose consequences all readers see; wakes whenever there are more.
@@ -353,9 +352,7 @@ impl StateMachine {
                 responder.send(answer);
             }
             if !events.is_empty() {
-                // Nobody may be listening.
-                let happening = Happening { index: mark.index, events: events.into() };
-                drop(self.0.events.send(Some(happening)));
+                self.0.events.tell(Happening { index: mark.index, events: events.into() });
             }
         }
     }
@@ -430,7 +427,8 @@ impl RaftStateMachine<Types> for StateMachine {
                 .bytes_checkpointed
                 .store(applied.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
             applied.progress.send_replace(index);
-            drop(applied.events.send(None));
+            // History has jumped.
+            applied.events.tell_of_gap();
             applied.jumped.notify_one();
             Ok(())
         });
