@@ -90,6 +90,8 @@ fn says_so(cluster: &Cluster, alone: usize, follows: bool, job: &str, ask: Ask<'
     assert!(warning.as_str().is_some_and(|warning| warning.starts_with(expected)), "{told}");
     let (_, metrics) = ask(&["/metrics"]).expect("its metrics");
     assert_eq!(metric(&metrics, "stint_raft_has_leader"), Some(0.0), "{metrics}");
+    // By this an alert knows that a leader without a majority is none.
+    assert_eq!(metric(&metrics, "stint_raft_is_leader"), Some(0.0), "{metrics}");
     let silence = metric(&metrics, "stint_raft_leader_silence_seconds");
     assert!(silence.is_some_and(|seconds| seconds > 1.0), "{metrics}");
     // Where it waits for a leader it takes the whole time of a request.

@@ -73,6 +73,7 @@ async fn a_job_that_nobody_else_can_run_is_resurrected_with_its_worker_under_a_n
         "job_submitted",
         "job_claimed",
         "job_worker_lost",
+        "job_worker_returned",
         "job_resurrected",
         "job_claimed",
         "job_ended",

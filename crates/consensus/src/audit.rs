@@ -165,7 +165,7 @@ fn subject(command: &Command) -> (&'static str, String) {
         Command::Leave { worker, .. } => ("Leave", worker.to_string()),
         Command::Expire { worker, .. } => ("Expire", worker.to_string()),
         Command::PutCron(new) => ("PutCron", named(&new.spec.action)),
-        Command::DeleteCron { action } => ("DeleteCron", named(action)),
+        Command::DeleteCron { action, .. } => ("DeleteCron", named(action)),
         Command::Fire(_) => ("Fire", String::new()),
         Command::PauseCron { action } => ("PauseCron", named(action)),
         Command::ResumeCron { action } => ("ResumeCron", named(action)),

@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 
 mod audit;
+mod backlog;
 mod backup;
 mod blocking;
 mod clock;

@@ -36,6 +36,13 @@ pub(crate) const UNWRITTEN_BYTES_MAX: usize = 512 * 1024;
 /// Happenings that a subscriber may be behind before it misses some.
 pub(crate) const EVENTS_MAX: usize = 1_024;
 
+/// Their bytes, about: an entry may bring a megabyte of lines.
+pub(crate) const EVENTS_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// As long as no subscriber is behind by as many, they are not counted: that costs something for each
+/// event, and is what there is nearly always.
+pub(crate) const EVENTS_COUNTED_FROM: usize = 16;
+
 /// Bytes of jobs of one page that are read at a time, about, and beyond them one job.
 pub(crate) const PAGE_STEP_BYTES: usize = 256 * 1024;
 

@@ -119,6 +119,7 @@ fn is_watched(event: &Event) -> bool {
         | Event::Claimed(_)
         | Event::CancelRequested(_)
         | Event::WorkerLost(_)
+        | Event::WorkerReturned(_)
         | Event::Resurrected(_)
         | Event::AwaitsChildren(_)
         | Event::Ended(_)
@@ -141,7 +142,7 @@ fn is_watched(event: &Event) -> bool {
 }
 
 /// About how many bytes the event keeps from being freed.
-fn bytes_of(event: &Event) -> usize {
+pub(crate) fn bytes_of(event: &Event) -> usize {
     let own = size_of::<(Occurrence, usize)>();
     own + match event {
         Event::Submitted(job)
@@ -149,6 +150,7 @@ fn bytes_of(event: &Event) -> usize {
         | Event::Claimed(job)
         | Event::CancelRequested(job)
         | Event::WorkerLost(job)
+        | Event::WorkerReturned(job)
         | Event::Resurrected(job)
         | Event::AwaitsChildren(job)
         | Event::Ended(job)

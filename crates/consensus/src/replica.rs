@@ -14,10 +14,11 @@ use stint_core::{
 use stint_proto::peer::v1::peer_server::PeerServer;
 use stint_storage::Store;
 use stint_tls::{Door, Listener};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::audit::{AuditFilter, AuditPage, Origin};
+use crate::backlog;
 use crate::backup::Backup;
 use crate::clock::{Clock, WallClock};
 use crate::compaction::Outdated;
@@ -141,7 +142,7 @@ pub struct Happening {
 /// The events of this replica's applied entries from the subscription on, in the order of the log.
 #[derive(Debug)]
 pub struct Events {
-    happenings: broadcast::Receiver<Option<Happening>>,
+    happenings: backlog::Listener,
     stopping: watch::Receiver<bool>,
 }
 
@@ -149,14 +150,9 @@ impl Events {
     /// The next happening. `None` says that some were missed because this reader was too slow:
     /// read the state anew and go on. An error says that the replica has stopped.
     pub async fn next(&mut self) -> Result<Option<Happening>, Error> {
-        use broadcast::error::RecvError;
         tokio::select! {
             biased;
-            happening = self.happenings.recv() => match happening {
-                Ok(happening) => Ok(happening),
-                Err(RecvError::Lagged(_)) => Ok(None),
-                Err(RecvError::Closed) => Err(Error::ShuttingDown),
-            },
+            happening = self.happenings.next() => happening.map_err(|_| Error::ShuttingDown),
             _ = self.stopping.wait_for(|stopping| *stopping) => Err(Error::ShuttingDown),
         }
     }
@@ -375,7 +371,7 @@ impl Replica {
     /// Follows what this replica applies from now on.
     pub fn subscribe(&self) -> Events {
         let (happenings, stopping) =
-            (self.0.inner.applied.subscribe(), self.0.inner.stopping.subscribe());
+            (self.0.inner.applied.listen(), self.0.inner.stopping.subscribe());
         Events { happenings, stopping }
     }
 

@@ -16,9 +16,10 @@ use openraft::{EntryPayload, OptionalSend};
 use stint_core::{Event, Job, JobId, State};
 use stint_failpoint::failpoint;
 use stint_storage::{Audited, Store};
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, watch};
 
 use crate::audit::AuditRecord;
+use crate::backlog::{Backlog, Listener};
 use crate::blocking::{blocking, in_place};
 use crate::codec::{
     Garbled, decode_audited, decode_header, kind_of_job, level_of_header, wire_level,
@@ -26,7 +27,7 @@ use crate::codec::{
 use crate::consequences::{Unwritten, changes_history};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::limits::{APPLY_BATCH_BYTES, APPLY_BATCH_MAX, DISK_FULL_PAUSE, EVENTS_MAX};
+use crate::limits::{APPLY_BATCH_BYTES, APPLY_BATCH_MAX, DISK_FULL_PAUSE};
 use crate::recent::Mark;
 use crate::replica::Happening;
 use crate::snapshot::SnapshotData;
@@ -44,8 +45,7 @@ use checkpoint::{Checkpointer, current};
 pub(crate) struct Applied {
     view: RwLock<View>,
     store: Arc<Store>,
-    /// `None` says that history jumped: read the state anew.
-    events: broadcast::Sender<Option<Happening>>,
+    events: Backlog,
     /// The latest of what happened, for those who watch.
     pub(crate) watched: Arc<Watched>,
     /// The last entry whose consequences are all in their places; changes after each batch. The
@@ -96,13 +96,12 @@ impl Applied {
         let counting = store.state.count_by(kind_of_job);
         counting.map_err(|error| failure.report("history", &error))?;
         let view = restore_view(&store, &failure)?;
-        let (events, _) = broadcast::channel(EVENTS_MAX);
         let progress = watch::Sender::new(view.applied.as_ref().map(|id| id.index));
         let watched = Arc::new(Watched::after(view.mark()));
         Ok(Self {
             view: RwLock::new(view),
             store,
-            events,
+            events: Backlog::default(),
             watched,
             progress,
             whole: Mutex::default(),
@@ -134,8 +133,8 @@ impl Applied {
         self.view.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Option<Happening>> {
-        self.events.subscribe()
+    pub(crate) fn listen(&self) -> Listener {
+        self.events.listen()
     }
 
     /// The last entry whose consequences all readers see; wakes whenever there are more.
@@ -357,9 +356,7 @@ impl StateMachine {
                 responder.send(answer);
             }
             if !events.is_empty() {
-                // Nobody may be listening.
-                let happening = Happening { index: mark.index, events: events.into() };
-                drop(self.0.events.send(Some(happening)));
+                self.0.events.tell(Happening { index: mark.index, events: events.into() });
             }
         }
     }
@@ -434,7 +431,8 @@ impl RaftStateMachine<Types> for StateMachine {
                 .bytes_checkpointed
                 .store(applied.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
             applied.progress.send_replace(index);
-            drop(applied.events.send(None));
+            // History has jumped.
+            applied.events.tell_of_gap();
             applied.jumped.notify_one();
             Ok(())
         });

@@ -1,7 +1,5 @@
 //! A client wants a job not to run, or to be gone.
 
-use std::sync::Arc;
-
 use crate::family;
 use crate::id::JobId;
 use crate::outcome::{Event, Refusal, Reply};
@@ -56,8 +54,6 @@ fn stop(state: &mut State, transition: &mut Transition, id: JobId) {
             job.become_status(Status::CancelRequest, now);
         }
     });
-    if job.status == Status::CancelRequest {
-        transition.announce(Event::CancelRequested(Arc::clone(&job)));
-    }
+    transition.announce(Event::CancelRequested(job));
     family::cancel_children(state, transition, id);
 }

@@ -159,6 +159,8 @@ pub enum Command {
     DeleteCron {
         /// The action.
         action: String,
+        /// The ticks of its cron that nothing has decided ([`crate::Cron::undecided`]).
+        undecided: Option<Box<Firing>>,
     },
     /// Ticks of crons have come due. Proposed by the leader, which works out what they are; each
     /// is void if its cron is not where the leader saw it.

@@ -18,6 +18,7 @@ mod fire;
 mod policy;
 mod table;
 mod tick;
+mod undecided;
 
 pub use fire::{Firing, Passed};
 pub use policy::{CronPolicy, Missed, Overlap};
@@ -49,6 +50,9 @@ pub struct NewCron {
     pub anchor: Timestamp,
     /// Its first tick, after the anchor.
     pub next_run: Timestamp,
+    /// The ticks of the cron whose place it takes that nothing has decided
+    /// ([`Cron::undecided`]); none if whoever proposes it knows of no such cron.
+    pub undecided: Option<Firing>,
 }
 
 /// A cron as it stands in the log.
@@ -197,10 +201,16 @@ pub(crate) fn put(
     let bytes = bytes_of(&new.spec, &new.schedule, new.time_zone.as_deref());
     let bytes = (state.crons.bytes() - former_bytes).saturating_add(bytes);
     at_most("bytes of all crons", bytes, limits::CRONS_BYTES_MAX)?;
+    let lost = match state.crons.get(&new.spec.action) {
+        Some(former) => {
+            undecided::lost(former, new.undecided.as_ref(), state.now, SkipReason::Replaced)?
+        }
+        None => None,
+    };
     state.last_generation = state.last_generation.next();
     let cron = Arc::new(Cron::new(new, state.last_generation));
     if let Some(former) = state.crons.put(Arc::clone(&cron)) {
-        tell_of_lost_tick(state, transition, &former, SkipReason::Replaced);
+        undecided::tell(transition, &former, lost);
     }
     transition.announce(Event::CronChanged(cron));
     Ok(Reply::Ok)
@@ -211,22 +221,15 @@ pub(crate) fn delete(
     state: &mut State,
     transition: &mut Transition,
     action: &str,
+    undecided: Option<&Firing>,
 ) -> Result<Reply, Refusal> {
-    let cron = state.crons.remove(action).ok_or_else(|| Refusal::NoSuchCron(shown(action)))?;
-    tell_of_lost_tick(state, transition, &cron, SkipReason::Deleted);
-    transition.announce(Event::CronDeleted(cron));
-    Ok(Reply::Ok)
-}
-
-/// A cron that goes with a tick that is due takes it along, which is told.
-fn tell_of_lost_tick(state: &State, transition: &mut Transition, cron: &Cron, reason: SkipReason) {
-    let Some(tick) = cron.next_run else { return };
-    if cron.due().is_some_and(|due| due <= state.now) {
-        let fate = skip(reason);
-        let record = TickRecord { first: tick, last: tick, count: 1, at: state.now, fate };
-        let (id, generation, action) = (cron.id, cron.generation, cron.spec.action.clone());
-        transition.announce(Event::CronTicked(Arc::new(Ticked { id, generation, action, record })));
+    let cron = state.crons.get(action).ok_or_else(|| Refusal::NoSuchCron(shown(action)))?;
+    let lost = undecided::lost(cron, undecided, state.now, SkipReason::Deleted)?;
+    if let Some(cron) = state.crons.remove(action) {
+        undecided::tell(transition, &cron, lost);
+        transition.announce(Event::CronDeleted(cron));
     }
+    Ok(Reply::Ok)
 }
 
 fn within_limits(state: &State, new: &NewCron) -> Result<(), Refusal> {

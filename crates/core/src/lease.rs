@@ -81,7 +81,8 @@ pub(crate) fn register(
     state.workers.insert(new.worker, Arc::new(worker));
     for job in jobs_of(state, new.worker, Status::WorkerDead) {
         let now = state.now;
-        state.change(job, |job| job.become_status(Status::WorkerResurrection, now));
+        let job = state.change(job, |job| job.become_status(Status::WorkerResurrection, now));
+        transition.announce(Event::WorkerReturned(job));
     }
     announce(state, transition, new.worker);
     Ok(Reply::Registered { epoch })

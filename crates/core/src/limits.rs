@@ -145,6 +145,14 @@ pub const WINDOW_MAX: Span = Span::from_ms(24 * 60 * 60 * 1_000);
 /// The longest time by which ticks are put off.
 pub const JITTER_MAX: Span = Span::from_ms(24 * 60 * 60 * 1_000);
 
+/// Ticks that are counted one by one when a cron goes before they were decided: a day of seconds, and
+/// some tenths of a second of work. Of more the record says from when until when, and this many.
+pub const UNDECIDED_COUNTED_MAX: u64 = 100_000;
+
+/// Ticks that come after those, and are named with them: with a tick each second they last for a
+/// minute, longer than a proposal is under way.
+pub const UNDECIDED_AHEAD: usize = 64;
+
 /// Ticks of a cron that are caught up with after a time without any, the latest ones; the others
 /// are skipped. With [`WINDOW_MAX`] or an outage of days a cron of each second would fill the queue.
 pub const TICKS_CAUGHT_UP_MAX: usize = 1_000;

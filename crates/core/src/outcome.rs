@@ -216,6 +216,11 @@ pub enum Refusal {
     /// The action has no cron.
     #[error("action \"{0}\": it has no cron")]
     NoSuchCron(String),
+    /// Ticks of a cron that is to go were decided meanwhile, or more have come due than were named.
+    #[error(
+        "action \"{0}\": the ticks of its cron are others than when this was asked for; ask again"
+    )]
+    OtherTicks(String),
     /// The action has no config.
     #[error("action \"{0}\": it has no action config")]
     NoSuchActionConfig(String),
@@ -300,10 +305,12 @@ pub enum Event {
     Due(Arc<Job>),
     /// A worker holds a lease on the job; it starts it now.
     Claimed(Arc<Job>),
-    /// The worker of the job is to end it.
+    /// The job is to end: whoever runs it ends it, or makes sure first that nothing of it runs.
     CancelRequested(Arc<Job>),
     /// The job lost its worker, which is dead or was stopped.
     WorkerLost(Arc<Job>),
+    /// The job's dead worker is back before anybody claimed the job, and ends what is left of it.
+    WorkerReturned(Arc<Job>),
     /// The job's dead worker is back and confirms that it does not run it.
     Resurrected(Arc<Job>),
     /// The process of the job has ended, or was never begun again; it is over when the last of its
@@ -364,6 +371,7 @@ impl Event {
             | Self::Claimed(job)
             | Self::CancelRequested(job)
             | Self::WorkerLost(job)
+            | Self::WorkerReturned(job)
             | Self::Resurrected(job)
             | Self::AwaitsChildren(job)
             | Self::Ended(job) => Some(job.status),

@@ -169,7 +169,9 @@ impl State {
                 lease::expire(self, t, worker, epoch, renewal)
             }
             Command::PutCron(new) => cron::put(self, t, *new),
-            Command::DeleteCron { action } => cron::delete(self, t, &action),
+            Command::DeleteCron { action, undecided } => {
+                cron::delete(self, t, &action, undecided.as_deref())
+            }
             Command::Fire(firings) => cron::fire(self, t, firings),
             Command::PauseCron { action } => cron::pause(self, t, &action),
             Command::ResumeCron { action } => cron::resume(self, t, &action),

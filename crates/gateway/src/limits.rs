@@ -222,6 +222,10 @@ pub(crate) const PREVIEW_DEFAULT: u64 = 10;
 
 /// The most that one can be told: some milliseconds of work.
 pub(crate) const PREVIEW_MAX: u64 = 1_000;
+
+/// How often a cron is taken away with the ticks that nothing has decided, if they are others each time:
+/// once they are known, another minute of them is.
+pub(crate) const UNDECIDED_TRIES_MAX: u32 = 4;
 /// Actions whose metrics are told apart; the others are `other`. A scrape has about fifty lines for
 /// each, and whoever stores it pays for each line.
 pub(crate) const METRICS_ACTIONS_MAX: usize = 100;

@@ -19,6 +19,7 @@ pub(crate) fn tell(open: &Open, event: &Event) {
         Event::Submitted(_)
         | Event::Due(_)
         | Event::CancelRequested(_)
+        | Event::WorkerReturned(_)
         | Event::Resurrected(_)
         | Event::Deleted(_)
         | Event::Compacted(_)

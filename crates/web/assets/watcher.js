@@ -6,8 +6,8 @@
 
 const TOPICS = { job: "jobs", worker: "workers", cron: "crons", queue: "queues" };
 const KINDS = [
-  "job_submitted", "job_due", "job_claimed", "job_cancel_requested", "job_worker_lost", "job_resurrected",
-  "job_awaits_children", "job_ended", "job_expired", "job_deleted", "worker_changed", "worker_lost",
+  "job_submitted", "job_due", "job_claimed", "job_cancel_requested", "job_worker_lost", "job_worker_returned",
+  "job_resurrected", "job_awaits_children", "job_ended", "job_expired", "job_deleted", "worker_changed", "worker_lost",
   "worker_left", "cron_changed", "cron_deleted", "cron_fired", "cron_skipped", "queue_paused", "queue_resumed",
 ];
 const ALL = Object.values(TOPICS);

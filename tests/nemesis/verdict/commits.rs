@@ -68,9 +68,8 @@ impl<'a> State<'a> {
             None if self.has_gap => {}
             None => wrong.push(format!("an event of a job that nobody has submitted: {event:?}")),
             Some(before) => {
-                // Of two steps one event tells: where a worker is back and has ended what it ran,
-                // and where a job that was to be deleted has ended.
-                let may_skip = ["job_resurrected", "job_deleted"].contains(&event.kind.as_str());
+                // Of two steps one event tells: where a job that was to be deleted has ended.
+                let may_skip = event.kind == "job_deleted";
                 let (from, to) = (before.status.as_str(), job.status.as_str());
                 let by_way = || after(from).iter().any(|way| after(way).contains(&to));
                 if from != to && !after(from).contains(&to) && !(may_skip && by_way()) {

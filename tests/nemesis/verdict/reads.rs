@@ -31,11 +31,6 @@ pub(super) fn check(found: &Found, wrong: &mut Vec<String>) {
             let attempt = attempt.or_else(|| of.last().map(|version| version.1)).unwrap_or(0);
             of.push(("deleted".to_owned(), attempt));
         } else if let Some(job) = &event.job {
-            if event.kind == "job_resurrected" {
-                // That its worker is back, and ends it, is no event of its own.
-                let version = ("worker_resurrection".to_owned(), u64::from(job.attempt));
-                versions.entry(&job.id).or_default().push(version);
-            }
             let version = (job.status.clone(), u64::from(job.attempt));
             versions.entry(&job.id).or_default().push(version);
         }

@@ -259,6 +259,7 @@ pub(crate) fn job_of(event: &Event) -> Option<&Job> {
         | Event::Claimed(job)
         | Event::CancelRequested(job)
         | Event::WorkerLost(job)
+        | Event::WorkerReturned(job)
         | Event::Resurrected(job)
         | Event::AwaitsChildren(job)
         | Event::Ended(job) => Some(job),

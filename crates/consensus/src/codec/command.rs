@@ -11,7 +11,7 @@ use stint_proto::log::v1::proposal::Command as Wire;
 
 use super::audit::origin_of;
 use super::configuration::{action_config, action_config_of, change, change_of};
-use super::cron::{fire, fire_of, new_cron, new_cron_of};
+use super::cron::{delete_cron, delete_cron_of, fire, fire_of, new_cron, new_cron_of};
 use super::job::{line, line_of, policy, policy_of, spec, spec_of};
 use super::offer::{offers, offers_of};
 use super::token::{hash_of, new_token, new_token_of, token_id, token_ref};
@@ -136,7 +136,7 @@ fn to_wire(command: &Command) -> Wire {
             Wire::Expire(pb::Expire { worker: worker.get(), epoch: epoch.0, renewal: *renewal })
         }
         Command::PutCron(new) => Wire::PutCron(new_cron(new)),
-        Command::DeleteCron { action } => Wire::DeleteCron(action_ref(action)),
+        Command::DeleteCron { action, undecided } => delete_cron(action, undecided.as_deref()),
         Command::Fire(firings) => Wire::Fire(fire(firings)),
         Command::PauseCron { action } => Wire::PauseCron(action_ref(action)),
         Command::ResumeCron { action } => Wire::ResumeCron(action_ref(action)),
@@ -212,7 +212,7 @@ fn from_wire(command: Wire) -> Decoded<Command> {
             renewal: expire.renewal,
         },
         Wire::PutCron(new) => Command::PutCron(Box::new(new_cron_of(new)?)),
-        Wire::DeleteCron(of) => Command::DeleteCron { action: of.action },
+        Wire::DeleteCron(delete) => delete_cron_of(delete),
         Wire::Fire(fire) => Command::Fire(fire_of(fire)),
         Wire::PauseCron(of) => Command::PauseCron { action: of.action },
         Wire::ResumeCron(of) => Command::ResumeCron { action: of.action },

@@ -1,8 +1,8 @@
 //! Crons: what clients put, what stands in checkpoints, and ticks that come due.
 
 use stint_core::{
-    Cron, CronId, CronPolicy, Fate, Firing, Generation, JobId, Missed, NewCron, Overlap, Passed,
-    Pause, Skip, SkipReason, TickCounts, TickHistory, TickRecord, Timestamp,
+    Command, Cron, CronId, CronPolicy, Fate, Firing, Generation, JobId, Missed, NewCron, Overlap,
+    Passed, Pause, Skip, SkipReason, TickCounts, TickHistory, TickRecord, Timestamp,
 };
 use stint_proto::log::v1 as pb;
 
@@ -19,7 +19,18 @@ pub(super) fn new_cron(new: &NewCron) -> pb::PutCron {
         anchor_ms: new.anchor.as_ms(),
         next_run_ms: new.next_run.as_ms(),
         policy: policy(&new.policy),
+        undecided: new.undecided.as_ref().map(firing),
     }
+}
+
+pub(super) fn delete_cron(action: &str, undecided: Option<&Firing>) -> pb::proposal::Command {
+    let (action, undecided) = (action.to_owned(), undecided.map(firing));
+    pb::proposal::Command::DeleteCron(pb::DeleteCron { action, undecided })
+}
+
+pub(super) fn delete_cron_of(delete: pb::DeleteCron) -> Command {
+    let undecided = delete.undecided.map(firing_of).map(Box::new);
+    Command::DeleteCron { action: delete.action, undecided }
 }
 
 pub(super) fn new_cron_of(new: pb::PutCron) -> Decoded<NewCron> {
@@ -32,6 +43,7 @@ pub(super) fn new_cron_of(new: pb::PutCron) -> Decoded<NewCron> {
         policy: policy_of(&new.policy.unwrap_or_default())?,
         anchor: at(new.anchor_ms),
         next_run: at(new.next_run_ms),
+        undecided: new.undecided.map(firing_of),
     })
 }
 
@@ -81,33 +93,38 @@ pub(super) fn cron_of(cron: pb::Cron) -> Decoded<Cron> {
 }
 
 pub(super) fn fire(firings: &[Firing]) -> pb::Fire {
-    let firing = |firing: &Firing| pb::Firing {
-        action: firing.action.clone(),
-        generation: firing.generation.0,
-        mark_ms: firing.mark.as_ms(),
-        passed: firing
-            .passed
-            .map(|passed| pb::Passed { last_ms: passed.last.as_ms(), count: passed.count }),
-        ticks_ms: firing.ticks.iter().map(|tick| tick.as_ms()).collect(),
-        has_more: firing.has_more,
-        next_run_ms: firing.next_run.map(Timestamp::as_ms),
-    };
     pb::Fire { firings: firings.iter().map(firing).collect() }
 }
 
 pub(super) fn fire_of(fire: pb::Fire) -> Vec<Firing> {
-    let firing = |firing: pb::Firing| Firing {
+    fire.firings.into_iter().map(firing_of).collect()
+}
+
+fn firing(firing: &Firing) -> pb::Firing {
+    let passed = firing.passed;
+    pb::Firing {
+        action: firing.action.clone(),
+        generation: firing.generation.0,
+        mark_ms: firing.mark.as_ms(),
+        passed: passed
+            .map(|passed| pb::Passed { last_ms: passed.last.as_ms(), count: passed.count }),
+        ticks_ms: firing.ticks.iter().map(|tick| tick.as_ms()).collect(),
+        has_more: firing.has_more,
+        next_run_ms: firing.next_run.map(Timestamp::as_ms),
+    }
+}
+
+fn firing_of(firing: pb::Firing) -> Firing {
+    let passed = firing.passed;
+    Firing {
         action: firing.action,
         generation: Generation(firing.generation),
         mark: at(firing.mark_ms),
-        passed: firing
-            .passed
-            .map(|passed| Passed { last: at(passed.last_ms), count: passed.count }),
+        passed: passed.map(|passed| Passed { last: at(passed.last_ms), count: passed.count }),
         ticks: firing.ticks_ms.into_iter().map(at).collect(),
         has_more: firing.has_more,
         next_run: firing.next_run_ms.map(at),
-    };
-    fire.firings.into_iter().map(firing).collect()
+    }
 }
 
 /// Absent where it is the default, as in every cron that was put before there were any.

@@ -63,6 +63,15 @@ fn every_command_is_encoded_as_the_golden_file_says() {
     }
 }
 
+#[test]
+fn a_cron_that_goes_without_its_ticks_has_the_bytes_of_before_they_were_named() {
+    let at = Timestamp::from_ms(1_700_000_000_000);
+    let delete = Command::DeleteCron { action: "encode".to_owned(), undecided: None };
+    let bytes = stamp(at, &encode_command(&delete)).to_vec();
+    assert_eq!(hex(&bytes), "0880d095ffbc318201080a06656e636f6465");
+    assert_eq!(decode_proposal(&bytes), Ok((at, delete)));
+}
+
 /// What a later version could have sent: a proposal that needs a level which is not known here.
 fn too_new() -> (Level, Vec<u8>) {
     let level = Level::new(Level::NEWEST.get() + 1);

@@ -88,6 +88,11 @@ fn limited(kind: u32, limit: usize) -> pb::Refusal {
     pb::Refusal { kind, a: number(limit), ..pb::Refusal::default() }
 }
 
+/// Of what has this name.
+fn about(kind: u32, name: &str) -> pb::Refusal {
+    pb::Refusal { kind, text: name.to_owned(), ..pb::Refusal::default() }
+}
+
 fn refusal(no: &Refusal) -> pb::Refusal {
     let empty = pb::Refusal::default();
     match no {
@@ -127,10 +132,8 @@ fn refusal(no: &Refusal) -> pb::Refusal {
             pb::Refusal { kind: 15, job: job_bytes(*job), a: *expected, b: *got, ..empty }
         }
         Refusal::TooManyLines { job } => pb::Refusal { kind: 16, job: job_bytes(*job), ..empty },
-        Refusal::NoSuchCron(action) => pb::Refusal { kind: 17, text: action.clone(), ..empty },
-        Refusal::NoSuchActionConfig(action) => {
-            pb::Refusal { kind: 18, text: action.clone(), ..empty }
-        }
+        Refusal::NoSuchCron(action) => about(17, action),
+        Refusal::NoSuchActionConfig(action) => about(18, action),
         Refusal::TooManyCrons { limit } => pb::Refusal { kind: 19, a: number(*limit), ..empty },
         Refusal::TooManyActionConfigs { limit } => limited(20, *limit),
         Refusal::NextRunTooEarly { next_run, anchor } => {
@@ -151,6 +154,7 @@ fn refusal(no: &Refusal) -> pb::Refusal {
         Refusal::ClusterIsOpen => pb::Refusal { kind: 36, ..empty },
         Refusal::QueueTooLarge { limit } => pb::Refusal { kind: 37, a: *limit, ..empty },
         Refusal::OtherRetention => pb::Refusal { kind: 90, ..empty },
+        Refusal::OtherTicks(action) => about(250, action),
         Refusal::ExpiresTooEarly { job, expires_at, due_at } => {
             let (a, b) = (expires_at.as_ms(), due_at.as_ms());
             pb::Refusal { kind: 80, job: job_bytes(*job), a, b, ..empty }
@@ -221,6 +225,7 @@ fn refusal_of(no: pb::Refusal) -> Decoded<Refusal> {
         },
         81 => Refusal::NotOver(job()?),
         82 => Refusal::TooManyPausedQueues { limit: size(no.a) },
+        250 => Refusal::OtherTicks(no.text),
         140..=149 | 225..=229 => members::refusal_of(&no)?.into(),
         other => return Err(Garbled::new("refusal", other)),
     })

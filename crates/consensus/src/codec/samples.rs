@@ -424,11 +424,12 @@ pub(crate) fn refusal_number(refusal: &Refusal) -> usize {
         Refusal::ExpiresTooEarly { .. } => 33,
         Refusal::NotOver(_) => 34,
         Refusal::TooManyPausedQueues { .. } => 35,
-        Refusal::Members(no) => 36 + members::refusal_number(no),
+        Refusal::OtherTicks(_) => 36,
+        Refusal::Members(no) => 37 + members::refusal_number(no),
     }
 }
 
-pub(crate) const REFUSALS: usize = 45;
+pub(crate) const REFUSALS: usize = 46;
 
 pub(crate) fn refusals() -> Vec<Refusal> {
     let (job, worker) = (JOB, worker_id());
@@ -480,6 +481,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         Refusal::NotOver(job),
         Refusal::TooManyPausedQueues { limit: 6 },
+        Refusal::OtherTicks("encode".to_owned()),
     ];
     all.extend(members::refusals());
     all

@@ -54,7 +54,7 @@ impl Firing {
     }
 
     /// Whether its ticks are in order, beginning at the mark.
-    fn is_in_order(&self) -> bool {
+    pub(super) fn is_in_order(&self) -> bool {
         let (first, after) = match self.passed {
             Some(passed) => (Some(self.mark), passed.last),
             None => (self.ticks.first().copied(), Timestamp::ZERO),

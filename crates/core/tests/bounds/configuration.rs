@@ -22,6 +22,7 @@ fn new_cron() -> NewCron {
         policy: CronPolicy::default(),
         anchor: Timestamp::from_ms(1_000),
         next_run: Timestamp::from_ms(1_001),
+        undecided: None,
     }
 }
 
@@ -163,7 +164,7 @@ fn so_many_actions_have_a_cron_and_no_more_but_each_may_be_replaced() {
     let one_more = || put(cron_of(&limit.to_string()));
     assert_eq!(cluster.apply(one_more()).reply, Err(Refusal::TooManyCrons { limit }));
     cluster.ok(put(NewCron { retries: 1, ..cron_of("7") }));
-    cluster.ok(Command::DeleteCron { action: "8".to_owned() });
+    cluster.ok(Command::DeleteCron { action: "8".to_owned(), undecided: None });
     cluster.ok(one_more());
     assert_eq!(cluster.state.crons().len(), limit);
     cluster.check();
@@ -193,7 +194,7 @@ fn all_crons_together_are_as_large_as_their_limit_and_no_larger() {
     cluster.ok(of(0, most - surplus));
     cluster.ok(of(n, most));
     assert!(cluster.apply(of(1, most + 1)).reply.is_err());
-    cluster.ok(Command::DeleteCron { action: "1".to_owned() });
+    cluster.ok(Command::DeleteCron { action: "1".to_owned(), undecided: None });
     // The name of its action is longer.
     cluster.ok(of(n + 1, most - 8));
     cluster.check();
@@ -222,7 +223,10 @@ fn no_refusal_repeats_more_than_a_name_of_an_action() {
     let shown = "\u{20ac}".repeat(limits::NAME_BYTES_MAX);
     for (command, refusal) in [
         (put(cron_of(&action)), Refusal::NoSuchAction(shown.clone())),
-        (Command::DeleteCron { action: action.clone() }, Refusal::NoSuchCron(shown.clone())),
+        (
+            Command::DeleteCron { action: action.clone(), undecided: None },
+            Refusal::NoSuchCron(shown.clone()),
+        ),
         (Command::PutActionConfig(config_of(&action, None)), Refusal::NoSuchAction(shown.clone())),
         (Command::DeleteActionConfig { action }, Refusal::NoSuchActionConfig(shown)),
     ] {

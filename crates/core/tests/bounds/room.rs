@@ -43,6 +43,7 @@ fn put(spec: JobSpec, overlap: Overlap) -> Command {
         policy: CronPolicy { overlap, ..CronPolicy::default() },
         anchor: Timestamp::from_ms(1_000),
         next_run: Timestamp::from_ms(2_000),
+        undecided: None,
     }))
 }
 

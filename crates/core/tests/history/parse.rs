@@ -59,7 +59,7 @@ mod crons;
 mod members;
 mod runs;
 
-use crons::{cron, fire};
+use crons::{cron, fire, no_cron};
 use runs::{exit, run};
 
 /// What a line of a story asks for.
@@ -224,7 +224,7 @@ pub(crate) fn line(line: &str, state: &State, names: &mut Names) -> Result<Line,
         "spec" => Line::Spec(words.job(names)?),
         "deadline" => Line::Deadline,
         "cron" => Line::Entry(cron(&mut words, state)?),
-        "no-cron" => Line::Entry(Command::DeleteCron { action: words.action()? }),
+        "no-cron" => Line::Entry(no_cron(&mut words, state)?),
         "pause-cron" => Line::Entry(Command::PauseCron { action: words.action()? }),
         "resume-cron" => Line::Entry(Command::ResumeCron { action: words.action()? }),
         "run" => {
@@ -361,6 +361,7 @@ fn settings(words: &mut Words<'_>, state: &State) -> Result<Command, String> {
             policy: CronPolicy::default(),
             anchor: state.now(),
             next_run: state.now().plus(Span::from_ms(ms)),
+            undecided: None,
         }));
     }
     Ok(Command::PutSettings(change))

@@ -124,6 +124,7 @@ impl Names {
             Event::Claimed(job) => format!("claimed {}", self.job(job)),
             Event::CancelRequested(job) => format!("cancel requested {}", self.job(job)),
             Event::WorkerLost(job) => format!("worker lost {}", self.job(job)),
+            Event::WorkerReturned(job) => format!("worker returned {}", self.job(job)),
             Event::Resurrected(job) => format!("resurrected {}", self.job(job)),
             Event::AwaitsChildren(job) => format!("awaits children {}", self.job(job)),
             Event::Ended(job) => format!("ended {}", self.job(job)),

@@ -34,7 +34,7 @@ const REFUSED_IN_BOUNDS: [&str; 10] = [
     "TooManyTokens",
 ];
 
-const REFUSALS: [&str; 35] = [
+const REFUSALS: [&str; 36] = [
     "NoSuchInvitation",
     "InvitationExpired",
     "InvitationTaken",
@@ -61,6 +61,7 @@ const REFUSALS: [&str; 35] = [
     "LineGap",
     "TooManyLines",
     "NoSuchCron",
+    "OtherTicks",
     "NoSuchActionConfig",
     "NextRunTooEarly",
     "NoSuchToken",
@@ -83,7 +84,7 @@ const REPLIES: [&str; 8] = [
     "Bulk",
 ];
 
-const EVENTS: [&str; 23] = [
+const EVENTS: [&str; 24] = [
     "+AwaitsChildren",
     "+Retried",
     "+QueuePaused",
@@ -93,6 +94,7 @@ const EVENTS: [&str; 23] = [
     "+Claimed",
     "+CancelRequested",
     "+WorkerLost",
+    "+WorkerReturned",
     "+Resurrected",
     "+Ended",
     "+Deleted",
@@ -360,6 +362,7 @@ fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::LineGap { .. } => "LineGap",
         Refusal::TooManyLines { .. } => "TooManyLines",
         Refusal::NoSuchCron(_) => "NoSuchCron",
+        Refusal::OtherTicks(_) => "OtherTicks",
         Refusal::NoSuchActionConfig(_) => "NoSuchActionConfig",
         Refusal::TooManyCrons { .. } => "TooManyCrons",
         Refusal::TooManyActionConfigs { .. } => "TooManyActionConfigs",
@@ -396,6 +399,7 @@ fn event_word(event: &Event) -> &'static str {
         Event::Claimed(_) => "+Claimed",
         Event::CancelRequested(_) => "+CancelRequested",
         Event::WorkerLost(_) => "+WorkerLost",
+        Event::WorkerReturned(_) => "+WorkerReturned",
         Event::Resurrected(_) => "+Resurrected",
         Event::AwaitsChildren(_) => "+AwaitsChildren",
         Event::Ended(_) => "+Ended",

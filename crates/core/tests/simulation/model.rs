@@ -117,7 +117,9 @@ impl Model {
             Command::Leave { worker, epoch } => self.leave(*worker, *epoch),
             Command::Expire { worker, epoch, renewal } => self.expire(*worker, *epoch, *renewal),
             Command::PutCron(new) => self.put_cron(new),
-            Command::DeleteCron { action } => self.delete_cron(action),
+            Command::DeleteCron { action, undecided } => {
+                self.delete_cron(action, undecided.as_deref())
+            }
             Command::Fire(firings) => self.fire(firings),
             Command::PauseCron { action } => self.pause_cron(action, true),
             Command::ResumeCron { action } => self.pause_cron(action, false),
@@ -343,9 +345,7 @@ impl Model {
         if self.jobs[i].job.status == Status::Running {
             self.set_status(i, Status::CancelRequest);
         }
-        if self.jobs[i].job.status == Status::CancelRequest {
-            self.tell(Event::CancelRequested, i);
-        }
+        self.tell(Event::CancelRequested, i);
         self.cancel_children(i);
     }
 

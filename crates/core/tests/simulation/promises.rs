@@ -24,6 +24,22 @@ pub(crate) struct Witness {
     over: BTreeSet<JobId>,
 }
 
+/// The job that an event is about, and its status then.
+fn news_of(event: &Event) -> Option<(JobId, Status)> {
+    match event {
+        Event::Submitted(job)
+        | Event::Due(job)
+        | Event::Claimed(job)
+        | Event::CancelRequested(job)
+        | Event::WorkerLost(job)
+        | Event::WorkerReturned(job)
+        | Event::Resurrected(job)
+        | Event::AwaitsChildren(job)
+        | Event::Ended(job) => Some((job.id, job.status)),
+        _ => None,
+    }
+}
+
 /// What became of a promise; the words say which was broken.
 type Kept = Result<(), String>;
 
@@ -39,6 +55,7 @@ impl Witness {
             sequence: parts.sequence,
             last_lease: parts.last_lease,
             last_generation: parts.last_generation,
+            jobs: state.jobs().map(|job| (job.id, job.status)).collect(),
             ..Self::default()
         }
     }
@@ -52,6 +69,7 @@ impl Witness {
         self.watch_leases(outcome, after)?;
         self.watch_generations(outcome)?;
         self.watch_ticks(outcome, after)?;
+        self.watch_news(outcome, after)?;
         self.watch_statuses(outcome, after)?;
         watch_families(outcome, after)?;
         watch_retries(outcome)?;
@@ -128,6 +146,22 @@ impl Witness {
         for cron in after.crons() {
             let last = self.ticks.get(&cron.generation).copied();
             hold(cron.last_tick == last, || format!("{cron:?}: its last tick was {last:?}"))?;
+        }
+        Ok(())
+    }
+
+    /// Whoever follows the events knows the status of every live job, and sees it change by the table.
+    fn watch_news(&self, outcome: &Outcome, after: &State) -> Kept {
+        let mut told = self.jobs.clone();
+        for event in &outcome.events {
+            let Some((id, to)) = news_of(event) else { continue };
+            let from = told.insert(id, to).unwrap_or(Status::Waiting);
+            let is_row = from == to || table::may_be_told(from, to);
+            hold(is_row, || format!("{id} was told to go from {from} to {to}"))?;
+        }
+        for job in after.jobs() {
+            let (id, status, told) = (job.id, job.status, told.get(&job.id));
+            hold(told == Some(&status), || format!("{id} is {status}, and {told:?} was told"))?;
         }
         Ok(())
     }

@@ -44,9 +44,20 @@ pub(crate) const IN_ONE_ENTRY: [(Status, Status, &str); 5] = [
     (WorkerResurrection, Deleted, "its worker has confirmed, and delete had been asked for"),
 ];
 
+/// Rows that are told as one: nobody can look at what is between.
+pub(crate) const IN_ONE_EVENT: [(Status, Status, &str); 2] = [
+    (CancelRequest, Deleted, "it has ended, and delete had been asked for"),
+    (WorkerResurrection, Deleted, "its worker has confirmed, and delete had been asked for"),
+];
+
 /// Whether the design has this change.
 pub(crate) fn has_row(from: Status, to: Status) -> bool {
     ROWS.iter().any(|(f, t, _)| (*f, *t) == (from, to))
+}
+
+/// Whether one event may tell of this change.
+pub(crate) fn may_be_told(from: Status, to: Status) -> bool {
+    has_row(from, to) || IN_ONE_EVENT.iter().any(|(f, t, _)| (*f, *t) == (from, to))
 }
 
 /// Whether an onlooker may see this change from one entry to the next.

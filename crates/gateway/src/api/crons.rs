@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use stint_consensus::blocking;
 use stint_core::limits::{NAME_BYTES_MAX, WINDOW_DEFAULT};
 use stint_core::{
-    Command, Cron, CronId, CronPolicy, JobId, JobSpec, NewCron, Schedule, State, TickCounts,
-    Timestamp,
+    Command, Cron, CronId, CronPolicy, Firing, JobId, JobSpec, NewCron, Refusal, Reply, Schedule,
+    State, TickCounts, Timestamp,
 };
 use uuid::Uuid;
 
@@ -142,9 +143,20 @@ impl Api {
         let anchor = self.replica.now();
         let next_run = Schedule::first_run(&schedule, time_zone.as_deref(), anchor)?;
         let id = CronId::from_bytes(Uuid::now_v7().into_bytes());
-        let new = NewCron { id, spec, retries, schedule, time_zone, policy, anchor, next_run };
-        let reply = self.propose(caller, Command::PutCron(Box::new(new.clone()))).await??;
-        done("a cron", &reply)?;
+        let action = spec.action.clone();
+        let new = NewCron {
+            id,
+            spec,
+            retries,
+            schedule,
+            time_zone,
+            policy,
+            anchor,
+            next_run,
+            undecided: None,
+        };
+        let put = |undecided| Command::PutCron(Box::new(NewCron { undecided, ..new.clone() }));
+        done("a cron", &self.take_away(caller, &action, put).await?)?;
         Ok(new)
     }
 
@@ -155,8 +167,42 @@ impl Api {
         action: String,
     ) -> Result<(), ApiError> {
         let action = of_a_cron(action)?;
-        let reply = self.propose(caller, Command::DeleteCron { action }).await??;
-        done("the deletion of a cron", &reply)
+        let delete = |undecided: Option<Firing>| Command::DeleteCron {
+            action: action.clone(),
+            undecided: undecided.map(Box::new),
+        };
+        done("the deletion of a cron", &self.take_away(caller, &action, delete).await?)
+    }
+
+    /// Proposes what takes the action's cron away, with the ticks of it that nothing has decided. If
+    /// they are others by then, they are worked out anew.
+    async fn take_away(
+        &self,
+        caller: &Caller,
+        action: &str,
+        command: impl Fn(Option<Firing>) -> Command,
+    ) -> Result<Reply, ApiError> {
+        for _ in 0..limits::UNDECIDED_TRIES_MAX {
+            self.barrier().await?;
+            let undecided = self.undecided(caller, action).await?;
+            match self.propose(caller, command(undecided)).await? {
+                Err(Refusal::OtherTicks(_)) => {}
+                answer => return Ok(answer?),
+            }
+        }
+        Err(Refusal::OtherTicks(shown_action(action).to_owned()).into())
+    }
+
+    /// The ticks of the action's cron that nothing has decided; none if it has none, or if its schedule
+    /// means nothing to this replica, as those of a later build may.
+    async fn undecided(&self, caller: &Caller, action: &str) -> Result<Option<Firing>, ApiError> {
+        let (now, cron) =
+            self.replica.with_state(|state| (state.now(), state.cron(action).cloned()));
+        let Some(cron) = cron else { return Ok(None) };
+        // Of a cron that was paused for long these are many.
+        let _turn = self.turn_to_page(caller).await?;
+        let undecided = blocking(move || cron.undecided(now).ok().flatten()).await;
+        undecided.map_err(|error| ApiError::internal(&error.to_string()))
     }
 
     /// Lets the ticks of a cron wait. Asking twice is asking once.

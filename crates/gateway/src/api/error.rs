@@ -244,7 +244,7 @@ impl From<Refusal> for ApiError {
                 field: format!("parameters.{parameter}"),
                 problem: format!("it {problem}, by what the action \"{action}\" declares"),
             },
-            Refusal::SubmitTooLate(_) => Self::NoLeader(message),
+            Refusal::SubmitTooLate(_) | Refusal::OtherTicks(_) => Self::NoLeader(message),
             Refusal::QueueFull { .. }
             | Refusal::QueueTooLarge { .. }
             | Refusal::TooManyShapes { .. }

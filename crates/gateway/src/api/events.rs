@@ -214,6 +214,7 @@ impl Topics {
             | Event::Claimed(_)
             | Event::CancelRequested(_)
             | Event::WorkerLost(_)
+            | Event::WorkerReturned(_)
             | Event::Resurrected(_)
             | Event::AwaitsChildren(_)
             | Event::Ended(_)
@@ -249,6 +250,7 @@ fn message(occurrence: &Occurrence) -> Option<Message> {
         Event::Claimed(job) => of_job("job_claimed", job),
         Event::CancelRequested(job) => of_job("job_cancel_requested", job),
         Event::WorkerLost(job) => of_job("job_worker_lost", job),
+        Event::WorkerReturned(job) => of_job("job_worker_returned", job),
         Event::Resurrected(job) => of_job("job_resurrected", job),
         Event::AwaitsChildren(job) => of_job("job_awaits_children", job),
         Event::Ended(job) if job.status == Status::Deleted => of_job("job_deleted", job),

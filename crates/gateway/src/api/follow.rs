@@ -121,6 +121,7 @@ impl Hub {
             | Event::Claimed(job)
             | Event::CancelRequested(job)
             | Event::WorkerLost(job)
+            | Event::WorkerReturned(job)
             | Event::Resurrected(job)
             | Event::AwaitsChildren(job)
             | Event::LinesAppended { job, .. } => (job.id, News::Live(Arc::clone(job))),

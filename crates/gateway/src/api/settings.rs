@@ -64,6 +64,7 @@ impl Api {
             policy: CronPolicy::default(),
             anchor,
             next_run: Schedule::first_run(COMPACTION_SCHEDULE, None, anchor)?,
+            undecided: None,
         })
     }
 }

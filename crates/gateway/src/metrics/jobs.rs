@@ -92,6 +92,7 @@ impl Jobs {
             | Event::Due(_)
             | Event::Claimed(_)
             | Event::CancelRequested(_)
+            | Event::WorkerReturned(_)
             | Event::Resurrected(_)
             | Event::Deleted(_)
             | Event::Retried { .. }

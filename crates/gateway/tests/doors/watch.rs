@@ -293,3 +293,42 @@ async fn a_watch_is_no_answer_to_a_post() {
     assert_eq!(Answer::read(&mut stream).await.refusal(), (405, "NOT_ALLOWED".to_owned()));
     house.stop().await;
 }
+
+/// The instant that a tick names, in seconds.
+fn second(text: &Value) -> i64 {
+    let text = text.as_str().expect("a time");
+    chrono::DateTime::parse_from_rfc3339(text).expect("a time").timestamp()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_tick_that_goes_with_its_cron_is_told_from_the_first_to_the_last() {
+    let house = House::start().await;
+    let every_second = r#"{"action":"noop","schedule":"* * * * * *"}"#;
+    let put = house.post("/api/v0/crons", every_second).await;
+    assert_eq!(put.status, 202, "{put:?}");
+    assert_eq!(house.post("/api/v0/crons/noop/pause", "").await.status, 202);
+    let mut watch = Lines::ask(&house, "?kinds=crons", "").await;
+    for replaced in [true, false] {
+        // Its ticks are the only thing that happens, so it is the clock that is waited for.
+        let begun = house.replica.now();
+        until("three ticks", async || house.replica.now().as_ms() > begun.as_ms() + 3_000).await;
+        let (answer, reason) = if replaced {
+            (house.post("/api/v0/crons", every_second).await, "replaced")
+        } else {
+            (house.delete("/api/v0/crons/noop").await, "deleted")
+        };
+        assert!(answer.status < 300, "{answer:?}");
+        let told = watch.until("cron_skipped").await;
+        let tick = &told.last().expect("what was waited for")["tick"];
+        assert_eq!(tick["skipReason"], reason, "{tick}");
+        let (first, last) = (second(&tick["first"]), second(&tick["last"]));
+        let at = second(&tick["decidedAt"]);
+        assert_eq!(tick["count"], last - first + 1, "{tick}");
+        assert!(last - first >= 2, "{tick}");
+        assert!(last == at, "each second has a tick, and this was decided at {at}: {tick}");
+        if replaced {
+            assert_eq!(house.post("/api/v0/crons/noop/pause", "").await.status, 202);
+        }
+    }
+    house.stop().await;
+}

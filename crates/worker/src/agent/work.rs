@@ -72,6 +72,7 @@ impl Agent {
                 Event::WorkerLost(job) | Event::Ended(job) => self.let_go(job),
                 Event::WorkerChanged(worker) => self.hear_of_itself(worker),
                 Event::Submitted(_)
+                | Event::WorkerReturned(_)
                 | Event::Resurrected(_)
                 | Event::AwaitsChildren(_)
                 | Event::Deleted(_)

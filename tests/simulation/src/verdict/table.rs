@@ -31,14 +31,9 @@ fn may_become(before: Option<Status>, status: Status, event: &Event) -> bool {
         return true;
     }
     match event {
-        // Its worker is back, and confirms in the same entry that nothing of it runs.
-        Event::Resurrected(_) => {
-            before.may_become(Status::WorkerResurrection)
-                && Status::WorkerResurrection.may_become(status)
-        }
         // Whose deletion was asked for while it ran is canceled, or ends, and is gone at once.
         Event::Ended(job) if status == Status::Deleted => {
-            job.delete_requested && before.is_running()
+            job.delete_requested && before.may_become(Status::Cancel)
         }
         // To ask again is to ask once.
         Event::CancelRequested(_) | Event::Deleted(_) => before == status,

@@ -38,6 +38,7 @@ fn some_cron(spec: JobSpec, time_zone: Option<&str>) -> NewCron {
         policy: if time_zone.is_some() { cron_policy() } else { CronPolicy::default() },
         anchor: at(1_000),
         next_run: at(2_000),
+        undecided: None,
     }
 }
 
@@ -63,7 +64,7 @@ fn commands() -> Vec<Command> {
     for parameters in [None, Some(Parameters::new()), Some(told())] {
         commands.push(Command::PutActionConfig(some_config(parameters)));
     }
-    commands.push(Command::DeleteCron { action: "scan".to_owned() });
+    commands.push(Command::DeleteCron { action: "scan".to_owned(), undecided: None });
     commands.push(Command::DeleteActionConfig { action: String::new() });
     for enabled in [Change::Keep, Change::To(false), Change::To(true)] {
         for to_keep in [Change::Keep, Change::To(None), Change::To(Some(0))] {

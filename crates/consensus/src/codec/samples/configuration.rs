@@ -19,17 +19,10 @@ pub(super) fn settings() -> Vec<Command> {
             policy: cron_policy(),
             anchor: Timestamp::from_ms(1_700_000_000_000),
             next_run: Timestamp::from_ms(1_700_000_001_000),
+            undecided: Some(firing()),
         })),
-        Command::DeleteCron { action: "encode".to_owned() },
-        Command::Fire(vec![Firing {
-            action: "encode".to_owned(),
-            generation: Generation(4),
-            mark: Timestamp::from_ms(1_700_000_000_000),
-            passed: Some(Passed { last: Timestamp::from_ms(1_700_000_001_000), count: 2 }),
-            ticks: vec![Timestamp::from_ms(1_700_000_002_000)],
-            has_more: true,
-            next_run: Some(Timestamp::from_ms(1_700_000_003_000)),
-        }]),
+        Command::DeleteCron { action: "encode".to_owned(), undecided: Some(Box::new(firing())) },
+        Command::Fire(vec![firing()]),
         Command::PauseCron { action: "encode".to_owned() },
         Command::ResumeCron { action: "encode".to_owned() },
         Command::RunCron { action: "encode".to_owned(), job: JOB, drawn: 300 },
@@ -40,6 +33,18 @@ pub(super) fn settings() -> Vec<Command> {
         }),
         Command::DeleteActionConfig { action: "encode".to_owned() },
     ]
+}
+
+fn firing() -> Firing {
+    Firing {
+        action: "encode".to_owned(),
+        generation: Generation(4),
+        mark: Timestamp::from_ms(1_700_000_000_000),
+        passed: Some(Passed { last: Timestamp::from_ms(1_700_000_001_000), count: 2 }),
+        ticks: vec![Timestamp::from_ms(1_700_000_002_000)],
+        has_more: true,
+        next_run: Some(Timestamp::from_ms(1_700_000_003_000)),
+    }
 }
 
 pub(crate) fn cron_policy() -> CronPolicy {

@@ -29,6 +29,7 @@ fn put(state: &mut State, action: &str, schedule: &str, policy: CronPolicy) {
         policy,
         anchor,
         next_run: Schedule::first_run(schedule, None, anchor).unwrap(),
+        undecided: None,
     };
     let outcome: Outcome = state.apply(anchor, Command::PutCron(Box::new(cron)));
     assert!(outcome.reply.is_ok(), "{outcome:?}");

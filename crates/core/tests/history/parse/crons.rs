@@ -8,8 +8,9 @@ use stint_core::{
 use super::{Words, amounts, id_bytes, number, parameters, span_ms};
 
 pub(super) fn cron(words: &mut Words<'_>, state: &State) -> Result<Command, String> {
+    let action = words.action()?;
     let spec = JobSpec {
-        action: words.action()?,
+        action: action.clone(),
         parameters: words.named("with").map(parameters).transpose()?,
         capacity_map: words.named("needs").map(amounts).transpose()?,
         deadline: None,
@@ -25,7 +26,20 @@ pub(super) fn cron(words: &mut Words<'_>, state: &State) -> Result<Command, Stri
         policy: policy(words)?,
         anchor,
         next_run: anchor.plus(Span::from_ms(span_ms(words.word("the next run")?)?)),
+        undecided: undecided(words, state, &action)?,
     })))
+}
+
+pub(super) fn no_cron(words: &mut Words<'_>, state: &State) -> Result<Command, String> {
+    let action = words.action()?;
+    let undecided = undecided(words, state, &action)?.map(Box::new);
+    Ok(Command::DeleteCron { action, undecided })
+}
+
+/// The ticks of a cron that goes, as a firing names them; none are named where none stand there.
+fn undecided(words: &mut Words<'_>, state: &State, action: &str) -> Result<Option<Firing>, String> {
+    let named = firing(words, state, action)?;
+    Ok((named.passed.is_some() || !named.ticks.is_empty()).then_some(named))
 }
 
 fn policy(words: &mut Words<'_>) -> Result<CronPolicy, String> {
@@ -52,9 +66,13 @@ fn policy(words: &mut Words<'_>) -> Result<CronPolicy, String> {
 }
 
 pub(super) fn fire(words: &mut Words<'_>, state: &State) -> Result<Command, String> {
-    let instant = |text: &str| span_ms(text).map(Timestamp::from_ms);
     let action = words.action()?;
-    let cron = state.cron(&action);
+    Ok(Command::Fire(vec![firing(words, state, &action)?]))
+}
+
+fn firing(words: &mut Words<'_>, state: &State, action: &str) -> Result<Firing, String> {
+    let instant = |text: &str| span_ms(text).map(Timestamp::from_ms);
+    let (action, cron) = (action.to_owned(), state.cron(action));
     let generation = cron.map_or(0, |cron| cron.generation.0);
     let generation = Generation(words.named_number("generation", generation)?);
     let mark = match words.named("mark") {
@@ -71,6 +89,5 @@ pub(super) fn fire(words: &mut Words<'_>, state: &State) -> Result<Command, Stri
     let next_run = words.named("next").map(instant).transpose()?;
     let has_more = words.named("more").is_some();
     let ticks = words.plain.by_ref().map(instant).collect::<Result<_, _>>()?;
-    let firing = Firing { action, generation, mark, passed, ticks, has_more, next_run };
-    Ok(Command::Fire(vec![firing]))
+    Ok(Firing { action, generation, mark, passed, ticks, has_more, next_run })
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stint_core::{
-    ActionConfig, Change, Compaction, Cron, Event, Generation, JobId, JobSpec, NewCron, NewJob,
-    Parameters, Policy, Refusal, Reply, Settings, SettingsChange, SkipReason, TickHistory,
+    ActionConfig, Change, Compaction, Cron, Event, Firing, Generation, JobId, JobSpec, NewCron,
+    NewJob, Parameters, Policy, Refusal, Reply, Settings, SettingsChange, SkipReason, TickHistory,
     TickRecord, Timeout, limits,
 };
 
@@ -84,21 +84,26 @@ impl Model {
             policy: Policy::default(),
             retry_from: None,
         })?;
+        let lost = match former.map(|c| &self.configuration.crons[c]) {
+            Some(cron) => self.lost_ticks(cron, new.undecided.as_ref(), SkipReason::Replaced)?,
+            None => None,
+        };
         self.configuration.cron_count += 1;
         if let Some(former) = former {
             let former = self.configuration.crons.remove(former);
-            self.lose_tick(&former, SkipReason::Replaced);
+            self.tell_of_lost(&former, lost);
         }
         self.configuration.crons.push(cron.clone());
         self.events.push(Event::CronChanged(Arc::new(cron)));
         Ok(Reply::Ok)
     }
 
-    pub(super) fn delete_cron(&mut self, action: &str) -> Answer {
+    pub(super) fn delete_cron(&mut self, action: &str, undecided: Option<&Firing>) -> Answer {
         let c = self.configuration.cron(action);
         let c = c.ok_or_else(|| Refusal::NoSuchCron(action.to_owned()))?;
+        let lost = self.lost_ticks(&self.configuration.crons[c], undecided, SkipReason::Deleted)?;
         let cron = self.configuration.crons.remove(c);
-        self.lose_tick(&cron, SkipReason::Deleted);
+        self.tell_of_lost(&cron, lost);
         self.events.push(Event::CronDeleted(Arc::new(cron)));
         Ok(Reply::Ok)
     }

@@ -149,13 +149,43 @@ impl Model {
         })));
     }
 
-    /// Whoever takes a cron away whose tick is due takes the tick away.
-    pub(super) fn lose_tick(&mut self, cron: &Cron, reason: SkipReason) {
-        let Some(tick) = cron.next_run else { return };
-        let is_paused = cron.pause.is_some_and(|pause| pause.until.is_none());
-        if !is_paused && cron.put_off(tick).as_ms() <= self.now {
-            let (at, fate) = (Timestamp::from_ms(self.now), nothing(reason));
-            self.tell_of(cron, TickRecord { first: tick, last: tick, count: 1, at, fate });
+    /// Whoever takes a cron away takes away its ticks that are due, and has to have named them all.
+    pub(super) fn lost_ticks(
+        &self,
+        cron: &Cron,
+        told: Option<&Firing>,
+        reason: SkipReason,
+    ) -> Result<Option<TickRecord>, Refusal> {
+        let is_due = |tick: Timestamp| cron.put_off(tick).as_ms() <= self.now;
+        let Some(first) = cron.next_run.filter(|tick| is_due(*tick)) else { return Ok(None) };
+        let (at, fate) = (Timestamp::from_ms(self.now), nothing(reason));
+        let Some(told) = told else {
+            return Ok(Some(TickRecord { first, last: first, count: 1, at, fate }));
+        };
+        let wrong = Refusal::OtherTicks(cron.spec.action.clone());
+        let is_of_it = told.generation == cron.generation && named(told).is_some();
+        if !is_of_it || told.next_run.is_some_and(is_due) {
+            return Err(wrong);
+        }
+        let mut due: Vec<Timestamp> =
+            told.ticks.iter().copied().filter(|tick| *tick >= first && is_due(*tick)).collect();
+        let mut count = u64::try_from(due.len()).expect("few");
+        match told.passed {
+            Some(passed) if told.mark == first && is_due(passed.last) => {
+                due.insert(0, passed.last);
+                count += passed.count;
+            }
+            Some(_) if told.mark == first => return Err(wrong),
+            _ if due.first() != Some(&first) => return Err(wrong),
+            _ => {}
+        }
+        let last = *due.last().expect("the first is due");
+        Ok(Some(TickRecord { first, last, count, at, fate }))
+    }
+
+    pub(super) fn tell_of_lost(&mut self, cron: &Cron, lost: Option<TickRecord>) {
+        if let Some(record) = lost {
+            self.tell_of(cron, record);
         }
     }
 

@@ -78,14 +78,20 @@ impl Model {
             Some(w) => self.workers[w] = worker,
             None => self.workers.push(worker),
         }
+        let mut returned = Vec::new();
         for i in 0..self.jobs.len() {
             let Some(job) = self.jobs.get(i).filter(|entry| !entry.is_over).map(|e| &e.job) else {
                 continue;
             };
             let is_lost = job.status == Status::WorkerDead && job.ending.is_none();
             if job.worker == Some(new.worker) && is_lost {
-                self.set_status(i, Status::WorkerResurrection);
+                returned.push(i);
             }
+        }
+        returned.sort_by_key(|i| (self.jobs[*i].job.scheduled_at, self.jobs[*i].job.id));
+        for i in returned {
+            self.set_status(i, Status::WorkerResurrection);
+            self.tell(Event::WorkerReturned, i);
         }
         let w = self.worker(new.worker).expect("it has registered");
         self.tell_of_worker(w);

@@ -19,7 +19,10 @@ pub(super) fn resolve(op: &Op, model: &Model) -> Option<Command> {
             let cron = crons.get(pick(*number, crons.len().max(1)))?;
             Command::PutCron(Box::new(again(cron, *is_altered)))
         }
-        Op::DeleteCron(number) => Command::DeleteCron { action: action_of(*number) },
+        Op::DeleteCron(number) => Command::DeleteCron {
+            action: action_of(*number),
+            undecided: undecided(action(*number), number / 7, model).map(Box::new),
+        },
         Op::Fire { .. } => Command::Fire(firings(op, model)?),
         Op::PauseCron(number) => Command::PauseCron { action: cron_of(*number, model) },
         Op::ResumeCron(number) => Command::ResumeCron { action: cron_of(*number, model) },
@@ -61,6 +64,7 @@ fn new_cron(op: &Op, model: &Model) -> Option<NewCron> {
         policy: policy(ticks / 128),
         anchor: Timestamp::from_ms(anchor),
         next_run: Timestamp::from_ms(anchor + wait),
+        undecided: undecided(spec(*kind, *need).action.as_str(), ticks / 7, model),
     })
 }
 
@@ -82,6 +86,7 @@ fn again(cron: &Cron, is_altered: bool) -> NewCron {
         anchor: cron.anchor,
         // What has fired since was its first.
         next_run: Timestamp::from_ms(cron.anchor.as_ms() + 1),
+        undecided: None,
     }
 }
 
@@ -165,6 +170,34 @@ fn firing(cron: &Cron, number: u64, model: &Model) -> Firing {
         has_more: number.is_multiple_of(5),
         next_run: (!number.is_multiple_of(23)).then(|| nth(wanted)),
     }
+}
+
+/// What a gateway says of the ticks that go with a cron: right mostly, or from before others were
+/// decided, or nothing, as gateways once did.
+fn undecided(action: &str, number: u64, model: &Model) -> Option<Firing> {
+    let cron = &model.configuration.crons[model.configuration.cron(action)?];
+    let mut named = firing(cron, number, model);
+    if number.is_multiple_of(5) {
+        return None;
+    }
+    // Those that are yet to come are named, too, so many that none is missing, or too few.
+    let step = [1, 10, 100, 1_000][pick(number / 8, 4)];
+    let ahead = [4, 100, 1_000][pick(number / 3, 3)];
+    let last = named.ticks.last().copied().or(named.passed.map(|passed| passed.last));
+    let first = last.map_or(named.mark.as_ms(), |last| last.as_ms() + step);
+    let more = (0..ahead).map(|n| Timestamp::from_ms(first + n * step));
+    named.ticks.extend(more);
+    named.next_run = (!number.is_multiple_of(3)).then(|| Timestamp::from_ms(first + ahead * step));
+    if number.is_multiple_of(11) {
+        named.generation = Generation(named.generation.0 + 1);
+    }
+    if number.is_multiple_of(13) {
+        let later = named.mark.as_ms().saturating_sub(step);
+        named.passed = None;
+        named.mark = Timestamp::from_ms(later);
+        named.ticks.insert(0, named.mark);
+    }
+    Some(named)
 }
 
 /// Parameters of a config; jobs have `a` themselves, or nothing.

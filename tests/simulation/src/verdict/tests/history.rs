@@ -206,6 +206,7 @@ fn tick(history: &mut History) {
         policy: CronPolicy::default(),
         anchor,
         next_run: next,
+        undecided: None,
     })));
     for number in 0..2 {
         let mark = Timestamp::from_ms(next.as_ms() + number * 2_000);
@@ -226,7 +227,7 @@ fn tick(history: &mut History) {
         let lease = running.lease().unwrap_or_default();
         history.finish(1, running.id, lease, ExitCause::Own);
     }
-    history.apply(Command::DeleteCron { action: BEAT.to_owned() });
+    history.apply(Command::DeleteCron { action: BEAT.to_owned(), undecided: None });
 }
 
 fn look_at_the_end(history: &mut History) {
