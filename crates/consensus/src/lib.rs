@@ -17,6 +17,7 @@ mod disks;
 mod error;
 mod failure;
 mod handover;
+mod heartbeat;
 mod inbound;
 mod inner;
 mod join;

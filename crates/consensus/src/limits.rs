@@ -122,6 +122,11 @@ pub(crate) const REASONS_MAX: usize = 8;
 /// an election, so that a cut that loses packets silently is noticed.
 pub(crate) const PING_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How often a peer that has connected is asked for a sign of life, and how long it has for that: it
+/// asks by itself much earlier, so that this only lets go of what a dead one has left, well before the
+/// turn of the next snapshot ([`SNAPSHOT_TURN_TIMEOUT`]).
+pub(crate) const CALLER_PING_INTERVAL: Duration = Duration::from_secs(4);
+
 /// How long a whole snapshot may take: a terabyte. That a peer is gone is noticed much earlier.
 pub(crate) const SNAPSHOT_TIMEOUT: Duration = Duration::from_hours(6);
 

@@ -471,8 +471,8 @@ fn spawn(
     let stop = async move { drop(until.wait_for(|stopping| *stopping).await) };
     let peer_service = tokio::spawn(async move {
         let server = tonic::transport::Server::builder()
-            .http2_keepalive_interval(Some(limits::PING_INTERVAL))
-            .http2_keepalive_timeout(Some(limits::PING_INTERVAL))
+            .http2_keepalive_interval(Some(limits::CALLER_PING_INTERVAL))
+            .http2_keepalive_timeout(Some(limits::CALLER_PING_INTERVAL))
             .initial_stream_window_size(4 * 1024 * 1024)
             .initial_connection_window_size(8 * 1024 * 1024)
             .add_service(service)
