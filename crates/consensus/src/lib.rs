@@ -33,6 +33,7 @@ mod page;
 mod peer_service;
 mod peers;
 mod propose;
+mod pulse;
 mod raft;
 mod read;
 mod recent;

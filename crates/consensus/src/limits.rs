@@ -159,8 +159,12 @@ pub(crate) const SILENCE_ELECTIONS: u32 = 5;
 /// How long a planned stop waits for the next leader.
 pub(crate) const HANDOVER_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How often the leader looks at the leases of workers.
+/// How soon after an entry the leader looks at the leases of workers, which it may have renewed; and how
+/// soon it tries again what could not be done.
 pub(crate) const LEASE_LOOK: Duration = Duration::from_millis(100);
+
+/// How long the leader looks away from what is due if it knows of nothing sooner: its clock may be set.
+pub(crate) const DUE_LOOK: Duration = Duration::from_millis(500);
 
 /// How long a writer waits for room on a full disk before it tries again.
 pub(crate) const DISK_FULL_PAUSE: Duration = Duration::from_millis(500);

@@ -485,6 +485,7 @@ fn spawn(
     running.spawn(Arc::clone(inner).answer_barriers(to_answer));
     running.spawn(crate::clock::run(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::condition::run(Arc::clone(inner), stopping.subscribe()));
+    running.spawn(crate::pulse::run(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::ticker::run(Arc::clone(inner), stopping.subscribe()));
     running.spawn(raft::watch(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::upkeep::run(Arc::clone(inner), keep));
