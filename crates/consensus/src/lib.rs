@@ -16,6 +16,7 @@ mod damage;
 mod disks;
 mod error;
 mod failure;
+mod gather;
 mod handover;
 mod heartbeat;
 mod inbound;
