@@ -10,6 +10,10 @@ pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
 /// written, and do not ask the disk for it.
 pub(crate) const CACHE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// How often it is noted at most how far entries are committed: what is committed in this time is
+/// carried out again in no time.
+pub(crate) const COMMITTED_MARK_INTERVAL: Duration = Duration::from_millis(50);
+
 /// Bytes of entries that are read for one message to a follower, which takes in up to 64 of them
 /// before the first is on its disk.
 pub(crate) const READ_BYTES_MAX: usize = 256 * 1024;
@@ -89,7 +93,7 @@ pub(crate) const ENTRIES_KEPT: u64 = 10_000;
 /// Entries that are cut off the log at least, and wait for it: one transaction for many.
 pub(crate) const PURGE_ENTRIES_MAX: u64 = 1_024;
 
-/// Proposals that a follower sends to the leader in one message.
+/// Proposals that a replica makes, or sends to the leader, in one message.
 pub(crate) const FORWARD_BATCH_MAX: usize = 256;
 
 /// Bytes of proposals in one such message, unless a single one is larger.
@@ -99,10 +103,15 @@ pub(crate) const FORWARD_BYTES_MAX: usize = 1024 * 1024;
 /// (1 MiB), and everything else that the core takes is smaller.
 pub(crate) const PROPOSAL_BYTES_MAX: usize = 1000 * 1024;
 
-/// Such messages under way at a time.
-pub(crate) const FORWARD_IN_FLIGHT_MAX: usize = 8;
+/// Such messages under way at a time, unless one takes longer than [`FORWARD_PATIENCE`]: one whose entries
+/// are on their way to the disks, and one that is on its way there.
+pub(crate) const FORWARD_AT_ONCE: usize = 2;
+/// How long others wait for one that is under way: far longer than disks and a network nearby take.
+pub(crate) const FORWARD_PATIENCE: Duration = Duration::from_millis(10);
+/// Such messages under way at a time, however long they take: enough to fill a way of half a second.
+pub(crate) const FORWARD_IN_FLIGHT_MAX: usize = 32;
 
-/// Proposals that wait to be sent to the leader; beyond it whoever proposes waits.
+/// Proposals that wait to be made, or sent to the leader; beyond it whoever proposes waits.
 pub(crate) const FORWARD_QUEUE_MAX: usize = 4_096;
 
 /// How long a connection to a peer may take to be made: three times over the network and back with
@@ -129,6 +138,11 @@ pub(crate) const REASONS_MAX: usize = 8;
 /// A silent peer is asked for a sign of life this often, and given up after as long again: about
 /// an election, so that a cut that loses packets silently is noticed.
 pub(crate) const PING_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How often a peer that has connected is asked for a sign of life, and how long it has for that: it
+/// asks by itself much earlier, so that this only lets go of what a dead one has left, well before the
+/// turn of the next snapshot ([`SNAPSHOT_TURN_TIMEOUT`]).
+pub(crate) const CALLER_PING_INTERVAL: Duration = Duration::from_secs(4);
 
 /// How long a whole snapshot may take: a terabyte. That a peer is gone is noticed much earlier.
 pub(crate) const SNAPSHOT_TIMEOUT: Duration = Duration::from_hours(6);
@@ -162,8 +176,12 @@ pub(crate) const SILENCE_ELECTIONS: u32 = 5;
 /// How long a planned stop waits for the next leader.
 pub(crate) const HANDOVER_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How often the leader looks at the leases of workers.
+/// How soon after an entry the leader looks at the leases of workers, which it may have renewed; and how
+/// soon it tries again what could not be done.
 pub(crate) const LEASE_LOOK: Duration = Duration::from_millis(100);
+
+/// How long the leader looks away from what is due if it knows of nothing sooner: its clock may be set.
+pub(crate) const DUE_LOOK: Duration = Duration::from_millis(500);
 
 /// How long a writer waits for room on a full disk before it tries again.
 pub(crate) const DISK_FULL_PAUSE: Duration = Duration::from_millis(500);

@@ -22,7 +22,7 @@ use crate::blocking::blocking;
 use crate::codec::{Garbled, level_of};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::limits::{CACHE_BYTES_MAX, READ_BYTES_MAX};
+use crate::limits::{CACHE_BYTES_MAX, COMMITTED_MARK_INTERVAL, READ_BYTES_MAX};
 use crate::types::{
     Entry, LogId, Types, Vote, decode_entry, encode_entry, log_id_of, log_id_to_wire, vote_of,
     vote_to_wire,
@@ -38,6 +38,8 @@ pub(crate) struct LogStore {
     cache: Arc<Mutex<Cache>>,
     /// Since when each append waits for the disk, in their order.
     waiting: Arc<Mutex<VecDeque<Instant>>>,
+    /// When it was last noted how far entries are committed.
+    marked: Arc<Mutex<Option<Instant>>>,
     level: LevelMark,
     failure: Failure,
 }
@@ -90,7 +92,8 @@ impl Cache {
 
 impl LogStore {
     pub(crate) fn new(log: Log, level: LevelMark, failure: Failure) -> Self {
-        Self { log, cache: Arc::default(), waiting: Arc::default(), level, failure }
+        let (cache, waiting, marked) = (Arc::default(), Arc::default(), Arc::default());
+        Self { log, cache, waiting, marked, level, failure }
     }
 
     /// Makes sure that this program knows what these entries need, and that one that does not is told
@@ -239,7 +242,16 @@ impl RaftLogStorage<Types> for LogStore {
         Ok(failpoint!("consensus::vote::saved")?)
     }
 
+    /// How far entries are committed is kept so that a replica that starts again need not wait to be told. A
+    /// mark that is a little behind serves that as well, and each costs a page of the next commit.
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
+        {
+            let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+            if marked.is_some_and(|at| at.elapsed() < COMMITTED_MARK_INTERVAL) {
+                return Ok(());
+            }
+            *marked = Some(Instant::now());
+        }
         let bytes = committed.as_ref().map(|id| log_id_to_wire(id).encode_to_vec());
         let bytes = bytes.unwrap_or_default();
         self.log.put(COMMITTED, &bytes, Durable::Later).map_err(|error| self.fail(&error))

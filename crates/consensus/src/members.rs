@@ -305,7 +305,8 @@ impl Inner {
     }
 
     /// Takes note, as the leader, of who follows without a vote, and since when; nobody else knows.
-    fn note_learners(&self) {
+    /// Whether there is anybody.
+    fn note_learners(&self) -> bool {
         let is_leader = self.raft.is_leader();
         let nodes = if is_leader { self.nodes() } else { BTreeMap::new() };
         let mut since = self.learners.lock().unwrap_or_else(PoisonError::into_inner);
@@ -314,6 +315,7 @@ impl Inner {
         for id in nodes.keys().filter(|id| is_learner(id)) {
             since.entry(*id).or_insert_with(Instant::now);
         }
+        !since.is_empty()
     }
 
     /// A member that was removed by the state, and is in the membership yet.
@@ -326,13 +328,27 @@ impl Inner {
 }
 
 /// Brings the membership to where it shall be, as the leader, until the replica stops.
+///
+/// It looks when an entry was applied or the members have changed; and while somebody is to get a vote,
+/// which depends on how far behind he is, or to go, again and again.
 pub(crate) async fn run(inner: Arc<Inner>) {
+    let mut progress = inner.applied.progress();
+    let mut server = inner.raft.server_metrics();
+    let mut is_busy = true;
     loop {
         tokio::time::sleep(MEMBERS_LOOK).await;
+        let changed = tokio::select! {
+            () = std::future::ready(()), if is_busy => true,
+            changed = progress.changed() => changed.is_ok(),
+            changed = server.changed() => changed.is_ok(),
+        };
+        if !changed {
+            return;
+        }
         if inner.is_removed(inner.id) {
             end(&inner).await;
         }
-        inner.note_learners();
+        is_busy = inner.note_learners();
         if !inner.raft.is_leader() {
             continue;
         }
@@ -350,6 +366,7 @@ pub(crate) async fn run(inner: Arc<Inner>) {
             warn_if_even(&inner);
         }
         if let Some(replica) = inner.to_be_removed() {
+            is_busy = true;
             let changed = inner.remove_here(replica).await;
             tracing::info!(replica = format!("{replica:012x}"), ?changed, "a member is removed");
             warn_if_even(&inner);

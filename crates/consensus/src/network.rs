@@ -19,6 +19,7 @@ use stint_storage::StateStore;
 use tonic::{Request, Status};
 
 use crate::blocking::blocking;
+use crate::heartbeat::Session;
 use crate::limits::{SNAPSHOT_TIMEOUT, SNAPSHOT_TURN_TIMEOUT};
 use crate::peers::{Client, Lane, Peers};
 use crate::snapshot::{self, Sending, SnapshotData};
@@ -44,6 +45,7 @@ impl Network {
             address: node.peer_address.clone(),
             peers: Arc::clone(&self.peers),
             lane,
+            session: None,
         }
     }
 }
@@ -71,6 +73,8 @@ pub(crate) struct Way {
     address: String,
     peers: Arc<Peers>,
     lane: Lane,
+    /// What the last heartbeat went over, if it was answered.
+    session: Option<Session>,
 }
 
 type Rpc<T> = Result<T, RPCError<Types>>;
@@ -135,6 +139,34 @@ impl Way {
         drawn.map_err(|error| failed(&error))?;
         let sending = begun.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
         Ok((sending.ok_or_else(|| failed(&"there is none"))?, 0))
+    }
+
+    /// Asks over the stream of the heartbeat before, or over a new one. What is not answered in time is
+    /// given up together with its stream, so that no later question gets its answer.
+    async fn beat(&mut self, rpc: &AppendEntriesRequest<Types>) -> Rpc<StreamAppendResult<Types>> {
+        let request = append_request(&self.cluster, self.target, rpc);
+        if let Some(mut session) = self.session.take() {
+            // The peer may have ended it meanwhile, by itself or with its process.
+            if let Ok(answer) = session.ask(request.clone()).await {
+                return self.beaten(session, answer);
+            }
+        }
+        let asked = Session::begin(self.client(self.lane)?, request).await;
+        let (session, answer) = self.noted(asked)?;
+        self.beaten(session, answer)
+    }
+
+    /// Takes a heartbeat's answer. After any other than a plain one the peer ends the stream.
+    fn beaten(
+        &mut self,
+        session: Session,
+        answer: pb::AppendEntriesResponse,
+    ) -> Rpc<StreamAppendResult<Types>> {
+        let answer = append_answer(answer)?;
+        if answer.is_ok() {
+            self.session = Some(session);
+        }
+        Ok(answer)
     }
 
     fn vote_request(&self, rpc: &VoteRequest<Types>) -> pb::VoteRequest {
@@ -219,6 +251,14 @@ impl RaftNetworkV2<Types> for Way {
     where
         S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
     {
+        if self.lane == Lane::Control {
+            let beats =
+                futures_util::stream::unfold((self, input), |(way, mut input)| async move {
+                    let rpc = input.next().await?;
+                    Some((way.beat(&rpc).await, (way, input)))
+                });
+            return Box::pin(std::future::ready(Ok(beats.boxed())));
+        }
         Box::pin(async move {
             // openraft's pause after a failure is in the stream of requests: to call before the
             // first of them is there is to call a dead peer without pause.

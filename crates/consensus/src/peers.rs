@@ -79,7 +79,9 @@ impl Peers {
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_INTERVAL)
-            .keep_alive_while_idle(true)
+            // Where entries or heartbeats may come, a stream is open. What else is idle is not asked, but
+            // with the next call that it carries.
+            .keep_alive_while_idle(false)
             .initial_stream_window_size(4 * 1024 * 1024)
             .initial_connection_window_size(8 * 1024 * 1024)
             .connect_with_connector_lazy(connector);

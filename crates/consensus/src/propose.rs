@@ -16,10 +16,9 @@ use crate::codec::{
     check_unstamped, decode_answer, encode_answer, encode_command, stamp, with_origin,
 };
 use crate::error::Error;
+use crate::gather::{PACE, gather};
 use crate::inner::Inner;
-use crate::limits::{
-    FORWARD_BATCH_MAX, FORWARD_BYTES_MAX, FORWARD_IN_FLIGHT_MAX, LEADER_PAUSE, PROPOSAL_BYTES_MAX,
-};
+use crate::limits::{FORWARD_BYTES_MAX, LEADER_PAUSE, PROPOSAL_BYTES_MAX};
 use crate::peers::Lane;
 use crate::room::Need;
 use crate::types::Payload;
@@ -37,7 +36,7 @@ pub(crate) enum Proposed {
     Unknown(String),
 }
 
-/// A proposal that waits to be sent to the leader.
+/// A proposal that waits to be made, here or by the leader.
 pub(crate) struct Forward {
     command: Bytes,
     answer: oneshot::Sender<Proposed>,
@@ -167,9 +166,6 @@ impl Inner {
     }
 
     async fn propose_once(&self, command: Bytes) -> Proposed {
-        if self.raft.is_leader() {
-            return self.propose_here(vec![command]).await.pop().unwrap_or(Proposed::NotLeader);
-        }
         let (answer, answered) = oneshot::channel();
         if self.forwards.send(Forward { command, answer }).await.is_err() {
             return Proposed::Refused(Error::ShuttingDown);
@@ -262,26 +258,14 @@ impl Inner {
         outcomes
     }
 
-    /// Sends what followers' callers propose to the leader: whatever has gathered, at once.
-    pub(crate) async fn forward(self: Arc<Self>, mut queue: mpsc::Receiver<Forward>) {
-        let places = Arc::new(tokio::sync::Semaphore::new(FORWARD_IN_FLIGHT_MAX));
-        let mut sends = tokio::task::JoinSet::new();
-        let mut batch = Vec::new();
-        loop {
-            tokio::select! {
-                count = queue.recv_many(&mut batch, FORWARD_BATCH_MAX) => if count == 0 { break },
-                Some(_) = sends.join_next() => continue,
-            }
-            while !batch.is_empty() {
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-                let inner = Arc::clone(&self);
-                let message = one_message(&mut batch);
-                sends.spawn(async move {
-                    inner.send_forwards(message).await;
-                    drop(place);
-                });
-            }
-        }
+    /// Proposes what callers here want, wherever the leader is.
+    pub(crate) async fn forward(self: Arc<Self>, queue: mpsc::Receiver<Forward>) {
+        gather(PACE, queue, |gathered| {
+            // Whoever has given up is not proposed for: he has been told that it may be in the log.
+            gathered.retain(|forward| !forward.answer.is_closed());
+            (!gathered.is_empty()).then(|| self.send_forwards(one_message(gathered)))
+        })
+        .await;
     }
 
     async fn send_forwards(&self, batch: Vec<Forward>) {
@@ -298,12 +282,16 @@ impl Inner {
 
     async fn ask_leader(&self, commands: Vec<Bytes>) -> Vec<Proposed> {
         let count = commands.len();
+        if self.raft.is_leader() {
+            // Whoever waits for it waits no longer either.
+            let answers = self.propose_here(commands);
+            let why = "no answer came in time".to_owned();
+            let answers = tokio::time::timeout(self.timing.request, answers).await;
+            return answers.unwrap_or_else(|_| vec![Proposed::Unknown(why); count]);
+        }
         let Some((leader, address)) = self.leader() else {
             return vec![Proposed::NotLeader; count];
         };
-        if self.raft.is_leader() {
-            return self.propose_here(commands).await;
-        }
         let Ok(mut client) = self.peers.client(leader, &address, Lane::Request) else {
             return vec![Proposed::NotLeader; count];
         };

@@ -70,15 +70,12 @@ pub(crate) fn not_invited(id: WorkerId) -> Error {
     ))
 }
 
-/// Notes when Raft stops by itself.
+/// Notes who leads, and when Raft stops by itself. It wakes when either changes, and not with each entry.
 pub(crate) async fn watch(inner: Arc<Inner>, stopping: watch::Receiver<bool>) {
-    let mut metrics = inner.raft.metrics();
+    let mut server = inner.raft.server_metrics();
     let mut leader = None;
     loop {
-        let (state, leads) = {
-            let metrics = metrics.borrow_watched();
-            (metrics.running_state.clone(), metrics.current_leader)
-        };
+        let leads = server.borrow_and_update().current_leader;
         if leads.is_some() && leads != leader {
             leader = leads;
             if leader == Some(inner.id.get()) {
@@ -90,18 +87,20 @@ pub(crate) async fn watch(inner: Arc<Inner>, stopping: watch::Receiver<bool>) {
         if *stopping.borrow() {
             return;
         }
-        if let Err(fatal) = state {
-            return inner.failure.note(Error::Failed(fatal.to_string()));
-        }
-        if metrics.changed().await.is_err() {
-            // Its task is gone, and it did not say why: it panicked. A replica that goes on without
-            // it would answer, and never again know anything.
-            if !*stopping.borrow() {
-                let why =
-                    "Raft has ended by itself, for a reason that stands further up in this log";
-                inner.failure.note(Error::Failed(why.to_owned()));
-            }
-            return;
+        if server.changed().await.is_err() {
+            break;
         }
     }
+    if *stopping.borrow() {
+        return;
+    }
+    let why = match &inner.raft.metrics().borrow_watched().running_state {
+        Err(fatal) => fatal.to_string(),
+        // Its task is gone, and it did not say why: it panicked. A replica that goes on without it would
+        // answer, and never again know anything.
+        Ok(()) => {
+            "Raft has ended by itself, for a reason that stands further up in this log".to_owned()
+        }
+    };
+    inner.failure.note(Error::Failed(why));
 }

@@ -469,8 +469,8 @@ fn spawn(
     let stop = async move { drop(until.wait_for(|stopping| *stopping).await) };
     let peer_service = tokio::spawn(async move {
         let server = tonic::transport::Server::builder()
-            .http2_keepalive_interval(Some(limits::PING_INTERVAL))
-            .http2_keepalive_timeout(Some(limits::PING_INTERVAL))
+            .http2_keepalive_interval(Some(limits::CALLER_PING_INTERVAL))
+            .http2_keepalive_timeout(Some(limits::CALLER_PING_INTERVAL))
             .initial_stream_window_size(4 * 1024 * 1024)
             .initial_connection_window_size(8 * 1024 * 1024)
             .add_service(service)
@@ -483,6 +483,7 @@ fn spawn(
     running.spawn(Arc::clone(inner).answer_barriers(to_answer));
     running.spawn(crate::clock::run(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::condition::run(Arc::clone(inner), stopping.subscribe()));
+    running.spawn(crate::pulse::run(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::ticker::run(Arc::clone(inner), stopping.subscribe()));
     running.spawn(raft::watch(Arc::clone(inner), stopping.subscribe()));
     running.spawn(crate::upkeep::run(Arc::clone(inner), keep));

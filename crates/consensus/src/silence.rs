@@ -40,6 +40,11 @@ impl Word {
         self.last_ms.fetch_max(now_ms, Ordering::Relaxed);
     }
 
+    /// How long ago a leader spoke, if one has spoken since the start.
+    pub(crate) fn heard(&self) -> Option<Duration> {
+        (self.last_ms.load(Ordering::Relaxed) > 0).then(|| self.age())
+    }
+
     fn age(&self) -> Duration {
         let last = Duration::from_millis(self.last_ms.load(Ordering::Relaxed));
         self.began.elapsed().saturating_sub(last)

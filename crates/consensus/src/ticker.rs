@@ -4,44 +4,78 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use openraft::async_runtime::WatchReceiver as _;
 use stint_core::{Command, Epoch, WorkerId, WorkerStatus};
 use stint_failpoint::failpoint;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::inner::Inner;
-use crate::limits::LEASE_LOOK;
+use crate::limits::{DUE_LOOK, LEASE_LOOK};
 
 mod crons;
 
 /// The last renewal of each live worker, and when this leader saw it first, on its own clock.
 type Seen = BTreeMap<WorkerId, (Epoch, u64, Instant)>;
 
+/// What a leader knows of leases, and when it looks again.
+struct Leases {
+    seen: Seen,
+    looked: Instant,
+    /// The last entry that was applied before it looked.
+    applied: Option<u64>,
+    /// When the first of those that it knows may be over.
+    end: Option<Instant>,
+}
+
+impl Leases {
+    fn new() -> Self {
+        Self { seen: Seen::new(), looked: Instant::now(), applied: None, end: None }
+    }
+
+    /// A new leader grants every worker a full lease.
+    fn forget(&mut self) {
+        self.seen.clear();
+        (self.applied, self.end) = (None, None);
+    }
+
+    /// When to look: soon after anything was applied, which may be a renewal, and otherwise when a lease
+    /// may be over.
+    fn next_look(&self, applied: Option<u64>) -> Option<Instant> {
+        if applied == self.applied { self.end } else { Some(self.looked + LEASE_LOOK) }
+    }
+}
+
 /// Runs until the replica stops. While this replica does not lead, or hears of too few
 /// others to do so, it forgets what it has seen:
 /// a new leader grants every worker a full lease.
 pub(crate) async fn run(inner: Arc<Inner>, mut stopping: watch::Receiver<bool>) {
-    let mut seen = Seen::new();
+    let mut leases = Leases::new();
     let mut strange = crons::Strange::new();
-    let mut last_look = Instant::now();
     let mut progress = inner.applied.progress();
+    let mut server = inner.raft.server_metrics();
     loop {
-        let leads = inner.raft.is_leader() && inner.silence().is_none();
+        let is_leader = server.borrow_and_update().state.is_leader();
+        let leads = is_leader && inner.silence().is_none();
         let pause = if leads {
-            if last_look.elapsed() >= LEASE_LOOK {
-                last_look = Instant::now();
-                expire(&inner, &mut seen).await;
+            let applied = *progress.borrow_and_update();
+            let now = Instant::now();
+            if leases.next_look(applied).is_some_and(|at| at <= now) {
+                (leases.looked, leases.applied) = (now, applied);
+                leases.end = expire(&inner, &mut leases.seen).await;
             }
-            tick(&inner, &mut strange).await
+            let until_look = leases.next_look(applied).map(|at| at.saturating_duration_since(now));
+            tick(&inner, &mut strange).await.min(until_look.unwrap_or(DUE_LOOK))
         } else {
-            seen.clear();
-            LEASE_LOOK
+            leases.forget();
+            if is_leader { LEASE_LOOK } else { Duration::MAX }
         };
         tokio::select! {
             _ = stopping.wait_for(|stopping| *stopping) => return,
             () = tokio::time::sleep(pause) => {}
             // What was applied may be due sooner than all that was known.
             changed = progress.changed(), if leads => if changed.is_err() { return },
+            changed = server.changed() => if changed.is_err() { return },
         }
     }
 }
@@ -56,9 +90,10 @@ async fn tick(inner: &Inner, strange: &mut crons::Strange) -> Duration {
     // Where most clocks went back, the log's time has not: what it has reached is due, and does not
     // wait for the clocks.
     let now = now.max(reached);
+    let mut most = DUE_LOOK;
     if cron_due.is_some_and(|due| due <= now) {
-        let pause = crons::fire(inner, strange, now).await;
-        if pause.is_zero() {
+        most = crons::fire(inner, strange, now).await;
+        if most.is_zero() {
             return Duration::ZERO;
         }
     }
@@ -76,14 +111,16 @@ async fn tick(inner: &Inner, strange: &mut crons::Strange) -> Duration {
         Some(_) | None => {
             let next = due.into_iter().chain(cron_due).filter(|due| *due > now).min();
             let wait = |due: stint_core::Timestamp| due.as_ms() - now.as_ms();
-            next.map_or(LEASE_LOOK, |due| LEASE_LOOK.min(Duration::from_millis(wait(due))))
+            next.map_or(most, |due| most.min(Duration::from_millis(wait(due))))
         }
     }
 }
 
-async fn expire(inner: &Inner, seen: &mut Seen) {
+/// Proposes the end of leases that are over; when the next of the others may be.
+async fn expire(inner: &Inner, seen: &mut Seen) -> Option<Instant> {
     let now = Instant::now();
     let mut over = Vec::new();
+    let mut ends = Vec::new();
     {
         let view = inner.applied.read();
         seen.retain(|id, _| view.state.worker(*id).is_some());
@@ -96,8 +133,13 @@ async fn expire(inner: &Inner, seen: &mut Seen) {
             let last = seen.entry(worker.id).or_insert((worker.epoch, worker.renewal, now));
             if (last.0, last.1) != (worker.epoch, worker.renewal) {
                 *last = (worker.epoch, worker.renewal, now);
-            } else if now.duration_since(last.2) >= lease {
+            }
+            if now.duration_since(last.2) >= lease {
                 over.push((worker.id, worker.epoch, worker.renewal));
+                // Unless it is over now, which is worth another try.
+                ends.push(now + LEASE_LOOK);
+            } else {
+                ends.push(last.2 + lease);
             }
         }
     }
@@ -112,4 +154,5 @@ async fn expire(inner: &Inner, seen: &mut Seen) {
             Err(error) => tracing::warn!(%error, "an expiry could not be proposed"),
         }
     }
+    ends.into_iter().min()
 }

@@ -1,5 +1,7 @@
 //! Every bound of this crate, with its reason.
 
+use std::time::Duration;
+
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
@@ -92,6 +94,12 @@ pub const ROOM_BYTES: u64 = 64 << 20;
 /// Free bytes below which nothing more should come at all. Well above [`RESERVE_BYTES`]: what others
 /// write meanwhile must not make an append fail that was let in.
 pub(crate) const CARRY_ON_BYTES: u64 = 32 << 20;
+
+/// Free bytes of a disk that is not asked again for [`PLENTY_LASTS`]: no disk takes so much more than
+/// [`ROOM_BYTES`] in that time.
+pub(crate) const PLENTY_BYTES: u64 = 1 << 30;
+/// See [`PLENTY_BYTES`].
+pub(crate) const PLENTY_LASTS: Duration = Duration::from_millis(100);
 
 /// Bytes of one stored piece of output. sled has up to 16 of them in one page, of which its cache holds
 /// thousands that it was not told to (see `one_by_one`): after 768 MiB of output a replica had 240 MiB of

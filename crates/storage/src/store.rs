@@ -5,7 +5,8 @@ mod anew;
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use stint_failpoint::failpoint;
@@ -13,9 +14,9 @@ use stint_failpoint::failpoint;
 use crate::{
     Error, Identity, LevelMark, Lineage, Log, Output, Pace, Room, StateStore, Tap,
     directory::{
-        DirLock, beside, create_dir, free_bytes, io_error, names, remove_file, rename, room,
+        DirLock, beside, create_dir, free_bytes, held, io_error, names, remove_file, rename, room,
     },
-    limits::{CARRY_ON_BYTES, ROOM_BYTES},
+    limits::{CARRY_ON_BYTES, PLENTY_BYTES, PLENTY_LASTS, ROOM_BYTES},
 };
 
 pub use anew::StateAnew;
@@ -32,6 +33,8 @@ pub struct Store {
     level: LevelMark,
     dir: PathBuf,
     room: Option<Arc<dyn Room>>,
+    /// When the disk was found to have plenty of room.
+    plenty: Mutex<Option<Instant>>,
     is_new: bool,
 }
 
@@ -112,6 +115,7 @@ impl Store {
             level: LevelMark::read(dir)?,
             dir: dir.to_owned(),
             room: disk.room.as_ref().map(Arc::clone),
+            plenty: Mutex::default(),
             is_new,
         })
     }
@@ -153,13 +157,24 @@ impl Store {
     /// Whether there is room for new work. When not, refuse it: what is taken already can still
     /// be written, for a while.
     pub fn has_room(&self) -> Result<bool, Error> {
-        Ok(self.free_bytes()? >= ROOM_BYTES)
+        self.has(ROOM_BYTES)
     }
 
     /// Whether there is room to carry on with what was taken, and to free space. When not, nothing is
     /// to be written but votes, and what cuts the log.
     pub fn has_reserve(&self) -> Result<bool, Error> {
-        Ok(self.free_bytes()? >= CARRY_ON_BYTES)
+        self.has(CARRY_ON_BYTES)
+    }
+
+    /// Whether so much is free. A disk that had plenty a moment ago is not asked again: this is asked
+    /// for each proposal.
+    fn has(&self, bytes: u64) -> Result<bool, Error> {
+        if held(&self.plenty).is_some_and(|found| found.elapsed() < PLENTY_LASTS) {
+            return Ok(true);
+        }
+        let free = self.free_bytes()?;
+        *held(&self.plenty) = (free >= PLENTY_BYTES).then(Instant::now);
+        Ok(free >= bytes)
     }
 
     fn free_bytes(&self) -> Result<u64, Error> {
