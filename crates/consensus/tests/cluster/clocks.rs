@@ -28,6 +28,7 @@ fn cron(anchor: Timestamp) -> NewCron {
         policy: CronPolicy::default(),
         anchor,
         next_run: anchor.plus(HALF_AN_HOUR),
+        undecided: None,
     }
 }
 
