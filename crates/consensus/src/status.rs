@@ -50,7 +50,8 @@ pub struct MemberStatus {
     pub id: WorkerId,
     /// Where it is reached.
     pub member: Member,
-    /// Whether it votes.
+    /// Whether it votes, and its vote is as good as that of any other: while votes change hands, that of
+    /// one who gets or loses his is not.
     pub is_voter: bool,
     /// Entries that the leader has and it has not; where another one answers, by what both have said
     /// about a second ago.
@@ -85,7 +86,10 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
     let index = |id: Option<u64>| id.unwrap_or(0);
     let last_log_index = index(metrics.last_log_index);
     let membership = metrics.membership_config.membership();
-    let voters: Vec<u64> = membership.voter_ids().collect();
+    // While votes change hands, both what was and what comes needs its majority: who is in one of them
+    // only does not yet make up for another, or does not any more.
+    let configs = membership.get_joint_config();
+    let is_voter = |id: &u64| configs.iter().all(|voters| voters.contains(id));
     let silence = silence::of(inner, &metrics);
     let astray = inner.clock.astray(inner.id.get());
     let learners = inner.learners.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -119,7 +123,7 @@ pub(crate) fn of(inner: &Inner) -> ClusterStatus {
                     peer_address: node.peer_address.clone(),
                     client_address: node.client_address.clone(),
                 },
-                is_voter: voters.contains(id),
+                is_voter: is_voter(id),
                 lag,
                 is_reachable,
                 heard_ago: match heard {
