@@ -6,7 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::Instant,
+    time::SystemTime,
 };
 
 use stint_failpoint::failpoint;
@@ -33,8 +33,9 @@ pub struct Store {
     level: LevelMark,
     dir: PathBuf,
     room: Option<Arc<dyn Room>>,
-    /// When the disk was found to have plenty of room.
-    plenty: Mutex<Option<Instant>>,
+    /// When the disk was found to have plenty of room, by the clock on the wall: a jump of it has the disk
+    /// asked once more.
+    plenty: Mutex<Option<SystemTime>>,
     is_new: bool,
 }
 
@@ -169,11 +170,12 @@ impl Store {
     /// Whether so much is free. A disk that had plenty a moment ago is not asked again: this is asked
     /// for each proposal.
     fn has(&self, bytes: u64) -> Result<bool, Error> {
-        if held(&self.plenty).is_some_and(|found| found.elapsed() < PLENTY_LASTS) {
+        let is_fresh = |found: SystemTime| found.elapsed().is_ok_and(|age| age < PLENTY_LASTS);
+        if held(&self.plenty).is_some_and(is_fresh) {
             return Ok(true);
         }
         let free = self.free_bytes()?;
-        *held(&self.plenty) = (free >= PLENTY_BYTES).then(Instant::now);
+        *held(&self.plenty) = (free >= PLENTY_BYTES).then(SystemTime::now);
         Ok(free >= bytes)
     }
 
