@@ -82,6 +82,7 @@ pub(crate) struct Api {
     clients: Arc<Clients>,
     calls: Arc<Turns>,
     pages: Arc<Turns>,
+    beginnings: Arc<Turns>,
     backups: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
 }
@@ -95,6 +96,7 @@ impl Api {
         let clients = Arc::new(Clients::new(config));
         let calls = Arc::new(Turns::new(config.calls_at_once));
         let pages = Arc::new(Turns::leaving_one(config.pages_at_once));
+        let beginnings = Arc::new(Turns::leaving_one(config.pages_at_once));
         let backups = Arc::new(Semaphore::new(limits::BACKUPS_MAX));
         let metrics = Metrics::new(replica.clone(), Arc::new(Connections::new(config)));
         let is_open = config.is_open;
@@ -111,6 +113,7 @@ impl Api {
             clients,
             calls,
             pages,
+            beginnings,
             backups,
             stopping,
         }
@@ -158,6 +161,11 @@ impl Api {
         caller: &Caller,
     ) -> Result<Turn, stint_consensus::Error> {
         turn(&self.pages, caller).await
+    }
+
+    /// The caller's turn to begin to follow or to watch: what comes first is as much work as a page.
+    async fn turn_to_begin(&self, caller: &Caller) -> Result<Turn, stint_consensus::Error> {
+        turn(&self.beginnings, caller).await
     }
 
     /// What this replica knows of its cluster, leader or not.

@@ -147,7 +147,7 @@ pub(crate) const REQUESTS_PER_SECOND: NonZeroU32 = nonzero(20_000);
 /// as after a failover.
 pub(crate) const FOLLOW_COST: u32 = 16;
 
-/// How long a client waits for the answer that it asks for too much. Whoever does not heed
+/// How long a client waits for the answer that it asks for too much, on average. Whoever does not heed
 /// [`RETRY_AFTER`], but repeats it at once, asks so only a few times a second by each of his requests.
 pub(crate) const REFUSAL_DELAY: Duration = Duration::from_millis(250);
 

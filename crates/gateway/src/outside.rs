@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -56,6 +56,7 @@ pub(crate) struct Outside {
     cors: Cors,
     session: Session,
     ids: RequestIds,
+    refusals: Refusals,
 }
 
 /// The two ways in.
@@ -85,6 +86,7 @@ impl Outside {
             cors: Cors::new(Arc::clone(&config.allowed_origins)),
             session: Session { is_encrypted },
             ids: RequestIds::new(),
+            refusals: Refusals::default(),
             config,
         }
     }
@@ -155,7 +157,7 @@ impl Outside {
         if code.is_too_many() && in_flight.has_place() {
             // It keeps its place meanwhile: who repeats what was refused, again and again, has all of
             // his places full of that.
-            tokio::time::sleep(limits::REFUSAL_DELAY).await;
+            tokio::time::sleep(self.refusals.delay()).await;
         }
         response.headers_mut().insert(REQUEST_ID, id);
         if let Some(readable) = readable {
@@ -374,6 +376,20 @@ impl HttpBody for Outbound {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// Spreads answers that somebody asks for too much: of many that were refused at once, each comes back
+/// at its own time.
+#[derive(Default)]
+struct Refusals(AtomicU64);
+
+impl Refusals {
+    /// Half to one and a half of [`limits::REFUSAL_DELAY`], in steps that are far from each other.
+    fn delay(&self) -> Duration {
+        let step = self.0.fetch_add(37, Ordering::Relaxed) % 64;
+        let step = u32::try_from(step).expect("less than 64");
+        limits::REFUSAL_DELAY / 2 + limits::REFUSAL_DELAY * step / 64
     }
 }
 

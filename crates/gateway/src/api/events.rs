@@ -119,6 +119,7 @@ impl Api {
         query: WatchQuery,
     ) -> Result<WatchReader, ApiError> {
         let permit = self.place(caller)?;
+        let _turn = self.turn_to_begin(caller).await?;
         self.barrier().await?;
         let mut reader = WatchReader {
             api: Arc::clone(self),
