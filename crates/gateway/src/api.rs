@@ -163,7 +163,7 @@ impl Api {
         turn(&self.pages, caller).await
     }
 
-    /// The caller's turn to begin to follow or to watch: what comes first is as much work as a page.
+    /// The caller's turn to begin to watch: what comes first is as much work as a page.
     async fn turn_to_begin(&self, caller: &Caller) -> Result<Turn, stint_consensus::Error> {
         turn(&self.beginnings, caller).await
     }
