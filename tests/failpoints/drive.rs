@@ -381,15 +381,22 @@ impl Drive {
             return;
         }
         self.cluster.kill(behind);
-        let lengths: Vec<_> = others.iter().map(|i| self.cluster.log(*i).len()).collect();
+        let index = |i: usize, name: &str| {
+            let page = self.cluster.get(i, "/metrics")?.body;
+            let value = page.lines().find_map(|line| line.strip_prefix(name)?.parse().ok());
+            value.ok_or(page)
+        };
+        let missed: f64 = wait_for("an index that it does not have", || {
+            let ends = others.iter().map(|i| index(*i, "stint_log_last_index "));
+            ends.collect::<Result<Vec<f64>, String>>().map(|ends| ends[0].max(ends[1]) + 1.0)
+        });
         for i in &others {
             self.ask(*i, &format!("{CHECKPOINT}{PURGE}"));
         }
-        for (i, length) in others.iter().zip(lengths) {
-            wait_for("checkpoints", || {
-                let log = self.cluster.log(*i);
-                let looks = log[length..].matches("consensus::upkeep::purge: error").count();
-                if looks >= 4 { Ok(()) } else { Err(looks) }
+        for i in &others {
+            wait_for("the log to be cut", || match index(*i, "stint_log_purged_index ") {
+                Ok(purged) if purged >= missed => Ok(()),
+                other => Err(format!("{other:?} of {missed}")),
             });
             self.ask(*i, "");
         }
