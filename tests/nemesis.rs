@@ -29,7 +29,7 @@ const STAGES: usize = 2;
 type Results = Mutex<Vec<(Cell, Result<String, String>)>>;
 
 #[test]
-#[ignore = "takes minutes, root, namespaces, cgroups, libfaketime, loop devices; by hand"]
+#[ignore = "takes minutes, root, namespaces, cgroups, libfaketime, loop devices"]
 fn every_promise_holds_whatever_befalls_whom() {
     let cells = wanted();
     let seed = std::env::var("STINT_NEMESIS_SEED").map_or_else(

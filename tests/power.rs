@@ -40,7 +40,7 @@ fn from_environment(name: &str, default: usize) -> usize {
 }
 
 #[test]
-#[ignore = "takes minutes, root and loop devices; by hand"]
+#[ignore = "takes minutes, root and loop devices"]
 fn no_accepted_job_is_lost_when_all_replicas_lose_their_power_at_once() {
     let wanted = from_environment("STINT_POWER_CUTS", CUTS);
     let seed =
