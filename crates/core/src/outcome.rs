@@ -363,8 +363,9 @@ pub enum Event {
 }
 
 impl Event {
-    /// The status of the job that the event is about, where it is about a change of one.
-    pub fn status(&self) -> Option<Status> {
+    /// The job whose change the event tells, as it is after that; `None` where it is about none, or names
+    /// jobs that are no more.
+    pub fn job(&self) -> Option<&Arc<Job>> {
         match self {
             Self::Submitted(job)
             | Self::Due(job)
@@ -374,9 +375,9 @@ impl Event {
             | Self::WorkerReturned(job)
             | Self::Resurrected(job)
             | Self::AwaitsChildren(job)
-            | Self::Ended(job) => Some(job.status),
-            Self::Deleted(_) => Some(Status::Deleted),
-            Self::Compacted(_)
+            | Self::Ended(job) => Some(job),
+            Self::Deleted(_)
+            | Self::Compacted(_)
             | Self::LinesAppended { .. }
             | Self::Retried { .. }
             | Self::QueuePaused(_)
@@ -390,6 +391,14 @@ impl Event {
             | Self::SettingsChanged(_)
             | Self::TokenCreated(_)
             | Self::TokenRevoked(_) => None,
+        }
+    }
+
+    /// The status of the job that the event is about, where it is about a change of one.
+    pub fn status(&self) -> Option<Status> {
+        match self {
+            Self::Deleted(_) => Some(Status::Deleted),
+            other => other.job().map(|job| job.status),
         }
     }
 }

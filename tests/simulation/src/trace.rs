@@ -252,26 +252,11 @@ impl Seen {
     }
 }
 
-/// The job that an event shows, whole.
-pub(crate) fn job_of(event: &Event) -> Option<&Job> {
-    match event {
-        Event::Submitted(job)
-        | Event::Claimed(job)
-        | Event::CancelRequested(job)
-        | Event::WorkerLost(job)
-        | Event::WorkerReturned(job)
-        | Event::Resurrected(job)
-        | Event::AwaitsChildren(job)
-        | Event::Ended(job) => Some(job),
-        _ => None,
-    }
-}
-
 /// The job that an event is about, and its status then.
 pub(crate) fn status_of(event: &Event) -> Option<(JobId, Status)> {
     match event {
         Event::Deleted(job) => Some((*job, Status::Deleted)),
-        other => job_of(other).map(|job| (job.id, job.status)),
+        other => other.job().map(|job| (job.id, job.status)),
     }
 }
 

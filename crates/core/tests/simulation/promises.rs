@@ -24,22 +24,6 @@ pub(crate) struct Witness {
     over: BTreeSet<JobId>,
 }
 
-/// The job that an event is about, and its status then.
-fn news_of(event: &Event) -> Option<(JobId, Status)> {
-    match event {
-        Event::Submitted(job)
-        | Event::Due(job)
-        | Event::Claimed(job)
-        | Event::CancelRequested(job)
-        | Event::WorkerLost(job)
-        | Event::WorkerReturned(job)
-        | Event::Resurrected(job)
-        | Event::AwaitsChildren(job)
-        | Event::Ended(job) => Some((job.id, job.status)),
-        _ => None,
-    }
-}
-
 /// What became of a promise; the words say which was broken.
 type Kept = Result<(), String>;
 
@@ -154,7 +138,8 @@ impl Witness {
     fn watch_news(&self, outcome: &Outcome, after: &State) -> Kept {
         let mut told = self.jobs.clone();
         for event in &outcome.events {
-            let Some((id, to)) = news_of(event) else { continue };
+            let Some(job) = event.job() else { continue };
+            let (id, to) = (job.id, job.status);
             let from = told.insert(id, to).unwrap_or(Status::Waiting);
             let is_row = from == to || table::may_be_told(from, to);
             hold(is_row, || format!("{id} was told to go from {from} to {to}"))?;

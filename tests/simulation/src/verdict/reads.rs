@@ -12,7 +12,7 @@ use std::time::Duration;
 use stint_core::{Event, JobId, Status, Timestamp};
 
 use crate::client::instant;
-use crate::trace::{Answer, Ask, Call, Seen, Shape, job_of};
+use crate::trace::{Answer, Ask, Call, Seen, Shape};
 
 /// What a job was from some entry on.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +69,7 @@ fn versions(seen: &Seen) -> BTreeMap<JobId, Vec<Version>> {
         // What has left the state was told of when it did; of what is in it, the state says it.
         let told = entry.events.iter().filter_map(|event| match event {
             Event::Deleted(job) => Some(Shape::tombstone(*job)),
-            other => job_of(other).map(Shape::of),
+            other => other.job().map(|job| Shape::of(job)),
         });
         let shapes: BTreeMap<_, _> =
             told.chain(entry.jobs.iter().copied()).map(|shape| (shape.job, shape)).collect();

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stint_core::{Attempt, AttemptEnd, Job, LeaseId, WorkerStatus};
 
-use crate::trace::{Entry, Run, Seen, job_of};
+use crate::trace::{Entry, Run, Seen};
 
 pub(super) fn check(seen: &Seen) -> Vec<String> {
     let mut wrong = Vec::new();
     let runs: BTreeMap<LeaseId, &Run> = seen.runs.iter().map(|run| (run.lease, run)).collect();
     let mut told = BTreeSet::new();
     for (index, entry, event) in seen.events() {
-        let Some(job) = job_of(event) else { continue };
+        let Some(job) = event.job() else { continue };
         for attempt in &job.attempts {
             let Some((_, end)) = &attempt.end else { continue };
             if !told.insert(attempt.lease) {

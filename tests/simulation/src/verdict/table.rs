@@ -37,6 +37,8 @@ fn may_become(before: Option<Status>, status: Status, event: &Event) -> bool {
         }
         // To ask again is to ask once.
         Event::CancelRequested(_) | Event::Deleted(_) => before == status,
+        // It waits as before, but no longer for its time.
+        Event::Due(_) => before == status,
         _ => false,
     }
 }
