@@ -2,7 +2,7 @@
 
 import { act, confirm, dialog, fill, h, keyed, s, toast } from "./dom.js";
 import { get, may, post, remove } from "./api.js";
-import { amounts, clock, number, parameters, parseAmounts, short, span, time } from "./format.js";
+import { amounts, clock, counted, number, parameters, parseAmounts, short, span, time } from "./format.js";
 import { ago } from "./time.js";
 import { follow } from "./watch.js";
 
@@ -50,7 +50,7 @@ function all() {
   async function load() {
     ({ crons } = await get("/crons"));
     const paused = crons.filter((it) => it.isPaused).length;
-    fill(summary, crons.length ? `${crons.length} crons${paused ? `, ${paused} paused` : ""}` : "There is no cron yet.");
+    fill(summary, crons.length ? `${counted(crons.length, "cron")}${paused ? `, ${paused} paused` : ""}` : "There is no cron yet.");
     keyed(rows, crons, (it) => it.action, row);
     const state = crons.map((it) => [it.id, it.isPaused]).join();
     if (state !== stripped) await loadStrips();

@@ -2,7 +2,7 @@
 
 import { act, dialog, fill, h, keyed, toast } from "./dom.js";
 import { get, may, post } from "./api.js";
-import { number, parameters, parseAmounts, short, time } from "./format.js";
+import { counted, number, parameters, parseAmounts, short, time } from "./format.js";
 import { ago } from "./time.js";
 import { follow } from "./watch.js";
 
@@ -39,7 +39,7 @@ async function lookAtLeases() {
 
 function draw({ workers, jobs, all }) {
   const live = workers.filter((it) => it.status === "running").length;
-  fill(summary, `${live} of ${workers.length} live, ${number(workers.reduce((sum, it) => sum + it.running, 0))} jobs run`);
+  fill(summary, `${live} of ${workers.length} live, ${counted(workers.reduce((sum, it) => sum + it.running, 0), "job runs", "jobs run")}`);
   keyed(cards, workers.map((worker) => ({ ...worker, runs: jobs.filter((job) => job.workerID === worker.id).map(({ id, action, parameters: map, attempts, status }) => ({ id, action, map, status, since: attempts.at(-1)?.startedAt })) })), (it) => it.id, card);
   keyed(queues, all, (it) => it.action, queueRow);
 }
@@ -59,7 +59,7 @@ function card(worker) {
     worker.running > worker.runs.slice(0, RUNS_SHOWN).length
       ? h("p", h("a", { href: `/?worker=${worker.id}&status=running,cancel_request` }, `all ${number(worker.running)} that run here`))
       : worker.running === 0 && h("p.faint", "Nothing runs here."),
-    h("details", h("summary", `${worker.actions.length} actions`), h("p.words", worker.actions.join(", ") || "none")),
+    h("details", h("summary", counted(worker.actions.length, "action")), h("p.words", worker.actions.join(", ") || "none")),
     h("div.buttons",
       may("SetWorkerCapacity") && h("button.small", { type: "button", "data-name": "capacity", onclick: () => edit(worker) }, "Capacity"),
       may("DrainWorker") && !worker.draining && isLive && h("button.small", { type: "button", "data-name": "drain", onclick: () => drain(worker) }, "Drain"),
@@ -70,7 +70,7 @@ function meter(name, used, all) {
   const bar = h("span.fill");
   bar.style.width = `${all ? Math.min(100, (used / all) * 100) : used ? 100 : 0}%`;
   if (used > all) bar.classList.add("over");
-  return h("div.meter", { role: "img", "aria-label": `${name}: ${used} of ${all} in use` }, h("span.meter-name", name), h("span.gauge", bar), h("span.num", `${number(used)} of ${number(all)}`));
+  return h("div.meter", { role: "img", "aria-label": `${name}: ${used} of ${all} in use` }, h("span.meter-name", name), h("span.gauge", bar), h("span.num", `${number(used)} of ${number(all)} used, ${number(Math.max(0, all - used))} free`));
 }
 
 function form(title, fields, verb, work) {
