@@ -18,7 +18,8 @@ fill(main,
   h("div.title", h("h1", "Workers"), summary), cards,
   h("section", { "aria-labelledby": "queues-title" }, h("h2.apart", { id: "queues-title" }, "Queues"),
     h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Queues" }, h("table",
-      h("thead", h("tr", ["Action", "Due", "Running", "For later", "Waits longest", "State", ""].map((it) => (it ? h("th", { scope: "col" }, it) : h("th", { scope: "col" }, h("span.aside", "What to do")))))), queues))));
+      h("thead", h("tr", ["Action", "Due", "Running"].map((it) => h("th", { scope: "col" }, it)), ["For later", "Waits longest"].map((it) => h("th.wide-only", { scope: "col" }, it)),
+        h("th", { scope: "col" }, "State"), h("th", { scope: "col" }, h("span.aside", "What to do")))), queues))));
 
 let seen;
 
@@ -112,8 +113,8 @@ function drain(worker) {
 function queueRow(queue) {
   return h("tr",
     h("td", h("a", { href: `/?action=${encodeURIComponent(queue.action)}`, "data-name": "open" }, h("b", queue.action))),
-    h("td.num", number(queue.due)), h("td.num", number(queue.running)), h("td.num", number(queue.scheduled)),
-    h("td.num", queue.oldestDue ? ago(queue.oldestDue) : h("span.faint", "–")),
+    h("td.num", number(queue.due)), h("td.num", number(queue.running)), h("td.num.wide-only", number(queue.scheduled)),
+    h("td.num.wide-only", queue.oldestDue ? ago(queue.oldestDue) : h("span.faint", "–")),
     h("td", queue.paused ? [h("span.pill.warn", "paused"), h("span.why", "since ", time(queue.pausedAt), queue.pausedBy && ` by ${queue.pausedBy}`, queue.pauseReason && `: ${queue.pauseReason}`)] : h("span.faint", "claimed as they come")),
     h("td.acts", queue.paused
       ? may("ResumeQueue") && act("Resume", { kind: "small", "aria-label": `Resume the queue of ${queue.action}`, "data-name": "do" }, async () => { await post(`/queues/${encodeURIComponent(queue.action)}/resume`); refresh(); })
