@@ -1,6 +1,8 @@
 //! Two of three are gone for good: the one that is left goes on, if somebody says so.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 
 use super::{options, text};
 use crate::harness::program::{stint, stint_told};
@@ -64,6 +66,8 @@ fn a_replica_that_is_left_alone_goes_on_after_a_repair_and_not_before() {
     for name in ["log.redb", "state.redb", "format.toml"] {
         assert!(copies[0].path().join(name).is_file(), "{name} in {copies:?}");
     }
+    let mode = copies[0].metadata().expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "others may read what the replica keeps");
 
     cluster.spawn(0);
     cluster.wait_until_whole();
@@ -121,8 +125,22 @@ fn runs_of_before_a_repair_are_lost_and_no_lease_is_given_twice() {
     let config = cluster.replicas[0].config.clone();
     let looked = stint(&["repair", "--look", "--config", text(&config)]);
     let last = last_entry(&looked.out);
-    let run = stint(&["repair", "--config", text(&config), "--confirm", &last]);
+    let repair = ["repair", "--config", text(&config), "--confirm", &last, "--copy-to"];
+    // The copy goes where there is a place for it, and into itself it does not go.
+    let inside = cluster.replicas[0].data_dir.join("output");
+    for (place, why) in
+        [(inside, "in the data directory itself"), (PathBuf::from("/not/there"), "No such")]
+    {
+        let run = stint(&[&repair[..], &[text(&place)]].concat());
+        assert_eq!(run.code, Some(1), "{run:?}");
+        assert!(run.err.contains(why) && run.err.contains("nothing was changed"), "{run:?}");
+    }
+    let place = tempfile::tempdir().expect("a place for the copy");
+    let run = stint(&[&repair[..], &[text(place.path())]].concat());
     assert_eq!(run.code, Some(0), "{run:?}");
+    let copies: Vec<_> =
+        fs::read_dir(place.path()).expect("the place").filter_map(Result::ok).collect();
+    assert!(copies.len() == 1 && copies[0].path().join("log.redb").is_file(), "{copies:?}");
     cluster.spawn(0);
     cluster.wait_until_whole();
     let job = wait_for("the job to run again", || {

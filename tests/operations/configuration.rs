@@ -73,6 +73,17 @@ fn a_check_sees_what_a_start_would_fail_of() {
     let (code, _, err) = check("replica.data_dir=not-there");
     assert_eq!(code, Some(0), "{err}");
     assert!(err.contains("not prepared") && err.contains("stint init"), "{err}");
+    // Without members it is one that joins, and founds nothing.
+    let sets = [
+        "replica.data_dir=not-there".to_owned(),
+        "cluster.members=[]".to_owned(),
+        "replica.advertise_client=replica-4.example.org:7400".to_owned(),
+        "replica.advertise_peer=replica-4.example.org:7500".to_owned(),
+    ];
+    let sets: Vec<_> = sets.iter().flat_map(|set| ["--set", set.as_str()]).collect();
+    let (code, _, err) = stint(&[&["config", "check", "--config", file], &sets[..]].concat(), &[]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("stint cluster join") && !err.contains("stint init"), "{err}");
     let (code, _, err) = check("tls.peer_certificate=not-there.pem");
     assert_eq!(code, Some(2), "{err}");
     assert!(err.contains("not-there.pem"), "{err}");

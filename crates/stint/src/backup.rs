@@ -110,21 +110,22 @@ fn say(info: &BackupInfo, output: Output) -> Result<(), print::Error> {
 pub(crate) fn text(info: &BackupInfo) -> String {
     let missing = match info.lines_missing {
         0 => String::new(),
+        1 => "1 line of output is missing: no replica that answered had it\n".to_owned(),
         lines => {
             format!("{lines} lines of output are missing: no replica that answered had them\n")
         }
     };
     format!(
         "cluster {} at {}, as of entry {} of the log, by replica {:012x} with stint {}\n\
-         {} jobs that are not over, {} of the history, {} lines of output, {} bytes; all checksums match\n{}",
+         {} not over, {} of the history, {} of output, {} bytes; all checksums match\n{}",
         init::hex(info.cluster),
         time(info),
         info.index,
         info.replica,
         info.version,
-        info.jobs_live,
+        print::counted(info.jobs_live, "job"),
         info.jobs_over,
-        info.lines,
+        print::counted(info.lines, "line"),
         info.bytes,
         missing,
     )

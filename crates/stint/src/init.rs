@@ -8,7 +8,7 @@ use stint_storage::{Identity, Store};
 use crate::args::Init;
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::{first_token, print};
+use crate::{first_token, ownership, print};
 
 pub(crate) fn run(args: &Init) -> anyhow::Result<Exit> {
     let config = Config::load(&args.layered.layers()?)?;
@@ -38,6 +38,7 @@ pub(crate) fn run(args: &Init) -> anyhow::Result<Exit> {
 /// Writes what a new replica has. A directory that is anybody's already is left alone.
 pub(crate) fn prepare(config: &Config) -> anyhow::Result<()> {
     let dir = config.data_dir.as_path();
+    ownership::may_write(dir)?;
     if let Some(owner) = owner(dir)? {
         bail!(
             "{}: it is prepared already, for replica {:012x} of cluster {}; nothing was changed",

@@ -24,6 +24,10 @@ fn check(layered: &Layered) -> anyhow::Result<Exit> {
     let file = layered.config.display();
     let dir = config.data_dir.display();
     match init::owner(&config.data_dir)? {
+        None if config.founders.is_empty() => print::note(&format!(
+            "{dir}: it is not prepared; for a NEW replica of a cluster that runs: stint cluster join \
+             --config {file} --invitation-file FILE"
+        )),
         None => print::note(&format!(
             "{dir}: it is not prepared; for a NEW replica of a NEW cluster: stint init --config {file}"
         )),

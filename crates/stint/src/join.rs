@@ -13,7 +13,7 @@ use crate::certificates::Certificates;
 use crate::config::Config;
 use crate::exit::{Exit, Usage};
 use crate::init::hex;
-use crate::{command, init, print};
+use crate::{command, init, ownership, print};
 
 pub(crate) fn run(args: &Join) -> anyhow::Result<Exit> {
     let config = Config::load(&args.layered.layers()?)?;
@@ -73,6 +73,7 @@ fn invitation(args: &Join) -> anyhow::Result<Invitation> {
 /// The data directory of a replica that joins: new, or prepared by an attempt before this one.
 fn prepare(config: &Config) -> anyhow::Result<Store> {
     let dir = config.data_dir.as_path();
+    ownership::may_write(dir)?;
     if let Some(owner) = init::owner(dir)?
         && (owner.replica != config.id.get() || owner.cluster != config.cluster)
     {

@@ -24,6 +24,7 @@ mod inspect;
 mod join;
 mod limits;
 mod logging;
+mod ownership;
 mod print;
 mod reload;
 mod repair;

@@ -1,5 +1,6 @@
 //! The only place that writes to standard output and standard error.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
@@ -72,18 +73,24 @@ pub(crate) fn note(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
+/// How many there are of something: 1 job, 2 jobs.
+pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
+    let end = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {what}{end}")
+}
+
 /// What was done to many jobs, in words.
 pub(crate) fn bulk_in_words(total: &stint_client::v0::BulkJobsResponse) -> String {
-    let (operation, matched) = (&total.operation, total.matched);
+    let (operation, matched) = (&total.operation, counted(total.matched, "job"));
     if total.dry_run {
-        return format!("{operation}: {matched} jobs; nothing is changed (--dry-run)");
+        return format!("{operation}: {matched}; nothing is changed (--dry-run)");
     }
     let left = if total.refused == 0 {
         String::new()
     } else {
         format!(", {} left as they are", total.refused)
     };
-    format!("{operation}: {} of {matched} jobs{left}", total.changed)
+    format!("{operation}: {} of {matched}{left}", total.changed)
 }
 
 /// Says what went wrong, and what can be done.

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, BufRead as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,11 +16,14 @@ use crate::args::disaster::Repair;
 use crate::certificates::Certificates;
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::{backup, command, init, print};
+use crate::{backup, command, init, ownership, print};
 
 pub(crate) fn run(args: &Repair) -> anyhow::Result<Exit> {
     let config = Config::load(&args.layered.layers()?)?;
     let dir = config.data_dir.as_path();
+    if !args.look {
+        ownership::may_write(dir)?;
+    }
     if args.from_peers {
         return from_peers(args, &config);
     }
@@ -48,7 +52,7 @@ pub(crate) fn run(args: &Repair) -> anyhow::Result<Exit> {
     if !is_confirmed(args.confirm, &own)? {
         bail!("nothing was changed");
     }
-    let copy = copied(dir)?;
+    let copy = copied(dir, args.copy_to.as_deref())?;
     let alone = config.founders.get(&config.id).cloned();
     let alone = alone.or_else(|| member(&own)).context("no address of this replica is known")?;
     stint_consensus::repair(dir, config.id, &alone, now())
@@ -173,19 +177,34 @@ fn member(own: &Survivor) -> Option<Member> {
     own.members.iter().find(|(member, _, _)| *member == id).map(|(_, member, _)| member.clone())
 }
 
-/// Copies the data directory beside itself.
-fn copied(dir: &Path) -> anyhow::Result<PathBuf> {
-    let mut name = dir.as_os_str().to_owned();
+/// Copies the data directory beside itself, or to another place.
+fn copied(dir: &Path, place: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(place) = place
+        && fs::canonicalize(place)
+            .with_context(|| format!("--copy-to {}; nothing was changed", place.display()))?
+            .starts_with(fs::canonicalize(dir)?)
+    {
+        bail!(
+            "--copy-to {}: it is in the data directory itself; nothing was changed",
+            place.display()
+        );
+    }
+    let mut name = dir.file_name().context("the data directory has no name")?.to_owned();
     name.push(format!(".before-repair-{}", now().as_ms()));
-    let to = PathBuf::from(name);
+    let to = place.or_else(|| dir.parent()).unwrap_or_else(|| Path::new("")).join(name);
     copy(dir, &to).with_context(|| {
-        format!("{}: no copy of the data can be made; nothing was changed", to.display())
+        format!(
+            "{}: no copy of the data can be made; nothing was changed. Name a directory that has room, and \
+             that this user may write to, by --copy-to",
+            to.display()
+        )
     })?;
     Ok(to)
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir(to)?;
+    // It has what the data directory has, and whoever reads that may not read this.
+    fs::DirBuilder::new().mode(0o700).create(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (kind, to) = (entry.file_type()?, to.join(entry.file_name()));

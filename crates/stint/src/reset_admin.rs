@@ -16,7 +16,7 @@ use crate::args::token::ResetAdmin;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::first_token::{self, RETRY_INTERVAL};
-use crate::{init, print};
+use crate::{init, ownership, print};
 
 /// What the audit log says instead of a request id.
 const REQUEST_ID: &str = "reset-admin";
@@ -30,6 +30,7 @@ const AUDIT_PAGE: usize = 10_000;
 pub(crate) fn run(args: &ResetAdmin) -> anyhow::Result<Exit> {
     let config = Config::load(&args.layered.layers()?)?;
     let (id, dir) = (config.id, &config.data_dir);
+    ownership::may_write(dir)?;
     match init::owner(dir)? {
         Some(owner) if owner == config.identity() => {}
         Some(owner) => bail!(

@@ -5,11 +5,12 @@ use anyhow::Context as _;
 use crate::args::disaster::Restore;
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::{backup, init, print};
+use crate::{backup, init, ownership, print};
 
 pub(crate) fn run(args: &Restore) -> anyhow::Result<Exit> {
     let config = Config::load(&args.layered.layers()?)?;
     let dir = config.data_dir.as_path();
+    ownership::may_write(dir)?;
     let info = stint_consensus::restore(&args.file, dir, config.identity(), &config.founders)
         .with_context(|| format!("{}: it is not restored", args.file.display()))?;
     print::text(&backup::text(&info))?;

@@ -20,7 +20,7 @@ use crate::config::{Config, LogFormat};
 use crate::exit::Exit;
 use crate::reload::Reload;
 use crate::stops::Reasons;
-use crate::{config, first_token, init, logging, reset_admin, supervisor};
+use crate::{config, first_token, init, logging, ownership, reset_admin, supervisor};
 
 /// How long tasks that nobody waits for have at the very end.
 const LINGER: Duration = Duration::from_secs(1);
@@ -190,6 +190,7 @@ async fn stop(parts: Parts) -> anyhow::Result<Exit> {
 /// A directory is prepared once, by `stint init`. It is never made here: a replica whose disk was
 /// lost or not mounted would forget what it has promised to the others.
 fn is_prepared(config: &Config, args: &Serve) -> anyhow::Result<()> {
+    ownership::may_write(&config.data_dir)?;
     if init::owner(&config.data_dir)?.is_some() {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! How things are written in few characters.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use stint_client::Timestamp;
@@ -94,6 +95,12 @@ pub(crate) fn order(at: Option<&Timestamp>) -> i64 {
 
 fn instant(at: &Timestamp) -> Option<SystemTime> {
     SystemTime::try_from(*at).ok()
+}
+
+/// How many there are of something: 1 job, 2 jobs.
+pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
+    let end = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {what}{end}")
 }
 
 /// Amounts by name.

@@ -2,12 +2,12 @@
 
 import { act, dialog, fill, h } from "./dom.js";
 import { post } from "./api.js";
-import { number, short } from "./format.js";
+import { counted, number, short } from "./format.js";
 
 const WORDS = {
-  cancel: ["Cancel", "jobs are not over, and would be canceled"],
-  retry: ["Retry", "jobs are over, and would run once more as new ones"],
-  delete: ["Delete", "jobs would be gone for good, with their output"],
+  cancel: ["Cancel", ["job is not over, and would be canceled", "jobs are not over, and would be canceled"]],
+  retry: ["Retry", ["job is over, and would run once more as a new one", "jobs are over, and would run once more as new ones"]],
+  delete: ["Delete", ["job would be gone for good, with its output", "jobs would be gone for good, with their output"]],
 };
 
 export function bulk(filter) {
@@ -42,10 +42,10 @@ export function bulk(filter) {
     } catch (error) {
       return void fill(result, h("p.problem", error.message));
     }
-    const [verb, words] = WORDS[operation()];
-    fill(result, h("p", h("b", { class: "matched" }, number(matched)), ` ${words}.`),
+    const [verb, [one, many]] = WORDS[operation()];
+    fill(result, h("p", h("b", { class: "matched" }, number(matched)), ` ${matched === 1 ? one : many}.`),
       ids.length > 0 && h("p.faint", ids.map((id) => [h("a", { href: `/jobs/${id}` }, h("code", short(id))), " "]), matched > ids.length && "…"),
-      h("div.buttons", act(`${verb} ${number(matched)} jobs`, { kind: operation() === "retry" ? "primary" : "danger", disabled: matched === 0 }, carryOut),
+      h("div.buttons", act(`${verb} ${counted(matched, "job")}`, { kind: operation() === "retry" ? "primary" : "danger", disabled: matched === 0 }, carryOut),
         h("button", { type: "button", onclick: () => box.close() }, "Keep them as they are")));
   }
 

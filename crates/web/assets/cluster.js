@@ -2,7 +2,7 @@
 
 import { act, confirm, dialog, fill, h, toast } from "./dom.js";
 import { get, may, post, remove } from "./api.js";
-import { bytes, number, time } from "./format.js";
+import { bytes, counted, number, time } from "./format.js";
 import { plot, seconds } from "./plot.js";
 import { bus, status } from "./watch.js";
 
@@ -69,7 +69,7 @@ function row(cluster, member, health) {
     h("td", h("code", member.id), member.id === cluster.replicaID && h("span.faint", " (answers you)")),
     h("td", member.isLeader ? h("b", "leader") : member.isVoter ? "follower" : "does not vote yet"),
     h("td", health === "OK" ? h("span.pill.good", "well") : isUnknown ? h("span.faint", "not heard yet") : h("span.pill.bad", health)),
-    h("td.num", member.lag === undefined ? h("span.faint", "–") : `${number(member.lag)} entries`),
+    h("td.num", member.lag === undefined ? h("span.faint", "–") : counted(member.lag, "entry", "entries")),
     h("td.num", room(member)),
     h("td.num", member.version ?? h("span.faint", "–")),
     h("td", page ? h("a", { href: page }, h("code", member.clientAddress)) : h("span.faint", "–")),
@@ -90,8 +90,9 @@ function room(member) {
 
 async function invite() {
   const { invitation, expiresAt } = await post("/meta/invitations", {});
-  dialog("An invitation for one new replica", h("p", "This secret is told once. On the new replica's machine:"),
-    h("pre.secret", { tabindex: "0" }, invitation), h("p.faint", "stint cluster join; good until ", time(expiresAt)));
+  dialog("An invitation for one new replica", h("p", "This secret is told once, and good until ", time(expiresAt), ":"),
+    h("pre.secret", { tabindex: "0" }, invitation), h("p", "Put it into a file on the new replica's machine, and there:"),
+    h("pre", { tabindex: "0" }, "stint cluster join --config FILE --invitation-file FILE\nstint serve --config FILE"));
 }
 
 // Only what is new since the last look; another replica has a memory of its own.

@@ -2,7 +2,7 @@
 
 import { act, confirm, dialog, fill, h, keyed, s, toast } from "./dom.js";
 import { get, may, post, remove } from "./api.js";
-import { amounts, clock, number, parameters, parseAmounts, short, span, time } from "./format.js";
+import { amounts, clock, counted, number, parameters, parseAmounts, short, span, time } from "./format.js";
 import { ago } from "./time.js";
 import { follow } from "./watch.js";
 
@@ -50,7 +50,7 @@ function all() {
   async function load() {
     ({ crons } = await get("/crons"));
     const paused = crons.filter((it) => it.isPaused).length;
-    fill(summary, crons.length ? `${crons.length} crons${paused ? `, ${paused} paused` : ""}` : "There is no cron yet.");
+    fill(summary, crons.length ? `${counted(crons.length, "cron")}${paused ? `, ${paused} paused` : ""}` : "There is no cron yet.");
     keyed(rows, crons, (it) => it.action, row);
     const state = crons.map((it) => [it.id, it.isPaused]).join();
     if (state !== stripped) await loadStrips();
@@ -123,10 +123,11 @@ function one() {
   const facts = h("section.card", { "aria-label": "The cron" });
   const next = h("section.card", { "aria-label": "Its next ticks" });
   const rows = h("tbody");
+  const none = h("p.faint", { hidden: true }, "None has come yet.");
   fill(main, title, h("div.stack", h("div.halves", facts, next),
     h("section", { "aria-labelledby": "history-title" }, h("h2.apart", { id: "history-title" }, "What became of its ticks"),
       h("div.scroll", { tabindex: "0", role: "region", "aria-label": "History" }, h("table",
-        h("thead", h("tr", ["Tick", "How many", "Became", "Late by", "Why"].map((it) => h("th", { scope: "col" }, it)))), rows)))));
+        h("thead", h("tr", ["Tick", "How many", "Became", "Late by", "Why"].map((it) => h("th", { scope: "col" }, it)))), rows)), none)));
   async function load() {
     let cron;
     try {
@@ -138,7 +139,7 @@ function one() {
     document.title = `${chosen} · crons · stint`;
     const [{ ticks }, { history }] = await Promise.all([get("/schedules/next", { action: chosen, n: 10 }), get(`/crons/${encode(chosen)}/history`)]);
     fill(title, h("h1", chosen), cron.isPaused ? h("span.pill.warn", "paused") : cron.nextRun ? h("span", "next ", ago(cron.nextRun, { before: "in " })) : h("span.faint", "never again"),
-      h("div.buttons", actions(cron, refresh), may("DeleteCron") && act("Delete", { kind: "danger" }, async () => {
+      h("div.buttons", actions(cron, refresh), may("DeleteCron") && act("Delete", { kind: "danger.small" }, async () => {
         if (!await confirm(`Delete the cron of ${chosen}?`, "The jobs that it has created stay.", "Delete")) return;
         await remove(`/crons/${encode(chosen)}`);
         location.assign("/crons");
@@ -150,6 +151,7 @@ function one() {
       row("Parameters", parameters(cron.parameters)), row("Capacity", cron.capacityMap && amounts(cron.capacityMap)), row("Retries", cron.retries ? String(cron.retries) : ""),
       row("Became jobs", h("a", { href: `/?action=${encode(chosen)}` }, number(cron.fired))), row("Skipped", skipped(cron))));
     fill(next, h("h2", "Its next ticks"), cron.isPaused && h("p.warn", "It is paused: none of these becomes a job before it is resumed."), ticksOf(ticks));
+    none.hidden = history.length > 0;
     keyed(rows, history, (it) => `${it.first} ${it.decidedAt}`, historyRow);
   }
   const refresh = follow(["crons"], load);

@@ -44,6 +44,9 @@ export function bytes(count) {
 
 export const number = (count) => count.toLocaleString("en-US");
 
+// How many there are of something: 1 job, 2 jobs.
+export const counted = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
+
 // The end of an id, by which people tell jobs apart: those of one hour begin alike.
 export const short = (id) => id.slice(-8);
 

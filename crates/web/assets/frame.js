@@ -3,6 +3,7 @@
 import { dialog, fill, h, toast } from "./dom.js";
 import { me } from "./api.js";
 import { bus, status } from "./watch.js";
+import { counted } from "./format.js";
 
 const banners = document.getElementById("banners");
 const health = document.getElementById("health");
@@ -34,7 +35,7 @@ function show() {
     // A follower does not know how the others are, and says so.
     const all = Object.values(cluster?.replica_health ?? {});
     const unwell = all.filter((it) => it !== "OK" && !it.startsWith("unknown")).length;
-    fill(health, cluster && [h(`span.dot${unwell ? ".warn" : ".good"}`), unwell ? `${unwell} of ${all.length} replicas unwell` : `${all.length} replicas`]);
+    fill(health, cluster && [h(`span.dot${unwell ? ".warn" : ".good"}`), unwell ? `${unwell} of ${counted(all.length, "replica")} unwell` : counted(all.length, "replica")]);
     fill(banners, warnings.map((text) => h("p.banner.warn", text)));
   }
 }
@@ -69,7 +70,7 @@ function keys() {
   const all = [
     ["g then j, c, w, l, s", "jobs, crons, workers, cluster, settings"],
     ["/", "search"],
-    ["n", "submit a job"],
+    ["n", "something new: a job, a cron, a token"],
     ["s, e, f", "in a log: its start, its end, follow it"],
     ["Tab, Enter, Space", "everything there is, in its order"],
     ["Esc", "close what is open"],

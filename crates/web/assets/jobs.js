@@ -2,7 +2,7 @@
 
 import { act, confirm, fill, h, keyed, toast } from "./dom.js";
 import { get, may, post, remove } from "./api.js";
-import { STATUS_NAMES, ending, number, parameters, pill, short, span, statusName, time } from "./format.js";
+import { STATUS_NAMES, counted, ending, number, parameters, pill, short, span, statusName, time } from "./format.js";
 import { ago } from "./time.js";
 import { follow } from "./watch.js";
 import { bulk } from "./bulk.js";
@@ -10,6 +10,7 @@ import { submit } from "./submit.js";
 
 const BY_TIME = "scheduledAt";
 const SIZES = [25, 50, 100, 250];
+const ORDERS = [["", "newest first"], ["oldest", "oldest first"]];
 const OVER = ["done", "error", "cancel", "worker_dead", "worker_shutdown", "deleted"];
 const state = Object.fromEntries(new URLSearchParams(location.search));
 const chosen = new Set();
@@ -73,20 +74,26 @@ function filterForm() {
       h("label", h("input", { type: "checkbox", name: "status", value: name, checked: picked().includes(name) }), pill(name)))));
   const size = h("label.field", h("span", "Rows"), h("select", { name: "limit" },
     SIZES.map((it) => h("option", { value: it, selected: it === limit() }, it))));
+  // Where it is narrow the column whose head has this choice is not there.
+  const direction = h("label.field.narrow-only", h("span", "Order"), h("select", { name: "order" },
+    ORDERS.map(([value, text]) => h("option", { value, selected: value === order() }, text))));
   const box = h("form.filters", { role: "search", "aria-label": "Filter the jobs" },
     h("label.field.grow", h("span", "Text in parameters"), h("input", { name: "text", type: "search", maxlength: 256, value: state.text ?? "", "data-search": "" })),
     input("action", "Action", { list: "actions", autocomplete: "off" }), actions, 
     input("worker", "Worker", { size: 13, autocomplete: "off", spellcheck: "false" }),
     h("div.field", h("span", { "aria-hidden": "true" }, "Status"), status),
     input("since", "Scheduled since", { type: "datetime-local", step: 1 }),
-    input("until", "until", { type: "datetime-local", step: 1 }), size,
+    input("until", "until", { type: "datetime-local", step: 1 }), size, direction,
     h("button.quiet", { type: "button", onclick: clear }, "Clear"));
   const apply = () => {
     const data = new FormData(box);
     for (const name of ["text", "action", "worker", "since", "until"]) state[name] = data.get(name).trim();
     state.status = data.getAll("status").join(",");
     state.limit = data.get("limit") === "50" ? "" : data.get("limit");
+    // In an order of the page's own the cluster's would not be seen.
+    if (data.get("order") !== order()) Object.assign(state, { order: data.get("order"), sort: "" });
     fill(status.querySelector("summary"), pickLabel());
+    drawHead();
     turn();
   };
   let typing;
@@ -122,12 +129,18 @@ function limit() {
 
 function clear() {
   for (const name of ["text", "action", "worker", "since", "until", "status", "parent"]) delete state[name];
+  fillForm();
+  turn();
+}
+
+// The form says what the address says.
+function fillForm() {
+  const values = { ...state, limit: limit(), order: order() };
   for (const input of form.elements) {
-    if (input.type === "checkbox") input.checked = false;
-    else if (input.name && input.name !== "limit") input.value = "";
+    if (input.type === "checkbox") input.checked = picked().includes(input.value);
+    else if (input.name) input.value = values[input.name] ?? "";
   }
   fill(form.querySelector("summary"), pickLabel());
-  turn();
 }
 
 // Goes to another page of the list, the first one unless `after` says which, and notes it in the address.
@@ -149,6 +162,7 @@ addEventListener("popstate", (event) => {
   for (const name of Object.keys(state)) delete state[name];
   Object.assign(state, Object.fromEntries(new URLSearchParams(location.search)));
   behind = event.state?.behind ?? [];
+  fillForm();
   drawHead();
   refresh();
 });
@@ -157,28 +171,33 @@ function isOldestFirst() {
   return state.order === "oldest";
 }
 
+function order() {
+  return isOldestFirst() ? "oldest" : "";
+}
+
 function drawHead() {
   const [sorted, isDown] = (state.sort ?? "").startsWith("-") ? [state.sort.slice(1), true] : [state.sort, false];
   const focus = (name) => head.querySelector(`[data-name="${name}"]`).focus();
   const cells = COLUMNS.map(([name, label, , kind]) => {
-    const cell = (order, title, sort) => h(`th${kind ? `.${kind}` : ""}`, { scope: "col", "aria-sort": order },
+    const cell = (direction, title, sort) => h(`th${kind ? `.${kind}` : ""}`, { scope: "col", "aria-sort": direction },
       h("button.sort", { type: "button", onclick: sort, "data-name": name, title }, label));
     if (name === BY_TIME) {
       // In an order of the page's own the cluster's is not to be seen: then this goes back to it.
-      const order = sorted ? "none" : isOldestFirst() ? "ascending" : "descending";
+      const direction = sorted ? "none" : isOldestFirst() ? "ascending" : "descending";
       const turnRound = () => {
         if (sorted) state.sort = "";
         else state.order = isOldestFirst() ? "" : "oldest";
+        fillForm();
         drawHead();
         turn();
         focus(name);
       };
-      return cell(order, "Sort all jobs, newest or oldest first", turnRound);
+      return cell(direction, "Sort all jobs, newest or oldest first", turnRound);
     }
-    const order = sorted === name ? (isDown ? "descending" : "ascending") : "none";
-    const next = order === "ascending" ? `-${name}` : order === "none" ? name : "";
+    const direction = sorted === name ? (isDown ? "descending" : "ascending") : "none";
+    const next = direction === "ascending" ? `-${name}` : direction === "none" ? name : "";
     const sort = () => { state.sort = next; remember("replace"); drawHead(); draw(); focus(name); };
-    return cell(order, "Sort the rows of this page only", sort);
+    return cell(direction, "Sort the rows of this page only", sort);
   });
   const all = h("input", { type: "checkbox", "data-name": "all", "aria-label": "Choose all jobs that are shown", onchange: (event) => {
     for (const job of page.jobs) if (event.target.checked) chosen.add(job.id); else chosen.delete(job.id);
@@ -232,7 +251,7 @@ async function retry(job) {
 }
 
 async function load() {
-  const { jobs, next } = await get("/jobs", { ...filters(), order: isOldestFirst() ? "oldest" : "", after: state.after, limit: limit() });
+  const { jobs, next } = await get("/jobs", { ...filters(), order: order(), after: state.after, limit: limit() });
   page = { jobs, next };
   draw();
   loadCounts().catch(() => {});
@@ -264,7 +283,7 @@ function draw() {
   }
   const isFiltered = Object.keys(filters()).length > 0;
   const none = page.next ? "None here matches, and there is more to look through." : isFiltered ? "No job matches." : "There is no job yet.";
-  fill(summary, jobs.length === 0 ? none : `${number(jobs.length)} jobs${behind.length ? `, page ${behind.length + 1}` : ""}${page.next ? ", and more" : ""}${isOldestFirst() ? ", oldest first" : ""}${of ? `; this page only is sorted by ${label.toLowerCase()}` : ""}`);
+  fill(summary, jobs.length === 0 ? none : `${counted(jobs.length, "job")}${behind.length ? `, page ${behind.length + 1}` : ""}${page.next ? ", and more" : ""}${isOldestFirst() ? ", oldest first" : ""}${of ? `; this page only is sorted by ${label.toLowerCase()}` : ""}`);
   parentBar.hidden = !state.parent;
   if (state.parent) fill(parentBar, h("span", "Children of ", h("a", { href: `/jobs/${encodeURIComponent(state.parent)}` }, h("code", short(state.parent))), " only"), h("button.quiet", { type: "button", onclick: () => { state.parent = ""; turn(); } }, "All jobs"));
   fill(pages,
@@ -285,11 +304,11 @@ function drawChosen() {
   const each = (name, operation, fits, work, verb) => {
     const fitting = jobs.filter(fits);
     return may(operation) && act(`${name} ${fitting.length}`, { disabled: fitting.length === 0, kind: name === "Delete" ? "danger" : "" }, async () => {
-      if (!await confirm(`${name} ${fitting.length} jobs?`, verb, name, name === "Retry" ? "primary" : "danger")) return;
+      if (!await confirm(`${name} ${counted(fitting.length, "job")}?`, verb, name, name === "Retry" ? "primary" : "danger")) return;
       let refused = 0;
       for (const job of fitting) await work(job).catch(() => { refused += 1; });
       chosen.clear();
-      toast(`${fitting.length - refused} jobs: done${refused ? `; ${refused} were refused` : ""}.`, refused ? "bad" : "");
+      toast(`${counted(fitting.length - refused, "job")}: done${refused ? `; ${counted(refused, "was", "were")} refused` : ""}.`, refused ? "bad" : "");
       refresh();
     });
   };

@@ -3,7 +3,7 @@
 
 import { act, fill, h, toast } from "./dom.js";
 import { get } from "./api.js";
-import { number } from "./format.js";
+import { counted, number } from "./format.js";
 import { pieces } from "./ansi.js";
 
 const BLOCK = 200;
@@ -43,6 +43,8 @@ export function logView(id, current, ended) {
   later.addEventListener("click", () => loadLater().catch(problem));
   box.addEventListener("wheel", (event) => { if (event.deltaY < 0) setFollowing(false); }, { passive: true });
   box.addEventListener("keydown", (event) => { if (["PageUp", "ArrowUp", "Home"].includes(event.key)) setFollowing(false); });
+  // Whoever takes the bar wants to look elsewhere.
+  box.addEventListener("pointerdown", (event) => { if (event.target === box && event.offsetX >= box.clientWidth) setFollowing(false); });
   box.addEventListener("touchmove", () => setFollowing(false), { passive: true });
 
   function problem(error) {
@@ -294,7 +296,7 @@ export function logView(id, current, ended) {
     later.hidden = view.isAtEnd;
     fill(later, "Later lines");
     const state = view.isOver ? "" : view.source ? (view.isFollowing ? ", following" : ", more are added below") : "";
-    fill(said, instead ?? `${number(view.shown.length)} lines${state}`);
+    fill(said, instead ?? `${counted(view.shown.length, "line")}${state}`);
   }
 
   async function download() {

@@ -32,12 +32,12 @@ export async function submit(like) {
         !isWebhook && h("button.quiet", { type: "button", onclick: () => { others.append(other()); others.lastElementChild.querySelector("input").focus(); } }, "Add a parameter")),
       h("details", h("summary", "More: when, where, how long"), h("div.grid",
         field("capacityMap", "Capacity", { placeholder: action.capacityMap ? amounts(action.capacityMap) : "scan=1, memory=4", value: pairs(like?.capacityMap) }),
-        field("retries", "Retries", { type: "number", min: 0, max: 1000, placeholder: action.retries }),
+        field("retries", "Retries", { type: "number", min: 0, max: 1000, placeholder: action.retries, value: like?.retriesTotal }),
         field("scheduledAt", "Not before", { type: "datetime-local", step: 1 }),
         field("expiresAt", "To be claimed until", { type: "datetime-local", step: 1 }),
         field("deadline", "May run for", { placeholder: action.deadline || "as long as it takes", value: like?.deadline ?? "" }),
         field("stopTimeout", "Time to stop", { placeholder: action.stopTimeout || "the worker's default", value: like?.stopTimeout ?? "" }),
-        field("priority", "Priority, 0 to 100", { type: "number", min: 0, max: 100, placeholder: 50 }),
+        field("priority", "Priority, 0 to 100", { type: "number", min: 0, max: 100, placeholder: 50, value: like?.priority }),
         field("uniqueKey", "Unique key", { maxlength: 128 }))));
   }
 

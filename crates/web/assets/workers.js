@@ -2,7 +2,7 @@
 
 import { act, dialog, fill, h, keyed, toast } from "./dom.js";
 import { get, may, post } from "./api.js";
-import { number, parameters, parseAmounts, short, time } from "./format.js";
+import { counted, number, parameters, parseAmounts, short, time } from "./format.js";
 import { ago } from "./time.js";
 import { follow } from "./watch.js";
 
@@ -18,7 +18,8 @@ fill(main,
   h("div.title", h("h1", "Workers"), summary), cards,
   h("section", { "aria-labelledby": "queues-title" }, h("h2.apart", { id: "queues-title" }, "Queues"),
     h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Queues" }, h("table",
-      h("thead", h("tr", ["Action", "Due", "Running", "For later", "Waits longest", "State", ""].map((it) => (it ? h("th", { scope: "col" }, it) : h("th", { scope: "col" }, h("span.aside", "What to do")))))), queues))));
+      h("thead", h("tr", ["Action", "Due", "Running"].map((it) => h("th", { scope: "col" }, it)), ["For later", "Waits longest"].map((it) => h("th.wide-only", { scope: "col" }, it)),
+        h("th", { scope: "col" }, "State"), h("th", { scope: "col" }, h("span.aside", "What to do")))), queues))));
 
 let seen;
 
@@ -39,7 +40,7 @@ async function lookAtLeases() {
 
 function draw({ workers, jobs, all }) {
   const live = workers.filter((it) => it.status === "running").length;
-  fill(summary, `${live} of ${workers.length} live, ${number(workers.reduce((sum, it) => sum + it.running, 0))} jobs run`);
+  fill(summary, `${live} of ${workers.length} live, ${counted(workers.reduce((sum, it) => sum + it.running, 0), "job runs", "jobs run")}`);
   keyed(cards, workers.map((worker) => ({ ...worker, runs: jobs.filter((job) => job.workerID === worker.id).map(({ id, action, parameters: map, attempts, status }) => ({ id, action, map, status, since: attempts.at(-1)?.startedAt })) })), (it) => it.id, card);
   keyed(queues, all, (it) => it.action, queueRow);
 }
@@ -59,7 +60,7 @@ function card(worker) {
     worker.running > worker.runs.slice(0, RUNS_SHOWN).length
       ? h("p", h("a", { href: `/?worker=${worker.id}&status=running,cancel_request` }, `all ${number(worker.running)} that run here`))
       : worker.running === 0 && h("p.faint", "Nothing runs here."),
-    h("details", h("summary", `${worker.actions.length} actions`), h("p.words", worker.actions.join(", ") || "none")),
+    h("details", h("summary", counted(worker.actions.length, "action")), h("p.words", worker.actions.join(", ") || "none")),
     h("div.buttons",
       may("SetWorkerCapacity") && h("button.small", { type: "button", "data-name": "capacity", onclick: () => edit(worker) }, "Capacity"),
       may("DrainWorker") && !worker.draining && isLive && h("button.small", { type: "button", "data-name": "drain", onclick: () => drain(worker) }, "Drain"),
@@ -70,7 +71,7 @@ function meter(name, used, all) {
   const bar = h("span.fill");
   bar.style.width = `${all ? Math.min(100, (used / all) * 100) : used ? 100 : 0}%`;
   if (used > all) bar.classList.add("over");
-  return h("div.meter", { role: "img", "aria-label": `${name}: ${used} of ${all} in use` }, h("span.meter-name", name), h("span.gauge", bar), h("span.num", `${number(used)} of ${number(all)}`));
+  return h("div.meter", { role: "img", "aria-label": `${name}: ${used} of ${all} in use` }, h("span.meter-name", name), h("span.gauge", bar), h("span.num", `${number(used)} of ${number(all)} used, ${number(Math.max(0, all - used))} free`));
 }
 
 function form(title, fields, verb, work) {
@@ -112,8 +113,8 @@ function drain(worker) {
 function queueRow(queue) {
   return h("tr",
     h("td", h("a", { href: `/?action=${encodeURIComponent(queue.action)}`, "data-name": "open" }, h("b", queue.action))),
-    h("td.num", number(queue.due)), h("td.num", number(queue.running)), h("td.num", number(queue.scheduled)),
-    h("td.num", queue.oldestDue ? ago(queue.oldestDue) : h("span.faint", "–")),
+    h("td.num", number(queue.due)), h("td.num", number(queue.running)), h("td.num.wide-only", number(queue.scheduled)),
+    h("td.num.wide-only", queue.oldestDue ? ago(queue.oldestDue) : h("span.faint", "–")),
     h("td", queue.paused ? [h("span.pill.warn", "paused"), h("span.why", "since ", time(queue.pausedAt), queue.pausedBy && ` by ${queue.pausedBy}`, queue.pauseReason && `: ${queue.pauseReason}`)] : h("span.faint", "claimed as they come")),
     h("td.acts", queue.paused
       ? may("ResumeQueue") && act("Resume", { kind: "small", "aria-label": `Resume the queue of ${queue.action}`, "data-name": "do" }, async () => { await post(`/queues/${encodeURIComponent(queue.action)}/resume`); refresh(); })

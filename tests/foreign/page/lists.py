@@ -3,6 +3,7 @@
 import re
 
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
 
 from cluster import until
 
@@ -105,6 +106,33 @@ def pages_and_sorting_go_through_many_jobs(cluster, browser):
     browser.click(".pages button", "Oldest")
     until("the first page of them", lambda: keys() == oldest[:25])
     browser.axe("the oldest first")
+    # Where it is narrow that column is not there, and the form has the choice.
+    assert not browser.find("select[name=order]").is_displayed()
+    browser.look(390)
+    assert not browser.find("[data-name=scheduledAt]").is_displayed()
+    order = Select(browser.find("select[name=order]"))
+    assert order.first_selected_option.text == "oldest first"
+    order.select_by_visible_text("newest first")
+    until("the newest of all first", lambda: keys() == seen[0])
+    assert "order=" not in browser.path(), browser.path()
+    browser.click("button.sort", "Action")
+    until("the rows of the page to be sorted", lambda: "sort=action" in browser.path())
+    order.select_by_visible_text("oldest first")
+    until("the oldest of all first", lambda: keys() == oldest[:25])
+    assert "order=oldest" in browser.path() and "sort=" not in browser.path(), browser.path()
+    browser.driver.refresh()
+    until("them again", lambda: keys() == oldest[:25])
+    browser.shot("oldest-first-narrow")
+    # Whoever goes back finds in the form what the list is asked for.
+    browser.click(".pages button", "Newer")
+    until("the next page of them", lambda: keys() == oldest[25:50])
+    Select(browser.find("select[name=order]")).select_by_visible_text("newest first")
+    browser.fill("[name=text]", "59")
+    until("those of them alone", lambda: len(keys()) == 1)
+    browser.driver.back()
+    until("the first page of them", lambda: keys() == oldest[:25])
+    form = "return ['text', 'order', 'limit'].map((name) => document.querySelector(`form [name=${name}]`).value)"
+    assert browser.js(form) == ["pages", "oldest", "25"], browser.js(form)
 
 
 def all_jobs_are_counted_by_status(cluster, browser):
@@ -155,6 +183,15 @@ def a_job_is_submitted_by_what_its_action_declares(cluster, browser):
     until("the job", lambda: browser.path().startswith("/jobs/"))
     browser.until_text("done", ".title")
     browser.until_text("line 11 of talk", ".log")
+    first = browser.path()
+    browser.click(".title button", "Submit one like it")
+    assert browser.find("[name='p:lines']").get_attribute("value") == "12"
+    browser.js("document.querySelector('dialog details').open = true")
+    browser.fill("dialog [name=priority]", "80")
+    browser.click("dialog button.primary", "Submit")
+    until("the other job", lambda: browser.path() != first and browser.has(".facts dd"))
+    browser.click(".title button", "Submit one like it")
+    assert browser.find("dialog [name=priority]").get_attribute("value") == "80"
 
 
 def attempts_parent_and_retries_are_told(cluster, browser):

@@ -1,5 +1,6 @@
 """The output of jobs."""
 
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from cluster import until
@@ -99,6 +100,11 @@ def a_hundred_thousand_lines_stay_smooth(cluster, browser):
     browser.until_text("100000", ".log")
     elements = until("few elements", lambda: (count := browser.js("return document.querySelectorAll('.line').length")) < 3000 and count)
     assert elements > 20
+    # Whoever takes the bar looks elsewhere, and is not taken back to the end by the next line.
+    browser.find("[aria-pressed=true]")
+    log = browser.find(".log")
+    ActionChains(browser.driver).move_to_element_with_offset(log, log.size["width"] // 2 - 6, 0).click().perform()
+    browser.find("[aria-pressed=false]")
 
 
 TESTS = [output_is_followed_searched_and_told_apart, output_is_read_from_both_ends_wrapped_and_downloaded, a_hundred_thousand_lines_stay_smooth]

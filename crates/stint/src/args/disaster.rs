@@ -38,10 +38,14 @@ pub(crate) struct Repair {
     /// older one is not repaired.
     #[arg(long, value_name = "DIR")]
     pub(crate) also: Vec<PathBuf>,
+    /// The directory that gets the copy of the data directory as it was, if not the one that has the
+    /// data directory: the copy takes as much room.
+    #[arg(long, value_name = "DIR", conflicts_with = "look")]
+    pub(crate) copy_to: Option<PathBuf>,
     /// For a replica that does not start because state.redb is damaged or missing, while the others
     /// work: gets checkpoint and history from one of them. It stays the same replica, since what it has
     /// promised is in its log. Stop it first.
-    #[arg(long, conflicts_with_all = ["look", "also", "confirm"])]
+    #[arg(long, conflicts_with_all = ["look", "also", "confirm", "copy_to"])]
     pub(crate) from_peers: bool,
     /// Another replica, by its id and its address for peers, where neither the configuration nor the
     /// log names one.

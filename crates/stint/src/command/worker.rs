@@ -43,11 +43,12 @@ async fn until_idle(caller: &Caller, id: &str) -> anyhow::Result<()> {
         }
         let waited = began.elapsed();
         if caller.patience.is_some_and(|patience| waited >= patience) {
-            let (id, status) = (id.to_owned(), format!("running {running} jobs"));
+            let (id, status) =
+                (id.to_owned(), format!("running {}", print::counted(running, "job")));
             return Err(Error::StillWaiting { id, status, waited }.into());
         }
         if said.replace(running) != Some(running) {
-            print::note(&format!("worker {id}: it runs {running} jobs"));
+            print::note(&format!("worker {id}: it runs {}", print::counted(running, "job")));
         }
         tokio::time::sleep(LOOK_PAUSE).await;
     }

@@ -138,7 +138,7 @@ fn jobs_say_why_they_wait_and_how_they_ended_in_80_columns() {
         "{lines:?}"
     );
     assert!(
-        lines[1].contains("running 4   due 8 (oldest 1m30s)   for later 2   1 queues paused"),
+        lines[1].contains("running 4   due 8 (oldest 1m30s)   for later 2   1 queue paused"),
         "{lines:?}"
     );
     assert!(

@@ -137,5 +137,6 @@ fn lately(picture: &Picture) -> String {
     } else {
         format!("ended: {}", ended.join(", "))
     };
-    format!("the last {}: {submitted} jobs submitted, {ended}", text::length(length))
+    let submitted = text::counted(submitted, "job");
+    format!("the last {}: {submitted} submitted, {ended}", text::length(length))
 }

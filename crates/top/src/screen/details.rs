@@ -49,7 +49,7 @@ pub(crate) fn lines(detail: &Detail, now: SystemTime) -> Vec<(String, Tone)> {
     for (name, value) in job.parameters.iter().flat_map(|map| &map.entries) {
         say("parameter", format!("{} = {}", text::plain(name), text::plain(value)), Tone::Plain);
     }
-    say("output", format!("{} lines (l follows them)", job.line_count), Tone::Plain);
+    say("output", format!("{} (l follows it)", text::counted(job.line_count, "line")), Tone::Plain);
     lines.push((String::new(), Tone::Plain));
     lines.extend(attempts(job, now));
     lines.extend(children(detail, now));

@@ -51,7 +51,10 @@ pub(crate) fn state(app: &App) -> (String, Tone) {
         .min_by_key(|at| text::order(Some(at)));
     let oldest = oldest
         .map_or_else(String::new, |at| format!(" (oldest {})", text::age(Some(at), app.now.wall)));
-    let paused = if paused > 0 { format!("   {paused} queues paused") } else { String::new() };
+    let paused = match paused {
+        0 => String::new(),
+        some => format!("   {} paused", text::counted(some, "queue")),
+    };
     let kept = kept(app);
     let text = format!(
         "running {}   due {}{oldest}   for later {}{paused}{kept}",

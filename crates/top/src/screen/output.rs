@@ -2,6 +2,7 @@
 
 use crate::cells::Tone;
 use crate::output::{Line, Output, Source};
+use crate::text;
 
 /// What is above it.
 pub(crate) fn head(output: &Output, height: usize) -> String {
@@ -9,8 +10,8 @@ pub(crate) fn head(output: &Output, height: usize) -> String {
     let count = output.lines.len();
     let place = match (output.place, output.has_ended) {
         (Some(_), _) => format!("line {} of {count}; end follows", first + 1),
-        (None, true) => format!("{count} lines; it has ended"),
-        (None, false) => format!("{count} lines; followed"),
+        (None, true) => format!("{}; it has ended", text::counted(count, "line")),
+        (None, false) => format!("{}; followed", text::counted(count, "line")),
     };
     let words =
         if output.words.is_empty() { String::new() } else { format!("   / {}", output.words) };

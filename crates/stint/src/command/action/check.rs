@@ -17,7 +17,9 @@ pub(crate) fn run(args: Check, output: Output) -> anyhow::Result<Exit> {
     let Some(name) = args.name else {
         let names: Vec<_> = actions.keys().map(String::as_str).collect();
         print::text(&match output {
-            Output::Table => format!("{file}: {}: {}\n", counted(names.len()), names.join(", ")),
+            Output::Table => {
+                format!("{file}: {}: {}\n", print::counted(names.len(), "action"), names.join(", "))
+            }
             Output::Json => format!("{}\n", json!({ "actions": names })),
         })?;
         return Ok(Exit::Done);
@@ -35,10 +37,6 @@ pub(crate) fn run(args: Check, output: Output) -> anyhow::Result<Exit> {
         Output::Json => format!("{}\n", object(&preview)),
     })?;
     Ok(Exit::Done)
-}
-
-fn counted(count: usize) -> String {
-    if count == 1 { "1 action".to_owned() } else { format!("{count} actions") }
 }
 
 fn table(preview: &Preview) -> String {
