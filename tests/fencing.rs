@@ -3,5 +3,6 @@
 
 pub(crate) mod beats;
 mod faults;
+mod hung;
 mod repeated;
 mod stopped;

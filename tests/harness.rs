@@ -11,6 +11,7 @@ pub(crate) mod http;
 pub(crate) mod joining;
 pub(crate) mod program;
 pub(crate) mod reflection;
+pub(crate) mod stall;
 pub(crate) mod tls;
 pub(crate) mod wait;
 

@@ -11,14 +11,20 @@ use crate::harness::{Cluster, wait_for};
 /// Each attempt beats every 100 ms, by a process that can be found and by one that hides: it has
 /// left its group, its session and its environment. The first attempt beats until it is ended, each
 /// later one a few times. Before the first beat an attempt looks whether a process of an earlier
-/// one still lives.
+/// one still lives. One that was killed and waits in the kernel for a disk that hangs does not: it
+/// never acts again, and nobody can end it sooner.
 const SCRIPT: &str = r#"
 here="$1/$STINT_JOB_ID"
 started() { cut -d' ' -f22 "/proc/$1/stat" 2>/dev/null; }
 state() { cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null; }
+is_killed() {
+    flags=$(cut -d' ' -f9 "/proc/$1/stat" 2>/dev/null)
+    [ $((${flags:-4} & 4)) -ne 0 ] || grep -q '^SigPnd:.*[13579bdf]..$' "/proc/$1/status" 2>/dev/null
+}
 while read -r pid start; do
-    if [ "$(started "$pid")" = "$start" ] && [ "$(state "$pid")" != Z ]; then
-        echo "lease $STINT_LEASE: process $pid of an earlier attempt lives" >> "$here.faults"
+    if ! is_killed "$pid" && [ "$(state "$pid")" != Z ] && [ "$(started "$pid")" = "$start" ]; then
+        state="$(state "$pid") $(cat "/proc/$pid/wchan")"
+        echo "lease $STINT_LEASE: process $pid of an earlier attempt lives: $state" >> "$here.faults"
     fi
 done < "$here.pids" 2>/dev/null
 echo "$$ $(started $$)" >> "$here.pids"
@@ -30,6 +36,18 @@ beats=100000
 [ "$STINT_ATTEMPT" -gt 1 ] && beats=5
 while [ "$beats" -gt 0 ]; do echo "$STINT_LEASE" >> "$here"; beats=$((beats - 1)); sleep 0.1; done
 "#;
+
+/// Among the flags of a process: the kernel is taking it apart.
+const ENDING: u32 = 4;
+
+/// Whether a SIGKILL waits for it to leave the kernel.
+fn is_killed(pid: &str) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let pending = status.lines().find_map(|line| line.strip_prefix("SigPnd:"));
+    pending
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 << 8 != 0)
+}
 
 /// Where the beats of a cluster's jobs are.
 pub(crate) struct Beats {
@@ -88,7 +106,9 @@ impl Beats {
             let Some((pid, started)) = line.split_once(' ') else { return false };
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             let fields: Vec<_> = stat.split(' ').collect();
-            fields.get(21) == Some(&started) && fields.get(2) != Some(&"Z")
+            let flags: u32 = fields.get(8).and_then(|flags| flags.parse().ok()).unwrap_or_default();
+            let is_ending = flags & ENDING != 0 || fields.get(2) == Some(&"Z");
+            fields.get(21) == Some(&started) && !is_ending && !is_killed(pid)
         };
         self.read(id, ".pids").lines().filter(is_alive).map(str::to_owned).collect()
     }

@@ -23,9 +23,14 @@ pub(crate) struct Disk {
 
 impl Disk {
     pub(crate) fn new() -> Self {
+        Self::of(BYTES)
+    }
+
+    /// One that has so many bytes.
+    pub(crate) fn of(bytes: u64) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         let (image, mount) = (dir.path().join("image"), dir.path().join("mount"));
-        File::create(&image).and_then(|file| file.set_len(BYTES)).expect("an image");
+        File::create(&image).and_then(|file| file.set_len(bytes)).expect("an image");
         fs::create_dir(&mount).expect("a directory");
         run(Command::new("mkfs.ext4").args(["-q", "-m", "0"]).arg(&image));
         let disk = Self { mount, image, is_frozen: false, dir };

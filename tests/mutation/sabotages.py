@@ -151,4 +151,13 @@ SABOTAGES = [
      "        for part in [PURPOSE, user.as_bytes(), &self.0] {",
      "        for part in [PURPOSE, user.as_bytes(), Builder::nil().as_uuid().as_bytes()] {",
      gateway("idempot")),
+    # The guardians of runs.
+    ("a guardian may be paged out", "crates/worker/src/guardian/memory.rs",
+     "mlockall(MlockAllFlags::CURRENT).is_ok()",
+     "MlockAllFlags::CURRENT.bits() > 0",
+     ("stint-worker", ["--test", "agent", "waits_for_no_disk"])),
+    ("a run begins though its lease is over", "crates/worker/src/guardian.rs",
+     "self.ending.is_none() && self.until > Boottime::now()",
+     "self.ending.is_none()",
+     ("stint-worker", ["--lib", "guardian::tests"])),
 ]

@@ -23,6 +23,6 @@ pub async fn blocking<T: Send + 'static>(
 }
 
 /// The same for work that has to stay with the task: the thread's other tasks go elsewhere.
-pub(crate) fn in_place<T>(work: impl FnOnce() -> T) -> T {
+pub fn in_place<T>(work: impl FnOnce() -> T) -> T {
     if has_threads() { block_in_place(work) } else { work() }
 }

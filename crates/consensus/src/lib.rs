@@ -60,7 +60,7 @@ mod witness;
 
 pub use audit::{AuditFilter, AuditPage, AuditRecord, Origin};
 pub use backup::Backup;
-pub use blocking::blocking;
+pub use blocking::{blocking, in_place};
 pub use clock::WallClock;
 pub use compaction::Outdated;
 pub use condition::Condition;

@@ -106,7 +106,7 @@ impl Way {
     /// The snapshot at this index, and the frame with which it begins: where it was cut off, if both
     /// ends still have what is needed for that.
     async fn sending(&self, store: StateStore, index: u64) -> Rpc<(Sending, u32)> {
-        if let Some(sending) = self.peers.outgoing.take(self.target, index) {
+        if let Some(sending) = self.peers.outgoing.take(self.target, index).await {
             let request = within(
                 pb::SnapshotPlaceRequest {
                     cluster: self.cluster.to_vec(),

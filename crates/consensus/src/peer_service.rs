@@ -13,7 +13,7 @@ use stint_failpoint::failpoint;
 use stint_proto::log::v1::Vote;
 use stint_proto::peer::v1 as pb;
 use stint_proto::peer::v1::peer_server::Peer;
-use stint_storage::CheckpointHeader;
+use stint_storage::{CheckpointHeader, Received};
 use tokio::time::Instant;
 use tonic::{Code, Request, Response, Status, Streaming};
 
@@ -245,18 +245,9 @@ impl Peer for PeerService {
             last_log_id: header.last_log_id.as_ref().map(log_id_of),
             last_membership: membership.map_err(|garbled| bad(&garbled))?,
         };
-        let judge = |head: &CheckpointHeader| {
-            let known = level_of_header(&head.header);
-            known.map(drop).map_err(|garbled| {
-                drop(inner.failure.unreadable("a snapshot", &garbled));
-                Status::failed_precondition(garbled.to_string())
-            })
-        };
-        let state = &inner.applied.store().state;
-        let received = tokio::select! {
-            received = inner.incoming.receive(state, place, frames, judge) => received?,
-            () = inner.stopped() => return Err(failed(Error::ShuttingDown)),
-        };
+        // With its connection a request is dropped, wherever it is; what has come is kept all the same.
+        let receiving = tokio::spawn(receive(Arc::clone(&inner), place, frames)).await;
+        let received = receiving.map_err(|error| Status::internal(error.to_string()))??;
         let index = meta.last_log_id.as_ref().map_or(0, |id| id.index);
         if received.checkpoint().index != index {
             // The sender wrote a newer checkpoint between naming this one and reading it.
@@ -402,5 +393,25 @@ impl Peer for PeerService {
                 })
                 .collect(),
         }))
+    }
+}
+
+/// A snapshot that is sent to this replica, as far as it can be used.
+async fn receive(
+    inner: Arc<Inner>,
+    place: (u64, u32),
+    frames: Streaming<pb::SnapshotFrame>,
+) -> Result<Received, Status> {
+    let judge = |head: &CheckpointHeader| {
+        let known = level_of_header(&head.header);
+        known.map(drop).map_err(|garbled| {
+            drop(inner.failure.unreadable("a snapshot", &garbled));
+            Status::failed_precondition(garbled.to_string())
+        })
+    };
+    let state = &inner.applied.store().state;
+    tokio::select! {
+        received = inner.incoming.receive(state, place, frames, judge) => received,
+        () = inner.stopped() => Err(failed(Error::ShuttingDown)),
     }
 }

@@ -16,7 +16,8 @@ use stint_proto::peer::v1 as pb;
 use stint_storage::{CheckpointHeader, Received, SnapshotReader, SnapshotWriter, StateStore};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::Instant;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 use tonic::Status;
 
 use crate::limits::{
@@ -94,11 +95,13 @@ pub(crate) struct Outgoing {
     /// To one peer, at most.
     bytes_per_second: u64,
     kept: Mutex<BTreeMap<u64, (Instant, Sending)>>,
+    /// Those who send or have sent, by peer: what they were sending is kept when they have ended.
+    senders: Mutex<BTreeMap<u64, JoinHandle<()>>>,
 }
 
 impl Outgoing {
     pub(crate) fn new(bytes_per_second: u64) -> Self {
-        Self { bytes_per_second, kept: Mutex::default() }
+        Self { bytes_per_second, kept: Mutex::default(), senders: Mutex::default() }
     }
 
     /// As fast, for one that nobody goes on with.
@@ -110,8 +113,17 @@ impl Outgoing {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was being sent to this peer, if it is this checkpoint.
-    pub(crate) fn take(&self, peer: u64, index: u64) -> Option<Sending> {
+    fn senders(&self) -> MutexGuard<'_, BTreeMap<u64, JoinHandle<()>>> {
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was being sent to this peer, if it is this checkpoint. Whoever was sending it may not have
+    /// heard yet that nobody takes it any more.
+    pub(crate) async fn take(&self, peer: u64, index: u64) -> Option<Sending> {
+        let sender = self.senders().remove(&peer);
+        if let Some(sender) = sender {
+            timeout(SNAPSHOT_TURN_TIMEOUT, sender).await.ok();
+        }
         let (_, sending) = self.kept().remove(&peer)?;
         (sending.index() == index).then_some(sending)
     }
@@ -141,7 +153,8 @@ pub(crate) fn frames(
     outgoing: Arc<Outgoing>,
 ) -> impl Stream<Item = pb::SnapshotFrame> + Send + 'static {
     let (sender, receiver) = mpsc::channel(2);
-    tokio::spawn(async move {
+    let kept_by = Arc::clone(&outgoing);
+    let task = tokio::spawn(async move {
         header.transfer = sending.transfer;
         header.from_frame = from;
         let first = pb::SnapshotFrame { header: Some(header), data: Bytes::new() };
@@ -163,7 +176,10 @@ pub(crate) fn frames(
             };
             match read {
                 Ok(Some(data)) => {
-                    tokio::time::sleep(pace.pause(data.len())).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(pace.pause(data.len())) => {}
+                        () = sender.closed() => {}
+                    }
                     is_going = send(&sender, pb::SnapshotFrame { header: None, data }).await;
                 }
                 Ok(None) => break,
@@ -174,6 +190,7 @@ pub(crate) fn frames(
         outgoing.keep(peer, sending);
         drop(sender);
     });
+    kept_by.senders().insert(peer, task);
     tokio_stream::wrappers::ReceiverStream::new(receiver)
 }
 
@@ -230,7 +247,7 @@ impl Incoming {
 
     async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Status> {
         self.interrupts.send_modify(|count| *count += 1);
-        let turn = tokio::time::timeout(SNAPSHOT_TURN_TIMEOUT, self.turn.acquire()).await;
+        let turn = timeout(SNAPSHOT_TURN_TIMEOUT, self.turn.acquire()).await;
         let turn = turn.map_err(|_| Status::unavailable("another snapshot is coming in"))?;
         turn.map_err(|_| Status::unavailable("this replica is shutting down"))
     }

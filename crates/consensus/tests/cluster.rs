@@ -27,5 +27,7 @@ mod recover;
 mod relay;
 #[path = "cluster/restart.rs"]
 mod restart;
+#[path = "cluster/severed.rs"]
+mod severed;
 #[path = "cluster/strangers.rs"]
 mod strangers;

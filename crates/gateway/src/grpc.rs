@@ -11,6 +11,7 @@ mod events;
 mod fuzz;
 mod health;
 mod jobs;
+mod message;
 mod queues;
 mod settings;
 mod shape;
@@ -41,6 +42,7 @@ use tonic_reflection::server::Builder;
 
 pub(crate) use deadline::Deadline;
 pub(crate) use health::Health;
+pub(crate) use message::pass_on;
 pub(crate) use status::status;
 
 use crate::api::{Api, ApiError, Caller};

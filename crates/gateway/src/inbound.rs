@@ -41,7 +41,7 @@ pub(crate) type LargeBody = Share;
 pub(crate) struct InboundError {
     message: String,
     /// `None` if the connection broke, and then nobody reads the answer.
-    pub(crate) refusal: Option<ApiError>,
+    refusal: Option<ApiError>,
     #[source]
     status: Option<Box<Status>>,
 }
@@ -115,6 +115,18 @@ impl Inbound {
         self.in_flight.keep(permit);
         Ok(())
     }
+}
+
+/// Why a body did not come in: what [`InboundError`] says, somewhere below axum's own error.
+pub(crate) fn refusal(error: &axum::Error) -> ApiError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(refusal) = error.downcast_ref().and_then(|e: &InboundError| e.refusal.clone()) {
+            return refusal;
+        }
+        cause = error.source();
+    }
+    ApiError::InvalidJson(error.to_string())
 }
 
 impl Body for Inbound {

@@ -128,8 +128,8 @@ impl Outside {
             let request_id = id.to_str().unwrap_or_default().to_owned();
             let subject = Arc::clone(&subject);
             let whence = Whence { remote: activity.peer(), request_id, subject };
-            let carried_out = self.carry_out(door, whence, request, &in_flight).instrument(span);
-            let answer = carried_out.await;
+            let carried_out = self.carry_out(door, whence, request, &in_flight);
+            let answer = carried_out.instrument(span).await;
             match failpoint!("gateway::outside::answer") {
                 Ok(()) => answer,
                 Err(why) => door.refusal(&ApiError::internal(&why.to_string())),
@@ -237,13 +237,22 @@ impl Outside {
         };
         match admitted {
             Ok(caller) => {
-                if let Some(caller) = caller {
-                    request.extensions_mut().insert(caller);
-                }
                 let mut router = match door {
                     Door::Http => self.http.clone(),
                     Door::Grpc => self.grpc.clone(),
                 };
+                // Reflection is asked by one message after the other, and is no such operation.
+                let has_one_message =
+                    door == Door::Grpc && Operation::of_grpc(request.uri().path()).is_some();
+                match caller {
+                    Some(caller) if has_one_message => {
+                        request.extensions_mut().insert(caller.clone());
+                        let answer = grpc::pass_on(&self.api, &caller, request, router).await;
+                        return answer.unwrap_or_else(|error| door.refusal(&error));
+                    }
+                    Some(caller) => drop(request.extensions_mut().insert(caller)),
+                    None => {}
+                }
                 router.call(request).await.unwrap_or_else(|never| match never {})
             }
             Err(error) => door.refusal(&error),

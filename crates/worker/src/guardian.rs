@@ -7,6 +7,10 @@
 //! the run and its subreaper, so that nothing of the run escapes it (`hunt`). It has no part in the
 //! run's output, and is a small program (`program`), started as [`GUARDIAN`]; another start of it,
 //! as [`STAGE`], becomes the job's program.
+//!
+//! It must not be late because a disk hangs, which may be why the lease was lost. So it waits for
+//! no file: it keeps itself in memory (`memory`), logs nothing, and on the way to the kill there is
+//! nothing that may wait.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -30,8 +34,11 @@ use crate::limits::{CGROUP_PAUSE, CGROUP_TRIES, HUNT_PAUSE_MAX, HUNT_PAUSE_MIN};
 
 mod hunt;
 pub(crate) mod launch;
+mod memory;
 pub(crate) mod program;
 mod stage;
+#[cfg(test)]
+mod tests;
 pub(crate) mod wire;
 
 use launch::Launch;
@@ -45,9 +52,14 @@ const STAGE: &str = "run-stage";
 /// Does what this process was started for, if it was started by a worker for one of its runs; to be
 /// called before anything else, so that these processes stay small and start at once.
 pub fn role() -> Option<ExitCode> {
+    play(false)
+}
+
+/// `is_small` is whether this is the program that is nothing else.
+fn play(is_small: bool) -> Option<ExitCode> {
     let role = std::env::args_os().nth(1)?;
     if role == GUARDIAN {
-        Some(guard())
+        Some(guard(is_small))
     } else if role == STAGE {
         Some(stage::run())
     } else {
@@ -57,7 +69,7 @@ pub fn role() -> Option<ExitCode> {
 
 /// All that the small program of guardians does.
 pub fn guardian() -> ExitCode {
-    role().unwrap_or_else(usage)
+    play(true).unwrap_or_else(usage)
 }
 
 fn usage() -> ExitCode {
@@ -75,7 +87,7 @@ fn control() -> io::Result<OwnedFd> {
     Ok(control)
 }
 
-fn guard() -> ExitCode {
+fn guard(is_small: bool) -> ExitCode {
     let Ok(control) = control() else { return usage() };
     if std::env::args_os().nth(2).is_none_or(|form| form != *program::form()) {
         let reason = "its guardian is of another build than its worker".to_owned();
@@ -84,13 +96,16 @@ fn guard() -> ExitCode {
     }
     // What it was started as is a number.
     rustix::thread::set_name(c"stint-guardian").ok();
-    match Run::start(control) {
+    // The large program is too large for that.
+    let is_kept = is_small && memory::keep();
+    match Run::start(control, is_kept) {
         Ok(Some(run)) => {
             run.watch();
             ExitCode::SUCCESS
         }
-        // There was nothing to start any more.
-        Ok(None) => ExitCode::SUCCESS,
+        // There was nothing to start any more, or this is how a worker finds out (`program`).
+        Ok(None) if is_kept => ExitCode::SUCCESS,
+        Ok(None) => ExitCode::from(memory::NOT_KEPT),
         Err((control, reason)) => {
             wire::put(&control, &Report::Failed(reason).encode(), false).ok();
             ExitCode::FAILURE
@@ -131,7 +146,7 @@ struct Ending {
 
 impl Run {
     /// Starts what the worker says; nothing if it is too late for that.
-    fn start(control: OwnedFd) -> Result<Option<Self>, (OwnedFd, String)> {
+    fn start(control: OwnedFd, is_kept: bool) -> Result<Option<Self>, (OwnedFd, String)> {
         let mut until = None;
         let mut bytes = Vec::new();
         loop {
@@ -146,6 +161,10 @@ impl Run {
         let Some(launch) = Launch::decode(&bytes) else {
             return Err((control, "its worker has sent nonsense, which is a bug".to_owned()));
         };
+        if is_kept {
+            // And what it has heard.
+            memory::keep();
+        }
         let until = until.map_or(launch.until, |until| until.max(launch.until));
         match Self::prepare(&launch, until) {
             Ok((timer, signals)) => {
@@ -194,21 +213,50 @@ impl Run {
 
     fn begin(mut self, launch: &[u8]) -> Result<Option<Self>, (OwnedFd, String)> {
         // The worker may be gone by now, or its lease over.
-        self.hear();
-        if self.ending.is_some() || self.until <= Boottime::now() {
+        if !self.may_begin() {
             self.launch.cgroup.remove();
             return Ok(None);
         }
-        match spawn(launch) {
-            Ok((stage, leader)) => {
-                (self.stage, self.leader) = (Some(stage), Some(leader));
-                Ok(Some(self))
-            }
+        let (stage, leader) = match spawn() {
+            Ok(started) => started,
             Err(error) => {
                 self.launch.cgroup.remove();
-                Err((self.control, format!("cannot start its first process: {error}")))
+                return Err((self.control, format!("cannot start its first process: {error}")));
+            }
+        };
+        self.leader = Some(leader);
+        // So it may now: to start a process may take as long as to read its file.
+        if !wire::launch(launch).all(|packet| self.say(&stage, &packet)) {
+            // It has not begun, nor will it.
+            self.is_lapsed = self.ending.is_none() && self.until <= Boottime::now();
+            self.end();
+        }
+        self.stage = Some(stage);
+        Ok(Some(self))
+    }
+
+    /// Says it to the first process as soon as that listens, if the program may still begin then.
+    fn say(&mut self, stage: &OwnedFd, packet: &[u8]) -> bool {
+        while self.may_begin() {
+            match wire::put(stage, packet, false) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let mut sources = [
+                        PollFd::new(stage, PollFlags::OUT),
+                        PollFd::new(&self.control, PollFlags::IN),
+                        PollFd::new(&self.timer, PollFlags::IN),
+                    ];
+                    poll(&mut sources, None).ok();
+                }
+                said => return said.is_ok(),
             }
         }
+        false
+    }
+
+    /// Hears the worker, and says whether the job's program may begin.
+    fn may_begin(&mut self) -> bool {
+        self.hear();
+        self.ending.is_none() && self.until > Boottime::now()
     }
 
     /// Returns when nothing of the run is left.
@@ -351,10 +399,15 @@ impl Run {
         if self.ending.is_none() {
             let pause = HUNT_PAUSE_MIN;
             self.ending = Some(Ending { next: Instant::now() + pause, pause });
-            self.launch.cgroup.kill();
+            // First what takes no lock and no memory of the kernel's, for which others may wait that
+            // wait for a disk.
             if let Some(leader) = self.leader {
                 kill_process_group(leader, Signal::KILL).ok();
             }
+            if self.is_lapsed {
+                hunt::kill_descendants().ok();
+            }
+            self.launch.cgroup.kill();
         }
     }
 
@@ -362,9 +415,9 @@ impl Run {
     fn kill_again(&mut self, now: Instant) {
         let Some(ending) = self.ending.as_mut().filter(|ending| ending.next <= now) else { return };
         ending.pause = (ending.pause * 2).min(HUNT_PAUSE_MAX);
-        self.launch.cgroup.kill();
         // If processes cannot be listed now, there is another time.
         hunt::kill_descendants().ok();
+        self.launch.cgroup.kill();
         ending.next = Instant::now() + ending.pause;
     }
 
@@ -390,8 +443,8 @@ impl Run {
     }
 }
 
-/// Starts the process that becomes the job's program.
-fn spawn(launch: &[u8]) -> io::Result<(OwnedFd, Pid)> {
+/// Starts the process that becomes the job's program, once it is told to.
+fn spawn() -> io::Result<(OwnedFd, Pid)> {
     let (ours, theirs) = wire::pair()?;
     let child = Command::new("/proc/self/exe")
         .arg0("stint")
@@ -404,8 +457,6 @@ fn spawn(launch: &[u8]) -> io::Result<(OwnedFd, Pid)> {
     let nothing = rustix::stdio::stdin();
     rustix::stdio::dup2_stdout(nothing)?;
     rustix::stdio::dup2_stderr(nothing)?;
-    // It may end before it has read everything, and is seen to end then.
-    wire::send_launch(&ours, launch).ok();
     Ok((ours, Pid::from_child(&child)))
 }
 

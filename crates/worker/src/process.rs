@@ -105,7 +105,7 @@ impl Process {
 
     /// Has the guardian start what it is to guard.
     pub(crate) fn launch(&self, launch: &Launch) -> io::Result<()> {
-        wire::send_launch(&self.link.0, &launch.encode())
+        wire::launch(&launch.encode()).try_for_each(|packet| wire::put(&self.link.0, &packet, true))
     }
 
     /// Sends SIGTERM to the group, and wakes it if it is stopped, so that it can obey.

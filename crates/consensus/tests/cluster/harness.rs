@@ -256,6 +256,21 @@ impl Cluster {
         self.relays_of(number).for_each(Relay::heal);
     }
 
+    /// Breaks the connections that others have made to a replica. They may connect again at once.
+    pub(crate) fn sever(&self, number: usize) {
+        self.relays_to(number).for_each(Relay::sever);
+    }
+
+    /// The bytes that others have sent to a replica.
+    pub(crate) fn passed_to(&self, number: usize) -> u64 {
+        self.relays_to(number).map(Relay::passed).sum()
+    }
+
+    fn relays_to(&self, number: usize) -> impl Iterator<Item = &Relay> {
+        let is_to = move |(_, to): &(usize, usize)| *to == number;
+        self.relays.iter().filter(move |(way, _)| is_to(way)).map(|(_, relay)| relay)
+    }
+
     fn relays_of(&self, number: usize) -> impl Iterator<Item = &Relay> {
         let is_of = move |(from, to): &(usize, usize)| *from == number || *to == number;
         self.relays.iter().filter(move |(way, _)| is_of(way)).map(|(_, relay)| relay)

@@ -1,7 +1,5 @@
 //! The body of a request that needs one: JSON, bounded in size.
 
-use std::error::Error;
-
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use bytes::{Bytes, BytesMut};
@@ -10,7 +8,7 @@ use stint_consensus::blocking;
 
 use super::shape::Fields;
 use crate::api::{Api, ApiError, Caller};
-use crate::inbound::InboundError;
+use crate::inbound;
 use crate::limits;
 use crate::parse::quoted;
 
@@ -115,21 +113,9 @@ async fn next_frame(body: &mut Body) -> Result<Option<Bytes>, ApiError> {
                     return Ok(Some(data));
                 }
             }
-            Some(Err(error)) => return Err(refusal(&error)),
+            Some(Err(error)) => return Err(inbound::refusal(&error)),
         }
     }
-}
-
-/// Why the body did not come in: what [`InboundError`] says, somewhere below axum's own error.
-fn refusal(error: &axum::Error) -> ApiError {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(refusal) = error.downcast_ref().and_then(|e: &InboundError| e.refusal.clone()) {
-            return refusal;
-        }
-        cause = error.source();
-    }
-    ApiError::InvalidJson(error.to_string())
 }
 
 /// No content type is as good as the right one: old scripts send none. What is compressed is not read

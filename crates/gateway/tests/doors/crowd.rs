@@ -71,7 +71,7 @@ fn assert_exhausted(status: &Status, key: &str) {
     assert_eq!(details.error_info().map(|info| info.reason.as_str()), Some("TOO_MANY_REQUESTS"));
 }
 
-async fn channel(house: &House) -> Channel {
+pub(crate) async fn channel(house: &House) -> Channel {
     let endpoint = Channel::from_shared(format!("http://{}", house.address)).expect("an endpoint");
     endpoint.connect().await.expect("a connection")
 }

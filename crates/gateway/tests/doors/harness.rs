@@ -11,7 +11,7 @@ use stint_core::{
     Registration, Reply, Span, Stream, WorkerId,
 };
 use stint_gateway::{Config, Gateway, Secret};
-use stint_storage::{Identity, Output, Store};
+use stint_storage::{Disk, Identity, Output, Store};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -60,11 +60,20 @@ impl House {
 
     /// A house as it is, encrypted if `tls` says how, and perhaps not ready.
     pub(crate) async fn open(config: Config, tls: Option<stint_tls::Server>) -> Self {
+        Self::open_on(config, tls, &Disk::default()).await
+    }
+
+    /// The same on a disk that is not quite the machine's.
+    pub(crate) async fn open_on(
+        config: Config,
+        tls: Option<stint_tls::Server>,
+        disk: &Disk,
+    ) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         let id = WorkerId::new(0).expect("a small number");
         let cluster = [7; 16];
-        let store =
-            Store::open(dir.path(), Identity { replica: id.get(), cluster }).expect("a store");
+        let identity = Identity { replica: id.get(), cluster };
+        let store = Store::open_on(dir.path(), identity, disk).expect("a store");
         let output = store.output.clone();
         let listen = || std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let (peers, clients) = (listen(), listen());

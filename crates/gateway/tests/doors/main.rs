@@ -10,6 +10,7 @@ mod cors;
 mod crons;
 mod crowd;
 mod encrypted;
+mod failed;
 mod fair;
 mod grpc;
 #[cfg(test)]

@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::process::{Resource, getrlimit};
 
 use super::GUARDIAN;
+use super::memory::NOT_KEPT;
 use super::wire;
 use crate::limits::LAUNCH_MAX;
 
@@ -70,7 +72,7 @@ impl Program {
                 tracing::warn!(
                     path = %path.display(), %error,
                     "the small program of guardians cannot be used: this large one is, which takes \
-                     more memory for each run"
+                     more memory for each run, and may kill too late where a disk hangs"
                 );
                 Self { path: THIS.into(), _held: None }
             }
@@ -83,13 +85,19 @@ impl Program {
         let held = File::open(path)?;
         let program =
             Self { path: format!("/proc/self/fd/{}", held.as_raw_fd()).into(), _held: Some(held) };
-        program.check()?;
+        if !program.check()? {
+            tracing::warn!(
+                limit = ?getrlimit(Resource::Memlock).current,
+                "guardians cannot stay in memory, so that they may kill too late on a machine whose \
+                 disk hangs: raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=) to 8 MiB"
+            );
+        }
         Ok(program)
     }
 
     /// Starts it, and leaves before it was told anything: that is no failure for a guardian that
-    /// understands us.
-    fn check(&self) -> io::Result<()> {
+    /// understands us. Says whether it can stay in memory.
+    fn check(&self) -> io::Result<bool> {
         let (ours, theirs) = wire::pair()?;
         set_socket_timeout(&ours, Timeout::Recv, Some(LAUNCH_MAX))?;
         let mut command = self.command();
@@ -110,13 +118,16 @@ impl Program {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command.arg0("stint").arg(GUARDIAN).arg(form()).env_clear().current_dir("/");
+        // All that it has stays in memory: so nothing in advance. Another C library passes this over.
+        command.env("GLIBC_TUNABLES", "glibc.malloc.top_pad=4096");
         command
     }
 }
 
-fn understood(mut child: Child) -> io::Result<()> {
-    if child.wait()?.success() {
-        return Ok(());
+fn understood(mut child: Child) -> io::Result<bool> {
+    let code = child.wait()?.code();
+    if code == Some(0) || code == Some(NOT_KEPT.into()) {
+        return Ok(code == Some(0));
     }
     Err(io::Error::other("it is of another build than this program"))
 }

@@ -92,12 +92,10 @@ pub(crate) fn take(socket: impl AsFd, waits: bool) -> io::Result<Option<Vec<u8>>
     }
 }
 
-/// Says all of what is to be started, and that it be started. Waits until it is heard.
-pub(crate) fn send_launch(socket: impl AsFd, launch: &[u8]) -> io::Result<()> {
-    for part in launch.chunks(PACKET_BYTES_MAX - 1) {
-        put(&socket, &Order::Launch(part.to_vec()).encode(), true)?;
-    }
-    put(&socket, &Order::Start.encode(), true)
+/// All of what is to be started, and that it be started, as packets.
+pub(crate) fn launch(launch: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let parts = launch.chunks(PACKET_BYTES_MAX - 1).map(|part| Order::Launch(part.to_vec()));
+    parts.chain([Order::Start]).map(|order| order.encode())
 }
 
 impl Order {

@@ -11,7 +11,7 @@ use stint_worker::Error;
 
 use crate::harness::{
     Bench, PATIENCE, Site, eventually, gone, in_file, job_when, next, notes, over, pid_in, runs,
-    spec, stop, submit,
+    spec, stop, submit, texts,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,4 +145,56 @@ async fn a_worker_that_nobody_answers_still_stops() {
     let worker = stint_worker::Worker::start(replica.clone(), site.config(&[])).expect("a worker");
     stop(worker).await;
     eventually("the replica stops too", || async { replica.shutdown().await.ok() }).await;
+}
+
+/// What a process has mapped of a file or of its own memory and can read: whether it is kept in
+/// memory, and how much of it is there.
+fn mappings(pid: &str) -> Vec<(String, bool, (u64, u64))> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps")).expect("its mappings");
+    let mut found: Vec<(String, bool, (u64, u64))> = Vec::new();
+    for line in text.lines() {
+        let mut words = line.split_ascii_whitespace();
+        let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let kib = || second.parse().expect("a size");
+        match (first, found.last_mut()) {
+            ("Size:", Some(last)) => last.2.0 = kib(),
+            ("Rss:", Some(last)) => last.2.1 = kib(),
+            ("VmFlags:", Some(last)) => last.1 = line.contains(" lo"),
+            (range, _) if range.contains('-') => found.push((line.to_owned(), false, (0, 0))),
+            _ => {}
+        }
+    }
+    let is_its_own = |line: &str| line.contains(" r") && !line.contains("[v");
+    found.retain(|(line, ..)| is_its_own(line));
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guardian_waits_for_no_disk_as_all_of_it_stays_in_memory_and_its_job_is_free_of_that() {
+    let script = "echo $PPID; grep VmLck /proc/$$/status; read wait < \"$0\"";
+    let bench = Bench::new().await;
+    let pipe = bench.site.dir.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let script = script.replace("$0", &pipe.display().to_string());
+    let worker = bench.work(bench.site.config(&[("wait", &script)]));
+    let job = submit(&bench.replica, spec("wait"), 0).await;
+    let job = job_when(&bench.replica, job, |job| job.line_count == 2).await;
+    let texts = texts(&bench.replica, &job).await;
+    let [guardian, locked] = texts.as_slice() else { panic!("{texts:?}") };
+    assert!(locked.ends_with(" 0 kB"), "the job's program has {locked}");
+    let mappings = mappings(guardian);
+    assert!(mappings.iter().any(|(line, ..)| line.contains("guardian")), "{mappings:#?}");
+    // What it has allocated since is its own memory, and in no file.
+    let heap = mappings.iter().position(|(line, ..)| line.contains("[heap]")).expect("a heap");
+    for (n, (line, is_kept, (size, there))) in mappings.into_iter().enumerate() {
+        if n > heap && line.contains("[heap]") {
+            continue;
+        }
+        let why = "is not in memory for ever; if RLIMIT_MEMLOCK is below 8 MiB: ulimit -l 8192";
+        assert!(is_kept && there == size, "{there} of {size} KiB ({is_kept}) of {line} {why}");
+    }
+    std::fs::write(&pipe, "go\n").expect("a pipe");
+    assert_eq!(over(&bench.replica, job.id).await.status, Status::Done);
+    stop(worker).await;
 }
