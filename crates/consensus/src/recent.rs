@@ -145,7 +145,16 @@ fn is_watched(event: &Event) -> bool {
 pub(crate) fn bytes_of(event: &Event) -> usize {
     let own = size_of::<(Occurrence, usize)>();
     own + match event {
-        Event::LinesAppended { job, .. } => bytes_of_job(job),
+        Event::Submitted(job)
+        | Event::Due(job)
+        | Event::Claimed(job)
+        | Event::CancelRequested(job)
+        | Event::WorkerLost(job)
+        | Event::WorkerReturned(job)
+        | Event::Resurrected(job)
+        | Event::AwaitsChildren(job)
+        | Event::Ended(job)
+        | Event::LinesAppended { job, .. } => bytes_of_job(job),
         Event::WorkerChanged(worker) => bytes_of_worker(worker),
         Event::CronChanged(cron) | Event::CronDeleted(cron) => {
             let records = cron.history.records.len() * size_of::<TickRecord>();
@@ -153,7 +162,14 @@ pub(crate) fn bytes_of(event: &Event) -> usize {
         }
         Event::CronTicked(ticked) => size_of_val(&**ticked) + ticked.action.len(),
         Event::QueuePaused(action) | Event::QueueResumed(action) => action.len(),
-        other => other.job().map_or(0, |job| bytes_of_job(job)),
+        Event::Deleted(_)
+        | Event::Compacted(_)
+        | Event::Retried { .. }
+        | Event::ActionConfigChanged(_)
+        | Event::ActionConfigDeleted(_)
+        | Event::SettingsChanged(_)
+        | Event::TokenCreated(_)
+        | Event::TokenRevoked(_) => 0,
     }
 }
 

@@ -396,9 +396,9 @@ impl Event {
 
     /// The status of the job that the event is about, where it is about a change of one.
     pub fn status(&self) -> Option<Status> {
-        match self {
-            Self::Deleted(_) => Some(Status::Deleted),
-            other => other.job().map(|job| job.status),
+        if matches!(self, Self::Deleted(_)) {
+            return Some(Status::Deleted);
         }
+        self.job().map(|job| job.status)
     }
 }

@@ -116,13 +116,30 @@ impl Hub {
             return;
         }
         let (id, news) = match event {
-            Event::LinesAppended { job, .. } => (job.id, News::Live(Arc::clone(job))),
+            Event::Submitted(job)
+            | Event::Due(job)
+            | Event::Claimed(job)
+            | Event::CancelRequested(job)
+            | Event::WorkerLost(job)
+            | Event::WorkerReturned(job)
+            | Event::Resurrected(job)
+            | Event::AwaitsChildren(job)
+            | Event::LinesAppended { job, .. } => (job.id, News::Live(Arc::clone(job))),
             Event::Ended(job) => (job.id, News::Over(Arc::clone(job))),
             Event::Deleted(id) => (*id, News::Gone),
-            other => {
-                let Some(job) = other.job() else { return };
-                (job.id, News::Live(Arc::clone(job)))
-            }
+            Event::Compacted(_)
+            | Event::Retried { .. }
+            | Event::QueuePaused(_)
+            | Event::QueueResumed(_)
+            | Event::WorkerChanged(_)
+            | Event::CronChanged(_)
+            | Event::CronDeleted(_)
+            | Event::CronTicked(_)
+            | Event::ActionConfigChanged(_)
+            | Event::ActionConfigDeleted(_)
+            | Event::SettingsChanged(_)
+            | Event::TokenCreated(_)
+            | Event::TokenRevoked(_) => return,
         };
         if let Some(follower) = self.followed().get(&id) {
             follower.send_replace(news);
