@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stint_core::{Attempt, AttemptEnd, Job, LeaseId, WorkerStatus};
+use stint_core::{Attempt, AttemptEnd, LeaseId, WorkerStatus};
 
 use crate::trace::{Entry, Run, Seen};
 
@@ -20,7 +20,7 @@ pub(super) fn check(seen: &Seen) -> Vec<String> {
             }
             let run = runs.get(&attempt.lease).copied();
             if let Some(what) = contradiction(entry, attempt, end, run) {
-                let Job { id, .. } = job;
+                let id = job.id;
                 wrong
                     .push(format!("entry {index}: job {id} under lease {}: {what}", attempt.lease));
             }
