@@ -35,10 +35,8 @@ fn may_become(before: Option<Status>, status: Status, event: &Event) -> bool {
         Event::Ended(job) if status == Status::Deleted => {
             job.delete_requested && before.may_become(Status::Cancel)
         }
-        // To ask again is to ask once.
-        Event::CancelRequested(_) | Event::Deleted(_) => before == status,
-        // It waits as before, but no longer for its time.
-        Event::Due(_) => before == status,
+        // To ask again is to ask once; and what is due waits as before, but no longer for its time.
+        Event::CancelRequested(_) | Event::Deleted(_) | Event::Due(_) => before == status,
         _ => false,
     }
 }
