@@ -92,6 +92,7 @@ function drawAudit() {
   let start = 0;
   const rows = h("tbody");
   const pages = h("div.pages");
+  const none = h("span.faint", { role: "status" });
   const form = h("form.filters", { role: "search", "aria-label": "Filter the audit log" },
     h("label.field", h("span", "User"), h("input", { name: "user", autocomplete: "off", "data-search": "" })),
     h("label.field", h("span", "Since"), h("input", { name: "since", type: "datetime-local", step: 1 })),
@@ -100,7 +101,7 @@ function drawAudit() {
   fill(audit, h("h2.apart", { id: "audit-title" }, "Audit log"), form,
     h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Audit log" }, h("table",
       h("thead", h("tr", ["When", "Who", "What", "About", "Result", "From", "Request"].map((it) => h("th", { scope: "col" }, it)))), rows)),
-    h("div.under", h("span"), pages));
+    h("div.under", none, pages));
   async function load() {
     const since = form.elements.since.value;
     const { records } = await get("/audit", { start, limit: AUDIT_ROWS + 1, user: form.elements.user.value.trim(), since: since && new Date(since).toISOString() });
@@ -109,6 +110,7 @@ function drawAudit() {
       h("td", /^[0-9a-f-]{36}$/.test(it.object) ? h("a", { href: `/jobs/${it.object}` }, h("code", it.object.slice(-8))) : h("code", it.object)),
       h("td", it.result === "OK" ? h("span.pill.good", "OK") : h("span.pill.bad", it.result)), h("td", h("code", it.remote)), h("td", h("code", it.requestID))));
     const turn = (to) => { start = to; load().catch(problem); };
+    fill(none, records.length === 0 && "No record matches.");
     fill(pages, start > 0 && h("span.faint", `from ${number(start + 1)} on`),
       h("button", { type: "button", disabled: start === 0, onclick: () => turn(Math.max(0, start - AUDIT_ROWS)) }, "Newer"),
       h("button", { type: "button", disabled: records.length <= AUDIT_ROWS, onclick: () => turn(start + AUDIT_ROWS) }, "Older"));

@@ -8,7 +8,7 @@ import { amounts, parseAmounts } from "./format.js";
 export async function submit(like) {
   const { actions } = await get("/actions");
   const names = actions.filter((it) => it.workers.length > 0 || it.name === like?.action);
-  const choose = h("select", { id: "submit-action", name: "action", onchange: () => draw() },
+  const choose = h("select", { id: "submit-action", name: "action", autofocus: true, onchange: () => draw() },
     names.map((it) => h("option", { value: it.name, selected: it.name === like?.action }, it.name)));
   const fields = h("div");
   const problem = h("p.problem", { role: "alert", hidden: true });
@@ -25,11 +25,11 @@ export async function submit(like) {
     const declared = action.parameters.map((it) => parameter(it, given));
     const others = h("div.others");
     for (const [name, value] of Object.entries(given)) others.append(other(name, value));
-    const isWebhook = action.onlyDeclared;
+    const isDeclared = action.onlyDeclared;
     fill(fields,
       action.description && h("p.faint", action.description),
-      (declared.length > 0 || !isWebhook) && h("fieldset", h("legend", "Parameters"), declared, others,
-        !isWebhook && h("button.quiet", { type: "button", onclick: () => { others.append(other()); others.lastElementChild.querySelector("input").focus(); } }, "Add a parameter")),
+      (declared.length > 0 || !isDeclared) && h("fieldset", h("legend", "Parameters"), declared, others,
+        !isDeclared && h("button.quiet", { type: "button", onclick: () => { others.append(other()); others.lastElementChild.querySelector("input").focus(); } }, "Add a parameter")),
       h("details", h("summary", "More: when, where, how long"), h("div.grid",
         field("capacityMap", "Capacity", { placeholder: action.capacityMap ? amounts(action.capacityMap) : "scan=1, memory=4", value: pairs(like?.capacityMap) }),
         field("retries", "Retries", { type: "number", min: 0, max: 1000, placeholder: action.retries, value: like?.retriesTotal }),

@@ -339,6 +339,9 @@ def an_administrator_sets_retention_gives_tokens_and_reads_the_audit_log(cluster
     browser.click("button", "Look")
     browser.until_text("CreateToken", "#main")
     browser.until_text("RevokeToken", "#main")
+    browser.fill("[aria-label='Filter the audit log'] [name=user]", "nobody")
+    browser.click("button", "Look")
+    browser.until_text("No record matches", "#main")
 
 
 TESTS = [

@@ -108,6 +108,7 @@ def whoever_has_no_mouse_gets_everywhere(cluster, browser):
     browser.js("document.activeElement.blur()")
     browser.press("n")
     browser.find("dialog[open] #submit-action")
+    assert browser.js("return document.activeElement.id") == "submit-action"
     browser.axe("the form for a job")
     browser.press(Keys.ESCAPE)
     until("the form to be closed", lambda: not browser.has("dialog"))
