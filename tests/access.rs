@@ -1,6 +1,7 @@
 //! A closed cluster: who gets in, on which replica, and for how long.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -50,6 +51,22 @@ fn give(cluster: &Cluster, i: usize, user: &str, role: &str) -> (String, String)
     (text(&created["token"]["id"]), text(&created["secret"]))
 }
 
+/// The files below the directory that have this text in them.
+fn files_with(dir: &Path, text: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files_with(&path, text));
+        } else {
+            let bytes = fs::read(&path).expect("a file");
+            let has_it = bytes.windows(text.len()).any(|part| part == text.as_bytes());
+            found.extend(has_it.then_some(path));
+        }
+    }
+    found
+}
+
 #[test]
 fn a_closed_cluster_lets_in_whoever_has_a_token_on_every_replica_until_it_is_revoked() {
     let mut cluster = closed(3);
@@ -62,7 +79,7 @@ fn a_closed_cluster_lets_in_whoever_has_a_token_on_every_replica_until_it_is_rev
     }
 
     // A token is good on other replicas as soon as whoever asked for it has it.
-    let (id, ann) = give(&cluster, 0, "ann", "operator");
+    let (id, ann) = give(&cluster, 0, "ann-of-the-night-shift", "operator");
     for i in [1, 2, 0] {
         assert_eq!(status(&cluster, i, "POST", "/api/v0/jobs", &ann).0, 202, "at replica {i}");
         let not_hers = status(&cluster, i, "GET", "/api/v0/tokens", &ann);
@@ -71,6 +88,12 @@ fn a_closed_cluster_lets_in_whoever_has_a_token_on_every_replica_until_it_is_rev
 
     for i in 0..3 {
         cluster.stop(i);
+        assert_eq!(files_with(&cluster.replicas[i].data_dir, &ann), Vec::<PathBuf>::new());
+        // Such a look finds what is there.
+        assert_ne!(
+            files_with(&cluster.replicas[i].data_dir, "ann-of-the-night-shift"),
+            Vec::<PathBuf>::new()
+        );
     }
     for i in 0..3 {
         cluster.spawn(i);

@@ -11,6 +11,8 @@ mod shape;
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
+
 use crate::harness::document::Document;
 use crate::harness::reflection::Methods;
 use crate::harness::{Cluster, Options};
@@ -60,6 +62,55 @@ fn every_operation_answers_alike_by_both_doors() {
         }
     }
     assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The latest record of the audit log.
+fn latest(cluster: &Cluster) -> Value {
+    let answer = cluster.get(0, "/api/v0/audit?limit=1").expect("an answer").json();
+    answer["records"][0].clone()
+}
+
+/// How it is asked for a change, where it is also asked for what a change would be.
+fn of_change(operation: &str, cluster: &Cluster) -> Vec<examples::Example> {
+    let mut examples = examples::of(operation, cluster);
+    if operation == "BulkJobs" {
+        let all = |operation: &str, status: &str| {
+            Some(json!({"operation": operation, "filter": {"status": status}}))
+        };
+        examples.truncate(1);
+        examples[0].by_http.body = all("cancel", "waiting");
+        examples[0].by_grpc.body = all("delete", "cancel");
+    }
+    examples
+}
+
+/// What one replica alone refuses; `members` looks for the records of these.
+const OF_SEVERAL: &[&str] = &["RemoveReplica", "TransferLeader"];
+
+#[test]
+fn every_change_by_either_door_is_in_the_audit_log() {
+    let (cluster, document, methods) = house();
+    let mut missing = Vec::new();
+    let changes = document.operations.iter().filter(|one| one.method != "GET");
+    for operation in changes.filter(|one| !OF_SEVERAL.contains(&one.name.as_str())) {
+        let method = &methods.by_name[&operation.name];
+        let (mut by_http, mut by_grpc) = (false, false);
+        for example in of_change(&operation.name, &cluster) {
+            let has_left = |ask: &dyn Fn() -> Answer| {
+                let before = latest(&cluster);
+                let answer = ask();
+                let after = latest(&cluster);
+                let is_its_own = after["user"] == "admin" && after["remote"] != "";
+                matches!(answer, Answer::Yes(_)) && before != after && is_its_own
+            };
+            by_http |= has_left(&|| ask::by_http(&cluster, operation, &example));
+            by_grpc |= has_left(&|| ask::by_grpc(&methods, method, &example));
+        }
+        if !(by_http && by_grpc) {
+            missing.push(format!("{}: {by_http} by HTTP, {by_grpc} by gRPC", operation.name));
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::harness::program::{STINT, stint};
-use crate::harness::{Cluster, Options, wait_for};
+use crate::harness::{Cluster, Options, PATIENCE, wait_for};
 
 const ACTIONS: &str = r#"
 [actions.say]
@@ -212,6 +212,17 @@ fn dev_is_a_cluster_in_one_command_and_leaves_nothing_behind() {
     });
     let waited = stint(&["--address", &addresses.join(","), "job", "wait", &id]);
     assert_eq!(waited.code, Some(0), "{waited:?}");
+    let said = BufReader::new(dev.stdout.take().expect("a pipe"));
+    let (found, is_open) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut lines = said.lines().map_while(Result::ok);
+        if lines.any(|line| line.starts_with("It is open: ") && line.contains("without a token")) {
+            found.send(()).ok();
+        }
+        // It goes on to say things, and must not fail of that.
+        lines.for_each(drop);
+    });
+    is_open.recv_timeout(PATIENCE).expect("that the cluster is open is said");
 
     // Killed without a chance to clean up: its replicas still end.
     dev.kill().expect("a signal can be sent");

@@ -5,6 +5,7 @@ mod configuration;
 mod crowd;
 mod deploy;
 mod local;
+mod logs;
 mod metrics;
 mod names;
 mod readiness;

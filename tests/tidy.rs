@@ -207,6 +207,34 @@ fn files_stay_readable_in_one_sitting() {
     }
 }
 
+/// What is not a call but the way on from one, in whose example it stands.
+const NO_CALLS: &[&str] = &["next"];
+
+#[test]
+fn each_call_of_the_client_has_an_example() {
+    let mut calls = 0;
+    for path in sources(&root().join("crates/client/src")) {
+        let text = fs::read_to_string(&path).expect("a source");
+        let mut has_example = false;
+        for line in text.lines().map(str::trim) {
+            if let Some((name, _)) =
+                line.strip_prefix("pub async fn ").and_then(|f| f.split_once('('))
+            {
+                let is_shown = has_example || NO_CALLS.contains(&name);
+                assert!(
+                    is_shown,
+                    "{name} in {} has no example in its documentation",
+                    path.display()
+                );
+                calls += 1;
+            }
+            has_example = line.starts_with("#[") && has_example
+                || line.starts_with("///") && (has_example || line.contains("```"));
+        }
+    }
+    assert!(calls > 40, "only {calls} calls were found");
+}
+
 fn sources(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display())) {

@@ -16,6 +16,8 @@ fn the_replica_that_is_named_leads_and_no_other_can_be_named() {
         let again = stint(&["cluster", "transfer-leader", id, "--address", &addresses]);
         assert_eq!(again.code, Some(0), "it leads already: {again:?}");
     }
+    let audit = cluster.get(0, "/api/v0/audit").expect("an answer");
+    assert!(audit.body.contains("TransferLeader"), "{audit:?}");
     let run = stint(&["cluster", "transfer-leader", "00000000ffff", "--address", &addresses]);
     assert!(run.code != Some(0) && run.err.contains("no such member"), "{run:?}");
 }

@@ -129,7 +129,7 @@ impl Outside {
             let subject = Arc::clone(&subject);
             let whence = Whence { remote: activity.peer(), request_id, subject };
             let carried_out = self.carry_out(door, whence, request, &in_flight);
-            let answer = carried_out.instrument(span).await;
+            let answer = carried_out.instrument(span.clone()).await;
             match failpoint!("gateway::outside::answer") {
                 Ok(()) => answer,
                 Err(why) => door.refusal(&ApiError::internal(&why.to_string())),
@@ -141,6 +141,7 @@ impl Outside {
         let (route, code) = door.sort(&path, &response);
         let time = began.elapsed();
         self.api.metrics.requests.note(route, code, time);
+        span.in_scope(|| tracing::debug!(code = code.text(), ?time, "answered"));
         if self.config.traces.is_on() && route != Route::Probe {
             let now = SystemTime::now();
             self.config.traces.answered(&stint_trace::Request {

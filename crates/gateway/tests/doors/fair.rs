@@ -252,6 +252,6 @@ async fn a_flood_of_messages_that_take_long_to_read_makes_nobody_wait_for_all_of
         shout.expect("answers to all shouts");
     }
     let between = between / ASKED;
-    assert!(between <= MESSAGES / 2, "{between} messages were read for each that was waited for");
+    assert!(between <= MESSAGES / 8, "{between} messages were read for each that was waited for");
     house.stop().await;
 }

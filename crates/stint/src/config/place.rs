@@ -168,7 +168,11 @@ fn in_our_words(mut error: toml::de::Error) -> String {
         ("duplicate field ", "duplicate key "),
     ] {
         if let Some(rest) = message.strip_prefix(theirs) {
-            return format!("{ours}{}", rest.replacen(", expected", "; expected", 1));
+            let text = format!("{ours}{}", rest.replacen(", expected", "; expected", 1));
+            // It may have been written for another version, on the way up or down.
+            let version = env!("CARGO_PKG_VERSION");
+            let is_unknown = ours.starts_with("unknown");
+            return if is_unknown { format!("{text} (in version {version})") } else { text };
         }
     }
     // Without its input the parser names the key instead of showing the line.

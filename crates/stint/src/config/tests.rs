@@ -150,7 +150,7 @@ fn the_bounds_of_a_client_are_what_is_written_or_the_defaults() {
 const MISTAKES: &[(&str, &str, &[&str])] = &[
     ("data_dir", "data_dri", &["unknown key \"data_dri\"", "expected one of", "\"data_dir\""]),
     ("[worker]", "[wroker]", &["unknown key \"wroker\"", "\"worker\""]),
-    ("lease_ttl", "lease_tll", &["unknown key \"lease_tll\"", "\"lease_ttl\""]),
+    ("lease_ttl", "lease_tll", &["unknown key \"lease_tll\"", "\"lease_ttl\"", "in version 0."]),
     ("on_worker_loss", "on_loss", &["unknown key \"on_loss\"", "\"on_worker_loss\""]),
     ("data_dir = \"data\"", "data_dir = 7", &["replica.data_dir", "integer", "7"]),
     ("deadline = \"1m\"", "deadline = 60", &["actions.say.deadline", "integer", "60"]),
