@@ -4,14 +4,21 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::version::TLS13;
+use rustls::{ClientConfig, RootCertStore};
 use stint_tls::{Error, Files, PeerFiles, PeerName, Peers, Refused, Server, Stream, Urgency};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
 
 const CLUSTER: [u8; 16] = [7; 16];
 /// Counts the authorities, so that each has a name of its own.
@@ -158,6 +165,49 @@ async fn a_replica_of_another_cluster_of_the_same_authority_is_refused() {
     let (listened, dialed) =
         meet(&Peers::load(theirs, files).unwrap(), 2, &authority.peers(2)).await;
     assert!(listened.is_err() && dialed.is_err(), "{listened:?} {dialed:?}");
+}
+
+/// What a replica says of someone who believes whatever the authority has signed, and shows this.
+async fn shown(authority: &Authority, names: &[&str], listening: &Peers) -> String {
+    let files = authority.sign("shown", names);
+    let ca = CertificateDer::from_pem_file(authority.path("ca.pem")).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(ca).unwrap();
+    let chain = vec![CertificateDer::from_pem_file(&files.certificate).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(&files.key).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(&[&TLS13])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .unwrap();
+    let (out, into) = pair().await;
+    let server_name = ServerName::try_from(name(2).to_string()).unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    let dial = async {
+        let mut stream = connector.connect(server_name, out).await.unwrap();
+        drop(stream.read_exact(&mut [0; 1]).await);
+    };
+    let accept = async { listening.accept(into, PATIENCE).await.map(|(_, name)| name) };
+    let (accepted, ()) = tokio::join!(accept, dial);
+    accepted.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn whoever_calls_under_a_name_that_is_no_other_replicas_of_the_cluster_is_refused() {
+    let authority = Authority::new();
+    let two = authority.peers(2);
+    let elsewhere = PeerName { replica: 1, cluster: [8; 16] }.to_string();
+    let (own, one) = (name(2).to_string(), name(1).to_string());
+    for (names, why) in [
+        (vec![elsewhere.as_str()], "of another cluster"),
+        (vec![&own], "this replica itself"),
+        (vec!["db.example.com"], "not that of a replica"),
+        (vec![&one, &elsewhere], "not that of a replica"),
+    ] {
+        let said = shown(&authority, &names, &two).await;
+        assert!(said.contains(why), "{names:?}: {said}");
+    }
 }
 
 #[test]

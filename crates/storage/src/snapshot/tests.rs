@@ -204,6 +204,11 @@ fn a_damaged_reordered_or_short_stream_changes_nothing() {
         let frame = dice.index(damaged.len());
         let at = dice.index(damaged[frame].len());
         damaged[frame][at] ^= 1 << dice.below(8);
+        // Before anything of it is taken for a record, and not only by the sum of the whole.
+        let mut writer = receiver.receive().unwrap();
+        let taken = damaged.iter().take_while(|frame| writer.write_frame(frame).is_ok()).count();
+        assert_eq!(taken, frame, "byte {at} of frame {frame} flipped");
+        drop(writer);
         refuse(&damaged, &format!("byte {at} of frame {frame} flipped"));
     }
     for len in 0..frames.len() {

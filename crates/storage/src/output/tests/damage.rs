@@ -171,6 +171,38 @@ fn an_older_copy_of_a_database_is_reported() {
     lost(&place, "the database of yesterday");
 }
 
+/// What a kill leaves of a store whose batches are synced: nothing says that it was closed.
+fn killed() -> Place {
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir_all(to).unwrap();
+        for name in crate::directory::names(from).unwrap() {
+            let (from, to) = (from.join(&name), to.join(&name));
+            if from.is_dir() { copy(&from, &to) } else { drop(fs::copy(from, to).unwrap()) }
+        }
+    }
+    let (place, output) = fresh();
+    for first in (0..BATCHES * 10).step_by(10) {
+        append(&output, &JOB, first, 10);
+    }
+    output.sync().unwrap();
+    let killed = Place::new();
+    for dir in ["output", "periods"] {
+        copy(&place.file(dir), &killed.file(dir));
+    }
+    killed
+}
+
+#[test]
+fn a_batch_that_was_synced_and_is_missing_after_a_kill_is_reported() {
+    assert!(!opens_and_works(&killed(), "a kill"), "nothing is missing");
+    let place = killed();
+    let sled = sled::open(place.file("output").join(DAY.to_string())).unwrap();
+    let (key, _) = sled.iter().nth(9).unwrap().unwrap();
+    sled.remove(key).unwrap();
+    drop(sled);
+    lost(&place, "a batch less");
+}
+
 #[test]
 fn an_unreadable_mark_is_a_loss() {
     let place = closed();
