@@ -177,7 +177,11 @@ fn killed() -> Place {
         fs::create_dir_all(to).unwrap();
         for name in crate::directory::names(from).unwrap() {
             let (from, to) = (from.join(&name), to.join(&name));
-            if from.is_dir() { copy(&from, &to) } else { drop(fs::copy(from, to).unwrap()) }
+            if from.is_dir() {
+                copy(&from, &to);
+            } else {
+                fs::copy(from, to).unwrap();
+            }
         }
     }
     let (place, output) = fresh();
