@@ -19,15 +19,22 @@ pub(crate) async fn audit(trace: Trace) -> Outcome {
         tokio::time::sleep(LOOK).await;
     }
     let hosts = |trace: &Trace| -> Vec<String> { trace.seen().members.iter().cloned().collect() };
-    for (action, _) in CRONS {
-        end_cron(&trace, &hosts(&trace), action).await;
-    }
-    {
-        let mut seen = trace.seen();
-        seen.rest_from = seen.entries.last_key_value().map(|(index, _)| *index);
-    }
-    while !trace.seen().is_at_rest() {
-        tokio::time::sleep(LOOK).await;
+    // A cron, too, may come in late: nothing is left to do once none was there any more.
+    loop {
+        let mut was_one_there = false;
+        for (action, _) in CRONS {
+            was_one_there |= end_cron(&trace, &hosts(&trace), action).await;
+        }
+        {
+            let mut seen = trace.seen();
+            seen.rest_from = seen.entries.last_key_value().map(|(index, _)| *index);
+        }
+        while !trace.seen().is_at_rest() {
+            tokio::time::sleep(LOOK).await;
+        }
+        if !was_one_there {
+            break;
+        }
     }
     trace.say(now(), "auditor", "all is at rest");
     let mut looked_at = BTreeSet::new();
@@ -49,14 +56,14 @@ pub(crate) async fn audit(trace: Trace) -> Outcome {
     Ok(())
 }
 
-/// Ends a cron, after it has caught up with all that it was to do.
-async fn end_cron(trace: &Trace, hosts: &[String], action: &str) {
+/// Ends a cron, after it has caught up with all that it was to do. Whether there was one.
+async fn end_cron(trace: &Trace, hosts: &[String], action: &str) -> bool {
     let path = format!("/crons/{action}");
-    let Some(host) = hosts.first() else { return };
+    let Some(host) = hosts.first() else { return false };
     loop {
         let (status, cron) = insist(host, Method::GET, &path).await;
         if status == StatusCode::NOT_FOUND {
-            return;
+            return false;
         }
         if cron.get("isPaused").and_then(Value::as_bool) == Some(true) {
             insist(host, Method::POST, &format!("{path}/resume")).await;
@@ -71,6 +78,7 @@ async fn end_cron(trace: &Trace, hosts: &[String], action: &str) {
     }
     insist(host, Method::DELETE, &path).await;
     trace.say(now(), "auditor", &format!("the cron of {action} is deleted"));
+    true
 }
 
 async fn look(host: &str, job: JobId) -> Final {
