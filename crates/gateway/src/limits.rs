@@ -151,6 +151,10 @@ pub(crate) const FOLLOW_COST: u32 = 16;
 /// [`RETRY_AFTER`], but repeats it at once, asks so only a few times a second by each of his requests.
 pub(crate) const REFUSAL_DELAY: Duration = Duration::from_millis(250);
 
+/// The same for a body that is large: to send it, to wherever it was broken off, was as much work as
+/// many requests. It is [`RETRY_AFTER`] on average.
+pub(crate) const LARGE_REFUSAL_DELAY: Duration = Duration::from_secs(1);
+
 /// A client that was quiet may send at once what it may send in so many seconds: those who come
 /// back after an election have saved up as much.
 pub(crate) const BURST_SECONDS: u32 = 2;

@@ -114,6 +114,7 @@ impl Outside {
         let has_place = permit.is_some() || request.uri().path() == ALIVE_PATH;
         let in_flight = activity.begin(permit);
         let subject = Arc::<OnceLock<_>>::default();
+        let body_bytes = request.body().size_hint().lower();
         let span = tracing::info_span!(
             "request",
             id = id.to_str().unwrap_or_default(),
@@ -158,7 +159,7 @@ impl Outside {
         if code.is_too_many() && in_flight.has_place() {
             // It keeps its place meanwhile: who repeats what was refused, again and again, has all of
             // his places full of that.
-            tokio::time::sleep(self.refusals.delay()).await;
+            tokio::time::sleep(self.refusals.delay(body_bytes)).await;
         }
         response.headers_mut().insert(REQUEST_ID, id);
         if let Some(readable) = readable {
@@ -395,11 +396,15 @@ impl HttpBody for Outbound {
 struct Refusals(AtomicU64);
 
 impl Refusals {
-    /// Half to one and a half of [`limits::REFUSAL_DELAY`], in steps that are far from each other.
-    fn delay(&self) -> Duration {
+    /// Half to one and a half of [`limits::REFUSAL_DELAY`], or of that for a large body, in steps that are
+    /// far from each other.
+    fn delay(&self, body_bytes: u64) -> Duration {
+        let is_small =
+            usize::try_from(body_bytes).is_ok_and(|bytes| bytes <= limits::SMALL_BODY_BYTES_MAX);
+        let mean = if is_small { limits::REFUSAL_DELAY } else { limits::LARGE_REFUSAL_DELAY };
         let step = self.0.fetch_add(37, Ordering::Relaxed) % 64;
         let step = u32::try_from(step).expect("less than 64");
-        limits::REFUSAL_DELAY / 2 + limits::REFUSAL_DELAY * step / 64
+        mean / 2 + mean * step / 64
     }
 }
 
