@@ -34,6 +34,8 @@ use super::{
 use self::sled_file::{Db, caught, is_unfinished_snapshot, one_by_one};
 
 pub(super) use self::sled_file::Harm;
+#[cfg(test)]
+pub(super) use self::sled_file::lose_piece;
 
 /// The key that holds the number of the last sync. No piece has so short a key.
 const SYNCED: &[u8] = b"synced";

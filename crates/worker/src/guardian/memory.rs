@@ -13,8 +13,8 @@ pub(super) const NOT_KEPT: u8 = 75;
 /// far; says whether that is allowed (`RLIMIT_MEMLOCK`).
 ///
 /// Not what it will allocate: beyond the limit that would fail, and a guardian must not. That is memory
-/// of its own, which only swapping takes away. Neither its first process nor the job's program inherits it. That first process is of the same file, which is
-/// in memory then.
+/// of its own, which only swapping takes away. Neither its first process nor the job's program inherits
+/// it; that first process is of the same file, which is in memory then.
 pub(super) fn keep() -> bool {
     mlockall(MlockAllFlags::CURRENT).is_ok()
 }

@@ -82,6 +82,14 @@ pub(super) fn open(dir: &Path) -> Result<Db, Harm> {
     }
 }
 
+/// Takes away one piece of a database, as a disk might.
+#[cfg(test)]
+pub(in crate::output) fn lose_piece(dir: &Path) {
+    let db = open(dir).expect("a database");
+    let (key, _) = db.iter().nth(9).expect("ten pieces").expect("a piece");
+    db.remove(key).expect("a database that takes changes");
+}
+
 /// The entries of these keys, looked up one after the other. sled looks for what its cache may forget
 /// at each 64th access to one of 256 parts of it only, and an iterator accesses a page once: what it
 /// reads of many pages stays in memory.
