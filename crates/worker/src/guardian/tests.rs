@@ -42,12 +42,18 @@ fn heard(stage: &OwnedFd) -> Vec<Order> {
 
 #[test]
 fn a_first_process_that_listens_when_the_lease_is_over_is_not_told_to_begin() {
-    let (mut run, _worker) = guardian(Boottime::now().plus(Duration::from_millis(50)));
+    let (mut run, worker) = guardian(Boottime::now().plus(Duration::from_millis(50)));
+    // Who does not look at the lease goes on until this.
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(20));
+        drop(worker);
+    });
     let (ours, theirs) = wire::pair().unwrap();
     // More than there is room for while it does not listen.
     let launch = vec![7; 16 * 1024 * 1024];
     assert!(!wire::launch(&launch).all(|packet| run.say(&ours, &packet)), "it was told all");
     assert!(run.until <= Boottime::now(), "the guardian gave up before the lease was over");
+    assert!(run.ending.is_none(), "it has waited for the end of its worker");
     assert!(!heard(&theirs).is_empty());
     // Nor when it has nothing else to hear any more.
     assert!(!run.say(&ours, &Order::Start.encode()));
