@@ -40,7 +40,7 @@ pub enum Durable {
     Now,
     /// With the next commit that takes all that is queued, whatever causes it; so never before an entry
     /// that was queued ahead of it. Readers see it at once. It costs no sync, and is lost if the process
-    /// is killed before, or a commit fails.
+    /// is killed before, or a commit fails. Refused while the disk that took the last commit is full.
     Later,
 }
 

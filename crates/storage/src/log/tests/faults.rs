@@ -162,24 +162,39 @@ fn a_value_put_for_later_is_never_durable_before_what_was_queued_ahead_of_it() {
 
 #[test]
 fn a_value_put_for_later_is_not_written_when_what_was_queued_ahead_of_it_has_failed() {
-    let (place, recorder, log) = on_recorder();
-    append(&log, 0..10).unwrap();
-    log.put("committed", b"9", Durable::Later).unwrap();
-    append(&log, 10..11).unwrap();
+    let (place, turns) = (Place::new(), Arc::new(Turns::default()));
+    let path = place.file("log.redb");
+    Log::create(&path).unwrap();
+    let recorder = Recorder::<()>::new(&path);
+    let held_up: Arc<dyn Pace> = Arc::<Turns>::clone(&turns);
+    let log =
+        Log::open_paced(&path, Arc::clone(&place.lock), Some(recorder.tap()), held_up).unwrap();
+    let queued = |index| {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        log.append(vec![(index, entry(index))], move |result| sender.send(result).unwrap());
+        receiver
+    };
+    let write = || held(&turns.0).pop().expect("there is something to write").write();
+    let first = queued(0);
+    log.put("committed", b"0", Durable::Later).unwrap();
+    write();
+    first.recv().unwrap().unwrap();
 
+    let lost = queued(1);
+    log.put("committed", b"1", Durable::Later).unwrap();
     recorder.set_full(true);
-    let (sender, receiver) = std::sync::mpsc::channel();
-    log.append(vec![(11, entry(11))], move |result| sender.send(result).unwrap());
-    log.put("committed", b"11", Durable::Later).unwrap();
-    // Whether the value was put before or after the append had failed, that comes next fails too.
-    drop(receiver.recv().unwrap().unwrap_err());
-    append(&log, 11..12).unwrap_err();
+    write();
+    let refused = lost.recv().unwrap().unwrap_err();
+    assert!(matches!(refused, Error::DiskFull { .. }), "{refused}");
+    let late = log.put("committed", b"1", Durable::Later).unwrap_err();
+    assert!(matches!(late, Error::DiskFull { .. }), "put after the failure it is refused: {late}");
     recorder.set_full(false);
+    assert_eq!(log.get("committed").unwrap().unwrap(), b"0");
     drop(log);
 
     let log = open(&place);
-    assert_eq!(log.last_index(), Some(10));
-    assert_eq!(log.get("committed").unwrap().unwrap(), b"9");
+    assert_eq!(log.last_index(), Some(0));
+    assert_eq!(log.get("committed").unwrap().unwrap(), b"0");
 }
 
 #[test]
