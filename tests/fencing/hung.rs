@@ -42,7 +42,7 @@ fn cluster(disk: &Disk, stall: &Stall, dir: &Path, actions: &'static str) -> Clu
 }
 
 #[test]
-#[ignore = "needs root, loop devices and the blkio cgroup"]
+#[ignore = "needs root, loop devices and a cgroup that slows disks"]
 fn a_worker_whose_disk_hangs_has_nothing_left_when_its_jobs_run_again() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let beats = Beats::new(dir.path());

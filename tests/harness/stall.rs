@@ -1,5 +1,5 @@
-//! A disk that does not answer some processes, reading or writing. It takes root, and the `blkio`
-//! controller of cgroups, version 1.
+//! A disk that does not answer some processes, reading or writing. It takes root, and the controller of
+//! cgroups that slows disks: `io` of version 2, or `blkio` of version 1.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -8,12 +8,47 @@ use std::process::Command;
 
 use super::disk::Disk;
 
+/// Which cgroups can slow disks.
+#[derive(Debug, Clone, Copy)]
+enum Version {
+    /// `blkio`
+    One,
+    /// `io`
+    Two,
+}
+
 /// The cgroup of those processes.
 #[derive(Debug)]
 pub(crate) struct Stall {
     dir: PathBuf,
+    version: Version,
     /// The numbers of the disk's device.
     device: String,
+}
+
+/// Where cgroups that slow disks are made.
+fn root() -> (PathBuf, Version) {
+    let mounts = fs::read_to_string("/proc/mounts").expect("mounts");
+    let has_io = |dir: &Path| {
+        let controllers = fs::read_to_string(dir.join("cgroup.controllers")).unwrap_or_default();
+        controllers.split_whitespace().any(|controller| controller == "io")
+    };
+    let found = mounts.lines().find_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let (dir, kind, options) = (PathBuf::from(fields.next()?), fields.next()?, fields.next()?);
+        match kind {
+            "cgroup" if options.split(',').any(|option| option == "blkio") => {
+                Some((dir, Version::One))
+            }
+            "cgroup2" if has_io(&dir) => Some((dir, Version::Two)),
+            _ => None,
+        }
+    });
+    let found = found.unwrap_or_else(|| panic!("no cgroup is mounted that slows disks: {mounts}"));
+    if let (dir, Version::Two) = &found {
+        fs::write(dir.join("cgroup.subtree_control"), "+io").expect("root, in no container");
+    }
+    found
 }
 
 /// The disk hangs until this is dropped.
@@ -22,20 +57,12 @@ pub(crate) struct Stalled<'a>(&'a Stall);
 
 impl Stall {
     pub(crate) fn of(disk: &Disk) -> Self {
-        let mounts = fs::read_to_string("/proc/mounts").expect("mounts");
-        let mut fields = mounts.lines().map(|line| line.split(' ').skip(1).take(3));
-        let root = fields.find_map(|mut fields| {
-            let (dir, kind, options) = (fields.next()?, fields.next()?, fields.next()?);
-            let is_it = kind == "cgroup" && options.split(',').any(|option| option == "blkio");
-            is_it.then(|| PathBuf::from(dir))
-        });
-        let root =
-            root.unwrap_or_else(|| panic!("no cgroup is mounted that slows disks: {mounts}"));
+        let (root, version) = root();
         let device = fs::metadata(&disk.mount).expect("the disk").dev();
         let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
         let dir = root.join(format!("stalled-{}-{minor}", std::process::id()));
         fs::create_dir(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
-        Self { dir, device: format!("{major}:{minor}") }
+        Self { dir, version, device: format!("{major}:{minor}") }
     }
 
     /// Writes a program to `at` that is `program` in this cgroup, from its start on.
@@ -58,10 +85,22 @@ impl Stall {
 
     /// To so many bytes in a second; 0 is no limit.
     fn limit(&self, bytes: u64) {
-        for way in ["read", "write"] {
-            let file = self.dir.join(format!("blkio.throttle.{way}_bps_device"));
-            let limit = format!("{} {bytes}", self.device);
+        let write = |file: &str, limit: String| {
+            let file = self.dir.join(file);
             fs::write(&file, limit).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        };
+        let device = &self.device;
+        match self.version {
+            Version::One => {
+                for way in ["read", "write"] {
+                    let file = format!("blkio.throttle.{way}_bps_device");
+                    write(&file, format!("{device} {bytes}"));
+                }
+            }
+            Version::Two => {
+                let bytes = if bytes == 0 { "max".to_owned() } else { bytes.to_string() };
+                write("io.max", format!("{device} rbps={bytes} wbps={bytes}"));
+            }
         }
     }
 }
@@ -72,13 +111,22 @@ impl Drop for Stalled<'_> {
     }
 }
 
+/// Moves what lives in a cgroup and in those that it has made below to the root, and removes them.
+fn remove(dir: &Path, root: &Path) {
+    for below in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if below.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove(&below.path(), root);
+        }
+    }
+    let procs = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+    for pid in procs.lines() {
+        fs::write(root.join("cgroup.procs"), pid).ok();
+    }
+    fs::remove_dir(dir).ok();
+}
+
 impl Drop for Stall {
     fn drop(&mut self) {
-        let procs = fs::read_to_string(self.dir.join("cgroup.procs")).unwrap_or_default();
-        let root = self.dir.parent().expect("a root").join("cgroup.procs");
-        for pid in procs.lines() {
-            fs::write(&root, pid).ok();
-        }
-        fs::remove_dir(&self.dir).ok();
+        remove(&self.dir, self.dir.parent().expect("a root"));
     }
 }
