@@ -50,7 +50,7 @@ fn every_tick_is_one_job_or_is_explained_when_most_clocks_jump_forward_and_back(
     wait_for_log_time(&witness, now_ms() + ahead_ms);
     trouble::rest(4);
     set_clocks(&cluster, [0, 1], 0);
-    // The replicas look at each other's clocks every second.
+    // The replicas look at each other's clocks every two seconds.
     trouble::rest(5);
     let latest = || witness.told().iter().map(|told| told.decided_ms).max().unwrap_or(0);
     let peak_ms = latest();

@@ -265,7 +265,7 @@ pub(crate) const REMOVED_GRACE: Duration = Duration::from_secs(1);
 
 /// How often a replica looks at the clocks of the others: what a clock that jumps can do wrong, it
 /// does for this long at most.
-pub(crate) const CLOCK_LOOK: Duration = Duration::from_secs(1);
+pub(crate) const CLOCK_LOOK: Duration = Duration::from_secs(2);
 
 /// The same, as long as most clocks are not known: nothing can be proposed yet.
 pub(crate) const CLOCK_LOOK_FIRST: Duration = Duration::from_millis(100);

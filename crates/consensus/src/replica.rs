@@ -105,7 +105,8 @@ pub struct Member {
 pub struct Timing {
     /// How often a leader speaks to its followers.
     pub heartbeat: Duration,
-    /// A follower that hears nothing for a random time in this range stands for election.
+    /// A follower that hears nothing stands for election: after `election_max`, for which it trusts the
+    /// leader, and a random time in this range. So many heartbeats may be lost as fit both.
     pub election_min: Duration,
     /// See `election_min`.
     pub election_max: Duration,
@@ -120,7 +121,7 @@ pub struct Timing {
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            heartbeat: Duration::from_millis(100),
+            heartbeat: Duration::from_millis(150),
             election_min: Duration::from_millis(300),
             election_max: Duration::from_millis(600),
             request: Duration::from_secs(5),

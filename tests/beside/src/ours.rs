@@ -198,6 +198,8 @@ fn dev(stint: &Path, dir: &Path, port: u16) -> anyhow::Result<Child> {
         .arg("--data-dir")
         .arg(dir.join("data"))
         .args(["--client-port", &port.to_string(), "--peer-port", &(port + 5).to_string()])
+        // What a cluster has whose operator says nothing: `stint dev` has shorter ones, to try things out.
+        .args(["--lease-ttl", "10s"])
         .arg("--actions")
         .arg(dir.join("actions.toml"))
         .stdin(Stdio::null())
