@@ -368,7 +368,7 @@ fn what_the_example_comments_out_is_what_holds_without_it() {
         .lines()
         .map(|line| if is_key(line) { line.trim_start_matches("# ") } else { line })
         .collect();
-    assert!(all.len() > 50 && all.contains(&"heartbeat = \"100ms\""), "{all:?}");
+    assert!(all.len() > 50 && all.contains(&"heartbeat = \"150ms\""), "{all:?}");
     let said = check::config(Source::of_file(&path, &all.join("\n"))).unwrap();
     let unsaid = Config::of_file(&path).unwrap();
     assert_eq!(format!("{said:?}"), format!("{unsaid:?}"));
