@@ -58,7 +58,7 @@ impl Bench {
         let id = JobId::from_bytes((u128::from(self.next) << 64).to_be_bytes());
         self.apply(Command::Submit(NewJob {
             id,
-            drawn: 0,
+            drawn: self.state.sequence(),
             spec: JobSpec {
                 action: "noop".to_owned(),
                 parameters: None,
